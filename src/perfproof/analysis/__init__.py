@@ -1,0 +1,1 @@
+"""Pure functions: evidence in; estimates, comparisons, findings and verdicts out."""

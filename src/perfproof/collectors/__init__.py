@@ -1,0 +1,1 @@
+"""Observes the service and the machine from outside: process tree, environment. One file per source."""

@@ -1,0 +1,1 @@
+"""The run directory: create, append, seal, read. Versioned formats; nothing is ever half-written."""

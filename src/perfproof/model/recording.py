@@ -1,0 +1,189 @@
+"""What was observed: samples, blocks, process figures and rounds. Times are integer nanoseconds of CLOCK_MONOTONIC.
+
+These are the in-memory forms of the run directory (see docs/architecture.md, "The run directory"); ``evidence``
+writes and reads them, ``analysis`` computes from them, nobody else does either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Outcome(IntEnum):
+    """How a request ended. Only ``OK`` counts as completed; ``DROPPED`` was never sent."""
+
+    OK = 0
+    BAD_STATUS = 1
+    UNEXPECTED = 2
+    TIMEOUT = 3
+    CONNECT = 4
+    CLOSED = 5
+    PROTOCOL = 6
+    DROPPED = 7
+
+
+SAMPLE_COLUMNS: dict[str, str] = {
+    "arm": "int8",
+    "pair": "int16",
+    "request": "int16",
+    "variant": "int32",
+    "intended_ns": "int64",
+    "sent_ns": "int64",
+    "first_byte_ns": "int64",
+    "done_ns": "int64",
+    "status": "int16",
+    "bytes": "int64",
+    "outcome": "int8",
+    "reconnected": "int8",
+    "id": "int64",
+}
+"""Column name -> NumPy type of one sample. ``request`` indexes ``RunInfo.requests``; ``variant`` is the index of the
+combination of values; ``bytes`` is the body as it came over the wire; ``pair`` is the block pair within the round.
+A time that never came (a dropped request was not sent, a failed one has no first byte) is 0. ``done_ns`` is always set."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples of one round as columns of equal length, in order of completion."""
+
+    columns: Mapping[str, npt.NDArray[Any]]
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.columns["arm"])
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        """Return one column."""
+        return self.columns[name]
+
+    def select(self, mask: npt.NDArray[np.bool_]) -> Samples:
+        """Return the samples where ``mask`` holds."""
+        return Samples({name: column[mask] for name, column in self.columns.items()})
+
+    @staticmethod
+    def empty() -> Samples:
+        """Return a table without rows."""
+        return Samples({name: np.empty(0, dtype=kind) for name, kind in SAMPLE_COLUMNS.items()})
+
+
+@dataclass(frozen=True)
+class Block:
+    """One stretch of load on one arm: when, what was asked and what came of it, and what the machine did meanwhile.
+
+    ``sent = completed + failed`` and ``intended = sent + dropped``. ``service_cpu_ns`` is the CPU time of the whole
+    process tree between just before and just after the block (None for a remote service). ``late`` counts requests
+    sent more than 1 ms after their intended start although a connection was free.
+    """
+
+    arm: int
+    pair: int
+    position: int
+    started_ns: int
+    ended_ns: int
+    intended: int
+    sent: int
+    completed: int
+    failed: int
+    dropped: int
+    late: int
+    service_cpu_ns: int | None
+    generator_cpu_ns: int
+    lag_max_ns: int
+    steal_ns: int
+
+
+PROCESS_COLUMNS: dict[str, str] = {
+    "t_ns": "int64",
+    "arm": "int8",
+    "processes": "int16",
+    "rss": "int64",
+    "pss": "int64",
+    "uss": "int64",
+    "cpu_ns": "int64",
+}
+"""Column name -> NumPy type of one sample of a process tree; bytes; -1 where it was not read at that instant."""
+
+
+@dataclass(frozen=True)
+class ArmRound:
+    """One start of one arm within a round.
+
+    ``memory_peak`` and ``memory_steady`` are bytes over the process tree (``memory_kind`` says which: pss, uss or rss);
+    None when not measured. ``warm`` lists requests served in warm-up per process id (as far as they can be told apart).
+    """
+
+    arm: int
+    start_seconds: float
+    processes: int
+    warmup_requests: int
+    warmup_seconds: float
+    steady: bool
+    cold_processes: int = 0
+    memory_start: int | None = None
+    memory_peak: int | None = None
+    memory_steady: int | None = None
+    memory_kind: Literal["pss", "uss", "rss", "none"] = "none"
+    restarts: int = 0
+    died: str | None = None
+
+
+@dataclass(frozen=True)
+class Round:
+    """A fresh start of every arm, warm-up, then blocks: the statistical unit. ``number`` counts from 1."""
+
+    number: int
+    arms: tuple[ArmRound, ...]
+    blocks: tuple[Block, ...]
+    samples: Samples
+    processes: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    complete: bool = True
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Fingerprint of the machine: what must be alike for two runs to be comparable.
+
+    ``facts`` are named strings (cpu model, cores, memory, kernel, governor, python, perfproof, affinity ...).
+    """
+
+    facts: Mapping[str, str]
+    hash: str
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """Identity of a run: one recorded execution of a scenario, over one arm or two.
+
+    ``arms`` and ``requests`` give the meaning of the sample columns; ``variants`` holds, per request, a label for each
+    combination of values. ``settings`` are the load and rounds as measured (plain JSON values, no secrets).
+    """
+
+    id: str
+    kind: Literal["run", "ab", "noise"]
+    label: str | None
+    scenario_name: str
+    scenario_hash: str
+    arms: tuple[str, ...]
+    arm_details: tuple[Mapping[str, str], ...]
+    requests: tuple[str, ...]
+    variants: tuple[tuple[str, ...], ...]
+    settings: Mapping[str, Any]
+    environment: Environment
+    started_at: str
+    status: Literal["running", "complete", "interrupted", "failed"] = "running"
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A run as read back: its identity and its sealed rounds."""
+
+    info: RunInfo
+    rounds: tuple[Round, ...]

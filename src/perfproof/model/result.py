@@ -1,0 +1,171 @@
+"""What was concluded: estimates, comparisons, findings and the verdict. ``analysis`` makes it, ``reports`` draw it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+from perfproof.model.scenario import Goal
+
+
+class Verdict(StrEnum):
+    """The seven answers (docs/glossary.md)."""
+
+    INVALID = "invalid"
+    EQUIVALENT = "equivalent"
+    MET = "met"
+    SHORT = "short"
+    IMPROVED = "improved"
+    REGRESSED = "regressed"
+    INCONCLUSIVE = "inconclusive"
+
+
+Role = Literal["goal", "gate", "shown"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its confidence interval and the number of rounds behind it. ``low``/``high`` are None if unknown."""
+
+    value: float
+    low: float | None
+    high: float | None
+    confidence: float | None
+    rounds: int
+
+
+@dataclass(frozen=True)
+class Level:
+    """A metric of one arm on its own, in the metric's unit."""
+
+    metric: str
+    request: str
+    arm: str
+    unit: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of one request name, candidate against baseline.
+
+    ``change`` is candidate/baseline - 1 and so are ``ci_low`` and ``ci_high``; ``baseline`` and ``candidate`` are in
+    ``unit`` and agree with ``change``. ``role`` tells whether the row carries a goal, guards against regression, or is
+    only shown (exploratory). ``round_changes`` are the per-round values behind the interval. ``impact`` orders rows:
+    milliseconds saved (negative: lost) per second of traffic. ``notes`` are doubts and advice, in plain words.
+    """
+
+    metric: str
+    request: str
+    unit: str
+    baseline: float | None
+    candidate: float | None
+    change: float | None
+    ci_low: float | None
+    ci_high: float | None
+    confidence: float | None
+    verdict: Verdict
+    role: Role
+    rounds: int
+    goal: Goal | None = None
+    stretch_met: bool | None = None
+    round_changes: tuple[float, ...] = ()
+    impact: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BudgetCheck:
+    """An absolute limit and the value that was held against it, both in ``unit``."""
+
+    metric: str
+    request: str
+    arm: str
+    unit: str
+    limit: float
+    value: float | None
+    broken: bool
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something proven, with the evidence as plain JSON values and one sentence for people."""
+
+    kind: str
+    request: str
+    severity: Literal["info", "warning", "error"]
+    summary: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of the comparability table: what, on the baseline, on the candidate."""
+
+    name: str
+    baseline: str
+    candidate: str
+
+    @property
+    def differs(self) -> bool:
+        """Tell whether the two sides differ."""
+        return self.baseline != self.candidate
+
+
+@dataclass(frozen=True)
+class Comparability:
+    """What was compared, what differs, and what weakens the claim (plain sentences)."""
+
+    facts: tuple[Fact, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line to draw: points thinned to at most about 400, of one arm (``label``)."""
+
+    label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Detail:
+    """Charts of one request name (or ``all``), already computed; x and y units are named by the chart's key.
+
+    ``ecdf``: ms -> share of requests; ``percentiles``: percentile -> ms, cut where fewer than 10 samples remain;
+    ``service_time``: percentile -> ms without the waiting before sending; ``latency_over_time``: s -> ms per block (p50);
+    for ``all`` also ``cpu_over_time``: s -> ms per request, ``memory_over_time``: s -> bytes.
+    ``counts`` holds, per arm: sent, completed, failed, dropped, late.
+    """
+
+    request: str
+    charts: Mapping[str, tuple[Curve, ...]]
+    counts: Mapping[str, Mapping[str, int]]
+    errors: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """The whole conclusion of an ``ab``, a ``compare``, a ``noise`` or a single ``run``."""
+
+    kind: Literal["run", "ab", "compare", "noise"]
+    scenario: str
+    run_ids: tuple[str, ...]
+    arms: tuple[str, ...]
+    verdict: Verdict
+    sentence: str
+    exit_code: int
+    rounds: int
+    planned_rounds: int
+    seconds: float
+    comparisons: tuple[Comparison, ...]
+    levels: tuple[Level, ...]
+    budgets: tuple[BudgetCheck, ...]
+    findings: tuple[Finding, ...]
+    comparability: Comparability
+    details: tuple[Detail, ...] = ()
+    started_at: str = ""
+    advice: str | None = None

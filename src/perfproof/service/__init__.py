@@ -1,0 +1,1 @@
+"""Starts the arms, waits until they are healthy, finds their processes, and leaves none behind."""
