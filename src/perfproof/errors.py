@@ -25,9 +25,7 @@ class PerfproofError(Exception):
 
     exit_code: ExitCode = ExitCode.USAGE
 
-    def __init__(
-        self, what: str, *, where: str | None = None, why: str | None = None, hint: str | None = None
-    ) -> None:
+    def __init__(self, what: str, *, where: str | None = None, why: str | None = None, hint: str | None = None) -> None:
         super().__init__(what)
         self.what = what
         self.where = where

@@ -1,1 +1,1 @@
-"""The nouns of the glossary as frozen dataclasses: standard library and NumPy only, no behaviour beyond their own data."""
+"""The nouns of the glossary as frozen dataclasses: standard library and NumPy only, no behaviour of their own."""

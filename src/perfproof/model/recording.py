@@ -45,7 +45,8 @@ SAMPLE_COLUMNS: dict[str, str] = {
 }
 """Column name -> NumPy type of one sample. ``request`` indexes ``RunInfo.requests``; ``variant`` is the index of the
 combination of values; ``bytes`` is the body as it came over the wire; ``pair`` is the block pair within the round.
-A time that never came (a dropped request was not sent, a failed one has no first byte) is 0. ``done_ns`` is always set."""
+A time that never came (a dropped request was not sent, a failed one has no first byte) is 0; ``done_ns`` is always
+set."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class ArmRound:
     """One start of one arm within a round.
 
     ``memory_peak`` and ``memory_steady`` are bytes over the process tree (``memory_kind`` says which: pss, uss or rss);
-    None when not measured. ``warm`` lists requests served in warm-up per process id (as far as they can be told apart).
+    None when not measured. ``cold_processes`` counts worker processes that served nothing in the warm-up.
     """
 
     arm: int

@@ -136,7 +136,7 @@ class Detail:
     """Charts of one request name (or ``all``), already computed; x and y units are named by the chart's key.
 
     ``ecdf``: ms -> share of requests; ``percentiles``: percentile -> ms, cut where fewer than 10 samples remain;
-    ``service_time``: percentile -> ms without the waiting before sending; ``latency_over_time``: s -> ms per block (p50);
+    ``service_time``: percentile -> ms without the waiting before sending; ``latency_over_time``: s -> ms (block p50);
     for ``all`` also ``cpu_over_time``: s -> ms per request, ``memory_over_time``: s -> bytes.
     ``counts`` holds, per arm: sent, completed, failed, dropped, late.
     """
