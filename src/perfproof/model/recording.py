@@ -14,6 +14,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from perfproof.model.rules import Rules
+
 
 class Outcome(IntEnum):
     """How a request ended. Only ``OK`` counts as completed; ``DROPPED`` was never sent."""
@@ -178,6 +180,7 @@ class RunInfo:
     settings: Mapping[str, Any]
     environment: Environment
     started_at: str
+    rules: Rules = Rules()
     status: Literal["running", "complete", "interrupted", "failed"] = "running"
     problem: str | None = None
 

@@ -1,0 +1,40 @@
+"""What decides a verdict: goals, budgets, margins and the planned looks. Stored with the run, so it can be judged again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perfproof.model.scenario import Budget, Goal
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of one run, fixed before it starts.
+
+    ``margin`` is the equivalence margin (0.05 = 5 %), ``regression`` the smallest rise that is called one,
+    ``max_error_rate`` the share of failed requests above which nothing is concluded. ``planned_rounds`` and
+    ``early_stop`` fix the looks; ``attempts`` counts how often this measurement was started before (1 = first).
+    """
+
+    goals: tuple[Goal, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    margin: float = 0.05
+    regression: float = 0.02
+    max_error_rate: float = 0.01
+    planned_rounds: int = 12
+    early_stop: bool = True
+    restarts: bool = True
+    attempts: int = 1
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What identical arms showed here before: the standard deviation of one round's log ratio of a metric.
+
+    ``rounds`` is the number of rounds it was estimated from (its degrees of freedom are one less).
+    """
+
+    metric: str
+    request: str
+    sd: float
+    rounds: int
