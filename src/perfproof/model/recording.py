@@ -180,7 +180,7 @@ class RunInfo:
     settings: Mapping[str, Any]
     environment: Environment
     started_at: str
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
     status: Literal["running", "complete", "interrupted", "failed"] = "running"
     problem: str | None = None
 

@@ -1,4 +1,4 @@
-"""What decides a verdict: goals, budgets, margins and the planned looks. Stored with the run, so it can be judged again."""
+"""What decides a verdict: goals, budgets, margins and planned looks. Stored with the run, to be judged again."""
 
 from __future__ import annotations
 
