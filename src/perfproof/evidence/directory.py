@@ -1,0 +1,144 @@
+"""Writing a run directory: create it, begin and seal rounds, finish. The layout is told in docs/architecture.md."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from perfproof.errors import EvidenceError
+from perfproof.evidence.files import flush, write_whole, writing
+from perfproof.evidence.formats import RoundFacts, write_document
+from perfproof.evidence.logs import masked_extract
+from perfproof.evidence.tables import empty_table, write_table
+from perfproof.model.recording import PROCESS_COLUMNS, SAMPLE_COLUMNS, Round, RunInfo
+
+Redactor = Callable[[str], str]
+
+
+def new_id(scenario_name: str, now: datetime) -> str:
+    """Return a fresh run id, ``<UTC time>-<scenario>-<4 hex digits>``; ids sort by time. ``now`` must know its zone."""
+    name = re.sub(r"[^a-z0-9]+", "-", scenario_name.lower())[:40].strip("-") or "run"
+    return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{name}-{secrets.token_hex(2)}"
+
+
+@dataclass(frozen=True)
+class PartialRound:
+    """A round that is being measured. Its folder is private to the user: the logs in it are not masked yet."""
+
+    number: int
+    path: Path
+
+    @property
+    def samples_path(self) -> Path:
+        """Where the load process writes the samples (SAMPLE_COLUMNS, Parquet)."""
+        return self.path / "samples.parquet"
+
+    def log_path(self, name: str) -> Path:
+        """Where the service of arm ``name`` may print; ``seal`` replaces the file by its masked copy."""
+        return self.path / f"{name}.raw"
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """A run directory that is being written. Every method raises ``EvidenceError`` when the disk refuses."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, results: Path, info: RunInfo, scenario_text: str) -> RunDirectory:
+        """Make ``results/<id>`` with ``run.json`` and ``scenario.yaml``; the text must have its secrets masked."""
+        path = results / info.id
+        with writing(path):
+            results.mkdir(parents=True, exist_ok=True)
+            try:
+                path.mkdir()
+            except FileExistsError:
+                raise EvidenceError("there is a run of this id already", where=str(path), hint="start again") from None
+            (path / "rounds").mkdir()
+            write_whole(path / "scenario.yaml", scenario_text.encode())
+            write_whole(path / "run.json", write_document(info))
+            flush(results)
+        return cls(path)
+
+    def begin_round(self, number: int) -> PartialRound:
+        """Make the folder of round ``number`` (from 1); what an abandoned attempt at it left is removed."""
+        partial = PartialRound(number, self.path / "rounds" / f".{number:03d}.partial")
+        with writing(partial.path):
+            if partial.path.exists():
+                shutil.rmtree(partial.path)
+            partial.path.mkdir(mode=0o700)
+        return partial
+
+    def seal(self, partial: PartialRound, round: Round, logs: Mapping[str, Path], redactor: Redactor) -> None:  # noqa: A002 - the glossary's word
+        """Complete the round's files and rename its folder, after which readers see it.
+
+        The samples are those the load process wrote to ``partial.samples_path``; when it wrote none (it died, or the
+        round never got there), ``round.samples`` are written. ``logs`` maps a name to what was printed under it; the
+        copy is ``<name>.log``. Unmasked logs inside the partial folder do not survive. When sealing fails, the round
+        stays partial and the rounds before it stay readable.
+        """
+        if round.number != partial.number:
+            raise ValueError(f"round {round.number} cannot be sealed as {partial.number}")
+        with writing(partial.path):
+            if not partial.samples_path.exists():
+                _refuse_lost_samples(partial, round)
+                write_table(partial.samples_path, round.samples.columns, SAMPLE_COLUMNS)
+            processes = round.processes or empty_table(PROCESS_COLUMNS)
+            write_table(partial.path / "processes.parquet", processes, PROCESS_COLUMNS)
+            for name, source in logs.items():
+                _copy_log(source, partial.path / f"{name}.log", redactor)
+            for source in logs.values():
+                if source.parent == partial.path and source.suffix != ".log":
+                    source.unlink(missing_ok=True)
+            facts = RoundFacts(round.number, round.arms, round.blocks, round.complete, round.problem)
+            write_whole(partial.path / "round.json", write_document(facts))
+            flush(partial.samples_path)
+            flush(partial.path)
+            partial.path.chmod(0o755)
+            partial.path.rename(self.path / "rounds" / f"{partial.number:03d}")
+            flush(self.path / "rounds")
+
+    def discard(self, partial: PartialRound) -> None:
+        """Remove a round that will not be sealed."""
+        with writing(partial.path):
+            shutil.rmtree(partial.path, ignore_errors=False) if partial.path.exists() else None
+
+    def save_log(self, name: str, source: Path, redactor: Redactor) -> None:
+        """Keep a masked copy of ``source`` as ``<name>.log`` of the run (the load process's own log, say)."""
+        with writing(self.path / f"{name}.log"):
+            _copy_log(source, self.path / f"{name}.log", redactor)
+
+    def save_result(self, result_json: str) -> None:
+        """Write ``result.json``, replacing an earlier one."""
+        with writing(self.path / "result.json"):
+            write_whole(self.path / "result.json", result_json.encode())
+
+    def finish(self, info: RunInfo) -> None:
+        """Rewrite ``run.json`` with the final status, after removing rounds that were left partial.
+
+        They go because nobody reads them, their logs may hold secrets, and on a full disk the status needs their room.
+        """
+        with writing(self.path / "run.json"):
+            for leftover in (self.path / "rounds").glob(".*.partial"):
+                shutil.rmtree(leftover)
+            write_whole(self.path / "run.json", write_document(info))
+
+
+def _copy_log(source: Path, target: Path, redactor: Redactor) -> None:
+    if source.exists():  # a service that never started printed nothing
+        write_whole(target, masked_extract(source, redactor).encode())
+
+
+def _refuse_lost_samples(partial: PartialRound, measured: Round) -> None:
+    if measured.complete and not len(measured.samples) and any(block.sent for block in measured.blocks):
+        raise EvidenceError(
+            f"the samples of round {partial.number} are missing",
+            where=str(partial.samples_path),
+            why="the load process sent requests and recorded none",
+            hint="see load.log beside it",
+        )

@@ -1,0 +1,89 @@
+"""What the JSON files of a run directory look like, per format version, and how an older one becomes current."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from perfproof import __version__
+from perfproof.errors import EvidenceError
+from perfproof.evidence.codec import CodecError, decode, encode
+from perfproof.model.recording import ArmRound, Block
+
+FORMAT = 1
+"""The version this program writes. Raise it when an older program would misread the files, and add an upgrade."""
+
+Document = dict[str, Any]
+Upgrade = Callable[[Document], Document]
+
+UPGRADES: Mapping[int, Upgrade] = {}
+"""Format n -> the function that turns a document of format n into one of format n + 1."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RoundFacts:
+    """What ``round.json`` holds: a round without its two tables (``samples.parquet`` and ``processes.parquet``)."""
+
+    number: int
+    arms: tuple[ArmRound, ...]
+    blocks: tuple[Block, ...]
+    complete: bool = True
+    problem: str | None = None
+
+
+def write_document(value: object) -> bytes:
+    """Return the dataclass ``value`` as the bytes of a JSON file that carries its format and the writer's version."""
+    document = {"format": FORMAT, "written_by": __version__, **encode(value)}
+    return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def read_document(file: Path, kind: type[T]) -> T:
+    """Return the content of ``file`` as ``kind``; ``EvidenceError`` if it is missing, damaged or of a newer format."""
+    try:
+        document = json.loads(file.read_bytes())
+        return decode(kind, upgraded(document, file))
+    except FileNotFoundError:
+        raise EvidenceError(
+            f"{file.name} is missing", where=str(file.parent), hint="name a folder that perfproof has written"
+        ) from None
+    except OSError as error:
+        raise EvidenceError(f"{file.name} cannot be read", where=str(file), why=error.strerror) from error
+    except CodecError as error:
+        raise damaged(file, str(error)) from error
+    except ValueError as error:  # broken JSON or broken UTF-8
+        raise damaged(file, f"it is not whole JSON: {error}") from error
+
+
+def upgraded(
+    document: object, file: Path, *, upgrades: Mapping[int, Upgrade] = UPGRADES, current: int = FORMAT
+) -> Document:
+    """Return ``document`` in the ``current`` format, taken there step by step; ``file`` is named in errors."""
+    if not isinstance(document, dict):
+        raise damaged(file, "it does not hold a JSON object")
+    version = document.get("format")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise damaged(file, "it does not say its format version")
+    if version > current:
+        writer = document.get("written_by")
+        raise EvidenceError(
+            f"this run is of format {version}, and perfproof {__version__} reads formats up to {current}",
+            where=str(file),
+            hint=f"upgrade perfproof to {writer} or newer" if isinstance(writer, str) else "upgrade perfproof",
+        )
+    for step in range(version, current):
+        document = upgrades[step](document)
+    return document
+
+
+def damaged(file: Path, why: str) -> EvidenceError:
+    """Return the error for a file whose content makes no sense, with what to do about it."""
+    if file.parent.parent.name == "rounds":
+        hint = f"remove {file.parent} to read the other rounds, or measure again"
+    else:
+        hint = f"restore {file} from a copy, or measure again"
+    return EvidenceError(f"{file.name} is damaged", where=str(file), why=why, hint=hint)

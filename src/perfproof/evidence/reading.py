@@ -1,0 +1,48 @@
+"""Reading a run directory: the run's identity alone, or with every sealed round."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from perfproof.errors import EvidenceError
+from perfproof.evidence.formats import RoundFacts, read_document
+from perfproof.evidence.tables import read_table
+from perfproof.model.recording import PROCESS_COLUMNS, SAMPLE_COLUMNS, Recording, Round, RunInfo, Samples
+
+
+def read(path: Path) -> Recording:
+    """Return the run recorded in the folder ``path`` with its sealed rounds in order; partial ones are ignored.
+
+    Raises ``EvidenceError``, naming the file and what to do, when something is missing, damaged or of a newer format.
+    """
+    info = read_info(path)
+    rounds = path / "rounds"
+    sealed = (
+        sorted((int(folder.name), folder) for folder in rounds.iterdir() if folder.name.isdecimal())
+        if rounds.is_dir()
+        else []
+    )
+    return Recording(info, tuple(read_round(folder) for _, folder in sealed))
+
+
+def read_info(path: Path) -> RunInfo:
+    """Return the identity of the run in the folder ``path``, reading one small file; errors as ``read``."""
+    if not path.is_dir():
+        raise EvidenceError(
+            "there is no such run directory", where=str(path), hint="`perfproof list` shows what there is"
+        )
+    return read_document(path / "run.json", RunInfo)
+
+
+def read_round(folder: Path) -> Round:
+    """Return the sealed round in ``folder`` (``rounds/NNN``); errors as ``read``."""
+    facts = read_document(folder / "round.json", RoundFacts)
+    return Round(
+        number=facts.number,
+        arms=facts.arms,
+        blocks=facts.blocks,
+        samples=Samples(read_table(folder / "samples.parquet", SAMPLE_COLUMNS)),
+        processes=read_table(folder / "processes.parquet", PROCESS_COLUMNS),
+        complete=facts.complete,
+        problem=facts.problem,
+    )

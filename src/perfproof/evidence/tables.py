@@ -1,0 +1,64 @@
+"""Columns of NumPy arrays as Parquet files, with a fixed set of columns and types."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from perfproof.evidence.files import write_whole
+from perfproof.evidence.formats import damaged
+
+Columns = Mapping[str, npt.NDArray[Any]]
+
+
+def write_table(path: Path, columns: Columns, kinds: Mapping[str, str]) -> None:
+    """Write ``columns`` (those named in ``kinds``, as those NumPy types) to ``path``, whole or not at all.
+
+    Raises ``OSError`` when the disk refuses, ``KeyError`` for a missing column and ``ValueError`` for unequal lengths.
+    """
+    arrays = {name: pa.array(np.asarray(columns[name]).astype(kind, copy=False)) for name, kind in kinds.items()}
+    buffer = io.BytesIO()  # a round's table is some MB; through memory, the errors of the disk are Python's own
+    pq.write_table(pa.table(arrays), buffer, compression="zstd")
+    write_whole(path, buffer.getvalue())
+
+
+def empty_table(kinds: Mapping[str, str]) -> dict[str, npt.NDArray[Any]]:
+    """Return columns without rows."""
+    return {name: np.empty(0, dtype=kind) for name, kind in kinds.items()}
+
+
+def read_table(path: Path, kinds: Mapping[str, str]) -> dict[str, npt.NDArray[Any]]:
+    """Return the columns named in ``kinds``, read-only; ``EvidenceError`` if the file is missing or damaged.
+
+    Columns that are not named are not read, so a later version may add some. Not memory-mapped: pages are compressed
+    anyway, and a file cut short while it is mapped would end the program by a signal instead of an error.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            missing = [name for name in kinds if name not in file.schema_arrow.names]
+            if missing:
+                raise damaged(path, f"it has no column {', '.join(missing)}")
+            table = file.read(columns=list(kinds))
+        return {name: _array(path, table.column(name), name, kind) for name, kind in kinds.items()}
+    except FileNotFoundError:
+        raise damaged(path, "the file is missing") from None
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(path, str(error).splitlines()[0]) from error
+
+
+def _array(path: Path, column: Any, name: str, kind: str) -> npt.NDArray[Any]:
+    if column.null_count:
+        raise damaged(path, f"column {name} has empty cells")
+    wanted = pa.from_numpy_dtype(np.dtype(kind))
+    if column.type != wanted:
+        column = column.cast(wanted)
+    array: npt.NDArray[Any] = column.chunk(0).to_numpy() if column.num_chunks == 1 else column.to_numpy()
+    array.flags.writeable = False
+    return array
