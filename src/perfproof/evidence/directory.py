@@ -12,9 +12,10 @@ from pathlib import Path
 
 from perfproof.errors import EvidenceError
 from perfproof.evidence.files import flush, write_whole, writing
-from perfproof.evidence.formats import RoundFacts, write_document
+from perfproof.evidence.formats import RoundFacts, round_folder, write_document
 from perfproof.evidence.logs import masked_extract
-from perfproof.evidence.tables import empty_table, write_table
+from perfproof.evidence.reading import sealed_rounds
+from perfproof.evidence.tables import check_table, empty_table, write_table
 from perfproof.model.recording import PROCESS_COLUMNS, SAMPLE_COLUMNS, Round, RunInfo
 
 Redactor = Callable[[str], str]
@@ -28,7 +29,7 @@ def new_id(scenario_name: str, now: datetime) -> str:
 
 @dataclass(frozen=True)
 class PartialRound:
-    """A round that is being measured. Its folder is private to the user: the logs in it are not masked yet."""
+    """A round that is being measured."""
 
     number: int
     path: Path
@@ -37,10 +38,6 @@ class PartialRound:
     def samples_path(self) -> Path:
         """Where the load process writes the samples (SAMPLE_COLUMNS, Parquet)."""
         return self.path / "samples.parquet"
-
-    def log_path(self, name: str) -> Path:
-        """Where the service of arm ``name`` may print; ``seal`` replaces the file by its masked copy."""
-        return self.path / f"{name}.raw"
 
 
 @dataclass(frozen=True)
@@ -71,47 +68,55 @@ class RunDirectory:
         with writing(partial.path):
             if partial.path.exists():
                 shutil.rmtree(partial.path)
-            partial.path.mkdir(mode=0o700)
+            partial.path.mkdir()
         return partial
 
     def seal(self, partial: PartialRound, round: Round, logs: Mapping[str, Path], redactor: Redactor) -> None:  # noqa: A002 - the glossary's word
         """Complete the round's files and rename its folder, after which readers see it.
 
         The samples are those the load process wrote to ``partial.samples_path``; when it wrote none (it died, or the
-        round never got there), ``round.samples`` are written. ``logs`` maps a name to what was printed under it; the
-        copy is ``<name>.log``. Unmasked logs inside the partial folder do not survive. When sealing fails, the round
-        stays partial and the rounds before it stay readable.
+        round never got there), ``round.samples`` are written. ``logs`` maps a name to the file that was printed to;
+        the round keeps a masked copy as ``<name>.log``. When sealing fails, the partial round is removed (on a full
+        disk the run's status needs its room) and the rounds before it stay readable.
         """
         if round.number != partial.number:
             raise ValueError(f"round {round.number} cannot be sealed as {partial.number}")
-        with writing(partial.path):
-            if not partial.samples_path.exists():
-                _refuse_lost_samples(partial, round)
-                write_table(partial.samples_path, round.samples.columns, SAMPLE_COLUMNS)
-            processes = round.processes or empty_table(PROCESS_COLUMNS)
-            write_table(partial.path / "processes.parquet", processes, PROCESS_COLUMNS)
-            for name, source in logs.items():
-                _copy_log(source, partial.path / f"{name}.log", redactor)
-            for source in logs.values():
-                if source.parent == partial.path and source.suffix != ".log":
-                    source.unlink(missing_ok=True)
-            facts = RoundFacts(round.number, round.arms, round.blocks, round.complete, round.problem)
-            write_whole(partial.path / "round.json", write_document(facts))
+        try:
+            with writing(partial.path):
+                self._seal(partial, round, logs, redactor)
+        except EvidenceError:
+            shutil.rmtree(partial.path, ignore_errors=True)
+            raise
+
+    def _seal(self, partial: PartialRound, round: Round, logs: Mapping[str, Path], redactor: Redactor) -> None:  # noqa: A002
+        if partial.samples_path.exists():
+            check_table(partial.samples_path, SAMPLE_COLUMNS)
             flush(partial.samples_path)
-            flush(partial.path)
-            partial.path.chmod(0o755)
-            partial.path.rename(self.path / "rounds" / f"{partial.number:03d}")
-            flush(self.path / "rounds")
+        else:
+            _refuse_lost_samples(partial, round)
+            write_table(partial.samples_path, round.samples.columns, SAMPLE_COLUMNS)
+        processes = round.processes or empty_table(PROCESS_COLUMNS)
+        write_table(partial.path / "processes.parquet", processes, PROCESS_COLUMNS)
+        for name, source in logs.items():
+            _copy_log(source, partial.path / f"{name}.log", redactor)
+        facts = RoundFacts(round.number, round.arms, round.blocks, round.complete, round.problem)
+        write_whole(partial.path / "round.json", write_document(facts))
+        partial.path.rename(round_folder(self.path, partial.number))
+        flush(self.path / "rounds")
 
     def discard(self, partial: PartialRound) -> None:
         """Remove a round that will not be sealed."""
         with writing(partial.path):
-            shutil.rmtree(partial.path, ignore_errors=False) if partial.path.exists() else None
+            shutil.rmtree(partial.path)
 
-    def save_log(self, name: str, source: Path, redactor: Redactor) -> None:
-        """Keep a masked copy of ``source`` as ``<name>.log`` of the run (the load process's own log, say)."""
-        with writing(self.path / f"{name}.log"):
-            _copy_log(source, self.path / f"{name}.log", redactor)
+    def sealed_rounds(self) -> tuple[int, ...]:
+        """Return the numbers of the rounds that can be read, in order."""
+        return sealed_rounds(self.path)
+
+    def keep_log(self, source: Path, redactor: Redactor) -> None:
+        """Keep a masked copy of ``source`` beside ``run.json``, under its name; nothing if there is no such file."""
+        with writing(self.path / source.name):
+            _copy_log(source, self.path / source.name, redactor)
 
     def save_result(self, result_json: str) -> None:
         """Write ``result.json``, replacing an earlier one."""
@@ -121,7 +126,7 @@ class RunDirectory:
     def finish(self, info: RunInfo) -> None:
         """Rewrite ``run.json`` with the final status, after removing rounds that were left partial.
 
-        They go because nobody reads them, their logs may hold secrets, and on a full disk the status needs their room.
+        They go because nobody reads them, and on a full disk the status needs their room.
         """
         with writing(self.path / "run.json"):
             for leftover in (self.path / "rounds").glob(".*.partial"):

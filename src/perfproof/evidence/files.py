@@ -35,7 +35,10 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Put ``content`` at ``path`` so that readers, even after a crash, see the old file or the new. Raises ``OSError``."""
+    """Put ``content`` at ``path`` so that readers, even after a crash, see the old file or the new one.
+
+    Raises ``OSError``.
+    """
     temporary = path.with_name(f".{path.name}.writing")
     try:
         with temporary.open("wb") as file:

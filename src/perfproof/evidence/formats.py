@@ -36,6 +36,11 @@ class RoundFacts:
     problem: str | None = None
 
 
+def round_folder(path: Path, number: int) -> Path:
+    """Return where the run directory ``path`` keeps a sealed round."""
+    return path / "rounds" / f"{number:03d}"
+
+
 def write_document(value: object) -> bytes:
     """Return the dataclass ``value`` as the bytes of a JSON file that carries its format and the writer's version."""
     document = {"format": FORMAT, "written_by": __version__, **encode(value)}

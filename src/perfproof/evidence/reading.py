@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from perfproof.errors import EvidenceError
-from perfproof.evidence.formats import RoundFacts, read_document
+from perfproof.evidence.formats import RoundFacts, read_document, round_folder
 from perfproof.evidence.tables import read_table
 from perfproof.model.recording import PROCESS_COLUMNS, SAMPLE_COLUMNS, Recording, Round, RunInfo, Samples
 
@@ -16,13 +16,7 @@ def read(path: Path) -> Recording:
     Raises ``EvidenceError``, naming the file and what to do, when something is missing, damaged or of a newer format.
     """
     info = read_info(path)
-    rounds = path / "rounds"
-    sealed = (
-        sorted((int(folder.name), folder) for folder in rounds.iterdir() if folder.name.isdecimal())
-        if rounds.is_dir()
-        else []
-    )
-    return Recording(info, tuple(read_round(folder) for _, folder in sealed))
+    return Recording(info, tuple(read_round(path, number) for number in sealed_rounds(path)))
 
 
 def read_info(path: Path) -> RunInfo:
@@ -34,8 +28,15 @@ def read_info(path: Path) -> RunInfo:
     return read_document(path / "run.json", RunInfo)
 
 
-def read_round(folder: Path) -> Round:
-    """Return the sealed round in ``folder`` (``rounds/NNN``); errors as ``read``."""
+def sealed_rounds(path: Path) -> tuple[int, ...]:
+    """Return the numbers of the rounds in the run directory ``path`` that were finished, in order."""
+    rounds = path / "rounds"
+    return tuple(sorted(int(folder.name) for folder in rounds.glob("[0-9]*"))) if rounds.is_dir() else ()
+
+
+def read_round(path: Path, number: int) -> Round:
+    """Return one sealed round of the run directory ``path``; errors as ``read``."""
+    folder = round_folder(path, number)
     facts = read_document(folder / "round.json", RoundFacts)
     return Round(
         number=facts.number,

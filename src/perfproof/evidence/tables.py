@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +41,25 @@ def read_table(path: Path, kinds: Mapping[str, str]) -> dict[str, npt.NDArray[An
     Columns that are not named are not read, so a later version may add some. Not memory-mapped: pages are compressed
     anyway, and a file cut short while it is mapped would end the program by a signal instead of an error.
     """
+    with _opened(path, kinds) as file:
+        table = file.read(columns=list(kinds))
+        return {name: _array(path, table.column(name), name, kind) for name, kind in kinds.items()}
+
+
+def check_table(path: Path, kinds: Mapping[str, str]) -> None:
+    """Raise ``EvidenceError`` unless ``path`` is a whole table with the columns of ``kinds``; reads no rows."""
+    with _opened(path, kinds):
+        pass
+
+
+@contextmanager
+def _opened(path: Path, kinds: Mapping[str, str]) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(path) as file:
             missing = [name for name in kinds if name not in file.schema_arrow.names]
             if missing:
                 raise damaged(path, f"it has no column {', '.join(missing)}")
-            table = file.read(columns=list(kinds))
-        return {name: _array(path, table.column(name), name, kind) for name, kind in kinds.items()}
+            yield file
     except FileNotFoundError:
         raise damaged(path, "the file is missing") from None
     except (pa.ArrowException, OSError) as error:
