@@ -1,1 +1,11 @@
-"""One file per command; argv becomes typed options once."""
+"""One file per command; argv becomes typed options once.
+
+Nothing heavy is imported here or at the top of a command's file: ``perfproof --help`` must answer at once.
+"""
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    from perfproof.cli.app import run
+
+    run()

@@ -6,6 +6,7 @@ writes and reads them, ``analysis`` computes from them, nobody else does either.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -183,6 +184,11 @@ class RunInfo:
     rules: Rules = field(default_factory=Rules)
     status: Literal["running", "complete", "interrupted", "failed"] = "running"
     problem: str | None = None
+
+    @property
+    def arms_hash(self) -> str:
+        """Return a fingerprint of what was compared: the arms and how each was started."""
+        return hashlib.sha256(repr([sorted(each.items()) for each in self.arm_details]).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,28 @@
+"""``perfproof ab``: baseline against candidate, in alternating blocks over fresh starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from perfproof.cli import options
+from perfproof.cli.session import Session, read_scenario
+
+
+def ab(
+    scenario: options.ScenarioArgument = None,
+    label: options.Label = None,
+    rounds: options.Rounds = None,
+    time: options.TimeBudget = None,
+    no_early_stop: options.NoEarlyStop = False,
+    json: options.JsonFile = None,
+    output: options.ReportFile = None,
+    results: options.Results = Path("results"),
+    store: options.StoreUrl = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure baseline and candidate in alternating blocks, and give the verdict."""
+    session = Session(results, store, quiet)
+    what = read_scenario(scenario, rounds=rounds, time=time, early_stop=not no_early_stop)
+    raise typer.Exit(session.conclude(session.measure(what, "ab", label), json, output))

@@ -1,0 +1,79 @@
+"""The typer application: which commands there are, and where their errors end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from perfproof import __version__
+from perfproof.cli.ab import ab
+from perfproof.cli.check import check
+from perfproof.cli.compare import compare
+from perfproof.cli.demo import demo
+from perfproof.cli.failure import report_failure
+from perfproof.cli.listing import list_runs
+from perfproof.cli.noise import noise
+from perfproof.cli.report import report
+from perfproof.cli.run import run as run_command
+from perfproof.cli.show import show
+from perfproof.errors import ExitCode, PerfproofError
+
+app = typer.Typer(
+    name="perfproof",
+    help="Proves or refutes that a change made an HTTP API faster, leaner and gentler on its database.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # locals in a traceback have leaked tokens
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 passed, 1 failed, 2 usage, 3 inconclusive, 4 invalid, 130 interrupted.",
+)
+app.command("demo")(demo)
+app.command("check")(check)
+app.command("ab")(ab)
+app.command("run")(run_command)
+app.command("compare")(compare)
+app.command("report")(report)
+app.command("list")(list_runs)
+app.command("show")(show)
+app.command("noise")(noise)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"perfproof {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+def run() -> None:
+    """Run the command in argv; every error ends here, with its own exit code and never with a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except PerfproofError as error:
+        report_failure(error)
+        code = int(error.exit_code)
+    except click.exceptions.Abort:
+        code = int(ExitCode.INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        code = int(ExitCode.USAGE)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        code = int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output (`| head`) has gone; say nothing more, and nothing at the interpreter's end either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = int(ExitCode.PASSED)
+    sys.exit(code if isinstance(code, int) else 0)

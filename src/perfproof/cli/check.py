@@ -1,0 +1,21 @@
+"""``perfproof check``: is the scenario right? No traffic, nothing started."""
+
+from __future__ import annotations
+
+import typer
+
+from perfproof.cli import options
+from perfproof.cli.session import read_scenario
+
+
+def check(scenario: options.ScenarioArgument = None) -> None:
+    """Validate a scenario file: every mistake with its place and a fix. Nothing is started or sent."""
+    found = read_scenario(scenario)
+    load, rounds = found.load, found.rounds
+    how = f"open load at {load.rate:g}/s" if load.model == "open" else f"closed load with {load.users} users"
+    arms = ", ".join(arm.name for arm in found.arms)
+    seconds = rounds.count * len(found.arms) * (rounds.warmup + rounds.blocks * rounds.block)
+    typer.echo(f"{found.file}: ok")
+    typer.echo(f"  {found.name}: {len(found.requests)} requests, arms {arms}, {how}")
+    typer.echo(f"  at most {rounds.count} rounds of {rounds.blocks} blocks of {rounds.block:g} s an arm,")
+    typer.echo(f"  about {seconds:.0f} s with warm-up, starting and stopping not counted")

@@ -1,0 +1,36 @@
+"""``perfproof noise``: identical arms, to learn what this machine can see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from perfproof.cli import options
+from perfproof.cli.session import Session, read_scenario
+
+
+def noise(
+    scenario: options.ScenarioArgument = None,
+    rounds: options.Rounds = None,
+    time: options.TimeBudget = None,
+    json: options.JsonFile = None,
+    output: options.ReportFile = None,
+    results: options.Results = Path("results"),
+    store: options.StoreUrl = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure the baseline against itself; later runs here know the smallest effect they can see."""
+    from perfproof.analysis import spreads
+
+    session = Session(results, store, quiet)
+    what = read_scenario(scenario, rounds=rounds, time=time)
+    measured = session.measure(what, "noise", None)
+    code = session.conclude(measured, json, output)
+    if measured.problem is None:
+        from perfproof.evidence.reading import read
+
+        found = spreads(read(measured.directory))
+        with session.store() as opened:
+            opened.save_spreads(measured.info.environment.hash, measured.info.scenario_hash, found)
+    raise typer.Exit(code)

@@ -1,0 +1,43 @@
+"""The options several commands share, declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ScenarioArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[SCENARIO]",
+        help="The scenario file. May be left out where the folder holds only one.",
+        show_default=False,
+    ),
+]
+Results = Annotated[
+    Path, typer.Option("--results", envvar="PERFPROOF_RESULTS", help="The folder that keeps runs.", metavar="DIR")
+]
+StoreUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        envvar="PERFPROOF_STORE",
+        help="Database URL (sqlite:///... or postgresql://...). By default perfproof.db in the results folder.",
+        metavar="URL",
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", help="Also write the result as JSON ('-' for stdout).", metavar="FILE")
+]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Also write a report: .html .md .json .csv .parquet", metavar="FILE"),
+]
+Label = Annotated[str | None, typer.Option("--label", "-l", help="A name to find this run by.")]
+Rounds = Annotated[int | None, typer.Option("--rounds", min=1, help="Plan this many rounds instead of the scenario's.")]
+TimeBudget = Annotated[
+    str | None, typer.Option("--time", help="Plan as many rounds as fit, e.g. 150s or 5m.", metavar="DURATION")
+]
+NoEarlyStop = Annotated[bool, typer.Option("--no-early-stop", help="Measure all planned rounds, whatever they show.")]

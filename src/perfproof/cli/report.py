@@ -1,0 +1,32 @@
+"""``perfproof report X -o FILE``: the report of a recorded run, or of two compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perfproof.cli import options
+from perfproof.cli.session import Session
+
+
+def report(
+    run: Annotated[str, typer.Argument(metavar="[RUN]", help="Run: id, label, 'last', or a run's folder.")] = "last",
+    against: Annotated[
+        str | None, typer.Argument(metavar="[AFTER]", help="With two runs: the one after.", show_default=False)
+    ] = None,
+    output: Annotated[
+        list[Path], typer.Option("--output", "-o", help="File to write: .html .md .json .csv .parquet", metavar="FILE")
+    ] = [Path("report.html")],  # noqa: B006 - typer reads the default, nothing mutates it
+    results: options.Results = Path("results"),
+    store: options.StoreUrl = None,
+) -> None:
+    """Write the report of a run (or of two, compared) in any format; the ending of the file decides."""
+    from perfproof.reports import write
+
+    session = Session(results, store)
+    result = session.judge(run) if against is None else session.compare(run, against)
+    for file in output:
+        write(result, file)
+        typer.echo(str(file))

@@ -1,0 +1,200 @@
+"""What the measuring commands share: find the scenario, measure it, remember it, show it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from perfproof.cli.failure import report_failure
+from perfproof.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from perfproof.experiment import Measured
+    from perfproof.model.result import Result
+    from perfproof.model.rules import Spread
+    from perfproof.model.scenario import Scenario
+    from perfproof.store.repository import Store
+
+Kind = Literal["run", "ab", "noise"]
+
+
+@dataclass(frozen=True)
+class Session:
+    """Where runs are kept, which database remembers them, and how much is said meanwhile."""
+
+    results: Path
+    store_url: str | None = None
+    quiet: bool = False
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """Open the store for as long as it is needed; runs found on disk but not in it are added first."""
+        from perfproof.store.repository import Store
+
+        if self.store_url is None:
+            try:
+                self.results.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UsageError(
+                    f"cannot make the results folder {self.results}",
+                    why=error.strerror,
+                    hint="choose another with --results DIR",
+                ) from error
+        store = Store.open(self.store_url or f"sqlite:///{(self.results / 'perfproof.db').absolute()}")
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def measure(self, scenario: Scenario, kind: Kind, label: str | None) -> Measured:
+        """Measure ``scenario`` with live progress on stderr, and remember the run."""
+        from perfproof.experiment import Options, measure
+        from perfproof.model.recording import RunInfo
+        from perfproof.reports.terminal import Live
+
+        with self.store() as store:
+
+            def started(info: RunInfo, path: Path) -> None:
+                store.add_run(info, path)
+                if not self.quiet:
+                    sys.stderr.write(f"run {info.id}\n")
+
+            options = Options(
+                kind=kind,
+                label=label,
+                results=self.results,
+                spreads=lambda info: store.spreads(info.environment.hash, info.scenario_hash),
+                attempts=lambda info: store.attempts(info.scenario_hash, info.arms_hash) + 1,
+                started=started,
+            )
+            with Live(console(stderr=True), quiet=self.quiet, planned_rounds=scenario.rounds.count) as live:
+                return measure(scenario, options, live)
+
+    def conclude(self, measured: Measured, json_file: Path | None, report_file: Path | None) -> int:
+        """Write, remember and print what was concluded; return the exit code."""
+        from perfproof.evidence.directory import RunDirectory
+        from perfproof.reports import write
+        from perfproof.reports.json_report import to_json
+
+        result, problem = measured.result, measured.problem
+        with self.store() as store:
+            store.update_run(measured.info)
+            if result is not None:
+                store.save_result(measured.info.id, result)
+        if result is None:
+            if problem is not None:
+                raise problem
+            raise UsageError("nothing was measured")
+        RunDirectory(measured.directory).save_result(to_json(result))
+        page = measured.directory / "report.html"
+        write(result, page)
+        self.show(result, json_file, report_file)
+        if problem is not None:
+            report_failure(problem)
+        if not self.quiet:
+            sys.stderr.write(f"report: {report_file or page}\n")
+        return int(problem.exit_code) if problem is not None else result.exit_code
+
+    def show(self, result: Result, json_file: Path | None, report_file: Path | None) -> None:
+        """Print the result to stdout and write the files that were asked for."""
+        from perfproof.reports import write
+        from perfproof.reports.json_report import to_json
+        from perfproof.reports.terminal import render
+
+        if json_file is not None and str(json_file) == "-":
+            sys.stdout.write(to_json(result) + "\n")
+        else:
+            render(result, console())
+            if json_file is not None:
+                write(result, json_file, "json")
+        if report_file is not None:
+            write(result, report_file)
+
+    def locate(self, reference: str) -> Path:
+        """Return the run directory meant by an id, a unique beginning of one, a label, ``last`` or a path."""
+        path = Path(reference)
+        if (path / "run.json").is_file():
+            return path
+        with self.store() as store:
+            store.sync(self.results)
+            found = store.find(reference).directory
+        return found if found.is_absolute() else self.results / found
+
+    def judge(self, reference: str) -> Result:
+        """Judge a recorded run again from its evidence."""
+        from perfproof.analysis import analyse
+        from perfproof.evidence.reading import read
+
+        recording = read(self.locate(reference))
+        return analyse(recording, self._spreads(recording.info.environment.hash, recording.info.scenario_hash))
+
+    def compare(self, baseline: str, candidate: str, *, force: bool = False) -> Result:
+        """Compare two recorded runs from their evidence."""
+        from perfproof.analysis import compare
+        from perfproof.evidence.reading import read
+
+        return compare(read(self.locate(baseline)), read(self.locate(candidate)), force=force)
+
+    def _spreads(self, environment_hash: str, scenario_hash: str) -> tuple[Spread, ...]:
+        with self.store() as store:
+            return store.spreads(environment_hash, scenario_hash)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console for stdout or stderr: 80 columns when the width is unknown, no colour with ``NO_COLOR``."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    known = stream.isatty() or "COLUMNS" in os.environ
+    return Console(stderr=stderr, width=None if known else 80, no_color="NO_COLOR" in os.environ, highlight=False)
+
+
+def find_scenario(path: Path | None) -> Path:
+    """Return the scenario file that is meant: the one given, or the only one in this folder or its ``scenarios/``."""
+    if path is not None:
+        return path
+    found = [
+        file for folder in (Path(), Path("scenarios")) for file in sorted(folder.glob("*.y*ml")) if _looks_like(file)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UsageError("no scenario file here", hint="name one: perfproof ab path/to/scenario.yaml")
+    names = ", ".join(str(file) for file in found[:8]) + (", ..." if len(found) > 8 else "")
+    raise UsageError("which scenario? there are several", why=names, hint=f"name one, e.g. {found[0]}")
+
+
+def _looks_like(file: Path) -> bool:
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return "requests:" in text and "service:" in text
+
+
+def read_scenario(
+    path: Path | None, *, rounds: int | None = None, time: str | None = None, early_stop: bool = True
+) -> Scenario:
+    """Read the scenario and apply what the command line says about its rounds."""
+    from perfproof.scenarios import read
+    from perfproof.scenarios.units import parse_duration
+
+    scenario = read(find_scenario(path), os.environ)
+    changed = scenario.rounds
+    if rounds is not None:
+        changed = replace(changed, count=rounds, time=None)
+    if time is not None:
+        try:
+            changed = replace(changed, time=parse_duration(time))
+        except ValueError as error:
+            raise UsageError(f"--time {time}: {error}", hint="write a duration such as 150s or 5m") from error
+    if not early_stop:
+        changed = replace(changed, early_stop=False)
+    return replace(scenario, rounds=changed)

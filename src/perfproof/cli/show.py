@@ -1,0 +1,22 @@
+"""``perfproof show``: the verdict of a recorded run, judged again from its evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perfproof.cli import options
+from perfproof.cli.session import Session
+
+
+def show(
+    run: Annotated[str, typer.Argument(metavar="[RUN]", help="Run: id, label, 'last', or a run's folder.")] = "last",
+    json: options.JsonFile = None,
+    results: options.Results = Path("results"),
+    store: options.StoreUrl = None,
+) -> None:
+    """Show what a recorded run concluded."""
+    session = Session(results, store)
+    session.show(session.judge(run), json, None)

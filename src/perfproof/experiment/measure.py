@@ -1,0 +1,299 @@
+"""Runs a whole measurement: prepare once, rounds until a planned look says stop, then the result."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+from perfproof import __version__
+from perfproof.analysis import analyse, look
+from perfproof.collectors.environment import fingerprint
+from perfproof.errors import Interrupted, PerfproofError, UsageError
+from perfproof.evidence.directory import RunDirectory, new_id
+from perfproof.evidence.reading import read_round
+from perfproof.experiment.observer import Observer
+from perfproof.experiment.round import Stage, run_round
+from perfproof.load.handle import LoadProcess
+from perfproof.model.metrics import ALL
+from perfproof.model.recording import Recording, Round, RunInfo
+from perfproof.model.redaction import Redactor
+from perfproof.model.result import Result
+from perfproof.model.rules import Rules, Spread
+from perfproof.model.scenario import Arm, Scenario
+from perfproof.reports.figures import interval, percent
+from perfproof.service.cpus import CpuPlan, split_cpus
+from perfproof.service.lifecycle import RunningService, run_command, start
+
+SHORTEST = 4
+"""Rounds below which no interval is worth its name; a time budget never plans fewer."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line decides beside the scenario."""
+
+    kind: Literal["run", "ab", "noise"]
+    label: str | None = None
+    results: Path = Path("results")
+    spreads: Callable[[RunInfo], Sequence[Spread]] = lambda info: ()  # noqa: ARG005 - the default knows nothing
+    attempts: Callable[[RunInfo], int] = lambda info: 1  # noqa: ARG005
+    started: Callable[[RunInfo, Path], None] = lambda info, path: None  # noqa: ARG005
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a measurement left behind. ``problem`` is the error that ended it early, if one did."""
+
+    info: RunInfo
+    directory: Path
+    result: Result | None
+    problem: PerfproofError | None
+
+
+def arms_of(scenario: Scenario, kind: Literal["run", "ab", "noise"]) -> tuple[Arm, ...]:
+    """Return the arms a kind of run measures: one for ``run``, both for ``ab``, the baseline twice for ``noise``."""
+    first = scenario.arms[0]
+    if kind == "run":
+        return (first,)
+    if kind == "noise":
+        return (first, replace(first, name="again"))
+    if len(scenario.arms) < 2:
+        raise UsageError(
+            "the scenario has one arm; `ab` compares two",
+            where=str(scenario.file),
+            hint="add `arms: {baseline: ..., candidate: ...}`, or measure one arm with `perfproof run`",
+        )
+    return scenario.arms
+
+
+def measure(scenario: Scenario, options: Options, observer: Observer) -> Measured:
+    """Measure ``scenario`` and return what was concluded; the run directory is complete on every way out.
+
+    An error or an interruption after the first sealed round is not raised but returned as ``problem``, beside the
+    result of the rounds that were finished. Errors before that are raised.
+    """
+    arms = arms_of(scenario, options.kind)
+    cpus = split_cpus()
+    redactor = Redactor(scenario.secrets)
+    with _private_directory() as private, _interruptible():
+        info = _run_info(scenario, options, arms, cpus)
+        arms = tuple(_placed(arm, private) for arm in arms)
+        info = replace(info, rules=replace(info.rules, attempts=options.attempts(info)))
+        directory = RunDirectory.create(options.results, info, scenario.text)
+        options.started(info, directory.path)
+        rounds = _Rounds(info, directory, observer, tuple(options.spreads(info)))
+        problem: PerfproofError | None = None
+        try:
+            _prepare(arms, private, redactor, observer)
+            observer.phase("starting the load process")
+            load = LoadProcess.start(scenario, log=private / "load.log", cpus=cpus.generator)
+            try:
+                with _kept_services(arms, private, redactor, cpus) as kept:
+                    rounds.info = replace(rounds.info, variants=load.variants)
+                    directory.finish(rounds.info)
+                    rounds.conduct(
+                        Stage(scenario, arms, load, directory, private, redactor, cpus, observer, kept), scenario
+                    )
+            finally:
+                load.stop()
+        except (PerfproofError, KeyboardInterrupt) as error:
+            problem = error if isinstance(error, PerfproofError) else _interrupted()
+        directory.keep_log(private / "load.log", redactor)
+        info = replace(rounds.info, **_status(problem))
+        directory.finish(info)
+        recording = rounds.recording(info)
+        result = analyse(recording, rounds.spreads) if recording.rounds else None
+        return Measured(info, directory.path, result, problem)
+
+
+@dataclass
+class _Rounds:
+    """The rounds of one run as they are measured, and the decision whether another one is needed."""
+
+    info: RunInfo
+    directory: RunDirectory
+    observer: Observer
+    spreads: tuple[Spread, ...]
+
+    def __post_init__(self) -> None:
+        self._read: dict[int, Round] = {}
+
+    def conduct(self, stage: Stage, scenario: Scenario) -> None:
+        """Measure round after round until the plan or a look ends it."""
+        number = 0
+        while number < self.info.rules.planned_rounds:
+            number += 1
+            self.observer.round(number, self.info.rules.planned_rounds)
+            began = time.monotonic()
+            run_round(stage, number)
+            seconds = time.monotonic() - began
+            if number == 1 and scenario.rounds.time is not None:
+                # The number of rounds is fixed after the first one by the clock alone, never by what it showed.
+                planned = max(SHORTEST, int(scenario.rounds.time // seconds))
+                self.info = replace(self.info, rules=replace(self.info.rules, planned_rounds=planned))
+            seen = look(self.recording(self.info), self.spreads)
+            self.observer.estimate(describe(seen.result))
+            self.observer.time_left(0.0 if seen.stop else (self.info.rules.planned_rounds - number) * seconds)
+            if seen.stop:
+                break
+
+    def recording(self, info: RunInfo) -> Recording:
+        """Return everything sealed so far; each round is read from disk once."""
+        for number in self.directory.sealed_rounds():
+            if number not in self._read:
+                self._read[number] = read_round(self.directory.path, number)
+        return Recording(info, tuple(self._read[number] for number in sorted(self._read)))
+
+
+def describe(result: Result) -> str:
+    """Return the current estimate in a few words, for the live display."""
+    for row in result.comparisons:
+        if row.request == ALL and row.metric == "latency_p50" and row.change is not None:
+            return f"p50 {percent(row.change)} {interval(row.ci_low, row.ci_high)}".rstrip()
+    for level in result.levels:
+        if level.request == ALL and level.metric == "latency_p50":
+            return f"p50 {level.estimate.value:.2f} ms"
+    return ""
+
+
+def _status(problem: PerfproofError | None) -> dict[str, Any]:
+    if problem is None:
+        return {"status": "complete", "problem": None}
+    return {"status": "interrupted" if isinstance(problem, Interrupted) else "failed", "problem": str(problem)}
+
+
+def _interrupted() -> Interrupted:
+    return Interrupted("interrupted", hint="finished rounds are kept; `perfproof show` judges them as they are")
+
+
+@contextmanager
+def _private_directory() -> Iterator[Path]:
+    """Lend a directory only this user can read: raw service logs (not yet redacted) and the arms' scratch files."""
+    path = Path(tempfile.mkdtemp(prefix="perfproof-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turn the first SIGINT or SIGTERM into KeyboardInterrupt; later ones cannot cut the cleaning-up short."""
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, lambda *_: None)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+@contextmanager
+def _kept_services(
+    arms: Sequence[Arm], private: Path, redactor: Redactor, cpus: CpuPlan
+) -> Iterator[Mapping[str, RunningService]]:
+    """Lend services that outlive a round, where an arm cannot be started afresh; otherwise none."""
+    if not any(_kept(arm) for arm in arms):
+        yield {}
+        return
+    logs = private / "kept"
+    logs.mkdir(mode=0o700)
+    services = start(arms, logs=logs, redactor=redactor, cpus=cpus.service)
+    try:
+        yield {service.arm.name: service for service in services}
+    finally:
+        for service in services:
+            service.stop()
+
+
+def _kept(arm: Arm) -> bool:
+    return arm.service.url is not None or arm.service.restart == "never"
+
+
+def _placed(arm: Arm, private: Path) -> Arm:
+    """Fill ``{python}`` (the interpreter perfproof runs in) and ``{work}`` (a scratch directory of the arm)."""
+    work = private / "work" / arm.name
+    work.mkdir(parents=True, exist_ok=True)
+
+    def fill(text: str | None) -> str | None:
+        return text and text.replace("{python}", sys.executable).replace("{work}", str(work))
+
+    service = arm.service
+    return replace(
+        arm,
+        service=replace(
+            service,
+            command=fill(service.command),
+            prepare=fill(service.prepare),
+            reset=fill(service.reset),
+            environment={key: fill(value) or "" for key, value in service.environment.items()},
+        ),
+    )
+
+
+def _prepare(arms: Sequence[Arm], private: Path, redactor: Redactor, observer: Observer) -> None:
+    for arm in arms:
+        if arm.service.prepare:
+            observer.phase(f"preparing {arm.name}")
+            log = private / f"{arm.name}.prepare.log"
+            run_command(arm, arm.service.prepare, purpose="prepare", log=log, redactor=redactor)
+
+
+def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: CpuPlan) -> RunInfo:
+    now = datetime.now(UTC)
+    return RunInfo(
+        id=new_id(scenario.name, now),
+        kind=options.kind,
+        label=options.label,
+        scenario_name=scenario.name,
+        scenario_hash=scenario.hash,
+        arms=tuple(arm.name for arm in arms),
+        arm_details=tuple(_arm_details(arm, scenario) for arm in arms),
+        requests=tuple(request.name for request in scenario.requests),
+        variants=(),
+        settings={
+            "load": asdict(scenario.load),
+            "rounds": asdict(scenario.rounds),
+            "cpus": cpus.sentence,
+            "weights": [request.weight for request in scenario.requests],
+        },
+        environment=fingerprint({"perfproof": __version__, "placement": cpus.sentence}),
+        started_at=now.isoformat(timespec="seconds"),
+        rules=Rules(
+            goals=scenario.goals if options.kind == "ab" else (),
+            budgets=scenario.budgets if options.kind != "noise" else (),
+            margin=scenario.margin,
+            max_error_rate=scenario.max_error_rate,
+            planned_rounds=scenario.rounds.count,
+            early_stop=scenario.rounds.early_stop and options.kind == "ab",
+            restarts=not any(_kept(arm) for arm in arms),
+        ),
+    )
+
+
+def _arm_details(arm: Arm, scenario: Scenario) -> dict[str, str]:
+    """Return how an arm was run, fit for reports: environment values are shown unless they are or look secret."""
+    redact = Redactor(scenario.secrets)
+    service = arm.service
+    details = {"command": service.command or "", "url": service.url or "", "directory": str(service.directory)}
+    details |= {f"env {name}": value for name, value in sorted(service.environment.items())}
+    return {name: redact(value) for name, value in details.items() if value}
