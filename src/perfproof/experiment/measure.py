@@ -23,7 +23,7 @@ from perfproof.errors import Interrupted, PerfproofError, UsageError
 from perfproof.evidence.directory import RunDirectory, new_id
 from perfproof.evidence.reading import read_round
 from perfproof.experiment.observer import Observer
-from perfproof.experiment.round import Stage, run_round
+from perfproof.experiment.round import Stage, interrupted, run_round
 from perfproof.load.handle import LoadProcess
 from perfproof.model.metrics import ALL
 from perfproof.model.recording import Recording, Round, RunInfo
@@ -108,7 +108,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
             finally:
                 load.stop()
         except (PerfproofError, KeyboardInterrupt) as error:
-            problem = error if isinstance(error, PerfproofError) else _interrupted()
+            problem = error if isinstance(error, PerfproofError) else interrupted()
         directory.keep_log(private / "load.log", redactor)
         info = replace(rounds.info, **_status(problem))
         directory.finish(info)
@@ -171,10 +171,6 @@ def _status(problem: PerfproofError | None) -> dict[str, Any]:
     if problem is None:
         return {"status": "complete", "problem": None}
     return {"status": "interrupted" if isinstance(problem, Interrupted) else "failed", "problem": str(problem)}
-
-
-def _interrupted() -> Interrupted:
-    return Interrupted("interrupted", hint="finished rounds are kept; `perfproof show` judges them as they are")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perfproof.collectors.processes import ProcessTree, Sampler
-from perfproof.errors import PerfproofError, ServiceError
+from perfproof.errors import Interrupted, PerfproofError, ServiceError
 from perfproof.evidence.directory import RunDirectory
 from perfproof.experiment.observer import Observer
 from perfproof.experiment.warmup import Warmth, warm_up
@@ -81,8 +81,8 @@ class _Progress:
 def run_round(stage: Stage, number: int) -> Round:
     """Conduct and seal one round; its samples are in the run directory, not in what is returned.
 
-    A service that dies, or load that cannot go on, ends the round early: it is sealed as incomplete with the reason,
-    and the error is raised again. An error before anything was measured leaves no round behind.
+    A service that dies, load that cannot go on, or Ctrl-C ends the round early: it is sealed as incomplete with the
+    reason, and the error is raised again. An error before the services are up leaves no round behind.
     """
     partial = stage.directory.begin_round(number)
     logs = stage.private / f"round-{number:03d}"
@@ -97,6 +97,9 @@ def run_round(stage: Stage, number: int) -> Round:
                 _measure(stage, number, progress)
             except PerfproofError as error:
                 problem = _death(services) or error
+            except KeyboardInterrupt:
+                stage.load.abort()
+                problem = interrupted()
         progress.looked = 0.0
         progress.look()
         stage.load.seal(partial.samples_path)
@@ -205,6 +208,11 @@ def _arm_round(arm: int, progress: _Progress, problem: PerfproofError | None) ->
         restarts=memory.restarts,
         died=problem.died if isinstance(problem, ArmDiedError) and problem.arm == service.arm.name else None,
     )
+
+
+def interrupted() -> Interrupted:
+    """Return the error for a measurement that the user stopped."""
+    return Interrupted("interrupted", hint="finished rounds are kept; `perfproof show` judges them as they are")
 
 
 class ArmDiedError(ServiceError):

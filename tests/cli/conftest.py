@@ -1,0 +1,104 @@
+"""End-to-end: the command line as a user runs it, on a real small service."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+SERVICES = Path(__file__).parent.parent / "services"
+
+SCENARIO = """\
+name: tiny
+service:
+  command: {python} -m uvicorn tiny:app --host 127.0.0.1 --port {port} --log-level warning --no-access-log
+  directory: DIRECTORY
+  health: /health
+  start_timeout: 20s
+arms:
+  baseline: {environment: {WORK_US: "3000"}}
+  candidate: {environment: {WORK_US: "1000"}}
+requests:
+  - {name: item, get: "/items/{n}", values: {n: [1, 2, 3]}}
+load: {model: open, rate: 80/s}
+rounds: {count: 2, warmup: 300ms, warmup_requests: 5, blocks: 4, block: 300ms}
+"""
+
+
+@dataclass
+class Ran:
+    """What one call of the command line came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Bench:
+    """A folder with a scenario in it, and the ways to run perfproof there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environ = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def scenario(self, *changes: tuple[str, str], text: str = SCENARIO, name: str = "tiny.yaml") -> Path:
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new)
+        path = self.folder / name
+        path.write_text(text.replace("DIRECTORY", str(SERVICES)))
+        return path
+
+    def start(self, *args: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "perfproof", *args],
+            cwd=self.folder,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *args: str, timeout: float = 90) -> Ran:
+        process = self.start(*args)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+            raise AssertionError(f"perfproof {' '.join(args)} took longer than {timeout} s\n{out}\n{err}") from None
+        return Ran(process.returncode, out, err)
+
+    def json(self, name: str) -> dict[str, Any]:
+        return json.loads((self.folder / name).read_text())
+
+    @property
+    def runs(self) -> list[Path]:
+        return sorted(path.parent for path in (self.folder / "results").glob("*/run.json"))
+
+    def leftovers(self) -> list[psutil.Process]:
+        """Return processes of our services that still live (they carry this folder's name in their environment)."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("PERFPROOF_BENCH") == str(self.folder) and process.pid != os.getpid():
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                continue
+        return found
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    made = Bench(tmp_path)
+    made.environ["PERFPROOF_BENCH"] = str(tmp_path)
+    return made

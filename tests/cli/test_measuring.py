@@ -1,0 +1,113 @@
+"""The whole way: scenario, fresh starts, load, verdict, store, reports."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
+
+METRICS = {
+    "latency_p50", "latency_mean", "latency_p95", "latency_p99", "cpu_per_request", "memory_peak", "memory_steady",
+    "memory_growth", "throughput", "error_rate",
+}  # fmt: skip
+
+
+def test_a_faster_candidate_is_improved_and_everything_is_recorded(bench):
+    ran = bench.run("ab", str(bench.scenario(("count: 2", "count: 4"))), "--json", "out.json", "-o", "page.html")
+    assert ran.code == 0, ran.err + ran.out
+    result = bench.json("out.json")
+    assert result["schema_version"] == 1
+    assert result["verdict"] == "improved"
+    assert result["exit_code"] == 0
+    assert result["rounds"] == 4
+    assert result["sentence"] in ran.out.replace("\n", " ") or result["sentence"][:40] in ran.out
+    rows = {(row["metric"], row["request"]): row for row in result["comparisons"]}
+    assert {metric for metric, _ in rows} <= METRICS
+    p50 = rows["latency_p50", "all"]
+    assert p50["change"] == pytest.approx(p50["candidate"] / p50["baseline"] - 1, abs=1e-6)
+    assert p50["ci_low"] < p50["change"] < p50["ci_high"] < 0
+    assert p50["change"] < -0.3
+    cpu = rows["cpu_per_request", "all"]
+    assert cpu["candidate"] == pytest.approx(cpu["baseline"] - 2.0, abs=0.6), "2 ms less work per request"
+    assert rows["error_rate", "all"]["candidate"] == 0
+    assert rows["memory_peak", "all"]["baseline"] > 5e6
+    (run,) = bench.runs
+    assert len(list((run / "rounds").iterdir())) == 4
+    for file in ("samples.parquet", "processes.parquet", "round.json", "baseline.log", "candidate.log"):
+        assert (run / "rounds" / "001" / file).is_file()
+    assert "<svg" in (bench.folder / "page.html").read_text()
+    assert (run / "report.html").is_file()
+    assert not bench.leftovers()
+    listed = bench.run("list")
+    assert run.name in listed.out
+    assert "improved" in listed.out
+    shown = bench.run("show", "last")
+    assert shown.code == 0
+    assert result["sentence"][:40] in shown.out
+
+
+def test_a_goal_out_of_reach_and_a_broken_budget_fail_with_1(bench):
+    path = bench.scenario(
+        ("count: 2", "count: 4"),
+        ("rounds:", "goals: {latency_mean: {improve: 90%}}\nbudgets: {latency_p50: 1us}\nrounds:"),
+    )
+    ran = bench.run("ab", str(path), "--json", "out.json", "--quiet")
+    assert ran.code == 1, ran.err + ran.out
+    result = bench.json("out.json")
+    assert [row["verdict"] for row in result["comparisons"] if row["goal"]] == ["short"]
+    assert result["exit_code"] == 1
+    assert ran.err == ""
+
+
+def test_two_recorded_runs_are_compared(bench):
+    path = bench.scenario(("count: 2", "count: 3"))
+    for arm, label in (("baseline", "before"), ("candidate", "after")):
+        ran = bench.run("run", str(path), "--arm", arm, "--label", label)
+        assert ran.code == 0, ran.err
+    ran = bench.run("compare", "before", "after", "--json", "out.json")
+    assert ran.code == 0, ran.err + ran.out
+    result = bench.json("out.json")
+    row = next(row for row in result["comparisons"] if (row["metric"], row["request"]) == ("latency_p50", "all"))
+    assert row["ci_high"] < 0
+    assert result["verdict"] == "improved"
+    for ending in ("html", "md", "json", "csv", "parquet"):
+        written = bench.run("report", "before", "after", "-o", f"x.{ending}")
+        assert written.code == 0, written.err
+        assert (bench.folder / f"x.{ending}").stat().st_size > 200
+
+
+def test_noise_tells_what_this_machine_can_see(bench):
+    ran = bench.run("noise", str(bench.scenario(("count: 2", "count: 4"))), "--json", "out.json")
+    assert ran.code in (0, 3), ran.err + ran.out
+    assert bench.json("out.json")["verdict"] != "regressed"
+    assert re.search(r"\d", ran.out)
+
+
+def test_json_to_stdout_is_json_and_nothing_else(bench):
+    import json
+
+    ran = bench.run("ab", str(bench.scenario()), "--json", "-")
+    result = json.loads(ran.out)
+    assert result["rounds"] == 2
+    assert "round" in ran.err
+
+
+def test_secrets_reach_the_service_but_no_artefact(bench):
+    secret = "hunter2-s3cr3t-value"
+    bench.environ["TINY_SECRET"] = secret
+    path = bench.scenario(
+        ("DIRECTORY", 'DIRECTORY\n  environment: {SECRET: "${TINY_SECRET}"}'),
+        ("requests:", "setup:\n  - post: /login\n    json: {password: '${TINY_SECRET}'}\n"
+         "    capture: {token: $.token}\nrequests:"),
+        ('get: "/items/{n}"', 'get: "/items/{n}", headers: {Authorization: "Bearer {token}"}'),
+    )  # fmt: skip
+    ran = bench.run("ab", str(path), "--json", "out.json", "-o", "page.html")
+    assert ran.code in (0, 3), ran.err + ran.out
+    logs = "".join(file.read_text() for file in bench.folder.rglob("baseline.log"))
+    assert "tiny is up; secret is ***" in logs
+    for file in bench.folder.rglob("*"):
+        if file.is_file():
+            assert secret.encode() not in file.read_bytes(), file
+    assert secret not in ran.out + ran.err
