@@ -1,1 +1,5 @@
-"""Shows a Result: terminal, HTML, JSON, CSV, Parquet. ``charts`` is the only place that draws; nothing computes."""
+"""Draw a ``Result``: terminal, HTML, JSON, CSV, Parquet, Markdown. Nothing here computes beyond formatting."""
+
+from perfproof.reports.writing import write
+
+__all__ = ["write"]

@@ -1,0 +1,180 @@
+"""Numbers and names as people read them: "−24.1 %", "12.3 ms", "81 MiB", "[−26.0, −22.1]".
+
+Every renderer formats through here, so a figure looks the same wherever it appears. Unknown values (None, NaN,
+infinite) become an em dash.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+
+from perfproof.model.metrics import METRICS
+from perfproof.model.scenario import Goal
+
+NOTHING = "—"
+MINUS = "−"
+
+SHORT_TITLES = {
+    "latency_p50": "p50",
+    "latency_mean": "mean",
+    "latency_p95": "p95",
+    "latency_p99": "p99",
+    "cpu_per_request": "CPU/request",
+    "memory_peak": "peak memory",
+    "memory_steady": "steady memory",
+    "memory_growth": "memory growth",
+    "throughput": "throughput",
+    "error_rate": "errors",
+}
+"""Titles for narrow places; at most 13 characters."""
+
+_BINARY = ((1024.0**3, "GiB"), (1024.0**2, "MiB"), (1024.0, "KiB"))
+
+
+def known(number: float | None) -> bool:
+    """Tell whether there is a finite number to show."""
+    return number is not None and math.isfinite(number)
+
+
+def title(metric: str, *, short: bool = False) -> str:
+    """Return a metric's title for people; a metric that is not known keeps its name."""
+    if short and metric in SHORT_TITLES:
+        return SHORT_TITLES[metric]
+    return METRICS[metric].title if metric in METRICS else metric.replace("_", " ")
+
+
+def change(fraction: float | None) -> str:
+    """Format a change (0.048 = 4.8 % more) with its sign; zero has none."""
+    if fraction is None or not math.isfinite(fraction):
+        return NOTHING
+    return f"{_signed(fraction)} %"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Format the interval of a change in percent, without repeating the sign of percent."""
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return NOTHING
+    return f"[{_signed(low)}, {_signed(high)}]"
+
+
+def value(number: float | None, unit: str) -> str:
+    """Format a value of one of the model's units to three significant digits in the unit that fits its size."""
+    if number is None or not math.isfinite(number):
+        return NOTHING
+    match unit:
+        case "ms":
+            return _time(number)
+        case "bytes":
+            return _bytes(number)
+        case "bytes/1000":
+            return f"{_bytes(number)}/1k"
+        case "1/s":
+            return f"{_digits(number)}/s"
+        case "ratio":
+            return percent(number)
+        case _:
+            return f"{_digits(number)} {unit}".rstrip()
+
+
+def value_range(low: float | None, high: float | None, unit: str) -> str:
+    """Format the interval of a value."""
+    if not (known(low) and known(high)):
+        return NOTHING
+    return f"[{value(low, unit)}, {value(high, unit)}]"
+
+
+def percent(fraction: float | None) -> str:
+    """Format a share without a sign: "95 %", "0.1 %"."""
+    if fraction is None or not math.isfinite(fraction):
+        return NOTHING
+    return f"{fraction * 100:.3g} %".replace("-", MINUS)
+
+
+def goal(wanted: Goal | None) -> str:
+    """Format a goal: "20 %", "20–30 %", or nothing."""
+    if wanted is None:
+        return ""
+    if wanted.stretch is None:
+        return percent(wanted.improve)
+    return f"{wanted.improve * 100:.4g}–{percent(wanted.stretch)}"
+
+
+def count(number: int) -> str:
+    """Format a count with thousands separators."""
+    return f"{number:,}".replace("-", MINUS)
+
+
+def plural(number: int, singular: str, many: str | None = None) -> str:
+    """Return "1 round", "12 rounds"."""
+    return f"{count(number)} {singular if number == 1 else many or singular + 's'}"
+
+
+def duration(seconds: float | None) -> str:
+    """Format a stretch of time: "45 s", "2 min 05 s", "1 h 02 min"."""
+    if seconds is None or not math.isfinite(seconds):
+        return NOTHING
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def plain(text: object, limit: int = 120) -> str:
+    """Make text of unknown origin safe to show: one line, no control or direction characters, at most ``limit`` long.
+
+    Names and error texts come from the user's service; an escape sequence must not reach a terminal, a right-to-left
+    override must not turn a line round, and half a surrogate pair must not break the encoding of the whole report.
+    """
+    raw = str(text)
+    cut = raw[: limit + 1]
+    shown = "".join(
+        " " if letter in "\t\n\r" else "\N{REPLACEMENT CHARACTER}" if _hidden(letter) else letter for letter in cut
+    )
+    return shown if len(raw) <= limit else shown[: limit - 1] + "…"
+
+
+def _hidden(letter: str) -> bool:
+    return unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def _signed(fraction: float) -> str:
+    scaled = fraction * 100
+    places = 1 if abs(scaled) < 999.95 else 0
+    text = f"{scaled:+,.{places}f}"
+    if not text.strip("+-0."):
+        text = text[1:]
+    return text.replace("-", MINUS)
+
+
+def _digits(number: float) -> str:
+    """Return three significant digits, never in scientific form for ordinary sizes."""
+    size = abs(number)
+    if size >= 99.95:
+        text = f"{number:,.0f}"
+    elif size >= 9.995:
+        text = f"{number:.1f}"
+    elif size >= 0.9995 or size == 0:
+        text = f"{number:.2f}" if size else "0"
+    else:
+        text = f"{number:#.3g}"
+    return text.replace("-", MINUS)
+
+
+def _time(milliseconds: float) -> str:
+    size = abs(milliseconds)
+    if size >= 999.5:
+        return f"{_digits(milliseconds / 1000)} s"
+    if 0 < size < 0.0995:
+        return f"{_digits(milliseconds * 1000)} µs"
+    return f"{_digits(milliseconds)} ms"
+
+
+def _bytes(number: float) -> str:
+    for size, name in _BINARY:
+        if abs(number) >= size * 0.9995:
+            text = _digits(number / size)
+            return f"{text.removesuffix('.00').removesuffix('.0')} {name}"
+    return f"{number:.0f} B".replace("-", MINUS) if round(number) else "0 B"

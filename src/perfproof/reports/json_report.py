@@ -1,0 +1,123 @@
+"""The public JSON of a result, version 1; its schema is docs/result.schema.json.
+
+Within one version fields are only added, so readers must ignore what they do not know. Names and texts are whole here
+(other reports cut them), because programs join on them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from perfproof.model.result import Comparison, Detail, Level, Result
+from perfproof.reports import rows
+
+SCHEMA_VERSION = 1
+MAX_ERRORS = 50
+"""Different errors kept per request and arm; ``errors_left_out`` counts the others."""
+
+
+def to_json(result: Result) -> str:
+    """Return the result as indented JSON, ending in a newline; numbers that are not finite become null."""
+    return json.dumps(to_document(result), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_document(result: Result) -> dict[str, Any]:
+    """Return the result as plain JSON values."""
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": result.kind,
+        "scenario": result.scenario,
+        "run_ids": result.run_ids,
+        "arms": result.arms,
+        "started_at": result.started_at,
+        "seconds": result.seconds,
+        "verdict": result.verdict,
+        "sentence": result.sentence,
+        "advice": result.advice,
+        "exit_code": result.exit_code,
+        "rounds": result.rounds,
+        "planned_rounds": result.planned_rounds,
+        "comparisons": [_comparison(row) for row in result.comparisons],
+        "levels": [_level(level) for level in result.levels],
+        "budgets": [asdict(budget) for budget in result.budgets],
+        "findings": [asdict(finding) for finding in result.findings],
+        "comparability": {
+            "facts": [asdict(fact) | {"differs": fact.differs} for fact in result.comparability.facts],
+            "warnings": result.comparability.warnings,
+        },
+        "requests": [_request(detail) for detail in result.details],
+    }
+    cleaned: dict[str, Any] = _clean(document)
+    return cleaned
+
+
+def _comparison(row: Comparison) -> dict[str, Any]:
+    goal = row.goal and {"improve": row.goal.improve, "stretch": row.goal.stretch}
+    return {
+        "metric": row.metric,
+        "request": row.request,
+        "unit": row.unit,
+        "baseline": row.baseline,
+        "candidate": row.candidate,
+        "change": row.change,
+        "ci_low": row.ci_low,
+        "ci_high": row.ci_high,
+        "confidence": row.confidence,
+        "goal": goal,
+        "stretch_met": row.stretch_met,
+        "verdict": row.verdict,
+        "role": row.role,
+        "rounds": row.rounds,
+        "round_changes": row.round_changes,
+        "impact": row.impact,
+        "notes": row.notes,
+    }
+
+
+def _level(level: Level) -> dict[str, Any]:
+    return {
+        "metric": level.metric,
+        "request": level.request,
+        "arm": level.arm,
+        "unit": level.unit,
+        "value": level.estimate.value,
+        "ci_low": level.estimate.low,
+        "ci_high": level.estimate.high,
+        "confidence": level.estimate.confidence,
+        "rounds": level.estimate.rounds,
+    }
+
+
+def _request(detail: Detail) -> dict[str, Any]:
+    errors, left_out = {}, {}
+    for arm, counts in detail.errors.items():
+        kept, more = rows.top(counts, MAX_ERRORS)
+        errors[arm] = [{"error": text, "count": number} for text, number in kept]
+        left_out[arm] = more
+    return {"request": detail.request, "counts": detail.counts, "errors": errors, "errors_left_out": left_out}
+
+
+def _clean(item: Any) -> Any:
+    """Return ``item`` as JSON values only: NaN is no JSON, and half a surrogate pair cannot be encoded."""
+    match item:
+        case None | bool():
+            return item
+        case str():
+            return str(item).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case int():
+            return int(item)
+        case float():
+            return float(item) if math.isfinite(item) else None
+        case Mapping():
+            return {_clean(str(key)): _clean(entry) for key, entry in item.items()}
+        case list() | tuple():
+            return [_clean(entry) for entry in item]
+        case set() | frozenset():
+            return [_clean(entry) for entry in sorted(item, key=str)]
+    if hasattr(item, "tolist"):  # a NumPy scalar or array that slipped into a finding's evidence
+        return _clean(item.tolist())
+    return _clean(str(item))

@@ -1,0 +1,125 @@
+"""A result as GitHub-flavoured Markdown: the sentence, a table, what weakens the claim."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from perfproof.model.metrics import ALL
+from perfproof.model.result import Result
+from perfproof.reports import figures, rows
+
+MAX_ROWS = 60
+MAX_ITEMS = 20
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$@:])")
+
+
+def to_markdown(result: Result) -> str:
+    """Return the result as Markdown, ending in a newline."""
+    symbol, word, _ = rows.headline(result)
+    blocks = [f"## {symbol} {word}: {_text(result.scenario)}", f"**{_text(result.sentence, 10_000)}**"]
+    blocks += [_comparisons(result), _levels(result), _budgets(result)]
+    findings = [
+        f"**{finding.severity}** {_text(finding.summary, 1000)}"
+        + ("" if finding.request == ALL else f" ({_text(finding.request)})")
+        for finding in result.findings
+    ]
+    blocks += [_list("### Findings", findings)]
+    blocks += [_list("### What weakens the claim", [_text(text, 1000) for text in result.comparability.warnings])]
+    if result.advice:
+        blocks.append(f"→ {_text(result.advice, 1000)}")
+    blocks.append(_footer(result))
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _comparisons(result: Result) -> str:
+    if not result.comparisons:
+        return ""
+    shown, left_out = rows.most_urgent(rows.by_impact(rows.gated(result.comparisons) or result.comparisons), MAX_ROWS)
+    table = _table(
+        ("request", "metric", "baseline", "candidate", "change", "interval in %", "goal", "verdict"),
+        "llrrrrll",
+        (
+            (
+                _name(row.request),
+                figures.title(row.metric),
+                figures.value(row.baseline, row.unit),
+                figures.value(row.candidate, row.unit),
+                ("~ " if rows.noise(row) else "") + figures.change(row.change),
+                figures.interval(row.ci_low, row.ci_high),
+                figures.goal(row.goal),
+                f"{rows.SYMBOLS[row.verdict]} {row.verdict}",
+            )
+            for row in shown
+        ),
+    )
+    return table + (f"\n\nand {figures.plural(left_out, 'more row')} that decided nothing" if left_out else "")
+
+
+def _levels(result: Result) -> str:
+    if result.comparisons or not result.levels:
+        return ""
+    levels = rows.levels_in_order(result.levels)
+    table = _table(
+        ("request", "metric", "value", "interval"),
+        "llrl",
+        (
+            (
+                _name(level.request),
+                figures.title(level.metric),
+                figures.value(level.estimate.value, level.unit),
+                figures.value_range(level.estimate.low, level.estimate.high, level.unit),
+            )
+            for level in levels[:MAX_ROWS]
+        ),
+    )
+    more = len(levels) - MAX_ROWS
+    return table + (f"\n\nand {figures.plural(more, 'more row')}" if more > 0 else "")
+
+
+def _budgets(result: Result) -> str:
+    if not result.budgets:
+        return ""
+    ordered = sorted(result.budgets, key=lambda budget: not budget.broken)[:MAX_ROWS]
+    return "### Budgets\n\n" + _table(
+        ("budget", "request", "limit", "value", ""),
+        "llrrl",
+        (
+            (
+                figures.title(budget.metric),
+                _name(budget.request),
+                figures.value(budget.limit, budget.unit),
+                figures.value(budget.value, budget.unit),
+                "? not measured" if budget.value is None else "✗ broken" if budget.broken else "✓ kept",
+            )
+            for budget in ordered
+        ),
+    )
+
+
+def _footer(result: Result) -> str:
+    parts = [f"{result.rounds} of {figures.plural(result.planned_rounds, 'round')}", figures.duration(result.seconds)]
+    parts += [f"`{figures.plain(run).replace('`', '')}`" for run in result.run_ids]
+    return f"<sub>{' · '.join(parts)}</sub>"
+
+
+def _list(heading: str, items: Sequence[str]) -> str:
+    if not items:
+        return ""
+    more = [f"and {figures.count(len(items) - MAX_ITEMS)} more"] if len(items) > MAX_ITEMS else []
+    return heading + "\n\n" + "\n".join(f"- {item}" for item in [*items[:MAX_ITEMS], *more])
+
+
+def _table(heading: Sequence[str], align: str, lines: Iterable[Sequence[str]]) -> str:
+    rule = "|".join("--:" if side == "r" else ":--" for side in align)
+    return "\n".join([f"| {' | '.join(heading)} |", f"|{rule}|", *(f"| {' | '.join(cells)} |" for cells in lines)])
+
+
+def _name(request: str) -> str:
+    return "**all**" if request == ALL else _text(request)
+
+
+def _text(text: str, limit: int = 120) -> str:
+    """Escape text so that it is neither markup, HTML, a mention nor a table's border."""
+    safe = figures.plain(text, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(lambda match: f"&#{ord(match.group())};", safe)

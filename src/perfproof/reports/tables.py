@@ -1,0 +1,81 @@
+"""A result as a flat table: one row per comparison, or per level where nothing was compared."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from perfproof.model.result import Result
+
+_RUN = ("scenario", "run_id", "started_at")
+_COMPARED = (
+    "metric",
+    "request",
+    "unit",
+    "baseline",
+    "candidate",
+    "change",
+    "ci_low",
+    "ci_high",
+    "confidence",
+    "goal",
+    "stretch",
+    "verdict",
+    "role",
+    "rounds",
+    "impact",
+)
+_SINGLE = ("metric", "request", "arm", "unit", "value", "ci_low", "ci_high", "confidence", "rounds")
+_WHOLE_NUMBERS = {"rounds"}
+_TEXTS = {"scenario", "run_id", "started_at", "metric", "request", "arm", "unit", "verdict", "role"}
+
+
+def columns(result: Result) -> tuple[str, ...]:
+    """Return the names of the columns: those of comparisons, or of levels for a single run."""
+    return _RUN + (_SINGLE if result.kind == "run" else _COMPARED)
+
+
+def records(result: Result) -> list[dict[str, Any]]:
+    """Return the rows in the order analysis gave them; unknown values are None."""
+    run = {"scenario": result.scenario, "run_id": " ".join(result.run_ids), "started_at": result.started_at}
+    if result.kind == "run":
+        return [
+            run
+            | {"metric": level.metric, "request": level.request, "arm": level.arm, "unit": level.unit}
+            | {"value": level.estimate.value, "ci_low": level.estimate.low, "ci_high": level.estimate.high}
+            | {"confidence": level.estimate.confidence, "rounds": level.estimate.rounds}
+            for level in result.levels
+        ]
+    return [
+        run
+        | {name: getattr(row, name) for name in _COMPARED if name not in {"goal", "stretch"}}
+        | {"goal": row.goal.improve if row.goal else None, "stretch": row.goal.stretch if row.goal else None}
+        for row in result.comparisons
+    ]
+
+
+def write_csv(result: Result, path: Path) -> None:
+    """Write the table as UTF-8 CSV with a header line; an unknown value is an empty field. Raises ``OSError``."""
+    with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
+        writer = csv.DictWriter(file, columns(result), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records(result))
+
+
+def write_parquet(result: Result, path: Path) -> None:
+    """Write the table as Parquet; column types do not depend on the rows. Raises ``OSError``."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def kind(name: str) -> Any:
+        return pa.string() if name in _TEXTS else pa.int32() if name in _WHOLE_NUMBERS else pa.float64()
+
+    schema = pa.schema([(name, kind(name)) for name in columns(result)])
+    rows = [{name: _encodable(value) for name, value in row.items()} for row in records(result)]
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
+
+
+def _encodable(value: Any) -> Any:
+    """Return text that can be UTF-8 (a verdict as its word); everything else as it is."""
+    return str(value).encode("utf-8", "replace").decode() if isinstance(value, str) else value

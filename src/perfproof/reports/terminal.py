@@ -1,0 +1,285 @@
+"""A result on a terminal: verdict first, then a compact table; right at 80 columns and without colour."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from perfproof.model.metrics import ALL
+from perfproof.model.result import BudgetCheck, Comparison, Finding, Level, Result, Verdict
+from perfproof.reports import figures, rows
+from perfproof.reports.live import Live
+
+__all__ = ["Live", "RunRow", "render", "render_runs"]
+
+MAX_ROWS = 40
+MAX_FINDINGS = 12
+PROSE = 10_000
+
+STYLES: dict[str, str] = {
+    "good": "bold green",
+    "bad": "bold red",
+    "warn": "bold yellow",
+    "calm": "bold cyan",
+    "void": "bold magenta",
+    "error": "bold red",
+    "warning": "yellow",
+    "info": "cyan",
+}
+_UNBREAKABLE = re.compile(r"(?<=[\d—]) (?=%|ms\b|s\b|[KMG]iB\b|rounds?\b)|(?<=, ) (?=[+−\d.]+\])")
+
+
+class RunRow(Protocol):
+    """What ``render_runs`` needs to know of one recorded run."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102 - named by the glossary
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def label(self) -> str | None: ...  # noqa: D102
+    @property
+    def scenario(self) -> str: ...  # noqa: D102
+    @property
+    def started_at(self) -> str: ...  # noqa: D102
+    @property
+    def status(self) -> str: ...  # noqa: D102
+    @property
+    def verdict(self) -> str | None: ...  # noqa: D102
+    @property
+    def sentence(self) -> str | None: ...  # noqa: D102
+    @property
+    def rounds(self) -> int | None: ...  # noqa: D102
+
+
+def render(result: Result, console: Console) -> None:
+    """Print the verdict and its sentence, then the rows that decided it, and everything that weakens or explains it."""
+    symbol, word, tone = rows.headline(result)
+    console.print(Text(f"{symbol} {word.upper()}", style=STYLES[tone]))
+    _prose(console, result.sentence)
+    _comparisons(console, result.comparisons)
+    if not result.comparisons:
+        _levels(console, result.levels)
+    _budgets(console, result.budgets)
+    _findings(console, result.findings)
+    if result.comparability.warnings:
+        _heading(console, "What weakens the claim")
+        for warning in result.comparability.warnings:
+            _prose(console, warning, lead="- ")
+    if result.advice:
+        console.print()
+        _prose(console, result.advice, lead="→ ")
+
+
+def render_runs(runs: Sequence[RunRow], console: Console) -> None:
+    """Print one line per recorded run, in the order given."""
+    if not runs:
+        console.print("No runs yet.")
+        return
+    labels = any(run.label for run in runs)
+    table = _table(("run", "left"), ("kind", "left"))
+    if labels:
+        table.add_column("label", max_width=16)
+    table.add_column("rounds", justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("sentence", ratio=1)
+    table.expand = True
+    for run in runs:
+        verdict = run.verdict or run.status
+        cells = [Text(figures.plain(run.id, 60)), Text(figures.plain(run.kind))]
+        if labels:
+            cells.append(_name(run.label or ""))
+        cells += [
+            Text("" if run.rounds is None else str(run.rounds)),
+            Text(figures.plain(verdict), style=_verdict_style(verdict)),
+            _name(run.sentence or "", 300),
+        ]
+        table.add_row(*cells)
+    console.print(table)
+
+
+def _comparisons(console: Console, comparisons: Sequence[Comparison]) -> None:
+    deciding = rows.by_impact(rows.gated(comparisons) or comparisons)
+    shown, left_out = rows.most_urgent(deciding, MAX_ROWS)
+    if shown:
+        console.print()
+        _grouped(console, shown)
+    others = len(comparisons) - len(deciding)
+    if left_out:
+        _note(console, f"and {figures.plural(left_out, 'more row')} that decided nothing")
+    if others:
+        _note(console, f"and {figures.plural(others, 'exploratory row')} without a goal or gate: see the report")
+    _notes(console, shown)
+
+
+def _grouped(console: Console, shown: Sequence[Comparison]) -> None:
+    """Print the rows under their request's name.
+
+    A column for the name would be left eight characters of an 80-column line; on a line of its own it stays readable.
+    """
+    heading = ("", "baseline", "candidate", "change", "interval in %", "verdict")
+    cells = [_cells(row) for row in shown]
+    widths = [max(map(cell_len, column)) for column in zip(heading, *cells, strict=True)]
+    console.print(_line(heading, widths, Style(bold=True)))
+    last = None
+    for row, texts in zip(shown, cells, strict=True):
+        if row.request != last:
+            name = "all requests" if row.request == ALL else figures.plain(row.request)
+            console.print(Text(name, style="bold", no_wrap=True, overflow="ellipsis"))
+        last = row.request
+        console.print(_line(texts, widths, Style.parse(STYLES[rows.TONES[row.verdict]])))
+
+
+def _cells(row: Comparison) -> tuple[str, ...]:
+    return (
+        "  " + figures.title(row.metric, short=True),
+        figures.value(row.baseline, row.unit),
+        figures.value(row.candidate, row.unit),
+        ("~ " if rows.noise(row) else "") + figures.change(row.change),
+        figures.interval(row.ci_low, row.ci_high),
+        rows.verdict_words(row),
+    )
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], last: Style) -> Text:
+    """Lay out one line: the first cell to the left, figures to the right, the verdict last and coloured."""
+    first, *middle, verdict = cells
+    parts = [first.ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(middle, widths[1:], strict=False)]
+    return Text("  ".join(parts) + "  ", no_wrap=True, overflow="ellipsis").append(verdict, style=last)
+
+
+def _notes(console: Console, shown: Iterable[Comparison]) -> None:
+    """Print each doubt once, with the rows it is about, since many rows often share one."""
+    about: dict[str, list[str]] = {}
+    for row in shown:
+        for note in row.notes:
+            about.setdefault(note, []).append(
+                f"{figures.title(row.metric, short=True)} {figures.plain(row.request, 30)}"
+            )
+    if about:
+        console.print()
+    for note, names in about.items():
+        more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+        _prose(console, f"{', '.join(names[:2])}{more}: {note}", lead="- ")
+
+
+def _levels(console: Console, levels: Sequence[Level]) -> None:
+    """Print a single arm: its own figures first, then one line per request name."""
+    whole = [level for level in rows.levels_in_order(levels) if level.request == ALL]
+    if whole:
+        arms = len({level.arm for level in whole}) > 1
+        table = _table(
+            ("metric", "left"), *((("arm", "left"),) if arms else ()), ("value", "right"), ("interval", "left")
+        )
+        for level in whole:
+            cells = [Text(figures.title(level.metric))] + ([Text(figures.plain(level.arm, 20))] if arms else [])
+            found = level.estimate
+            cells += [
+                Text(figures.value(found.value, level.unit)),
+                Text(figures.value_range(found.low, found.high, level.unit)),
+            ]
+            table.add_row(*cells)
+        console.print()
+        console.print(table)
+    single = [level for level in rows.levels_in_order(levels) if level.request != ALL]
+    if not single:
+        return
+    metrics = list(dict.fromkeys(level.metric for level in single))
+    cells_of: dict[tuple[str, str], dict[str, Level]] = {}
+    for level in single:
+        cells_of.setdefault((level.request, level.arm), {})[level.metric] = level
+    table = _table(("request", "name"), *((figures.title(metric, short=True), "right") for metric in metrics))
+    for (request, _), found_of in list(cells_of.items())[:MAX_ROWS]:
+        figures_of = (found_of.get(metric) for metric in metrics)
+        table.add_row(
+            _name(request), *(Text(figures.value(one.estimate.value, one.unit) if one else "") for one in figures_of)
+        )
+    console.print()
+    console.print(table)
+    if len(cells_of) > MAX_ROWS:
+        _note(console, f"and {figures.plural(len(cells_of) - MAX_ROWS, 'more request')}: see the report")
+
+
+def _budgets(console: Console, budgets: Sequence[BudgetCheck]) -> None:
+    if not budgets:
+        return
+    broken_first = sorted(budgets, key=lambda budget: not budget.broken)
+    table = _table(("budget", "left"), ("request", "name"), ("limit", "right"), ("value", "right"), ("", "left"))
+    for budget in broken_first[:MAX_ROWS]:
+        state = ("✗ broken", "bold red") if budget.broken else ("✓ kept", "green")
+        if budget.value is None:
+            state = ("? not measured", "yellow")
+        table.add_row(
+            Text(figures.title(budget.metric, short=True)),
+            _name(budget.request),
+            Text(figures.value(budget.limit, budget.unit)),
+            Text(figures.value(budget.value, budget.unit)),
+            Text(state[0], style=state[1]),
+        )
+    console.print()
+    console.print(table)
+    if len(budgets) > MAX_ROWS:
+        _note(console, f"and {figures.plural(len(budgets) - MAX_ROWS, 'more budget')}")
+
+
+def _findings(console: Console, findings: Sequence[Finding]) -> None:
+    if not findings:
+        return
+    _heading(console, "Findings")
+    for finding in findings[:MAX_FINDINGS]:
+        where = "" if finding.request == ALL else f" ({figures.plain(finding.request, 40)})"
+        _prose(console, f"{finding.summary}{where}", lead=f"{finding.severity}: ", style=STYLES[finding.severity])
+    if len(findings) > MAX_FINDINGS:
+        _note(console, f"and {figures.plural(len(findings) - MAX_FINDINGS, 'more finding')}: see the report")
+
+
+def _table(*columns: tuple[str, str]) -> Table:
+    """Return a plain table; a ``name`` column gives way when room is short, the others are never cut."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold", collapse_padding=True)
+    for heading, kind in columns:
+        if kind == "name":
+            # The cells themselves forbid wrapping: a column that did so would share a shortage with all others.
+            table.add_column(heading, min_width=8)
+        else:
+            table.add_column(heading, justify="right" if kind == "right" else "left", no_wrap=True)
+    return table
+
+
+def _name(text: str, limit: int = 120) -> Text:
+    return Text(figures.plain(text, limit), no_wrap=True, overflow="ellipsis")
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print()
+    console.print(Text(text, style="bold"))
+
+
+def _note(console: Console, text: str) -> None:
+    console.print(Text(text, style="dim"))
+
+
+def _prose(console: Console, text: str, *, lead: str = "", style: str = "") -> None:
+    """Print a sentence: wrapped with a hanging indent on a terminal, else unbroken, so that it can be searched."""
+    body = figures.plain(text, PROSE)
+    if not console.is_terminal:
+        console.print(Text(lead, style=style).append(body, style="none"), soft_wrap=True)
+        return
+    # textwrap breaks at ASCII white space only (rich also at no-break spaces), so a number keeps its unit.
+    room = max(20, console.width - cell_len(lead))
+    lines = textwrap.wrap(_UNBREAKABLE.sub("\N{NO-BREAK SPACE}", body), room) or [""]
+    indent = " " * cell_len(lead)
+    for at, line in enumerate(lines):
+        start = indent if at else lead
+        console.print(Text(start, style=style).append(line.replace("\N{NO-BREAK SPACE}", " "), style="none"))
+
+
+def _verdict_style(verdict: str) -> str:
+    return STYLES[rows.TONES[Verdict(verdict)]] if verdict in set(Verdict) else ""

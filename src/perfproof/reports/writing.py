@@ -1,0 +1,94 @@
+"""Write a result to a file whose ending names the format."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from perfproof.errors import UsageError
+from perfproof.model.result import Result
+
+Writer = Callable[[Result, Path], None]
+
+
+def _html(result: Result, path: Path) -> None:
+    from perfproof.reports.html import to_html
+
+    _text(path, to_html(result))
+
+
+def _json(result: Result, path: Path) -> None:
+    from perfproof.reports.json_report import to_json
+
+    _text(path, to_json(result))
+
+
+def _markdown(result: Result, path: Path) -> None:
+    from perfproof.reports.markdown import to_markdown
+
+    _text(path, to_markdown(result))
+
+
+def _csv(result: Result, path: Path) -> None:
+    from perfproof.reports.tables import write_csv
+
+    write_csv(result, path)
+
+
+def _parquet(result: Result, path: Path) -> None:
+    from perfproof.reports.tables import write_parquet
+
+    write_parquet(result, path)
+
+
+WRITERS: dict[str, Writer] = {
+    ".html": _html,
+    ".json": _json,
+    ".csv": _csv,
+    ".parquet": _parquet,
+    ".md": _markdown,
+}
+"""Known endings. Each writer imports its renderer when called, so that matplotlib and pyarrow load only when used."""
+
+
+def write(result: Result, path: Path) -> None:
+    """Write ``result`` to ``path`` in the format its ending names, whole or not at all.
+
+    The file is written beside its place, flushed and renamed, so a reader never sees half of it and an earlier report
+    survives a full disk. Raises ``UsageError`` for an ending that is not known or a place that cannot be written.
+    """
+    writer = WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise UsageError(
+            f"no report format is known for the ending {path.suffix or '(none)'!r}",
+            where=str(path),
+            hint=f"use one of {', '.join(WRITERS)}",
+        )
+    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.partial")
+    try:
+        writer(result, temporary)
+        _flush(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise UsageError(
+            "the report cannot be written",
+            where=str(path),
+            why=error.strerror or str(error),
+            hint="name a folder that exists, may be written to and has space left",
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
