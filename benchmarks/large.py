@@ -63,7 +63,8 @@ def make_run(results: Path, label: str, samples: int, speed: float) -> Path:
         id=new_id("large", now), kind="run", label=label, scenario_name="large", scenario_hash="0" * 16,
         arms=("baseline",), arm_details=({"command": "made"},),
         requests=tuple(f"request {n}" for n in range(REQUESTS)), variants=(("",),) * REQUESTS,
-        settings={"load": {"model": "open", "rate": 10_000.0}, "rounds": {"block": 1.0}, "cpus": "", "weights": [1] * REQUESTS},
+        settings={"load": {"model": "open", "rate": 10_000.0}, "rounds": {"block": 1.0}, "cpus": "",
+                  "weights": [1] * REQUESTS},
         environment=fingerprint({}), started_at=now.isoformat(),
     )  # fmt: skip
     directory = RunDirectory.create(results, info, "name: large\n")
