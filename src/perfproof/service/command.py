@@ -1,0 +1,112 @@
+"""From a scenario's command line to what is executed: placeholders, environment, and every mistake before any start."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from perfproof.errors import UsageError
+from perfproof.model.scenario import Arm
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to execute, where, and with which environment (whole, not only the scenario's part)."""
+
+    argv: tuple[str, ...]
+    directory: Path
+    environment: Mapping[str, str] = field(repr=False)
+
+
+def fill(text: str, arm: str, port: int | None) -> str:
+    """Fill ``{port}`` and ``{arm}``; every other brace stays (values may hold JSON)."""
+    filled = text.replace("{arm}", arm)
+    return filled if port is None else filled.replace("{port}", str(port))
+
+
+def resolve(arm: Arm, line: str, port: int | None, *, purpose: str = "command") -> Command:
+    """Return what ``line`` executes for ``arm``.
+
+    Raises ``UsageError`` when it is empty or badly quoted, its program is missing or may not be executed, or the
+    directory is missing.
+    """
+    service = arm.service
+    environment = _environment(arm, port)
+    directory = service.directory.absolute()
+    if not directory.is_dir():
+        state = "is not a directory" if directory.exists() else "does not exist"
+        raise UsageError(
+            f"{arm.name}: the service's directory {state}: {directory}",
+            hint="set service.directory to a folder; it is relative to the scenario file",
+        )
+    if service.shell:
+        return Command(("/bin/sh", "-c", fill(line, arm.name, port)), directory, environment)
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise UsageError(
+            f"{arm.name}: {purpose} cannot be split into words: {line}",
+            why=str(error).lower(),
+            hint="close the quotation, or set service.shell: true if a shell is to read it",
+        ) from None
+    if not words:
+        raise UsageError(f"{arm.name}: {purpose} is empty", hint=f"write the command line into service.{purpose}")
+    argv = tuple(fill(word, arm.name, port) for word in words)
+    return Command((_program(arm.name, argv[0], directory, environment), *argv[1:]), directory, environment)
+
+
+def _environment(arm: Arm, port: int | None) -> dict[str, str]:
+    """Merge the parent's environment, ``PORT`` and the scenario's own, which wins.
+
+    perfproof's own script directory comes last on PATH: a virtual environment that perfproof was called from without
+    being activated is searched after everything else, so it never hides a program of the user.
+    """
+    environment = dict(os.environ)
+    if port is not None:
+        environment["PORT"] = str(port)
+    environment.update({name: fill(value, arm.name, port) for name, value in arm.service.environment.items()})
+    environment["PATH"] = os.pathsep.join(
+        [environment.get("PATH") or os.defpath, str(Path(sys.executable).parent)],
+    )
+    return environment
+
+
+def _program(arm: str, name: str, directory: Path, environment: Mapping[str, str]) -> str:
+    """Return the path of the program, as execvp would find it from ``directory``."""
+    if "/" in name:
+        path = directory / name
+        if not path.exists():
+            raise UsageError(
+                f"{arm}: command not found: {name}",
+                why=f"there is no {path}",
+                hint="correct the path; it is relative to service.directory",
+            )
+        if path.is_dir() or not os.access(path, os.X_OK):
+            raise UsageError(
+                f"{arm}: command is not executable: {name}",
+                why=f"{path} is a directory" if path.is_dir() else f"{path} has no execute permission",
+                hint=f"chmod +x {path}, or name its interpreter in the command",
+            )
+        return str(path)
+    # shutil.which takes relative PATH entries from perfproof's directory; they are meant from the service's.
+    places = [str(directory / place) for place in environment["PATH"].split(os.pathsep)]
+    found = shutil.which(name, path=os.pathsep.join(places))
+    if found:
+        return found
+    blocked = [Path(place, name) for place in places if Path(place, name).is_file()]
+    if blocked:
+        raise UsageError(
+            f"{arm}: command is not executable: {name}",
+            why=f"{blocked[0]} has no execute permission",
+            hint=f"chmod +x {blocked[0]}",
+        )
+    raise UsageError(
+        f"{arm}: command not found: {name}",
+        why=f"no such program on PATH ({environment['PATH']})",
+        hint="install it, activate the environment it lives in, or write its full path",
+    )

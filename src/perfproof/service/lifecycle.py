@@ -1,0 +1,228 @@
+"""Starts the arms side by side, waits until they are healthy, and stops them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from perfproof.errors import ServiceError, UsageError
+from perfproof.model.scenario import Arm
+from perfproof.service.command import fill, resolve
+from perfproof.service.guarded import Guarded
+from perfproof.service.health import wait_until_healthy
+from perfproof.service.local import LocalProcesses
+from perfproof.service.logs import tail
+from perfproof.service.sockets import choose_ports, holders, is_free, listeners
+from perfproof.service.tree import name_of
+
+Redactor = Callable[[str], str]
+PORT_FREE_WITHIN = 5.0
+"""Seconds a port may stay taken after its service has ended."""
+
+
+class RunningService:
+    """One arm, up and healthy. ``port`` is None for a ``url:`` arm on another machine.
+
+    ``started_ns`` is when the start began (CLOCK_MONOTONIC), ``start_seconds`` how long it took until healthy, ``log``
+    the raw output: it may hold secrets and stays in the private directory.
+    """
+
+    def __init__(
+        self,
+        arm: Arm,
+        *,
+        base_url: str,
+        port: int | None,
+        log: Path,
+        redactor: Redactor,
+        guarded: Guarded | None = None,
+    ) -> None:
+        self.arm = arm
+        self.base_url = base_url
+        self.port = port
+        self.log = log
+        self.started_ns = time.monotonic_ns()
+        self.start_seconds = 0.0
+        self._redactor = redactor
+        self._guarded = guarded
+        self._local: LocalProcesses | None = None
+
+    def became_healthy(self) -> None:
+        """Note how long it took; of a service that perfproof did not start, find the processes if they are here."""
+        self.start_seconds = (time.monotonic_ns() - self.started_ns) / 1e9
+        if self._guarded is None:
+            self._local = LocalProcesses(self.base_url)
+            self.port = self._local.port
+
+    def processes(self) -> list[int]:
+        """Return the pids of the whole tree without the guard, right now; none for a service on another machine."""
+        if self._guarded is not None:
+            return self._guarded.processes()
+        return self._local.pids() if self._local is not None else []
+
+    def check(self) -> str | None:
+        """Return None while the service is fine, else how it died."""
+        if self._guarded is not None:
+            return self._guarded.ended()
+        if self._local is not None and self._local.vanished():
+            return f"nothing listens on port {self.port} any more"
+        return None
+
+    def log_tail(self, lines: int = 20) -> tuple[str, ...]:
+        """Return the last lines the service printed, secrets masked."""
+        return tail(self.log, lines, self._redactor)
+
+    def stop(self) -> None:
+        """End the whole tree and wait until its port is free. A ``url:`` service is left alone. Idempotent."""
+        if self._guarded is None:
+            return
+        self._guarded.stop()
+        deadline = time.monotonic() + PORT_FREE_WITHIN
+        while self.port is not None and not is_free(self.port) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+def start(arms: Sequence[Arm], *, logs: Path, redactor: Redactor, cpus: Collection[int] | None) -> list[RunningService]:
+    """Start every arm side by side and return them once all are healthy.
+
+    ``logs`` is a private directory; ``cpus`` are the cores the services may use. Whatever goes wrong, interruption
+    included, every arm is stopped first. Raises ``UsageError`` for what can be seen before anything starts (command,
+    directory, port taken) and ``ServiceError`` when a service dies or does not become healthy.
+    """
+    ports = _ports(arms)
+    commands = [
+        resolve(arm, arm.service.command, port) if arm.service.command is not None else None
+        for arm, port in zip(arms, ports, strict=True)
+    ]
+    services: list[RunningService] = []
+    cancelled = threading.Event()
+    try:
+        for arm, port, command in zip(arms, ports, commands, strict=True):
+            log = logs / f"{arm.name}.log"
+            guarded = command and Guarded(command, log=log, cpus=cpus, grace=arm.service.stop_grace)
+            url = fill(arm.service.url, arm.name, port) if arm.service.url else f"http://127.0.0.1:{port}"
+            services.append(
+                RunningService(arm, base_url=url, port=port, log=log, redactor=redactor, guarded=guarded or None)
+            )
+        with ThreadPoolExecutor(len(services) or 1) as pool:
+            waiting = [pool.submit(_wait, service, cancelled) for service in services]
+            try:
+                finished, _ = wait(waiting, return_when=FIRST_EXCEPTION)
+            finally:
+                cancelled.set()
+        failures = [failure for future in finished if (failure := future.exception())]
+        if failures:
+            raise failures[0]
+    except BaseException:
+        cancelled.set()
+        stop_all(services)
+        raise
+    return services
+
+
+def stop_all(services: Sequence[RunningService]) -> None:
+    """Stop services side by side, so that two long graces do not add up."""
+    if services:
+        with ThreadPoolExecutor(len(services)) as pool:
+            list(pool.map(RunningService.stop, services))
+
+
+def run_command(arm: Arm, command: str, *, purpose: str, log: Path, redactor: Redactor, timeout: float = 600) -> None:
+    """Run ``command`` to its end in the arm's directory and environment; ``purpose`` is ``prepare`` or ``reset``.
+
+    It runs under a guard too, so that nothing it starts is left behind. ``{port}`` is the service's fixed port, or a
+    free one. Raises ``UsageError`` when it cannot be executed, ``ServiceError`` when it fails or outlasts ``timeout``.
+    """
+    port = arm.service.port or choose_ports(1)[0]
+    guarded = Guarded(resolve(arm, command, port, purpose=purpose), log=log, cpus=None, grace=arm.service.stop_grace)
+    try:
+        ended = guarded.wait(timeout)
+    finally:
+        guarded.stop()
+    if ended == "exited with code 0":
+        return
+    raise ServiceError(
+        f"{arm.name}: {purpose} failed: {ended}" if ended else f"{arm.name}: {purpose} took longer than {timeout:g} s",
+        why=f"command: {redactor(command)}",
+        hint=f"run the command by hand in {arm.service.directory.absolute()}",
+        log_tail=tail(log, 20, redactor),
+    )
+
+
+def _ports(arms: Sequence[Arm]) -> list[int | None]:
+    """Return the port of each arm: its fixed one or a free one; None for an arm that perfproof does not start."""
+    fixed = [arm.service.port for arm in arms if arm.service.command is not None and arm.service.port]
+    for arm in arms:
+        port = arm.service.port
+        if arm.service.command is None or not port:
+            continue
+        if fixed.count(port) > 1:
+            raise UsageError(
+                f"port {port} is asked for by {fixed.count(port)} arms",
+                why="both arms run side by side",
+                hint="leave service.port out and write {port} into the command",
+            )
+        if not is_free(port):
+            raise UsageError(
+                f"{arm.name}: port {port} is taken",
+                why=_who_listens(port),
+                hint="stop that process, or leave service.port out and write {port} into the command",
+            )
+    free = [port for port in choose_ports(len(arms) + len(fixed)) if port not in fixed]
+    return [
+        None if arm.service.command is None else arm.service.port or chosen
+        for arm, chosen in zip(arms, free, strict=False)
+    ]
+
+
+def _who_listens(port: int) -> str:
+    found = listeners(port)
+    if not found:
+        return "which process holds it cannot be seen from here"
+    return f"{name_of(found[0])} (pid {found[0]}) listens there"
+
+
+def _wait(service: RunningService, cancelled: threading.Event) -> None:
+    """Wait until one service is healthy; raise ``ServiceError`` when it will not be."""
+    arm = service.arm
+    answer = wait_until_healthy(
+        service.base_url,
+        arm.service.health,
+        arm.service.start_timeout,
+        given_up=lambda: cancelled.is_set() or service.check() is not None,
+    )
+    death = service.check()
+    if cancelled.is_set():
+        return
+    health_url = service.base_url.rstrip("/") + "/" + arm.service.health.lstrip("/")
+    if death is not None:
+        cancelled.set()
+        raise ServiceError(
+            f"{arm.name} did not start: {death}",
+            hint="a service must stay in the foreground: leave out its daemon option"
+            if death == "exited with code 0"
+            else "the last lines of its log say more",
+            log_tail=service.log_tail(),
+        )
+    if not answer.healthy:
+        cancelled.set()
+        raise ServiceError(
+            f"{arm.name} was not healthy within {arm.service.start_timeout:g} s",
+            why=f"GET {health_url}: {answer.text}",
+            hint="set service.health to a path that answers below 400, or raise service.start_timeout"
+            if answer.text.startswith("status")
+            else "does it listen on 127.0.0.1 and on {port}? raise service.start_timeout if it needs longer",
+            log_tail=service.log_tail(),
+        )
+    if service.port is not None and arm.service.command is not None and not holders(service.processes(), service.port):
+        cancelled.set()
+        raise ServiceError(
+            f"port {service.port} is answered by another process, not by {arm.name}",
+            why=_who_listens(service.port),
+            hint="use url: for a service that is started elsewhere, such as in a container",
+            log_tail=service.log_tail(),
+        )
+    service.became_healthy()
