@@ -1,1 +1,4 @@
-"""When to send (schedule), how (client), what happened (recorder), and the child process that hosts Locust."""
+"""Load: schedule (when), connection (do), recorder (what happened), and the load process that hosts Locust.
+
+``handle`` and ``plan`` are the parent's side and import neither gevent nor Locust; ``process`` is the child.
+"""

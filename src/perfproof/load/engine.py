@@ -1,0 +1,259 @@
+"""What the load process can do, one command at a time: open an arm, warm it, send a block, seal what was recorded."""
+
+from __future__ import annotations
+
+import gc
+import secrets as randomness
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count, islice
+from pathlib import Path
+from time import monotonic_ns, process_time_ns
+from typing import Any
+
+import numpy as np
+from gevent import get_hub
+from gevent.event import Event
+
+from perfproof.errors import LoadError
+from perfproof.load.connection import Connection
+from perfproof.load.health import Lag, steal_ns
+from perfproof.load.mask import mask
+from perfproof.load.message import Message, prepare
+from perfproof.load.plan import BlockReport, Plan, WarmReport
+from perfproof.load.pool import Pool, ignore
+from perfproof.load.recorder import Recorder
+from perfproof.load.schedule import arrivals, sequence
+from perfproof.load.setup import run_setup
+from perfproof.load.target import locate
+from perfproof.load.template import combinations
+from perfproof.load.timer import Timer
+from perfproof.load.traffic import Pacer, Quota, Source, Together, Visitor
+from perfproof.model.recording import Outcome
+
+_TICK_NS = 10_000_000
+_LEAD_NS = 5_000_000
+_ABORT_GRACE_NS = 900_000_000
+_WARM_LIMIT_NS = 60_000_000_000
+
+
+class Engine:
+    """Arms, recorder and the sources under way. ``hand_out`` gives a source to a Locust user to run."""
+
+    def __init__(self, plan: Plan, hand_out: Callable[[Source], None]) -> None:
+        self._plan = plan
+        self._hand_out = hand_out
+        self._loop = get_hub().loop
+        self._pools: dict[int, Pool] = {}
+        self._messages: dict[int, list[Message]] = {}
+        self._recorder = Recorder()
+        # Ids differ from those of any other run on the same service; 62 bits, so that they fit a signed column.
+        self._next_id = count((randomness.randbits(30) << 32) + 1).__next__
+        self._sources: Sequence[Source] = ()
+        self._lag = Lag(_TICK_NS)
+        self._aborted_at = 0
+
+    def open(self, arm: int, base_url: str) -> None:
+        """Find the arm's service, run the set-up steps on it and prepare every request; LoadError if any of it fails.
+
+        Connections that this arm had before are closed.
+        """
+        self._refuse_if_aborted()
+        if arm in self._pools:
+            self._pools.pop(arm).close()
+        target = locate(base_url, self._plan.allow)
+        family, address = target.addresses[0]
+        load = self._plan.load
+        size = max(load.connections, load.users if load.model == "closed" else 0)
+        pool = Pool(self._loop, (family, (address, target.port)), size, self._next_id, arm=arm)
+        one = Pool(self._loop, pool.peer, 1, self._next_id)
+        try:
+            captured = run_setup(self._plan.setup, one, target, self._plan.secrets)
+        finally:
+            one.close()
+        messages = []
+        for number, request in enumerate(self._plan.requests):
+            for variant, choice in enumerate(combinations(request)):
+                variables = {**captured, **choice}
+                try:
+                    messages.append(
+                        prepare(request, variables, target.authority, target.prefix, number=number, variant=variant)
+                    )
+                except ValueError as error:
+                    why = mask(str(error), self._plan.secrets)
+                    raise LoadError(f"request {request.name!r} cannot be sent", why=why) from error
+        self._pools[arm] = pool
+        self._messages[arm] = messages
+
+    def warm(self, arm: int, seconds: float, requests: int, *, fresh: bool) -> WarmReport:
+        """Put load on an arm for ``seconds`` and until ``requests`` were sent; nothing is kept but the report.
+
+        With ``fresh`` every request opens a connection of its own. The time is that of the scenario's load model; the
+        requests still missing then are sent by users without think time.
+        """
+        pool = self._pool(arm)
+        recorder = Recorder()
+        opened = pool.opened
+        seed = randomness.randbits(32)
+        pool.fresh = fresh
+        if fresh:
+            pool.close()
+        try:
+            if seconds > 0:
+                self._run(pool, recorder, -1, self._traffic(arm, seconds, seed))
+            missing = requests - len(recorder)
+            if missing > 0:
+                until = monotonic_ns() + _WARM_LIMIT_NS
+                messages = islice(self._endless(arm, seed + 1), missing)
+                quota = Quota(missing)
+                users = min(missing, len(pool.connections))
+                visitors = [Visitor(pool, messages, 0, least=quota) for _ in range(users)]
+                self._run(pool, recorder, -1, [Together(visitors)], until)
+        finally:
+            pool.fresh = False
+        rows = recorder.rows()
+        good = rows["done_ns"][rows["outcome"] == Outcome.OK] - rows["intended_ns"][rows["outcome"] == Outcome.OK]
+        return WarmReport(
+            requests=len(rows),
+            failed=len(rows) - len(good),
+            mean_ns=int(good.mean()) if len(good) else 0,
+            p50_ns=int(np.median(good)) if len(good) else 0,
+            connections=pool.opened - opened,
+        )
+
+    def block(self, arm: int, pair: int, seconds: float, seed: int) -> BlockReport:
+        """Send one recorded block and return what came of it, once everything in flight has ended."""
+        pool = self._pool(arm)
+        opened, mark, steal = pool.opened, len(self._recorder), steal_ns()
+        self._reopen(pool)
+        gc.collect()
+        sources = self._traffic(arm, seconds, seed)
+        cpu, started = process_time_ns(), monotonic_ns()
+        self._run(pool, self._recorder, pair, sources)
+        ended = monotonic_ns()
+        cpu = process_time_ns() - cpu
+        outcomes = np.bincount(self._recorder.rows(mark)["outcome"], minlength=len(Outcome))
+        completed, dropped, intended = (
+            int(n) for n in (outcomes[Outcome.OK], outcomes[Outcome.DROPPED], outcomes.sum())
+        )
+        return BlockReport(
+            started_ns=started,
+            ended_ns=min(ended, started + int(seconds * 1e9)),
+            drained_ns=ended,
+            intended=intended,
+            sent=intended - dropped,
+            completed=completed,
+            failed=intended - dropped - completed,
+            dropped=dropped,
+            late=sum(source.late for source in sources if isinstance(source, Pacer)),
+            generator_cpu_ns=cpu,
+            lag_max_ns=self._lag.worst,
+            steal_ns=steal_ns() - steal,
+            reconnects=pool.opened - opened,
+            aborted=bool(self._aborted_at),
+        )
+
+    def seal(self, path: Path) -> int:
+        """Write the samples since the last seal to ``path`` and forget them; LoadError (and they stay) if it fails."""
+        try:
+            rows = self._recorder.write(path)
+        except OSError as error:
+            raise LoadError(f"cannot write {path.name}", why=error.strerror or str(error)) from error
+        self._recorder.clear()
+        return rows
+
+    def discard(self) -> None:
+        """Forget the samples since the last seal."""
+        self._recorder.clear()
+
+    def abort(self) -> None:
+        """Stop sending now and for good; what is in flight may end within a second. Safe to call at any time."""
+        self._aborted_at = self._aborted_at or monotonic_ns()
+        for source in self._sources:
+            source.stop()
+
+    def _pool(self, arm: int) -> Pool:
+        if arm not in self._pools:
+            raise LoadError(f"arm {arm} has not been opened")
+        return self._pools[arm]
+
+    def _refuse_if_aborted(self) -> None:
+        if self._aborted_at:
+            raise LoadError("the load was aborted")
+
+    def _endless(self, arm: int, seed: int) -> Iterator[Message]:
+        requests = self._plan.requests
+        variants = [len(combinations(request)) for request in requests]
+        order = sequence([request.weight for request in requests], variants, seed)
+        return map(self._messages[arm].__getitem__, order)
+
+    def _traffic(self, arm: int, seconds: float, seed: int) -> Sequence[Source]:
+        load, pool = self._plan.load, self._pool(arm)
+        messages = self._endless(arm, seed)
+        start = monotonic_ns() + _LEAD_NS
+        if load.model == "open":
+            due = (arrivals(load.rate, seconds, seed, load.arrivals) + start).tolist()
+            return [Pacer(pool, due, list(islice(messages, len(due))))]
+        until = start + int(seconds * 1e9)
+        think = int(load.think_time * 1e9)
+        return [Visitor(pool, messages, until, think_ns=think) for _ in range(load.users)]
+
+    def _run(
+        self, pool: Pool, recorder: Recorder, pair: int, sources: Sequence[Source], until: int | None = None
+    ) -> None:
+        """Hand the sources to Locust's users and wait until all are done, ticking meanwhile."""
+        if self._aborted_at:
+            return
+        pool.record, pool.pair = recorder.add, pair
+        self._sources = sources
+
+        def tick() -> None:
+            now = monotonic_ns()
+            self._lag.tick(now)
+            pool.sweep(now)
+            for source in sources:
+                source.tick(now)
+            if self._aborted_at and now > self._aborted_at + _ABORT_GRACE_NS:
+                pool.give_up()
+            if until is not None and now > until:
+                for source in sources:
+                    source.stop()
+
+        first = monotonic_ns() + _TICK_NS
+        self._lag.reset(first)
+        ticker = Timer(self._loop, tick)
+        ticker.at(first, _TICK_NS)
+        gc.disable()
+        try:
+            for source in sources:
+                self._hand_out(source)
+            for source in sources:
+                source.done.wait()
+        finally:
+            gc.enable()
+            ticker.close()
+            self._sources = ()
+            pool.record = ignore
+
+    def _reopen(self, pool: Pool) -> None:
+        """Open the connections that the service kept before and closed while idle (another arm had its turn).
+
+        Otherwise the first requests of each block would pay for connecting, which users of a busy service do not.
+        Connections never kept are left alone: a server that does not keep connections (gunicorn's sync worker) would
+        wait on an idle one and serve nobody else.
+        """
+        waiting = [connection for connection in pool.connections if connection.kept and not connection.is_open]
+        if not waiting or self._aborted_at:
+            return
+        ready = Event()
+        left = len(waiting)
+
+        def opened(_: Connection) -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                ready.set()
+
+        for connection in waiting:
+            connection.connect_ahead(opened)
+        if not ready.wait(1.0):
+            pool.give_up()

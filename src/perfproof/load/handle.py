@@ -1,0 +1,185 @@
+"""The parent's side of the load process: ordinary Python, one method per command."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from perfproof.errors import LoadError
+from perfproof.load.mask import mask
+from perfproof.load.plan import BlockReport, WarmReport, encode, line, plan_of
+from perfproof.load.template import labels
+from perfproof.model.scenario import Scenario
+
+_START_TIMEOUT = 60.0
+_STOP_GRACE = 5.0
+_SLACK = 60.0
+_TAIL_LINES = 15
+
+
+class LoadProcess:
+    """One child process that generates load for a whole run. Its methods are for one thread; ``abort`` is for any.
+
+    ``variants`` holds, per request, a label for each combination of values. Every method raises LoadError when the
+    child refuses, has died (with the tail of its log) or does not answer in time.
+    """
+
+    def __init__(self, scenario: Scenario, child: subprocess.Popen[bytes], channel: socket.socket, log: Path) -> None:
+        self.variants: tuple[tuple[str, ...], ...] = tuple(labels(request) for request in scenario.requests)
+        self.pid = child.pid
+        self._child = child
+        self._channel = channel
+        self._log = log
+        self._secrets = scenario.secrets
+        self._timeout = max((request.timeout for request in (*scenario.requests, *scenario.setup)), default=30.0)
+        self._steps = len(scenario.setup) + 1
+        self._pending = b""
+        self._stopped = False
+
+    @classmethod
+    def start(cls, scenario: Scenario, *, log: Path, cpus: Collection[int] | None = None) -> LoadProcess:
+        """Start the child, on ``cpus`` only if given, and wait until it is ready; what it prints goes to ``log``."""
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs, log.open("ab") as output:
+                child = subprocess.Popen(
+                    [sys.executable, "-m", "perfproof.load.process", str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,  # a terminal's Ctrl-C reaches the parent alone
+                )
+        except OSError as error:
+            ours.close()
+            raise LoadError("the load process cannot be started", why=str(error)) from error
+        process = cls(scenario, child, ours, log)
+        try:
+            process._tell(encode(plan_of(scenario, cpus)))
+            process._hear(_START_TIMEOUT)
+        except BaseException:
+            process.stop()
+            raise
+        return process
+
+    def open(self, arm: int, base_url: str) -> None:
+        """Make ready to load ``arm`` at ``base_url``: check the host, run the set-up steps, prepare the requests.
+
+        To be called after each fresh start; connections to the arm from before are dropped.
+        """
+        self._ask({"do": "open", "arm": arm, "url": base_url}, self._timeout * self._steps)
+
+    def warm(self, arm: int, seconds: float, *, requests: int = 0, fresh_connections: bool = False) -> WarmReport:
+        """Put unrecorded load on ``arm`` for ``seconds`` and until at least ``requests`` were sent (60 s at most).
+
+        With ``fresh_connections`` every request opens a connection, so that every process of a service gets some.
+        """
+        command = {"do": "warm", "arm": arm, "seconds": seconds, "requests": requests, "fresh": fresh_connections}
+        return WarmReport(**self._ask(command, seconds + 60.0 + 2 * self._timeout))
+
+    def block(self, arm: int, pair: int, position: int, seconds: float, seed: int) -> BlockReport:
+        """Send one recorded block; the same ``seed`` gives the same requests at the same offsets.
+
+        ``pair`` goes into the samples; ``position`` (first or second of the pair) is the caller's own.
+        """
+        del position
+        command = {"do": "block", "arm": arm, "pair": pair, "seconds": seconds, "seed": seed}
+        return BlockReport(**self._ask(command, seconds + 2 * self._timeout))
+
+    def seal(self, path: Path) -> int:
+        """Write the samples since the last seal to ``path`` (Parquet, whole or not at all); return their number."""
+        rows: int = self._ask({"do": "seal", "path": str(path.absolute())})
+        return rows
+
+    def discard(self) -> None:
+        """Forget the samples since the last seal."""
+        self._ask({"do": "discard"})
+
+    def abort(self) -> None:
+        """Stop sending within a second, for good; a block under way returns early and what it recorded stays.
+
+        May be called from any thread: it is one write to the socket, takes no lock and waits for nothing.
+        """
+        if not self._stopped:
+            try:
+                self._channel.send(line({"do": "abort"}))
+            except OSError:
+                return  # it is gone, so it sends nothing
+
+    def stop(self) -> None:
+        """End the child and wait for it; calling it again does nothing."""
+        if self._stopped:
+            return
+        self._stopped = True
+        try:
+            self._channel.sendall(line({"do": "stop"}))
+            self._channel.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # it ended by itself
+        try:
+            self._child.wait(_STOP_GRACE)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        finally:
+            self._channel.close()
+
+    def __enter__(self) -> LoadProcess:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the child."""
+        self.stop()
+
+    def _ask(self, command: dict[str, Any], seconds: float = 0.0) -> Any:
+        if self._stopped:
+            raise LoadError("the load process has been stopped")
+        self._tell(command)
+        return self._hear(seconds + _SLACK)
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        try:
+            self._channel.settimeout(_SLACK)
+            self._channel.sendall(line(message))
+        except OSError as error:
+            raise self._death() from error
+
+    def _hear(self, seconds: float) -> Any:
+        self._channel.settimeout(seconds)
+        while b"\n" not in self._pending:
+            try:
+                data = self._channel.recv(1 << 16)
+            except TimeoutError as error:
+                raise LoadError(
+                    f"the load process has not answered within {seconds:.0f} s", why=self._tail()
+                ) from error
+            except OSError as error:
+                raise self._death() from error
+            if not data:
+                raise self._death()
+            self._pending += data
+        text, _, self._pending = self._pending.partition(b"\n")
+        reply = json.loads(text)
+        if "error" in reply:
+            raise LoadError(reply["error"]["what"], why=reply["error"]["why"], hint=reply["error"]["hint"])
+        return reply["ok"]
+
+    def _death(self) -> LoadError:
+        try:
+            code = str(self._child.wait(_STOP_GRACE))
+        except subprocess.TimeoutExpired:
+            code = "unknown"
+        return LoadError(f"the load process has died (exit code {code})", why=self._tail())
+
+    def _tail(self) -> str | None:
+        try:
+            lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
+        except OSError:
+            return None
+        return mask("\n".join(lines), self._secrets) or None

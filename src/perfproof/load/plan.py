@@ -1,0 +1,124 @@
+"""What crosses the border between parent and load process: the plan at the start, and the reports of each command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from perfproof.model.scenario import Expect, Load, Request, Scenario
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the load process must know. It holds secrets and therefore travels through the socket only."""
+
+    requests: tuple[Request, ...]
+    setup: tuple[Request, ...]
+    load: Load
+    allow: tuple[str, ...] = ()
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    arms: int = 1
+    cpus: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class WarmReport:
+    """What came of unrecorded load: requests done, failed ones among them, latency, and connections opened.
+
+    ``mean_ns`` and ``p50_ns`` are over the requests that did not fail; 0 when there are none.
+    """
+
+    requests: int
+    failed: int
+    mean_ns: int
+    p50_ns: int
+    connections: int
+
+
+@dataclass(frozen=True)
+class BlockReport:
+    """What came of one recorded block: ``sent = completed + failed`` and ``intended = sent + dropped``.
+
+    ``late`` counts requests sent more than 1 ms after their intended start although a connection was free;
+    ``lag_max_ns`` is the longest the generator's event loop was held up; ``steal_ns`` is what the hypervisor took
+    from this machine's CPUs meanwhile; ``reconnects`` counts connections that had to be opened. ``started_ns`` and
+    ``ended_ns`` bound the schedule, ``drained_ns`` is when the last request had ended. ``aborted`` marks a block cut
+    short by ``abort``.
+    """
+
+    started_ns: int
+    ended_ns: int
+    intended: int
+    sent: int
+    completed: int
+    failed: int
+    dropped: int
+    late: int
+    generator_cpu_ns: int
+    lag_max_ns: int
+    steal_ns: int
+    reconnects: int
+    drained_ns: int = 0
+    aborted: bool = False
+
+
+def plan_of(scenario: Scenario, cpus: Collection[int] | None = None) -> Plan:
+    """Return the part of a scenario that the load process needs."""
+    return Plan(
+        requests=scenario.requests,
+        setup=scenario.setup,
+        load=scenario.load,
+        allow=scenario.allow,
+        secrets=scenario.secrets,
+        arms=len(scenario.arms),
+        cpus=tuple(sorted(cpus or ())),
+    )
+
+
+def encode(plan: Plan) -> dict[str, Any]:
+    """Return a plan as plain JSON values; ``decode`` gives back an equal plan."""
+    return {
+        "requests": [_request_out(request) for request in plan.requests],
+        "setup": [_request_out(request) for request in plan.setup],
+        "load": vars(plan.load),
+        "allow": list(plan.allow),
+        "secrets": sorted(plan.secrets),
+        "arms": plan.arms,
+        "cpus": list(plan.cpus),
+    }
+
+
+def decode(data: Mapping[str, Any]) -> Plan:
+    """Return the plan that ``encode`` was given."""
+    return Plan(
+        requests=tuple(_request_in(item) for item in data["requests"]),
+        setup=tuple(_request_in(item) for item in data["setup"]),
+        load=Load(**data["load"]),
+        allow=tuple(data["allow"]),
+        secrets=frozenset(data["secrets"]),
+        arms=data["arms"],
+        cpus=tuple(data["cpus"]),
+    )
+
+
+def line(message: Mapping[str, Any]) -> bytes:
+    """Return one message of the conversation as a JSON line."""
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def _request_out(request: Request) -> dict[str, Any]:
+    # Written out rather than dataclasses.asdict, which cannot copy read-only mappings.
+    return {
+        **vars(request),
+        "headers": dict(request.headers),
+        "values": {name: list(choices) for name, choices in request.values.items()},
+        "expect": list(request.expect.status),
+        "capture": dict(request.capture),
+    }
+
+
+def _request_in(data: Mapping[str, Any]) -> Request:
+    values = {name: tuple(choices) for name, choices in data["values"].items()}
+    return Request(**{**data, "values": values, "expect": Expect(tuple(data["expect"]))})

@@ -1,0 +1,57 @@
+"""When requests are due and which ones they are: pure, seeded, the same for both arms of a pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+_DECK = 64
+
+
+def arrivals(
+    rate: float, seconds: float, seed: int, kind: Literal["poisson", "constant"] = "poisson"
+) -> npt.NDArray[np.int64]:
+    """Return when requests are due, as sorted nanoseconds from the start of the block.
+
+    Poisson arrivals are drawn given their number: ``rate * seconds`` independent uniform instants, sorted, which is
+    the distribution of a Poisson process whose count is known (Cox & Lewis, The Statistical Analysis of Series of
+    Events, 1966, section 2.1). Fixing the count keeps the rate exact and makes blocks alike; gaps stay exponential.
+    A fractional number is rounded up or down at random with the right mean. Constant arrivals have a random phase.
+    """
+    generator = np.random.default_rng([seed, 1])
+    exact = rate * seconds
+    count = int(exact) + int(generator.random() < exact - int(exact))
+    if kind == "poisson":
+        offsets = np.sort(generator.random(count)) * seconds
+    else:
+        offsets = (np.arange(count) + generator.random()) * (seconds / max(count, 1))
+    return (offsets * 1e9).astype(np.int64)
+
+
+def sequence(weights: Sequence[float], variants: Sequence[int], seed: int, deck: int = _DECK) -> Iterator[int]:
+    """Yield, without end, which message is next: flat indices over all variants of all requests, in that order.
+
+    Request names come in shuffled decks of ``deck`` cards that hold each name in proportion to its weight (to within
+    one card, without bias: systematic sampling with a random start); the variants of a name come in shuffled decks of
+    their own. So each block has the right mix, where independent draws would make some blocks heavier than others.
+    """
+    generator = np.random.default_rng([seed, 2])
+    edges = np.cumsum(np.asarray(weights, dtype=float))
+    edges /= edges[-1]
+    first = np.concatenate(([0], np.cumsum(variants)[:-1])).tolist()
+    cards = [_shuffled(count, first[name], generator) for name, count in enumerate(variants)]
+    while True:
+        points = (np.arange(deck) + generator.random()) / deck
+        # side="right": a name with weight 0 owns no interval, also not the very edge.
+        names = np.minimum(np.searchsorted(edges, points, side="right"), len(variants) - 1)
+        generator.shuffle(names)
+        for name in names.tolist():
+            yield next(cards[name])
+
+
+def _shuffled(count: int, first: int, generator: np.random.Generator) -> Iterator[int]:
+    while True:
+        yield from (generator.permutation(count) + first).tolist()

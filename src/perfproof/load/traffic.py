@@ -1,0 +1,249 @@
+"""Two ways to put load on a pool: an open model that follows a schedule, and closed-model users that loop.
+
+Both are driven by the event loop: they send from where they are woken, without waiting for a turn. ``run`` is called
+by a Locust user's task and returns when the last exchange has ended.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from time import monotonic_ns
+from typing import Protocol
+
+from gevent.event import Event
+
+from perfproof.load.connection import Connection
+from perfproof.load.message import Message
+from perfproof.load.pool import Pool
+from perfproof.load.timer import Timer
+from perfproof.model.recording import Outcome
+
+LATE_NS = 1_000_000
+"""A request sent more than this after its intended start, though a connection was free, was late."""
+
+QUEUE_PER_CONNECTION = 10
+"""How many due requests may wait for each connection; those beyond are dropped."""
+
+_EARLY_NS = 80_000
+_PAUSE_NS = 10_000_000
+_DROPPED = int(Outcome.DROPPED)
+_UNREACHED = (int(Outcome.CONNECT), int(Outcome.CLOSED))
+
+
+class Source(Protocol):
+    """Something that sends for a while."""
+
+    done: Event
+
+    def run(self) -> None:
+        """Send; return when the last exchange has ended."""
+        ...
+
+    def stop(self) -> None:
+        """Send nothing more; what is under way may end."""
+        ...
+
+    def tick(self, now: int) -> None:
+        """Look after what has waited too long; called every few milliseconds."""
+        ...
+
+
+class Pacer:
+    """Open model: sends each request when it is due, however long the ones before it take.
+
+    ``due`` are absolute nanoseconds, sorted; ``messages`` the requests, of equal length. A request that is due while
+    every connection is busy waits its turn and keeps its intended start; it is dropped when too many wait or when it
+    has waited longer than its timeout. After the last one is due, what is under way may take until the longest
+    timeout is over.
+    """
+
+    def __init__(self, pool: Pool, due: Sequence[int], messages: Sequence[Message]) -> None:
+        self.done = Event()
+        self.late = 0
+        self._pool = pool
+        self._due = due
+        self._messages = messages
+        self._next = 0
+        self._count = len(due)
+        self._busy = 0
+        self._waiting: deque[int] = deque()
+        self._room = QUEUE_PER_CONNECTION * len(pool.connections)
+        longest = max((message.timeout_ns for message in messages), default=0)
+        self._give_up_at = (due[-1] if len(due) else 0) + longest
+        self._timer: Timer | None = None
+
+    def run(self) -> None:
+        """Walk the schedule; return when everything has been sent and has ended."""
+        self._timer = Timer(self._pool.loop, self._wake)
+        try:
+            self._wake()
+            self.done.wait()
+        finally:
+            self._timer.close()
+            self.done.set()
+
+    def stop(self) -> None:
+        """Cut the schedule here; what was due and still waits is dropped."""
+        self._count = self._next
+        self._drop_waiting(monotonic_ns(), everything=True)
+        self._check_done()
+
+    def tick(self, now: int) -> None:
+        """Drop what has waited longer than its timeout; give up on what hangs after the end."""
+        self._drop_waiting(now, everything=False)
+        if self._next >= self._count and now > self._give_up_at:
+            self._drop_waiting(now, everything=True)
+            self._pool.give_up()
+        self._check_done()
+
+    def _wake(self) -> None:
+        due, count = self._due, self._count
+        while self._next < count:
+            now = monotonic_ns()
+            wait = due[self._next] - now
+            if wait > _EARLY_NS:
+                if self._timer is not None:
+                    self._timer.at(due[self._next] - _EARLY_NS)
+                return
+            if wait > 0:
+                # Woken early by about what a wake-up costs; the rest is spent turning the loop, so that responses
+                # are still read the moment they come. Measured: see benchmarks/generator.py --lateness.
+                self._pool.loop.run_callback(self._wake)
+                return
+            self._dispatch(self._next, now)
+        self._check_done()
+
+    def _dispatch(self, index: int, now: int) -> None:
+        self._next = index + 1
+        if self._pool.free:
+            intended = self._due[index]
+            if now - intended > LATE_NS:
+                self.late += 1
+            self._busy += 1
+            self._pool.free.popleft().send(self._messages[index], intended, self._freed)
+        elif len(self._waiting) < self._room:
+            self._waiting.append(index)
+        else:
+            self._drop(index, now)
+
+    def _freed(self, connection: Connection) -> None:
+        if self._waiting:
+            index = self._waiting.popleft()
+            connection.send(self._messages[index], self._due[index], self._freed)
+            return
+        self._busy -= 1
+        self._pool.free.append(connection)
+        self._check_done()
+
+    def _drop_waiting(self, now: int, *, everything: bool) -> None:
+        kept: deque[int] = deque()
+        for index in self._waiting:
+            if everything or now - self._due[index] > self._messages[index].timeout_ns:
+                self._drop(index, now)
+            else:
+                kept.append(index)
+        self._waiting = kept
+
+    def _drop(self, index: int, now: int) -> None:
+        pool, message, intended = self._pool, self._messages[index], self._due[index]
+        row = (pool.arm, pool.pair, message.request, message.variant, intended, 0, 0, now, 0, 0, _DROPPED, 0)
+        pool.record(*row, pool.next_id())
+
+    def _check_done(self) -> None:
+        if self._next >= self._count and not self._busy and not self._waiting:
+            self.done.set()
+
+
+class Visitor:
+    """Closed model: one user, who sends the next request when the one before has ended and the think time is over.
+
+    Sends until ``until`` (absolute ns) and, if ``least`` is given, until the visitors sharing it have sent that many.
+    """
+
+    def __init__(
+        self, pool: Pool, messages: Iterator[Message], until: int, *, think_ns: int = 0, least: Quota | None = None
+    ) -> None:
+        self.done = Event()
+        self._pool = pool
+        self._messages = messages
+        self._until = until
+        self._think = think_ns
+        self._least = least
+        self._timer: Timer | None = None
+
+    def run(self) -> None:
+        """Loop; return when the last exchange has ended."""
+        self._timer = Timer(self._pool.loop, self._visit)
+        try:
+            self._visit()
+            self.done.wait()
+        finally:
+            self._timer.close()
+            self.done.set()
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._until = 0
+        self._least = None
+
+    def tick(self, now: int) -> None:
+        """End a user who is only thinking once the time is over."""
+        _ = now
+
+    def _visit(self) -> None:
+        pool = self._pool
+        if monotonic_ns() >= self._until and (self._least is None or not self._least.take()):
+            self.done.set()
+            return
+        pool.free.popleft().send(next(self._messages), 0, self._freed)
+
+    def _freed(self, connection: Connection) -> None:
+        self._pool.free.append(connection)
+        think = self._think
+        if connection.outcome in _UNREACHED:
+            # A refused connection answers within microseconds: without a pause, users of a dead service would do
+            # nothing but fill the memory with failures.
+            think = max(think, _PAUSE_NS)
+        if think and self._timer is not None:
+            now = monotonic_ns()
+            self._timer.at(max(now, min(now + think, self._until)) if self._least is None else now + think)
+        else:
+            self._visit()
+
+
+class Quota:
+    """A number of requests that several visitors share."""
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+
+    def take(self) -> bool:
+        """Take one, if one is left."""
+        self._left -= 1
+        return self._left >= 0
+
+
+class Together:
+    """Several sources run by one Locust user."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.done = Event()
+        self._sources = sources
+
+    def run(self) -> None:
+        """Run all of them at once; return when the last has ended."""
+        import gevent
+
+        gevent.joinall([gevent.spawn(source.run) for source in self._sources], raise_error=True)
+        self.done.set()
+
+    def stop(self) -> None:
+        """Stop all of them."""
+        for source in self._sources:
+            source.stop()
+
+    def tick(self, now: int) -> None:
+        """Tick all of them."""
+        for source in self._sources:
+            source.tick(now)
