@@ -47,7 +47,9 @@ class Session:
                     why=error.strerror,
                     hint="choose another with --results DIR",
                 ) from error
-        store = Store.open(self.store_url or f"sqlite:///{(self.results / 'perfproof.db').absolute()}")
+        store = Store.open(
+            self.store_url or f"sqlite:///{(self.results / 'perfproof.db').absolute()}", results=self.results
+        )
         try:
             yield store
         finally:

@@ -89,6 +89,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
     with _private_directory() as private, _interruptible():
         info = _run_info(scenario, options, arms, cpus)
         arms = tuple(_placed(arm, private) for arm in arms)
+        scenario = replace(scenario, arms=arms)
         info = replace(info, rules=replace(info.rules, attempts=options.attempts(info)))
         directory = RunDirectory.create(options.results, info, scenario.text)
         options.started(info, directory.path)
@@ -102,9 +103,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                 with _kept_services(arms, private, redactor, cpus) as kept:
                     rounds.info = replace(rounds.info, variants=load.variants)
                     directory.finish(rounds.info)
-                    rounds.conduct(
-                        Stage(scenario, arms, load, directory, private, redactor, cpus, observer, kept), scenario
-                    )
+                    rounds.conduct(Stage(scenario, load, directory, private, redactor, cpus, observer, kept))
             finally:
                 load.stop()
         except (PerfproofError, KeyboardInterrupt) as error:
@@ -129,7 +128,7 @@ class _Rounds:
     def __post_init__(self) -> None:
         self._read: dict[int, Round] = {}
 
-    def conduct(self, stage: Stage, scenario: Scenario) -> None:
+    def conduct(self, stage: Stage) -> None:
         """Measure round after round until the plan or a look ends it."""
         number = 0
         while number < self.info.rules.planned_rounds:
@@ -138,9 +137,10 @@ class _Rounds:
             began = time.monotonic()
             run_round(stage, number)
             seconds = time.monotonic() - began
-            if number == 1 and scenario.rounds.time is not None:
+            budget = stage.scenario.rounds.time
+            if number == 1 and budget is not None:
                 # The number of rounds is fixed after the first one by the clock alone, never by what it showed.
-                planned = max(SHORTEST, int(scenario.rounds.time // seconds))
+                planned = max(SHORTEST, int(budget // seconds))
                 self.info = replace(self.info, rules=replace(self.info.rules, planned_rounds=planned))
             seen = look(self.recording(self.info), self.spreads)
             self.observer.estimate(describe(seen.result))

@@ -21,7 +21,7 @@ from perfproof.experiment.warmup import Warmth, warm_up
 from perfproof.load.handle import LoadProcess
 from perfproof.load.plan import BlockReport
 from perfproof.model.recording import ArmRound, Block, Round, Samples
-from perfproof.model.scenario import Arm, Scenario
+from perfproof.model.scenario import Scenario
 from perfproof.service.cpus import CpuPlan
 from perfproof.service.lifecycle import RunningService, run_command, start
 
@@ -34,7 +34,6 @@ class Stage:
     """What every round of a run shares. ``kept`` services (``url:`` or ``restart: never``) outlive a round."""
 
     scenario: Scenario
-    arms: tuple[Arm, ...]
     load: LoadProcess
     directory: RunDirectory
     private: Path
@@ -122,15 +121,15 @@ def run_round(stage: Stage, number: int) -> Round:
 def _services(stage: Stage, logs: Path) -> Iterator[list[RunningService]]:
     """Start every arm afresh (or lend the kept ones) and stop what was started."""
     if stage.kept:
-        yield [stage.kept[arm.name] for arm in stage.arms]
+        yield [stage.kept[arm.name] for arm in stage.scenario.arms]
         return
-    for arm in stage.arms:
+    for arm in stage.scenario.arms:
         if arm.service.reset:
             stage.observer.phase(f"resetting {arm.name}")
             log = logs / f"{arm.name}.reset.log"
             run_command(arm, arm.service.reset, purpose="reset", log=log, redactor=stage.redactor)
-    stage.observer.phase("starting " + " and ".join(arm.name for arm in stage.arms))
-    services = start(stage.arms, logs=logs, redactor=stage.redactor, cpus=stage.cpus.service)
+    stage.observer.phase("starting " + " and ".join(arm.name for arm in stage.scenario.arms))
+    services = start(stage.scenario.arms, logs=logs, redactor=stage.redactor, cpus=stage.cpus.service)
     try:
         yield services
     finally:
@@ -145,7 +144,7 @@ def _warm_arms(stage: Stage, number: int, progress: _Progress) -> None:
         stage.load.open(arm, service.base_url)
     order = block_order(stage.scenario, number, len(progress.services))[0]
     for arm in order:
-        stage.observer.phase(f"warming up {stage.arms[arm].name}")
+        stage.observer.phase(f"warming up {stage.scenario.arms[arm].name}")
         service, tree = progress.services[arm], progress.trees[arm]
         progress.warmth[arm] = warm_up(stage.load, arm, tree, service, stage.scenario.rounds)
         _raise_if_dead(progress.services)
@@ -164,7 +163,8 @@ def _measure(stage: Stage, number: int, progress: _Progress) -> None:
             before = tree.cpu_ns()
             report = stage.load.block(arm, pair, position, scenario.rounds.block, seed)
             used = tree.cpu_ns() - before
-            progress.blocks.append(_block(arm, pair, position, report, used if progress.services[arm].local else None))
+            measurable = bool(tree.cpu_by_pid())  # a service on another machine has no processes here
+            progress.blocks.append(_block(arm, pair, position, report, used if measurable else None))
             _raise_if_dead(progress.services)
             progress.look()
             stage.observer.block(len(progress.blocks), total)
