@@ -24,7 +24,7 @@ VERSION = 1
 EMAIL = "demo@example.com"
 PASSWORD = "demo-password"  # noqa: S105 - the public password of a demo without real data
 
-USERS, PROJECTS, JOBS, RECORDS = 12, 60, 6, 240
+USERS, PROJECTS, JOBS, RECORDS = 12, 60, 6, 200
 STREETS = ["harbour", "mill", "station", "church", "garden", "bridge", "market", "forest", "hill", "river"]
 GOODS = ["paper", "toner", "rent", "freight", "licence", "cleaning", "catering", "insurance", "repair", "electricity"]
 PARTNERS = ["Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Ginkgo", "Hazel", "Juniper", "Larch"]
@@ -103,7 +103,7 @@ def _records(chance: random.Random) -> Iterator[Row]:
 def _matches(chance: random.Random, records: list[Row]) -> Iterator[Row]:
     number = 0
     for record in records:
-        for _ in range(chance.randint(1, 3) if record["status"] == "matched" else 0):
+        for _ in range(chance.randint(1, 2) if record["status"] == "matched" else 0):
             number += 1
             yield {
                 "id": number,
