@@ -1,0 +1,80 @@
+"""Between the model's dataclasses and the tables' rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from perfproof.evidence.codec import decode, encode
+from perfproof.model.recording import RunInfo
+from perfproof.model.result import Comparison, Estimate, Level, Verdict
+from perfproof.store.models import ComparisonRow, LevelRow, RunRow
+from perfproof.store.summary import RunSummary
+
+
+def arms_fingerprint(info: RunInfo) -> str:
+    """Return a short hash of the arms of a run: their names and how each was started, the environment included."""
+    arms = [[name, sorted(details.items())] for name, details in zip(info.arms, info.arm_details, strict=False)]
+    return hashlib.sha256(json.dumps(arms).encode()).hexdigest()[:16]
+
+
+def run_values(info: RunInfo) -> dict[str, Any]:
+    """Return what ``info`` says about a run, by column of ``runs``."""
+    return {
+        "id": info.id,
+        "kind": info.kind,
+        "label": info.label,
+        "scenario": info.scenario_name,
+        "scenario_hash": info.scenario_hash,
+        "arms_fingerprint": arms_fingerprint(info),
+        "environment_hash": info.environment.hash,
+        "started_at": info.started_at,
+        "status": info.status,
+    }
+
+
+def summary_of(row: RunRow, base: Path) -> RunSummary:
+    """Return the row as a summary; a relative directory is one below ``base``."""
+    return RunSummary(
+        id=row.id,
+        kind=row.kind,
+        label=row.label,
+        scenario=row.scenario,
+        started_at=row.started_at,
+        status=row.status,
+        verdict=Verdict(row.verdict) if row.verdict else None,
+        sentence=row.sentence,
+        rounds=row.rounds,
+        directory=base / row.directory,
+    )
+
+
+def comparison_row(run: int, position: int, comparison: Comparison) -> ComparisonRow:
+    """Return the row of a comparison; a figure that is not a number is stored as unknown."""
+    return ComparisonRow(run=run, position=position, **encode(comparison) | _figures(comparison))
+
+
+def comparison_of(row: ComparisonRow) -> Comparison:
+    """Return the comparison of a row."""
+    return decode(Comparison, {field.name: getattr(row, field.name) for field in fields(Comparison)})
+
+
+def level_row(run: int, position: int, level: Level) -> LevelRow:
+    """Return the row of a level, its estimate spread out; a figure that is not a number is stored as unknown."""
+    values = encode(level) | encode(level.estimate) | _figures(level.estimate)
+    del values["estimate"]
+    return LevelRow(run=run, position=position, **values)
+
+
+def _figures(source: Comparison | Estimate) -> dict[str, float | None]:
+    """Return the floats among the fields: infinite ones as they are (the codec spells them), NaN as None.
+
+    SQLite turns NaN into NULL by itself; so that both databases answer alike, none of them gets to see one.
+    """
+    values = {field.name: getattr(source, field.name) for field in fields(source)}
+    floats = {name: float(value) for name, value in values.items() if isinstance(value, float)}
+    return {name: None if math.isnan(value) else value for name, value in floats.items()}

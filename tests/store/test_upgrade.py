@@ -1,0 +1,120 @@
+"""The schema: what the migrations make is what the models say, and other versions are handled."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+
+from perfproof import store as package
+from perfproof.errors import StoreError
+from perfproof.model.recording import RunInfo
+from perfproof.store.models import Base
+from perfproof.store.repository import Store
+from perfproof.store.upgrade import HEAD, VERSION_TABLE
+
+
+def execute(url: str, *statements: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def tables(url: str) -> set[str]:
+    engine = create_engine(url)
+    names = set(inspect(engine).get_table_names())
+    engine.dispose()
+    return names
+
+
+def test_the_migrations_make_exactly_what_the_models_say(url: str) -> None:
+    Store.open(url).close()
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"version_table": VERSION_TABLE, "compare_server_default": True}
+        )
+        assert compare_metadata(context, Base.metadata) == []
+        keys = {
+            (key["name"], key["options"].get("ondelete"))
+            for table in Base.metadata.tables
+            for key in inspect(connection).get_foreign_keys(table)
+        }
+    engine.dispose()
+    assert keys == {("fk_comparisons_run", "CASCADE"), ("fk_levels_run", "CASCADE")}
+
+
+def test_the_known_head_is_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(package.__path__[0]) / "migrations"))
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_a_newer_database_is_refused_with_both_revisions_and_left_alone(url: str) -> None:
+    Store.open(url).close()
+    execute(url, f"UPDATE {VERSION_TABLE} SET version_num = '0999'")
+    with pytest.raises(StoreError) as caught:
+        Store.open(url)
+    assert "0999" in str(caught.value)
+    assert HEAD in str(caught.value)
+    assert "upgrade perfproof" in str(caught.value)
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")) == "0999"
+    engine.dispose()
+
+
+def test_another_programs_runs_table_is_not_touched(url: str, tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    execute(url, "CREATE TABLE runs (distance INTEGER)")
+    with pytest.raises(StoreError, match="that is not perfproof's"):
+        Store.open(url)
+    assert tables(url) == {"runs"}
+
+
+def test_a_database_shared_with_another_program_keeps_its_tables(url: str, tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    execute(url, "CREATE TABLE alembic_version (version_num VARCHAR(32))", "CREATE TABLE shoes (size INTEGER)")
+    Store.open(url).close()
+    assert tables(url) == {*Base.metadata.tables, VERSION_TABLE, "alembic_version", "shoes"}
+
+
+def test_a_migration_that_fails_leaves_the_database_empty(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("power cut")
+
+    monkeypatch.setattr("alembic.operations.Operations.create_index", fail)
+    with pytest.raises(RuntimeError, match="power cut"):
+        Store.open(url)
+    assert tables(url) == set()
+    monkeypatch.undo()
+    Store.open(url).close()
+    assert "runs" in tables(url)
+
+
+def test_creating_the_schema_logs_and_prints_nothing(
+    url: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        Store.open(url).close()
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_deleting_a_run_deletes_its_rows(url: str, make_info: Callable[..., RunInfo], make_result: Callable) -> None:
+    info = make_info()
+    with Store.open(url) as store:
+        store.add_run(info, Path("/r"))
+        store.save_result(info.id, make_result())
+        with store._engine.begin() as connection:
+            connection.execute(text("DELETE FROM runs"))
+        assert store.comparisons(info.id) == []
+        with store._engine.connect() as connection:
+            assert connection.scalar(text("SELECT count(*) FROM comparisons")) == 0
