@@ -1,1 +1,28 @@
-"""Pure functions: evidence in; estimates, comparisons, findings and verdicts out."""
+"""Pure functions: evidence in; estimates, comparisons, findings and verdicts out.
+
+Samples become sorted columns (``columns``), a figure per arm and round (``latency``, ``resources``, ``failures``), a
+series per metric and request name (``series``), a row with interval and verdict (``rows``, ``intervals``, ``verdicts``,
+``looks``), and one conclusion (``conclude``, ``sentence``); ``judging`` puts them in order. See docs/statistics.md.
+
+The names below are imported on first use: SciPy takes longer to load than ``perfproof --help`` may take in all.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from perfproof.analysis.judging import Look, analyse, compare, look, progress, spreads
+    from perfproof.analysis.planning import Plan, plan
+
+__all__ = ["Look", "Plan", "analyse", "compare", "look", "plan", "progress", "spreads"]
+
+_HOMES = {"Plan": "planning", "plan": "planning"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"perfproof.analysis.{_HOMES.get(name, 'judging')}"), name)

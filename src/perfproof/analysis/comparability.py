@@ -1,0 +1,85 @@
+"""What was compared with what, what differs, and what weakens the claim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from perfproof.analysis.columns import Side
+from perfproof.model.recording import RunInfo
+from perfproof.model.result import Comparability, Fact
+from perfproof.model.rules import Rules
+
+_NOT_KNOWN = "–"
+
+
+def describe(sides: Sequence[Side], rules: Rules, warnings: Sequence[str]) -> Comparability:
+    """Return the table of facts (first side against last) and every doubt in plain words."""
+    first, last = sides[0], sides[-1]
+    facts = [
+        Fact("arm", first.name, last.name),
+        Fact("run", first.recording.info.id, last.recording.info.id),
+        Fact("scenario", *_both(first, last, lambda i: f"{i.scenario_name} ({i.scenario_hash[:12]})")),
+        Fact("recorded", *_both(first, last, lambda i: i.started_at)),
+        Fact("rounds", str(len(first.rounds)), str(len(last.rounds))),
+    ]
+    facts += _merged([_details(side) for side in (first, last)])
+    facts += _merged([_flat(side.recording.info.settings) for side in (first, last)])
+    facts += _merged([dict(side.recording.info.environment.facts) for side in (first, last)])
+    doubts = list(warnings)
+    if not rules.restarts:
+        doubts.append("The service was not restarted: the variation between starts is not measured.")
+    if rules.attempts > 1:
+        doubts.append(f"This is attempt {rules.attempts} at the same measurement: repeating until it fits misleads.")
+    for side in dict.fromkeys(side.recording.info.id for side in sides):
+        info = next(s.recording.info for s in sides if s.recording.info.id == side)
+        doubts += _run_doubts(info)
+    if first.recording.info.id != last.recording.info.id:
+        doubts.append("The runs were recorded at different times: drift of the machine between them is not cancelled.")
+    return Comparability(tuple(facts), tuple(dict.fromkeys(doubts)))
+
+
+def environment_differences(first: RunInfo, second: RunInfo) -> list[str]:
+    """Return which facts of the machine differ, by name."""
+    one, two = first.environment.facts, second.environment.facts
+    return sorted(name for name in {*one, *two} if one.get(name) != two.get(name))
+
+
+def _run_doubts(info: RunInfo) -> list[str]:
+    """Return the doubts that one run's own record raises."""
+    doubts = []
+    if info.environment.facts.get("cores") == "1":
+        doubts.append("Service and load generator shared one core.")
+    if info.status == "interrupted":
+        doubts.append(f"The run {info.id} was interrupted: fewer rounds than planned.")
+    if info.status == "failed":
+        doubts.append(f"The run {info.id} failed{f': {info.problem}' if info.problem else ''}.")
+    return doubts
+
+
+def _both(first: Side, last: Side, text: Any) -> tuple[str, str]:
+    """Return a text about each side's run."""
+    return text(first.recording.info), text(last.recording.info)
+
+
+def _details(side: Side) -> dict[str, str]:
+    """Return what is recorded of an arm."""
+    details = side.recording.info.arm_details
+    return dict(details[side.arm]) if side.arm < len(details) else {}
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return nested settings as ``load model: open``."""
+    flat: dict[str, str] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{name} "))
+        else:
+            flat[f"{prefix}{name}"] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return flat
+
+
+def _merged(tables: Sequence[Mapping[str, str]]) -> list[Fact]:
+    """Return one fact per key of either table."""
+    names = dict.fromkeys(name for table in tables for name in table)
+    return [Fact(name, *(str(table.get(name, _NOT_KNOWN)) for table in tables)) for name in names]

@@ -1,0 +1,70 @@
+"""From rows and budgets to the one verdict of the run and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perfproof.analysis.series import PRIMARY
+from perfproof.errors import ExitCode
+from perfproof.model.metrics import ALL
+from perfproof.model.result import BudgetCheck, Comparison, Verdict
+
+_DECIDED = {Verdict.MET, Verdict.SHORT, Verdict.EQUIVALENT, Verdict.REGRESSED}
+
+
+def primary_rows(rows: Sequence[Comparison]) -> list[Comparison]:
+    """Return the rows that decide: those with a goal or, without goals, p50 latency and CPU of all requests."""
+    goals = [row for row in rows if row.role == "goal"]
+    return goals or [row for row in rows if row.request == ALL and row.metric in PRIMARY]
+
+
+def regressions(rows: Sequence[Comparison]) -> list[Comparison]:
+    """Return the guarded rows that got worse."""
+    return [row for row in rows if row.role != "shown" and row.verdict is Verdict.REGRESSED]
+
+
+def conclude(rows: Sequence[Comparison], budgets: Sequence[BudgetCheck], *, valid: bool) -> tuple[Verdict, ExitCode]:
+    """Return the verdict and exit code of two arms.
+
+    A regression of any guarded row outweighs every gain, and a broken budget is ``short`` of what was demanded.
+    """
+    if not valid:
+        return Verdict.INVALID, ExitCode.INVALID
+    if regressions(rows):
+        return Verdict.REGRESSED, ExitCode.FAILED
+    broken = any(check.broken for check in budgets)
+    decisive = primary_rows(rows)
+    verdicts = {row.verdict for row in decisive}
+    goals = any(row.role == "goal" for row in decisive)
+    verdict, code = _of_goals(verdicts) if goals else _without_goals(verdicts)
+    return (Verdict.SHORT, ExitCode.FAILED) if broken else (verdict, code)
+
+
+def _of_goals(verdicts: set[Verdict]) -> tuple[Verdict, ExitCode]:
+    """Conclude from the verdicts of the goal rows."""
+    if verdicts == {Verdict.MET}:
+        return Verdict.MET, ExitCode.PASSED
+    if verdicts == {Verdict.EQUIVALENT}:
+        return Verdict.EQUIVALENT, ExitCode.FAILED
+    if verdicts & {Verdict.SHORT, Verdict.EQUIVALENT}:
+        return Verdict.SHORT, ExitCode.FAILED
+    if verdicts & {Verdict.IMPROVED, Verdict.MET}:
+        return Verdict.IMPROVED, ExitCode.INCONCLUSIVE
+    return Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE
+
+
+def _without_goals(verdicts: set[Verdict]) -> tuple[Verdict, ExitCode]:
+    """Conclude from the verdicts of the primary rows."""
+    if Verdict.IMPROVED in verdicts:
+        return Verdict.IMPROVED, ExitCode.PASSED
+    if verdicts == {Verdict.EQUIVALENT}:
+        return Verdict.EQUIVALENT, ExitCode.PASSED
+    return Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE
+
+
+def decided(rows: Sequence[Comparison]) -> bool:
+    """Tell whether nothing that matters is open: every goal, or without goals every primary row, has its answer."""
+    decisive = primary_rows(rows)
+    return bool(decisive) and all(
+        row.verdict in _DECIDED or (row.role != "goal" and row.verdict is Verdict.IMPROVED) for row in decisive
+    )

@@ -1,0 +1,172 @@
+"""Charts and counts of each request name, computed here so that reports only draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from perfproof.analysis.columns import (
+    LATENCY_BITS,
+    MS,
+    Ints,
+    Side,
+    completed,
+    latency_ns,
+    milliseconds,
+    pack,
+    process_rows,
+)
+from perfproof.analysis.failures import Failures
+from perfproof.analysis.latency import Latency
+from perfproof.analysis.quantiles import Floats, thin
+from perfproof.model.metrics import ALL
+from perfproof.model.recording import Outcome
+from perfproof.model.result import Curve, Detail
+
+_BEYOND = 10
+"""A percentile is drawn only where at least this many samples lie beyond it."""
+_LATE_NS = 1_000_000
+_PERCENTILES = np.unique(np.concatenate([np.linspace(0.01, 0.99, 99), 1 - np.logspace(-2, -6, 81)]))
+
+
+def detail_all(
+    sides: Sequence[Side], labels: Sequence[str], figures: Latency, failures: Sequence[Mapping[str, Failures]]
+) -> tuple[Detail, ...]:
+    """Return the details of ``all`` and of every request name; ``labels`` name the sides in the charts."""
+    service = [_service_time(side) for side in sides]
+    rows = [(ALL, -1), *((name, index) for index, name in enumerate(sides[0].requests))]
+    return tuple(_detail(name, index, sides, labels, figures, service, failures) for name, index in rows)
+
+
+def _detail(
+    name: str,
+    index: int,
+    sides: Sequence[Side],
+    labels: Sequence[str],
+    figures: Latency,
+    service: Sequence[Ints],
+    failures: Sequence[Mapping[str, Failures]],
+) -> Detail:
+    """Return the detail of one request name, or of all of them for index -1."""
+    latency = [_sorted(packed, index) for packed in figures.pooled]
+    charts = {
+        "ecdf": tuple(map(_ecdf, labels, latency)),
+        "percentiles": tuple(map(_percentiles, labels, latency)),
+        "service_time": tuple(_percentiles(label, _sorted(s, index)) for label, s in zip(labels, service, strict=True)),
+        "latency_over_time": tuple(
+            _latency_over_time(label, side, blocks, figures.weights, index)
+            for label, side, blocks in zip(labels, sides, figures.blocks, strict=True)
+        ),
+    }
+    if index < 0:
+        charts["cpu_over_time"] = tuple(map(_cpu_over_time, labels, sides))
+        charts["memory_over_time"] = tuple(map(_memory_over_time, labels, sides))
+    counts = {label: _counts(side, index) for label, side in zip(labels, sides, strict=True)}
+    errors = {label: dict(table[name].kinds) for label, table in zip(labels, failures, strict=True)}
+    kept = {key: tuple(c for c in curves if c.x) for key, curves in charts.items()}
+    return Detail(name, {key: curves for key, curves in kept.items() if curves}, counts, errors)
+
+
+def _service_time(side: Side) -> Ints:
+    """Return done minus sent of every completed request, packed by request name."""
+    parts = []
+    for a_round in side.rounds:
+        chosen = completed(a_round, side.arm)
+        parts.append(pack(a_round.samples["request"][chosen], latency_ns(a_round, chosen, "sent_ns")))
+    return np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
+
+
+def _sorted(packed: Ints, index: int) -> Floats:
+    """Return the sorted milliseconds of one request name, or of all."""
+    if index < 0:
+        return np.sort(milliseconds(packed))
+    first, last = np.searchsorted(packed, [index << LATENCY_BITS, (index + 1) << LATENCY_BITS])
+    return milliseconds(packed[first:last])
+
+
+def _curve(label: str, x: Floats, y: Floats) -> Curve:
+    """Return a curve with its points thinned and its gaps left out."""
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known], y[known]
+    index = thin(len(x)) if len(x) else np.empty(0, dtype=np.int64)
+    return Curve(label, tuple(x[index].tolist()), tuple(y[index].tolist()))
+
+
+def _ecdf(label: str, latency: Floats) -> Curve:
+    return _curve(label, latency, np.arange(1, len(latency) + 1) / max(1, len(latency)))
+
+
+def _percentiles(label: str, latency: Floats) -> Curve:
+    count = len(latency)
+    shown = _PERCENTILES[count * (1 - _PERCENTILES) >= _BEYOND] if count else _PERCENTILES[:0]
+    values = latency[np.minimum((shown * count).astype(np.int64), count - 1)] if len(shown) else latency[:0]
+    return _curve(label, shown * 100, values)
+
+
+def _origin(side: Side) -> int:
+    """Return the start of the run's first block."""
+    return min((block.started_ns for r in side.rounds for block in r.blocks), default=0)
+
+
+def _latency_over_time(label: str, side: Side, blocks: Floats, weights: Floats, index: int) -> Curve:
+    """Return each block's p50 at the middle of the block; for ``all`` weighted by traffic."""
+    points = []
+    for number, a_round in enumerate(side.rounds):
+        for block in a_round.blocks:
+            if block.arm != side.arm:
+                continue
+            column = blocks[number][:, block.pair]
+            known = np.isfinite(column) & (weights > 0)
+            if index >= 0:
+                value = float(column[index])
+            elif known.any():
+                value = float(np.average(column[known], weights=weights[known]))
+            else:
+                continue
+            points.append((((block.started_ns + block.ended_ns) / 2 - _origin(side)) / 1e9, value))
+    points.sort()
+    return _curve(label, np.array([p[0] for p in points]), np.array([p[1] for p in points]))
+
+
+def _cpu_over_time(label: str, side: Side) -> Curve:
+    blocks = [
+        (b.started_ns, b.service_cpu_ns / MS / b.completed)
+        for r in side.rounds
+        for b in r.blocks
+        if b.arm == side.arm and b.service_cpu_ns is not None and b.completed
+    ]
+    blocks.sort()
+    return _curve(label, np.array([(t - _origin(side)) / 1e9 for t, _ in blocks]), np.array([cpu for _, cpu in blocks]))
+
+
+def _memory_over_time(label: str, side: Side) -> Curve:
+    """Return PSS over time, or RSS where PSS was never read."""
+    for kind in ("pss", "rss"):
+        parts = [process_rows(a_round, side.arm, kind) for a_round in side.rounds]
+        times = np.concatenate([t for t, _ in parts]) if parts else np.empty(0)
+        if len(times):
+            return _curve(
+                label, (times - _origin(side)) / 1e9, np.concatenate([v for _, v in parts]).astype(np.float64)
+            )
+    return Curve(label, (), ())
+
+
+def _counts(side: Side, index: int) -> dict[str, int]:
+    """Return what became of the requests. ``late`` of one name counts every sending later than 1 ms."""
+    if index < 0:
+        blocks = [b for r in side.rounds for b in r.blocks if b.arm == side.arm]
+        return {key: sum(getattr(b, key) for b in blocks) for key in ("sent", "completed", "failed", "dropped", "late")}
+    total = dict.fromkeys(("sent", "completed", "failed", "dropped", "late"), 0)
+    for a_round in side.rounds:
+        samples = a_round.samples
+        mine = (samples["arm"] == side.arm) & (samples["request"] == index)
+        outcome = samples["outcome"][mine]
+        dropped = int((outcome == int(Outcome.DROPPED)).sum())
+        done = int((outcome == int(Outcome.OK)).sum())
+        sent = len(outcome) - dropped
+        late = (samples["sent_ns"][mine] - samples["intended_ns"][mine] > _LATE_NS) & (outcome != int(Outcome.DROPPED))
+        for key, value in (("sent", sent), ("completed", done), ("failed", sent - done), ("dropped", dropped)):
+            total[key] += value
+        total["late"] += int(late.sum())
+    return total

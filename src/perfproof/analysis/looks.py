@@ -1,0 +1,41 @@
+"""When a run may stop early, and how sure one has to be at each look so that looking does not cheat."""
+
+from __future__ import annotations
+
+from math import ceil, sqrt
+
+from scipy import special
+
+ALPHA = 0.02
+"""Two-sided error of the whole run, over all its looks."""
+
+_LOOKS = 3
+_FEWEST_ROUNDS = 6
+_OBRIEN_FLEMING = 2.35
+"""Final boundary for three equally spaced looks at a two-sided 2 % (O'Brien & Fleming 1979; Jennison & Turnbull 2000,
+section 2.4, computed for this error). ``tests/analysis/test_looks.py`` checks it by integrating the random walk."""
+
+
+def planned_looks(planned_rounds: int, early_stop: bool = True) -> tuple[int, ...]:
+    """Return the round counts at which a run may stop: a third, two thirds and all; all alone below six rounds."""
+    if not early_stop or planned_rounds < _FEWEST_ROUNDS:
+        return (planned_rounds,)
+    return tuple(ceil(planned_rounds * look / _LOOKS) for look in range(1, _LOOKS + 1))
+
+
+def boundary(rounds: int, planned_rounds: int, early_stop: bool = True) -> float:
+    """Return how many standard errors (normal scale) an effect must be from zero after ``rounds`` rounds.
+
+    With looks the boundary is that of O'Brien and Fleming at the fraction of the information at hand, so a run that was
+    interrupted between looks is judged by its own fraction; with a single look at the end it is the plain quantile,
+    and a run cut short of a single look is judged by the same rising boundary, for it may have been cut on purpose.
+    """
+    fraction = min(1.0, rounds / planned_rounds) if planned_rounds > 0 else 1.0
+    looks = len(planned_looks(planned_rounds, early_stop))
+    final = _OBRIEN_FLEMING if looks > 1 else float(special.ndtri(1 - ALPHA / 2))
+    return final / sqrt(fraction) if fraction > 0 else float("inf")
+
+
+def confidence(rounds: int, planned_rounds: int, early_stop: bool = True) -> float:
+    """Return the confidence of the interval that is judged after ``rounds`` rounds, e.g. 0.981 at the last look."""
+    return 1.0 - 2.0 * float(special.ndtr(-boundary(rounds, planned_rounds, early_stop)))

@@ -1,0 +1,60 @@
+"""What a time budget buys: how many rounds fit, when the looks are, and the smallest effect they can see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import floor
+
+from perfproof.analysis import looks
+from perfproof.analysis.rows import smallest_change
+from perfproof.analysis.words import count_of, duration, percent
+from perfproof.model.metrics import ALL
+from perfproof.model.rules import Rules, Spread
+
+TYPICAL_SD = 0.026
+"""Standard deviation of one round's p50 difference to expect without a noise run (1.5-2.6 % were measured)."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A planned measurement. ``smallest_effect`` is the change of p50 latency seen with 95 % power (0.031 = 3.1 %)."""
+
+    rules: Rules
+    rounds: int
+    looks: tuple[int, ...]
+    seconds: float
+    smallest_effect: float
+    measured_spread: bool
+    sentence: str
+
+
+def plan(
+    rules: Rules, seconds_per_round: float, budget_seconds: float | None = None, spreads: Sequence[Spread] = ()
+) -> Plan:
+    """Return the plan for ``budget_seconds``, or for the planned rounds of ``rules`` when no budget is given.
+
+    At least two rounds are planned, for fewer cannot carry an interval, even where the budget is too small.
+    """
+    rounds = rules.planned_rounds
+    if budget_seconds is not None and seconds_per_round > 0:
+        rounds = max(2, floor(budget_seconds / seconds_per_round + 1e-9))
+    planned = replace(rules, planned_rounds=rounds)
+    known = next((s for s in spreads if s.metric == "latency_p50" and s.request == ALL), None)
+    effect = smallest_change(
+        known.sd if known else TYPICAL_SD, rounds, looks.confidence(rounds, rounds, planned.early_stop)
+    )
+    seconds = rounds * seconds_per_round
+    basis = (
+        "as measured by a noise run"
+        if known
+        else "with the spread usual on a quiet machine; `perfproof noise` measures it"
+    )
+    text = (
+        f"{count_of(rounds, 'round')} in about {duration(seconds)} see p50 changes from "
+        f"{percent(effect, signed=False)} (with 95 % probability, {basis})."
+    )
+    if budget_seconds is not None and seconds > budget_seconds * 1.02:
+        text += f" The time of {duration(budget_seconds)} is too short for two rounds."
+    moments = looks.planned_looks(rounds, planned.early_stop)
+    return Plan(planned, rounds, moments, seconds, effect, known is not None, text)

@@ -1,0 +1,73 @@
+"""CPU per request, throughput and memory: one number per arm and round."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from perfproof.analysis.columns import MS, Side, process_rows
+from perfproof.analysis.quantiles import Floats, theil_sen, thin
+from perfproof.model.recording import ArmRound, Outcome, Round
+
+_GROWTH_POINTS = 200
+_FEWEST_POINTS = 5
+
+
+def cpu_per_request(side: Side) -> Floats:
+    """Return CPU milliseconds of the whole process tree per completed request, per round; NaN where not measured."""
+    return np.array([_cpu(a_round, side.arm) for a_round in side.rounds], dtype=np.float64)
+
+
+def _cpu(a_round: Round, arm: int) -> float:
+    blocks = [b for b in a_round.blocks if b.arm == arm and b.service_cpu_ns is not None]
+    completed = sum(block.completed for block in blocks)
+    used = sum(block.service_cpu_ns or 0 for block in blocks)
+    return used / MS / completed if completed and used else float("nan")
+
+
+def throughput(side: Side) -> Floats:
+    """Return completed requests per second of block, per round."""
+    values = []
+    for a_round in side.rounds:
+        blocks = [b for b in a_round.blocks if b.arm == side.arm]
+        seconds = sum(b.ended_ns - b.started_ns for b in blocks) / 1e9
+        completed = sum(b.completed for b in blocks)
+        values.append(completed / seconds if seconds > 0 and completed else float("nan"))
+    return np.array(values, dtype=np.float64)
+
+
+def closed_model(side: Side) -> bool:
+    """Tell whether the load was closed: only then does throughput answer to the service."""
+    load = side.recording.info.settings.get("load")
+    return isinstance(load, dict) and load.get("model") == "closed"
+
+
+def arm_round(a_round: Round, arm: int) -> ArmRound | None:
+    """Return what is known of one start of one arm."""
+    return next((known for known in a_round.arms if known.arm == arm), None)
+
+
+def memory(side: Side, which: str) -> Floats:
+    """Return ``memory_peak`` or ``memory_steady`` in bytes, per start."""
+    found = (arm_round(a_round, side.arm) for a_round in side.rounds)
+    return np.array([(getattr(known, which) or np.nan) if known else np.nan for known in found], dtype=np.float64)
+
+
+def growth(side: Side) -> Floats:
+    """Return the Theil-Sen slope of memory over completed requests, bytes per 1,000 requests, per start."""
+    return np.array([_growth(a_round, side.arm) for a_round in side.rounds], dtype=np.float64)
+
+
+def _growth(a_round: Round, arm: int) -> float:
+    """Return the slope of one start: from PSS, or from RSS where PSS was read too seldom."""
+    samples = a_round.samples
+    done = np.sort(samples["done_ns"][(samples["arm"] == arm) & (samples["outcome"] == int(Outcome.OK))])
+    if len(done) == 0 or not a_round.processes:
+        return float("nan")
+    for kind in ("pss", "rss"):
+        times, values = process_rows(a_round, arm, kind)
+        inside = times >= done[0]
+        x, y = np.searchsorted(done, times[inside]).astype(np.float64), values[inside].astype(np.float64)
+        if len(x) >= _FEWEST_POINTS:
+            index = thin(len(x), _GROWTH_POINTS)
+            return theil_sen(x[index], y[index]) * 1000
+    return float("nan")

@@ -1,0 +1,281 @@
+"""From series to rows: estimate, interval, role, verdict, levels, and what to do about a row that is not decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import expm1, isfinite, log1p
+
+import numpy as np
+
+from perfproof.analysis import looks
+from perfproof.analysis.intervals import (
+    SD_FLOOR,
+    Interval,
+    Prior,
+    geometric,
+    half_width,
+    one_sample,
+    smallest_effect,
+    two_samples,
+)
+from perfproof.analysis.series import Series
+from perfproof.analysis.verdicts import holm, judge
+from perfproof.analysis.words import count_of, duration, percent
+from perfproof.model.metrics import ALL, Metric
+from perfproof.model.result import Comparison, Estimate, Level, Role, Verdict
+from perfproof.model.rules import Rules, Spread
+from perfproof.model.scenario import Goal
+
+_GATES = ("latency_p50", "cpu_per_request", "memory_peak", "error_rate")
+_P95_GATE = 0.10
+_MOST_ROUNDS = 200
+_GROWTH_FLOOR = 1024.0
+_GROWTH_SHARE = 0.001
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On what terms rows are judged: the rules, how sure one must be, and whether rounds are paired."""
+
+    rules: Rules
+    confidence: float
+    paired: bool = True
+    spreads: tuple[Spread, ...] = ()
+    seconds_per_round: float = 0.0
+
+    def prior(self, metric: str, request: str) -> Prior | None:
+        """Return what a noise run knew of this row; without restarts or pairing it does not apply."""
+        if not (self.paired and self.rules.restarts):
+            return None
+        found = (s for s in self.spreads if s.metric == metric and s.request == request)
+        return next((Prior(s.sd, s.rounds - 1) for s in found), None)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A comparison with the interval behind it, on the scale it was computed on."""
+
+    comparison: Comparison
+    interval: Interval
+    p_worse: float
+
+
+def goal_of(rules: Rules, metric: Metric, request: str) -> Goal | None:
+    """Return the goal of a row: for the named requests, or for each request name when none is named."""
+    for goal in rules.goals:
+        if goal.metric != metric.name:
+            continue
+        everywhere = request == ALL if not metric.per_request else request != ALL
+        if request in goal.requests or (not goal.requests and everywhere):
+            return goal
+    return None
+
+
+def role_of(terms: Terms, metric: Metric, request: str) -> Role:
+    """Return the role of a row; never from this run's own data, or the quietest rows would pick themselves as gates."""
+    if goal_of(terms.rules, metric, request):
+        return "goal"
+    if metric.name == "latency_p95":
+        prior = terms.prior(metric.name, request)
+        seen = expm1(smallest_effect(prior.sd, terms.rules.planned_rounds, 1 - looks.ALPHA)) if prior else None
+        return "gate" if request == ALL or (seen is not None and seen < _P95_GATE) else "shown"
+    if metric.name == "error_rate":
+        return "gate" if request == ALL else "shown"
+    return "gate" if metric.name in _GATES else "shown"
+
+
+def estimate(series: Series, terms: Terms) -> Interval:
+    """Return candidate minus baseline (of logarithms, where the series has them) with the interval to judge."""
+    prior = terms.prior(series.metric.name, series.request)
+    floor = SD_FLOOR if series.logs else _GROWTH_FLOOR
+    if terms.paired:
+        return one_sample(series.differences(), terms.confidence, prior if series.logs else None, floor)
+    return two_samples(series.known(0), series.known(1), terms.confidence, floor)
+
+
+def ratio_row(series: Series, terms: Terms) -> Row:
+    """Return the row of a series of logarithms."""
+    metric, interval = series.metric, estimate(series, terms)
+    goal = goal_of(terms.rules, metric, series.request)
+    notes: list[str] = []
+    if interval.rounds == 0:
+        return _thin_row(series, terms, goal)
+    change = expm1(interval.value)
+    low = None if interval.low is None else expm1(interval.low)
+    high = None if interval.high is None else expm1(interval.high)
+    verdict = _verdict(interval, goal, terms.rules, metric)
+    if terms.paired:
+        both = np.isfinite(series.sides[0] + series.sides[1])
+        sides = [side[both] for side in series.sides]
+        changes = tuple(np.expm1(series.differences()).tolist())
+    else:
+        sides, changes = [series.known(0), series.known(1)], ()
+    if interval.rounds == 1:
+        notes.append("one round has no interval: measure at least 4")
+    open_goal = goal is not None and verdict is Verdict.IMPROVED
+    if (verdict is Verdict.INCONCLUSIVE or open_goal) and interval.rounds > 1:
+        notes.append(settle(interval, goal, terms, metric))
+    if verdict is Verdict.EQUIVALENT and low is not None and high is not None and (low > 0 or high < 0):
+        side = "higher" if low > 0 else "lower"
+        notes.append(f"surely {side}, but within the margin of {percent(terms.rules.margin, signed=False)}")
+    stretch = None
+    if goal is not None and goal.stretch is not None and low is not None and high is not None:
+        stretch = high <= -goal.stretch if metric.better == "lower" else low >= goal.stretch
+    comparison = Comparison(
+        metric=metric.name,
+        request=series.request,
+        unit=metric.unit,
+        baseline=geometric(sides[0]),
+        candidate=geometric(sides[1]),
+        change=change,
+        ci_low=low,
+        ci_high=high,
+        confidence=interval.confidence,
+        verdict=verdict,
+        role=role_of(terms, metric, series.request),
+        rounds=interval.rounds,
+        goal=goal,
+        stretch_met=stretch,
+        round_changes=changes,
+        notes=tuple(notes),
+    )
+    p_worse = interval.p_above() if metric.better == "lower" else interval.p_below()
+    return Row(comparison, interval, p_worse)
+
+
+def _verdict(interval: Interval, goal: Goal | None, rules: Rules, metric: Metric) -> Verdict:
+    """Judge an interval of logarithms."""
+    return judge(
+        expm1(interval.value),
+        None if interval.low is None else expm1(interval.low),
+        None if interval.high is None else expm1(interval.high),
+        goal=goal.improve if goal else None,
+        margin=rules.margin,
+        regression=rules.regression,
+        better=metric.better,
+    )
+
+
+def _thin_row(series: Series, terms: Terms, goal: Goal | None) -> Row:
+    """Return the row of a tail with too few samples in each round: shown over the run, without an interval."""
+    pooled = series.pooled or (float("nan"), float("nan"))
+    known = len(pooled) == 2 and all(isfinite(value) and value > 0 for value in pooled)
+    comparison = Comparison(
+        series.metric.name,
+        series.request,
+        series.metric.unit,
+        baseline=pooled[0] if known else None,
+        candidate=pooled[1] if known else None,
+        change=pooled[1] / pooled[0] - 1 if known else None,
+        ci_low=None,
+        ci_high=None,
+        confidence=None,
+        verdict=Verdict.INCONCLUSIVE,
+        role="goal" if goal else "shown",
+        rounds=0,
+        goal=goal,
+        notes=("too few requests in a round for an interval: raise the rate, the blocks or their length",),
+    )
+    return Row(comparison, Interval(float("nan"), None, None, None, 0), 1.0)
+
+
+def growth_row(series: Series, terms: Terms, steady: float | None) -> Row:
+    """Return the row of memory growth, compared as an absolute difference (a ratio near zero means nothing)."""
+    interval = estimate(series, terms)
+    values = [series.known(0), series.known(1)]
+    levels = [float(v.mean()) if len(v) else None for v in values]
+    material = max(_GROWTH_FLOOR * 10, _GROWTH_SHARE * (steady or 0.0))
+    verdict, notes = Verdict.INCONCLUSIVE, []
+    if interval.low is not None and interval.high is not None:
+        if interval.low > 0 and interval.value > material:
+            verdict = Verdict.REGRESSED
+        elif interval.high < 0 and interval.value < -material:
+            verdict = Verdict.IMPROVED
+        elif max(abs(interval.low), abs(interval.high)) < 10 * material:
+            verdict = Verdict.EQUIVALENT
+        ends = " to ".join(f"{end / 1024:+,.1f}".replace("-", "−") for end in (interval.low, interval.high))
+        notes.append(f"differs by {ends} KiB per 1,000 requests (compared as a difference, not a ratio)")
+    base = levels[0]
+    ratio = base is not None and base > material
+    comparison = Comparison(
+        series.metric.name,
+        series.request,
+        series.metric.unit,
+        baseline=levels[0],
+        candidate=levels[1],
+        change=interval.value / base if ratio and base and isfinite(interval.value) else None,
+        ci_low=interval.low / base if ratio and base and interval.low is not None else None,
+        ci_high=interval.high / base if ratio and base and interval.high is not None else None,
+        confidence=interval.confidence,
+        verdict=verdict,
+        role="goal" if goal_of(terms.rules, series.metric, series.request) else "shown",
+        rounds=interval.rounds,
+        goal=goal_of(terms.rules, series.metric, series.request),
+        notes=tuple(notes),
+    )
+    return Row(comparison, interval, interval.p_above())
+
+
+def settle(interval: Interval, goal: Goal | None, terms: Terms, metric: Metric) -> str:
+    """Say how many rounds would settle a row if its estimate and its spread stay as they are."""
+    final = looks.confidence(1, 1)
+    undecided = {Verdict.INCONCLUSIVE} | ({Verdict.IMPROVED} if goal else set())
+    for rounds in range(interval.rounds + 1, _MOST_ROUNDS + 1):
+        half = half_width(
+            interval.sd, rounds, final, max(0.0, interval.df - interval.rounds + 1) if terms.paired else 0.0
+        )
+        guess = replace(interval, low=interval.value - half, high=interval.value + half)
+        if _verdict(guess, goal, terms.rules, metric) not in undecided:
+            more = rounds - interval.rounds
+            seconds = more * terms.seconds_per_round
+            time = f" (about {duration(seconds)})" if seconds > 0 else ""
+            return f"about {count_of(more, 'more round')}{time} would settle it"
+    what = "the goal" if goal else "zero or the margin"
+    return f"even {_MOST_ROUNDS} rounds would not settle it: the true change seems to be close to {what}"
+
+
+def correct(rows: Sequence[Row], terms: Terms) -> list[Row]:
+    """Withdraw ``regressed`` from the goal and gate rows that do not survive Holm's correction over all of them."""
+    guarded = [row for row in rows if row.comparison.role != "shown"]
+    alpha = (1 - terms.confidence) / 2
+    survives = dict(zip(map(id, guarded), holm([row.p_worse for row in guarded], alpha), strict=True))
+    corrected = []
+    for row in rows:
+        if row.comparison.verdict is Verdict.REGRESSED and not survives.get(id(row), True):
+            note = f"worse on its own, but not after correction for {len(guarded)} guarded rows (Holm)"
+            notes = (*row.comparison.notes, note)
+            row = replace(row, comparison=replace(row.comparison, verdict=Verdict.INCONCLUSIVE, notes=notes))
+        corrected.append(row)
+    return corrected
+
+
+def levels_of(series: Series, names: Sequence[str], confidence: float) -> list[Level]:
+    """Return the metric of each arm on its own."""
+    found = []
+    for side, name in enumerate(names):
+        interval = one_sample(series.known(side), confidence, floor=SD_FLOOR if series.logs else _GROWTH_FLOOR)
+        value, low, high = (
+            (None if v is None else float(np.exp(v)) if series.logs else v)
+            for v in (interval.value, interval.low, interval.high)
+        )
+        if interval.rounds == 0:
+            if series.pooled is None or not isfinite(series.pooled[side]):
+                continue
+            value, low, high = series.pooled[side], None, None
+        measured = Estimate(float(value or 0.0), low, high, interval.confidence, interval.rounds)
+        found.append(Level(series.metric.name, series.request, name, series.metric.unit, measured))
+    return found
+
+
+def smallest_change(sd: float, rounds: int, confidence: float) -> float:
+    """Return the smallest change that ``rounds`` rounds see with 95 % power, e.g. 0.031."""
+    return expm1(smallest_effect(sd, rounds, confidence))
+
+
+def spread_of(series: Series) -> Spread | None:
+    """Return the standard deviation of a round of a series of identical arms; None below two rounds."""
+    values = series.differences()
+    if len(values) < 2 or not series.logs:
+        return None
+    return Spread(series.metric.name, series.request, max(float(values.std(ddof=1)), log1p(SD_FLOOR)), len(values))

@@ -1,0 +1,196 @@
+"""The verdict in one plain sentence: the same words in the terminal, in every report and in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perfproof.analysis.conclude import primary_rows, regressions
+from perfproof.analysis.words import count_of, in_unit, listed, percent, sureness
+from perfproof.model.metrics import ALL, METRICS
+from perfproof.model.result import BudgetCheck, Comparison, Level, Verdict
+
+_LEAD = {
+    Verdict.MET: "Goal met",
+    Verdict.SHORT: "Goal missed",
+    Verdict.IMPROVED: "Improved",
+    Verdict.EQUIVALENT: "No difference",
+    Verdict.REGRESSED: "Regressed",
+    Verdict.INCONCLUSIVE: "Not decided",
+}
+_TELLING = ("latency_p50", "latency_p95", "cpu_per_request", "memory_peak", "throughput")
+
+
+def compose(
+    verdict: Verdict,
+    rows: Sequence[Comparison],
+    budgets: Sequence[BudgetCheck],
+    *,
+    rounds: int,
+    margin: float,
+    reasons: Sequence[str] = (),
+) -> str:
+    """Return the sentence of two arms; ``reasons`` say why a measurement is invalid."""
+    if verdict is Verdict.INVALID:
+        return invalid(reasons)
+    goals = [row for row in rows if row.role == "goal"]
+    worse = regressions(rows)
+    broken = broken_budgets(budgets)
+    if verdict is Verdict.REGRESSED:
+        body = f"Regressed: {listed([describe(row) for row in worse])}"
+    elif goals:
+        body = _goals(verdict, goals, bool(broken))
+    elif verdict is Verdict.SHORT:
+        body = ""
+    else:
+        body = _plain(verdict, primary_rows(rows), margin, rounds)
+    parts = [part for part in (broken, body) if part]
+    return "; ".join(parts) + _disagreement(verdict, rows) + "."
+
+
+def describe(row: Comparison) -> str:
+    """Return ``p95 latency of list projects −24.1 % (98 % CI −26.0 to −22.1)``."""
+    title = METRICS[row.metric].title
+    name = title if row.request == ALL else f"{title} of {row.request}"
+    if row.metric == "error_rate":
+        levels = [in_unit(value or 0.0, "ratio") for value in (row.baseline, row.candidate)]
+        return f"{name} {levels[0]} → {levels[1]}"
+    if row.change is None:
+        return f"{name} not comparable"
+    return f"{name} {percent(row.change)}{_ci([row])}"
+
+
+def _ci(rows: Sequence[Comparison]) -> str:
+    """Return the interval, or the hull of several, in brackets; nothing where there is none."""
+    known = [(r.ci_low, r.ci_high, r.confidence) for r in rows if r.ci_low is not None and r.ci_high is not None]
+    if not known:
+        return ""
+    low, high = min(k[0] for k in known), max(k[1] for k in known)
+    sure = min(k[2] for k in known if k[2] is not None) if any(k[2] is not None for k in known) else None
+    label = f"{sureness(sure)} CI" if sure is not None else "interval"
+    return f" ({label} {percent(low).removesuffix(' %')} to {percent(high)})"
+
+
+def _goals(verdict: Verdict, goals: Sequence[Comparison], broken: bool) -> str:
+    """Return what came of the goals: those met by metric, then every row that missed or stayed open."""
+    met = [row for row in goals if row.verdict is Verdict.MET]
+    rest = [row for row in goals if row.verdict is not Verdict.MET]
+    parts = []
+    for metric in dict.fromkeys(row.metric for row in met):
+        group = [row for row in met if row.metric == metric]
+        total = sum(row.metric == metric for row in goals)
+        parts.append(_met(group, total))
+    words = {
+        Verdict.SHORT: "surely less than the {goal} asked",
+        Verdict.EQUIVALENT: "no difference",
+        Verdict.IMPROVED: "better, but the {goal} asked is not shown yet",
+        Verdict.INCONCLUSIVE: "not decided",
+    }
+    for kind, text in words.items():
+        group = [row for row in rest if row.verdict is kind]
+        if group:
+            goal = percent(group[0].goal.improve if group[0].goal else 0.0, signed=False)
+            parts.append(f"{listed([describe(row) for row in group])}: {text.format(goal=goal)}")
+    lead = _LEAD[verdict]
+    if verdict is Verdict.SHORT:
+        missed = any(row.verdict in (Verdict.SHORT, Verdict.EQUIVALENT) for row in rest)
+        lead = "Goal missed" if missed or not broken else "Goal met" if not rest else "Goal open"
+    elif verdict is Verdict.EQUIVALENT:
+        lead = "Goal missed"
+    elif verdict is Verdict.IMPROVED:
+        lead = "Goal open"
+    return f"{lead}: {'; '.join(parts)}"
+
+
+def _met(group: Sequence[Comparison], total: int) -> str:
+    """Return ``p95 latency of 3 of 3 requests −48.1 to −71.2 % (98 % CI ...), goal 20 %``."""
+    goal = percent(group[0].goal.improve if group[0].goal else 0.0, signed=False)
+    if len(group) == 1 and total == 1:
+        return f"{describe(group[0])}, at least the {goal} asked"
+    changes = sorted((row.change or 0.0 for row in group), key=abs)
+    span = percent(changes[0]).removesuffix(" %"), percent(changes[-1])
+    reach = span[1] if changes[0] == changes[-1] else f"{span[0]} to {span[1]}"
+    title = METRICS[group[0].metric].title
+    return f"{title} of {len(group)} of {count_of(total, 'request')} {reach}{_ci(group)}, at least the {goal} asked"
+
+
+def _plain(verdict: Verdict, decisive: Sequence[Comparison], margin: float, rounds: int) -> str:
+    """Return the sentence of a comparison without goals."""
+    if not decisive:
+        return f"Not decided: nothing comparable was measured in {count_of(rounds, 'round')}"
+    if verdict is Verdict.IMPROVED:
+        rank = {Verdict.IMPROVED: 0}
+        decisive = sorted(decisive, key=lambda row: rank.get(row.verdict, 1))
+    text = f"{_LEAD[verdict]}: {listed([describe(row) for row in decisive])}"
+    if verdict is Verdict.EQUIVALENT:
+        return f"{text}, within the margin of {percent(margin, signed=False)}"
+    if verdict is Verdict.INCONCLUSIVE:
+        advice = next((n for row in decisive if row.verdict is Verdict.INCONCLUSIVE for n in row.notes[-1:]), "")
+        return f"{text} after {count_of(rounds, 'round')}{f'; {advice}' if advice else ''}"
+    return text
+
+
+def _disagreement(verdict: Verdict, rows: Sequence[Comparison]) -> str:
+    """Return the rows of all requests that point the other way, e.g. memory up while latency is down."""
+    against = {
+        Verdict.MET: Verdict.REGRESSED,
+        Verdict.IMPROVED: Verdict.REGRESSED,
+        Verdict.SHORT: Verdict.REGRESSED,
+        Verdict.EQUIVALENT: Verdict.REGRESSED,
+        Verdict.REGRESSED: Verdict.IMPROVED,
+    }.get(verdict)
+    other = [r for r in rows if r.request == ALL and r.metric in _TELLING and r.verdict is against]
+    if verdict is Verdict.REGRESSED:
+        met = [r for r in rows if r.verdict is Verdict.MET]
+        other = other or met[:1]
+    if verdict is Verdict.EQUIVALENT:
+        return ""
+    return f"; but {listed([describe(row) for row in other])}" if other else ""
+
+
+def invalid(reasons: Sequence[str]) -> str:
+    """Return why nothing can be concluded."""
+    first = reasons[0] if reasons else "the measurement cannot carry a verdict."
+    more = f" ({count_of(len(reasons) - 1, 'more reason')})" if len(reasons) > 1 else ""
+    return f"Invalid: {first.rstrip('.')}{more}."
+
+
+def broken_budgets(budgets: Sequence[BudgetCheck]) -> str:
+    """Return ``Budget broken: p95 latency of list projects 612 ms, limit 500 ms``, empty when all hold."""
+    broken = [
+        f"{METRICS[check.metric].title}{'' if check.request == ALL else f' of {check.request}'} "
+        f"{in_unit(check.value or 0.0, check.unit)}, limit {in_unit(check.limit, check.unit)}"
+        for check in budgets
+        if check.broken
+    ]
+    return f"Budget{'' if len(broken) == 1 else 's'} broken: {listed(broken)}" if broken else ""
+
+
+def of_run(levels: Sequence[Level], budgets: Sequence[BudgetCheck], arm: str, rounds: int) -> str:
+    """Return the sentence of a single arm: budgets first, then what was measured."""
+    told = [
+        f"{METRICS[level.metric].title} {in_unit(level.estimate.value, level.unit)}"
+        for metric in ("latency_p50", "latency_p95", "cpu_per_request", "memory_peak")
+        for level in levels
+        if level.metric == metric and level.request == ALL
+    ]
+    measured = f"measured {arm} over {count_of(rounds, 'round')}: {', '.join(told)}"
+    broken = broken_budgets(budgets)
+    if broken:
+        return f"{broken}; {measured}."
+    known = [check for check in budgets if check.value is not None]
+    if known:
+        return f"{'The budget holds' if len(known) == 1 else f'All {len(known)} budgets hold'}; {measured}."
+    return f"{measured[0].upper()}{measured[1:]}."
+
+
+def of_noise(rows: Sequence[Comparison], visible: Sequence[tuple[str, float]], rounds: int) -> str:
+    """Return what identical arms showed and the smallest effects that a run of as many rounds sees."""
+    decisive = [row for row in rows if row.change is not None]
+    text = (
+        f"Identical arms differ by {listed([describe(row) for row in decisive])}" if decisive else "Nothing comparable"
+    )
+    odd = [r for r in decisive if r.ci_low is not None and r.ci_high is not None and (r.ci_low > 0 or r.ci_high < 0)]
+    if odd:
+        text += ", which is more than chance explains"
+    seen = [f"{percent(effect, signed=False)} in {METRICS[metric].title}" for metric, effect in visible]
+    return f"{text}; {count_of(rounds, 'round')} here can see changes from {listed(seen)}." if seen else f"{text}."

@@ -1,0 +1,87 @@
+"""Every metric of every request name as one number per arm and round: what estimates are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from perfproof.analysis import latency, resources
+from perfproof.analysis.columns import LATENCY_BITS, Side, milliseconds
+from perfproof.analysis.quantiles import Floats, harrell_davis
+from perfproof.model.metrics import ALL, METRICS, Metric
+
+_QUANTILE = {"latency_p50": 0.5, "latency_p95": 0.95, "latency_p99": 0.99}
+PRIMARY = ("latency_p50", "cpu_per_request")
+"""The metrics whose row ``all`` decides a run without goals."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One metric of one request name: ``sides`` hold a value per round (NaN: none), as logarithms when ``logs``.
+
+    ``pooled`` is the figure over the whole run per side, in the metric's unit, for tails too thin for single rounds.
+    """
+
+    metric: Metric
+    request: str
+    sides: tuple[Floats, ...]
+    logs: bool = True
+    pooled: tuple[float, ...] | None = None
+
+    def differences(self) -> Floats:
+        """Return candidate minus baseline of the rounds in which both are known (paired sides only)."""
+        values = self.sides[1] - self.sides[0]
+        return values[np.isfinite(values)]
+
+    def known(self, side: int) -> Floats:
+        """Return the known values of one side."""
+        return self.sides[side][np.isfinite(self.sides[side])]
+
+
+def latency_series(sides: Sequence[Side], figures: latency.Latency) -> list[Series]:
+    """Return the latency metrics: the row ``all`` first, then one for each request name."""
+    found = []
+    for name in figures.logs:
+        metric = METRICS[name]
+        columns = [(ALL, tuple(figures.overall(name, side) for side in range(len(sides))))]
+        columns += [(q, tuple(v[:, i] for v in figures.logs[name])) for i, q in enumerate(sides[0].requests)]
+        for index, (request, values) in enumerate(columns):
+            pooled = None
+            if name in _QUANTILE and not all(np.isfinite(v).any() for v in values):
+                pooled = _pooled(figures, index - 1, _QUANTILE[name])
+            found.append(Series(metric, request, values, pooled=pooled))
+    return found
+
+
+def _pooled(figures: latency.Latency, request: int, quantile: float) -> tuple[float, ...]:
+    """Return a quantile over the whole run per side, of one request or (-1) of all together."""
+    values = []
+    for packed in figures.pooled:
+        if request >= 0:
+            first, last = np.searchsorted(packed, [request << LATENCY_BITS, (request + 1) << LATENCY_BITS])
+            values.append(harrell_davis(milliseconds(packed[first:last]), quantile))
+        else:
+            values.append(harrell_davis(np.sort(milliseconds(packed)), quantile))
+    return tuple(values)
+
+
+def resource_series(sides: Sequence[Side], only: Sequence[str] | None = None) -> list[Series]:
+    """Return CPU, memory and (closed model only) throughput, each for ``all``; metrics never measured are left out."""
+    closed = all(resources.closed_model(side) for side in sides)
+    values = {
+        "cpu_per_request": lambda side: np.log(resources.cpu_per_request(side)),
+        "memory_peak": lambda side: np.log(resources.memory(side, "memory_peak")),
+        "memory_steady": lambda side: np.log(resources.memory(side, "memory_steady")),
+        "memory_growth": resources.growth,
+        "throughput": lambda side: np.log(resources.throughput(side)),
+    }
+    found = []
+    for name, compute in values.items():
+        if (only is not None and name not in only) or (name == "throughput" and not closed):
+            continue
+        series = Series(METRICS[name], ALL, tuple(compute(side) for side in sides), logs=name != "memory_growth")
+        if any(np.isfinite(side).any() for side in series.sides):
+            found.append(series)
+    return found
