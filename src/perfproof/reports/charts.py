@@ -1,0 +1,315 @@
+"""Drawing: the only place that imports matplotlib. Gets what analysis computed and returns SVG for a page.
+
+Every drawing uses sentinel colours that the page defines for light and dark (Okabe and Ito's palette, which
+colour-blind people can tell apart), marks arms by line style and a direct label as well as by colour, and is the same,
+byte for byte, for the same input.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+from perfproof.model.metrics import ALL, METRICS
+from perfproof.model.result import Comparison, Curve, Verdict
+from perfproof.reports import figures, rows, svg
+
+INK, MUTED, GRID, BAND, PAPER = "#010101", "#010102", "#010103", "#010104", "#010105"
+ARMS = ("#010201", "#010202", "#010203")
+TONE_COLOURS = {"good": "#010301", "bad": "#010302", "warn": "#010303", "calm": "#010304", "void": "#010305"}
+COLOURS = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    GRID: "var(--grid)",
+    BAND: "var(--band)",
+    PAPER: "var(--paper)",
+    **{colour: f"var(--arm{at})" for at, colour in enumerate(ARMS)},
+    **{colour: f"var(--{tone})" for tone, colour in TONE_COLOURS.items()},
+}
+"""Sentinel colour of a drawing -> the page's CSS variable."""
+
+_LINES = ((0, (4, 2)), "solid", (0, (1, 1.5)))
+_SETTINGS: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "perfproof",
+    # Only for measuring: the page's own fonts are no wider, so what fits here fits there.
+    "font.family": ["DejaVu Sans"],
+    "font.size": 8,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "text.color": INK,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.linewidth": 0.7,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "path.simplify_threshold": 0.25,
+    "text.parse_math": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.axisbelow": True,
+}
+_WIDTH, _HEIGHT = 4.6, 2.5
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one chart of a ``Detail`` is drawn: titles, axes with units, and where the labels of the lines go."""
+
+    title: str
+    reading: str
+    x: str
+    y: str
+    x_scale: Literal["log", "linear", "percentile"] = "linear"
+    y_factor: float = 1.0
+    y_unit: str = "ms"
+    labels: Literal["end", "middle"] = "end"
+
+
+KINDS: dict[str, Kind] = {
+    "ecdf": Kind(
+        "How latencies are spread",
+        "Share of requests answered within a time; further left is faster.",
+        "ms",
+        "share of requests",
+        x_scale="log",
+        y_factor=100.0,
+        y_unit="%",
+        labels="middle",
+    ),
+    "percentiles": Kind(
+        "Latency by percentile",
+        "The slowest one in ten, hundred, thousand; cut where fewer than ten requests remain.",
+        "percentile",
+        "ms",
+        x_scale="percentile",
+    ),
+    "service_time": Kind(
+        "Service time by percentile",
+        "Without the waiting before a request could be sent.",
+        "percentile",
+        "ms",
+        x_scale="percentile",
+    ),
+    "latency_over_time": Kind("Latency over time", "Median of each block; steady lines are good evidence.", "s", "ms"),
+    "cpu_over_time": Kind("CPU over time", "CPU time of the whole service per request.", "s", "ms per request"),
+    "memory_over_time": Kind(
+        "Memory over time",
+        "Memory of the whole service; saw-teeth are fresh starts.",
+        "s",
+        "MiB",
+        y_factor=1 / 2**20,
+        y_unit="MiB",
+    ),
+}
+"""The charts a ``Detail`` may hold, in the order they are shown."""
+
+
+def line_chart(kind: Kind, curves: Sequence[Curve], prefix: str, title: str) -> str:
+    """Draw the curves of one chart as SVG. ``prefix`` must be unique in the page."""
+    lines = [line for line in (_finite(curve, kind) for curve in curves[: len(ARMS)]) if line.x]
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(_WIDTH, _HEIGHT))
+        axes = figure.add_axes((0.09, 0.17, 0.74 if kind.labels == "end" else 0.88, 0.7))
+        axes.grid(visible=True, axis="y")
+        for at, line in enumerate(lines):
+            axes.plot(line.x, line.y, color=ARMS[at], linestyle=_LINES[at], linewidth=1.4)
+        axes.margins(x=0.02)
+        axes.set_ylim(0, _ceiling(lines) if kind.labels == "end" else 100)
+        axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,g}"))
+        _scale_x(axes, kind, lines)
+        axes.set_xlabel(kind.x, labelpad=2)
+        unit = "% of requests" if kind.y_unit == "%" else kind.y
+        figure.text(0.01, 0.93, unit, color=MUTED)
+        (_label_ends if kind.labels == "end" else _label_middles)(axes, lines)
+        return _inline(figure, prefix, title, f"{kind.reading} {_spoken(kind, lines)}")
+
+
+def forest(shown: Sequence[Comparison], prefix: str, title: str) -> str:
+    """Draw a row per comparison: its change with interval, the line of no change, and its goal's band."""
+    drawn = [row for row in shown if figures.known(row.change)]
+    height = 0.27 * len(drawn) + 0.75
+    with mpl.rc_context(_SETTINGS | {"font.size": 9}):
+        figure = Figure(figsize=(10.4, height))
+        bottom, top = 0.38 / height, 1 - 0.37 / height
+        axes = figure.add_axes((0.36, bottom, 0.36, top - bottom))
+        low, high = _forest_range(drawn)
+        axes.set_xlim(low, high)
+        axes.set_ylim(len(drawn) - 0.5, -0.5)
+        axes.yaxis.set_major_locator(NullLocator())
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: figures.change(number).replace(".0 ", " ")))
+        axes.grid(visible=True, axis="x")
+        axes.axvline(0, color=INK, linewidth=0.9)
+        before = None
+        for at, row in enumerate(drawn):
+            _forest_row(axes, at, row, (low, high), first=row.request != before)
+            before = row.request
+        edge = axes.get_xaxis_transform()
+        above = 1 + 0.1 / (height * (top - bottom))
+        axes.text(0, above, "no change", transform=edge, ha="center", color=MUTED)
+        if any(row.goal for row in drawn) and low < -0.15:
+            wanted = {figures.goal(row.goal): row.goal for row in drawn if row.goal}
+            for text, goal in list(wanted.items())[:1]:
+                if goal and METRICS[goal.metric].better == "lower" and len(wanted) == 1:
+                    axes.text(-goal.improve, above, f"goal {text}", transform=edge, ha="right", color=MUTED)
+        return _inline(figure, prefix, title, f"{len(drawn)} changes with their intervals; the table below holds them.")
+
+
+def _forest_row(axes: Axes, at: int, row: Comparison, limits: tuple[float, float], *, first: bool) -> None:
+    colour = TONE_COLOURS[rows.TONES[row.verdict]]
+    low, high = limits
+    change = row.change if row.change is not None else 0.0
+    if row.goal:
+        sign = -1.0 if row.metric not in METRICS or METRICS[row.metric].better == "lower" else 1.0
+        far = row.goal.stretch if row.goal.stretch is not None else row.goal.improve + 0.002
+        left, right = sorted((sign * row.goal.improve, sign * far))
+        axes.fill_between([left, right], at - 0.5, at + 0.5, color=BAND, linewidth=0)
+    if first and at:
+        axes.axhline(at - 0.5, color=GRID, linewidth=0.6, xmin=-1.0, xmax=1.78, clip_on=False)
+    ends = [end for end in (row.ci_low, row.ci_high) if end is not None and math.isfinite(end)]
+    if len(ends) == 2:
+        axes.plot([max(ends[0], low), min(ends[1], high)], [at, at], color=colour, linewidth=2.2, solid_capstyle="butt")
+    shape = "D" if row.verdict in {Verdict.REGRESSED, Verdict.INVALID} else "o"
+    if low <= change <= high:
+        fill = PAPER if rows.noise(row) else colour
+        axes.plot([change], [at], shape, color=colour, markerfacecolor=fill, markersize=5.5, markeredgewidth=1.4)
+    else:
+        axes.plot([min(max(change, low), high)], [at], ">" if change > high else "<", color=colour, clip_on=False)
+    place = axes.get_yaxis_transform()
+    if first:
+        name = "all requests" if row.request == ALL else figures.plain(row.request, 34)
+        axes.text(-1.0, at, name, transform=place, va="center", weight="bold" if row.request == ALL else "normal")
+    axes.text(-0.04, at, figures.title(row.metric, short=True), transform=place, va="center", ha="right", color=MUTED)
+    axes.text(1.2, at, figures.change(row.change), transform=place, va="center", ha="right")
+    axes.text(
+        1.47, at, figures.interval(row.ci_low, row.ci_high), transform=place, va="center", ha="right", color=MUTED
+    )
+    axes.text(1.5, at, f"{rows.SYMBOLS[row.verdict]} {rows.verdict_words(row)}", transform=place, va="center")
+
+
+def _forest_range(drawn: Sequence[Comparison]) -> tuple[float, float]:
+    """Return the limits of the axis: everything is inside unless it more than doubles, then an arrow points to it."""
+    ends = [0.05, -0.05]
+    for row in drawn:
+        ends += [end for end in (row.change, row.ci_low, row.ci_high) if end is not None and math.isfinite(end)]
+        if row.goal:
+            ends.append(-(row.goal.stretch or row.goal.improve))
+    low, high = max(min(ends), -1.0), min(max(ends), 1.0)
+    room = 0.06 * (high - low)
+    return low - room, high + room
+
+
+def _finite(curve: Curve, kind: Kind) -> Curve:
+    """Return the points that can be drawn, in the chart's unit; a gap (NaN) in y stays a gap."""
+    lowest = math.nextafter(0, 1) if kind.x_scale == "log" else 0.0
+    highest = math.nextafter(100, 0) if kind.x_scale == "percentile" else math.inf
+    pairs = zip(curve.x, curve.y, strict=False)
+    points = [(x, y * kind.y_factor) for x, y in pairs if math.isfinite(x) and lowest <= x <= highest]
+    if not any(math.isfinite(y) for _, y in points):
+        points = []
+    return Curve(figures.plain(curve.label, 16), tuple(x for x, _ in points), tuple(y for _, y in points))
+
+
+def _scale_x(axes: Axes, kind: Kind, lines: Sequence[Curve]) -> None:
+    axes.xaxis.set_minor_locator(NullLocator())
+    if kind.x_scale == "log" and lines:
+        axes.set_xscale("log")
+        decades = math.log10(max(max(line.x) for line in lines) / min(min(line.x) for line in lines))
+        steps = (1.0,) if decades > 3 else (1.0, 3.0) if decades > 1.6 else (1.0, 2.0, 5.0) if decades > 0.7 else None
+        axes.xaxis.set_major_locator(LogLocator(subs=steps) if steps else MaxNLocator(4))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    elif kind.x_scale == "percentile":
+        # Each nine takes the same room, so that the tail is as wide as the body.
+        axes.set_xscale("function", functions=(_nines, lambda nines: 100 * (1 - 10.0 ** (-nines))))
+        furthest = max((max(line.x) for line in lines), default=99.0)
+        axes.xaxis.set_major_locator(FixedLocator([p for p in (50, 90, 99, 99.9, 99.99, 99.999) if p <= furthest]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"p{number:g}"))
+        axes.set_xlim(0, furthest)
+        axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _nines(percentile: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    nines: npt.NDArray[np.float64] = -np.log10(np.clip(1 - np.asarray(percentile) / 100, 1e-9, None))
+    return nines
+
+
+def _ceiling(lines: Sequence[Curve]) -> float:
+    return 1.08 * max((y for line in lines for y in line.y if math.isfinite(y)), default=1.0) or 1.0
+
+
+def _label_ends(axes: Axes, lines: Sequence[Curve]) -> None:
+    """Write each arm's name at the end of its line, moved apart where the ends meet."""
+    top = axes.get_ylim()[1]
+    ends = sorted((next(y for y in reversed(line.y) if math.isfinite(y)), at) for at, line in enumerate(lines))
+    apart, last = 0.09 * top, -math.inf
+    places = []
+    for y, at in ends:
+        last = max(y, last + apart)
+        places.append((last, at))
+    lowered = min(0.0, top - places[-1][0]) if places else 0.0
+    for y, at in places:
+        axes.annotate(
+            lines[at].label, (1.015, y + lowered), xycoords=axes.get_yaxis_transform(), va="center", color=ARMS[at]
+        )
+
+
+def _label_middles(axes: Axes, lines: Sequence[Curve]) -> None:
+    """Write the names of two rising lines on their outer sides, where nothing is drawn."""
+
+    def half(line: Curve) -> float:
+        return next((x for x, y in zip(line.x, line.y, strict=True) if y >= 50), line.x[-1])
+
+    ordered = sorted(range(len(lines)), key=lambda at: half(lines[at]))
+    for position, at in enumerate(ordered):
+        leftmost = position == 0 and len(ordered) > 1
+        share = 50 if leftmost else 40
+        x = next((x for x, y in zip(lines[at].x, lines[at].y, strict=True) if y >= share), lines[at].x[-1])
+        axes.annotate(
+            lines[at].label,
+            (x, share),
+            xytext=(-5 if leftmost else 6, 0),
+            textcoords="offset points",
+            ha="right" if leftmost else "left",
+            va="center",
+            color=ARMS[at],
+        )
+
+
+def _spoken(kind: Kind, lines: Sequence[Curve]) -> str:
+    """Return the alternative text's figures: where each line begins and ends."""
+    parts = []
+    for line in lines:
+        known = [y for y in line.y if math.isfinite(y)]
+        if kind.x_scale == "log":
+            parts.append(f"{line.label}: {line.x[0]:.3g} to {line.x[-1]:.3g} ms")
+        else:
+            parts.append(f"{line.label}: between {min(known):.3g} and {max(known):.3g} {kind.y_unit}")
+    return "; ".join(parts) + "." if parts else "Nothing was measured."
+
+
+def _inline(figure: Figure, prefix: str, title: str, description: str) -> str:
+    buffer = io.BytesIO()
+    metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    FigureCanvasSVG(figure).print_figure(buffer, format="svg", metadata=metadata, facecolor="none", edgecolor="none")
+    raw = buffer.getvalue().decode()
+    return svg.inline(raw, prefix=prefix, title=title, description=description, colours=COLOURS)

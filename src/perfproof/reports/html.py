@@ -1,0 +1,295 @@
+"""One offline HTML page: verdict, comparability, forest plot, table by impact, details, findings, raw data.
+
+The page asks for nothing from anywhere (its policy forbids it) and holds no script; it is bounded in size whatever was
+measured. This module decides what is shown; the template only lays it out and escapes every text.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from perfproof.model.metrics import ALL
+from perfproof.model.result import Comparison, Curve, Detail, Result
+from perfproof.reports import charts, figures, rows
+from perfproof.reports.json_report import to_document
+
+MAX_ROWS = 260
+MAX_FOREST_ROWS = 48
+MAX_CHARTED = 20
+MAX_DETAILS = 200
+CHART_BYTES = 520_000
+"""Room for the charts and their tables; the whole page stays under 1 MB."""
+RAW_BYTES = 180_000
+"""Room for the embedded data, before encoding."""
+MAX_ERRORS = 10
+MAX_ITEMS = 50
+TWIN_POINTS = 10
+LONG = 600
+
+
+def to_html(result: Result) -> str:
+    """Return the report as one page; the same result gives the same bytes."""
+    ordered = rows.by_impact(result.comparisons)
+    details = rows.details_by_impact(result.details, result.comparisons)[:MAX_DETAILS]
+    anchors = {detail.request: f"d{at}" for at, detail in enumerate(details)}
+    symbol, word, tone = rows.headline(result)
+    return _template().render(
+        result=result,
+        symbol=symbol,
+        word=word,
+        tone=tone,
+        cards=_cards(result, ordered),
+        forest=_forest(ordered),
+        table=_table(ordered, anchors),
+        impacts=any(row.impact for row in ordered),
+        levels=_levels(result, anchors),
+        budgets=_budgets(result),
+        details=_details(details, anchors, result),
+        details_left_out=len(result.details) - len(details),
+        findings=_findings(result, anchors),
+        facts=result.comparability.facts[: 2 * MAX_ITEMS],
+        warnings=_bounded(result.comparability.warnings, MAX_ITEMS),
+        raw=_raw(result),
+        all=ALL,
+        figures=figures,
+        symbols=[(rows.SYMBOLS[verdict], verdict.value, rows.TONES[verdict]) for verdict in rows.SYMBOLS],
+    )
+
+
+@cache
+def _template() -> Template:
+    """Return the page's template; kept, since compiling it costs more than filling it."""
+    environment = Environment(
+        loader=PackageLoader("perfproof.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "plain": figures.plain,
+        "long": lambda text: figures.plain(text, LONG),
+        "count": figures.count,
+        "request": lambda name: "all requests" if name == ALL else figures.plain(name, 80),
+    }
+    return environment.get_template("report.html")
+
+
+def _cards(result: Result, ordered: Sequence[Comparison]) -> list[dict[str, str]]:
+    """Return the figures of all requests together, for a glance: at most six."""
+    deciding = [row for row in rows.gated(ordered) or ordered if row.request == ALL and figures.known(row.change)]
+    if deciding:
+        return [
+            {
+                "title": figures.title(row.metric),
+                "big": figures.change(row.change),
+                "small": f"{figures.value(row.baseline, row.unit)} → {figures.value(row.candidate, row.unit)}",
+                "interval": figures.interval(row.ci_low, row.ci_high),
+                "word": f"{rows.SYMBOLS[row.verdict]} {rows.verdict_words(row)}",
+                "tone": rows.TONES[row.verdict],
+            }
+            for row in deciding[:6]
+        ]
+    if result.comparisons:
+        return []
+    alone = [level for level in rows.levels_in_order(result.levels) if level.request == ALL]
+    return [
+        {
+            "title": figures.title(level.metric),
+            "big": figures.value(level.estimate.value, level.unit),
+            "small": "",
+            "interval": figures.value_range(level.estimate.low, level.estimate.high, level.unit),
+            "word": "",
+            "tone": "calm",
+        }
+        for level in alone[:6]
+    ]
+
+
+def _forest(ordered: Sequence[Comparison]) -> dict[str, Any] | None:
+    drawable = [row for row in rows.gated(ordered) or ordered if figures.known(row.change)]
+    if not drawable:
+        return None
+    shown, left_out = rows.most_urgent(drawable, MAX_FOREST_ROWS)
+    goals = sorted({figures.goal(row.goal) for row in shown if row.goal})
+    drawing = charts.forest(shown, "forest", "Change of each metric, candidate against baseline")
+    return {"svg": Markup(drawing), "goals": ", ".join(goals), "left_out": left_out}  # noqa: S704 - built by ElementTree
+
+
+def _table(ordered: Sequence[Comparison], anchors: dict[str, str]) -> dict[str, Any]:
+    shown, left_out = rows.most_urgent(ordered, MAX_ROWS)
+    lines = [
+        {
+            "request": row.request,
+            "anchor": anchors.get(row.request),
+            "first": at == 0 or shown[at - 1].request != row.request,
+            "metric": figures.title(row.metric),
+            "baseline": figures.value(row.baseline, row.unit),
+            "candidate": figures.value(row.candidate, row.unit),
+            "change": figures.change(row.change),
+            "interval": figures.interval(row.ci_low, row.ci_high),
+            "goal": figures.goal(row.goal),
+            "impact": figures.value(row.impact, "ms") if row.impact else "",
+            "symbol": rows.SYMBOLS[row.verdict],
+            "verdict": rows.verdict_words(row),
+            "tone": rows.TONES[row.verdict],
+            "exploratory": row.role == "shown",
+            "notes": row.notes[:5],
+        }
+        for at, row in enumerate(shown)
+    ]
+    return {"rows": lines, "left_out": left_out}
+
+
+def _levels(result: Result, anchors: dict[str, str]) -> dict[str, Any] | None:
+    if result.comparisons or not result.levels:
+        return None
+    levels = rows.levels_in_order(result.levels)
+    lines = [
+        {
+            "request": level.request,
+            "anchor": anchors.get(level.request),
+            "metric": figures.title(level.metric),
+            "arm": level.arm,
+            "value": figures.value(level.estimate.value, level.unit),
+            "interval": figures.value_range(level.estimate.low, level.estimate.high, level.unit),
+            "first": at == 0 or levels[at - 1].request != level.request,
+        }
+        for at, level in enumerate(levels[:MAX_ROWS])
+    ]
+    return {"rows": lines, "left_out": max(0, len(levels) - MAX_ROWS)}
+
+
+def _budgets(result: Result) -> list[dict[str, str]]:
+    lines = []
+    for budget in sorted(result.budgets, key=lambda budget: not budget.broken)[:MAX_ITEMS]:
+        state, tone = ("✗ broken", "bad") if budget.broken else ("✓ kept", "good")
+        if budget.value is None:
+            state, tone = "? not measured", "warn"
+        lines.append(
+            {
+                "metric": figures.title(budget.metric),
+                "request": budget.request,
+                "arm": budget.arm,
+                "limit": figures.value(budget.limit, budget.unit),
+                "value": figures.value(budget.value, budget.unit),
+                "state": state,
+                "tone": tone,
+            }
+        )
+    return lines
+
+
+def _details(details: Sequence[Detail], anchors: dict[str, str], result: Result) -> list[dict[str, Any]]:
+    """Return a section per request name; charts only while there is room, the weightiest requests first."""
+    headlines = {row.request: row for row in result.comparisons if row.metric == "latency_p95"}
+    room, sections = CHART_BYTES, []
+    for at, detail in enumerate(details):
+        anchor = anchors[detail.request]
+        drawn: list[dict[str, Any]] = []
+        if at < MAX_CHARTED and room > 0:
+            drawn = [
+                _chart(key, kind, detail.charts[key], f"{anchor}-{key.replace('_', '-')}", detail.request)
+                for key, kind in charts.KINDS.items()
+                if detail.charts.get(key)
+            ]
+            room -= sum(len(chart["svg"]) + 60 * len(chart["twin"]["rows"]) * 3 for chart in drawn)
+        row = headlines.get(detail.request)
+        sections.append(
+            {
+                "request": detail.request,
+                "anchor": anchor,
+                "headline": f"p95 {figures.change(row.change)}" if row and figures.known(row.change) else "",
+                "charts": drawn,
+                "charts_left_out": bool(detail.charts) and not drawn,
+                "counts": detail.counts,
+                "count_names": list(dict.fromkeys(name for counts in detail.counts.values() for name in counts)),
+                "errors": [(arm, *rows.top(errors, MAX_ERRORS)) for arm, errors in detail.errors.items() if errors],
+            }
+        )
+    return sections
+
+
+def _chart(key: str, kind: charts.Kind, curves: Sequence[Curve], prefix: str, request: str) -> dict[str, Any]:
+    name = "all requests" if request == ALL else figures.plain(request, 60)
+    drawing = charts.line_chart(kind, curves, prefix, f"{kind.title}: {name}")
+    return {
+        "key": key,
+        "title": kind.title,
+        "reading": kind.reading,
+        "svg": Markup(drawing),  # noqa: S704 - built by ElementTree, which escapes every text
+        "twin": _twin(kind, curves),
+    }
+
+
+def _twin(kind: charts.Kind, curves: Sequence[Curve]) -> dict[str, Any]:
+    """Return a chart's figures as a table of a few points of each line."""
+    thinned = [_thin(curve) for curve in curves]
+    shared = len({tuple(x for x, _ in points) for points in thinned}) == 1
+    heads: list[str] = [kind.x] if shared else []
+    for curve in curves:
+        label = figures.plain(curve.label, 20)
+        heads += [f"{label}: {kind.y}"] if shared else [f"{label}: {kind.x}", f"{label}: {kind.y}"]
+    lines = []
+    for at in range(max((len(points) for points in thinned), default=0)):
+        cells: list[str] = []
+        for number, points in enumerate(thinned):
+            x, y = points[at] if at < len(points) else (float("nan"), float("nan"))
+            if number == 0 or not shared:
+                cells.append(_number(x))
+            cells.append(_number(y * kind.y_factor) + (" %" if kind.y_unit == "%" else ""))
+        lines.append(cells)
+    return {"heads": heads, "rows": lines}
+
+
+def _thin(curve: Curve) -> list[tuple[float, float]]:
+    points = list(zip(curve.x, curve.y, strict=False))
+    if len(points) <= TWIN_POINTS + 2:
+        return points
+    return [points[round(at * (len(points) - 1) / (TWIN_POINTS - 1))] for at in range(TWIN_POINTS)]
+
+
+def _number(number: float) -> str:
+    return f"{number:.4g}" if figures.known(number) else figures.NOTHING
+
+
+def _findings(result: Result, anchors: dict[str, str]) -> dict[str, Any]:
+    tones = {"error": "bad", "warning": "warn", "info": "calm"}
+    lines = [
+        {
+            "summary": finding.summary,
+            "severity": finding.severity,
+            "tone": tones[finding.severity],
+            "kind": finding.kind,
+            "request": finding.request,
+            "anchor": anchors.get(finding.request),
+            "evidence": [
+                (name, text if isinstance(text, str) else json.dumps(text, ensure_ascii=False, default=str))
+                for name, text in list(finding.evidence.items())[:12]
+            ],
+        }
+        for finding in result.findings[:MAX_ITEMS]
+    ]
+    return {"rows": lines, "left_out": max(0, len(result.findings) - MAX_ITEMS)}
+
+
+def _bounded(texts: Sequence[str], limit: int) -> list[str]:
+    more = [f"and {figures.count(len(texts) - limit)} more"] if len(texts) > limit else []
+    return [*texts[:limit], *more]
+
+
+def _raw(result: Result) -> dict[str, str]:
+    """Return the public JSON as a ``data:`` link: it downloads without a script and cannot end an element early."""
+    text = json.dumps(to_document(result), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    data = text.encode()
+    if len(data) > RAW_BYTES:
+        return {"href": "", "size": figures.value(float(len(data)), "bytes")}
+    href = "data:application/json;base64," + base64.b64encode(data).decode()
+    return {"href": href, "size": figures.value(float(len(data)), "bytes")}
