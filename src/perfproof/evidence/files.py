@@ -20,6 +20,7 @@ _REASONS = {
     errno.EACCES: ("permission is denied", "choose another results folder, or allow writing there"),
     errno.EPERM: ("permission is denied", "choose another results folder, or allow writing there"),
     errno.EROFS: ("the file system is read-only", "choose another results folder"),
+    errno.EEXIST: ("a file is in the way of a folder", "choose another results folder"),
     errno.ENOTDIR: ("a part of the path is a file, not a folder", "choose another results folder"),
 }
 

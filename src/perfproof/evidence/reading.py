@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from perfproof.errors import EvidenceError
@@ -30,8 +31,8 @@ def read_info(path: Path) -> RunInfo:
 
 def sealed_rounds(path: Path) -> tuple[int, ...]:
     """Return the numbers of the rounds in the run directory ``path`` that were finished, in order."""
-    rounds = path / "rounds"
-    return tuple(sorted(int(folder.name) for folder in rounds.glob("[0-9]*"))) if rounds.is_dir() else ()
+    folders = (path / "rounds").glob("[0-9]*")
+    return tuple(sorted(int(folder.name) for folder in folders if re.fullmatch(r"[0-9]{3,}", folder.name)))
 
 
 def read_round(path: Path, number: int) -> Round:

@@ -26,7 +26,7 @@ def write_table(path: Path, columns: Columns, kinds: Mapping[str, str]) -> None:
     """
     arrays = {name: pa.array(np.asarray(columns[name]).astype(kind, copy=False)) for name, kind in kinds.items()}
     buffer = io.BytesIO()  # a round's table is some MB; through memory, the errors of the disk are Python's own
-    pq.write_table(pa.table(arrays), buffer, compression="zstd")
+    pq.write_table(pa.table(arrays), buffer, compression="zstd", write_page_checksum=True)
     write_whole(path, buffer.getvalue())
 
 
@@ -55,7 +55,7 @@ def check_table(path: Path, kinds: Mapping[str, str]) -> None:
 @contextmanager
 def _opened(path: Path, kinds: Mapping[str, str]) -> Iterator[pq.ParquetFile]:
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             missing = [name for name in kinds if name not in file.schema_arrow.names]
             if missing:
                 raise damaged(path, f"it has no column {', '.join(missing)}")
@@ -71,7 +71,10 @@ def _array(path: Path, column: Any, name: str, kind: str) -> npt.NDArray[Any]:
         raise damaged(path, f"column {name} has empty cells")
     wanted = pa.from_numpy_dtype(np.dtype(kind))
     if column.type != wanted:
-        column = column.cast(wanted)
+        try:
+            column = column.cast(wanted)
+        except pa.ArrowException as error:
+            raise damaged(path, f"column {name} should be {kind}: {error}") from error
     array: npt.NDArray[Any] = column.chunk(0).to_numpy() if column.num_chunks == 1 else column.to_numpy()
     array.flags.writeable = False
     return array

@@ -1,0 +1,22 @@
+"""Samples and round facts, also for processes that a test starts."""
+
+import numpy as np
+
+from perfproof.model.recording import PROCESS_COLUMNS, SAMPLE_COLUMNS, ArmRound, Block, Round, Samples
+
+
+def sample_columns(count: int, seed: int = 1) -> dict[str, np.ndarray]:
+    """Samples as the load process records them: random, in the full range of each type."""
+    random = np.random.default_rng(seed)
+    return {
+        name: random.integers(np.iinfo(kind).min, np.iinfo(kind).max, count, kind, endpoint=True)
+        for name, kind in SAMPLE_COLUMNS.items()
+    }
+
+
+def facts(number: int, sent: int = 10) -> Round:
+    """What the conductor knows of a round: everything but the samples."""
+    arm = ArmRound(0, 1.25, 3, 40, 2.0, True, memory_peak=2**40, memory_kind="pss")
+    block = Block(0, 1, 0, 10**18, 10**18 + 5, sent, sent, sent, 0, 0, 0, None, 7, 8, 9)
+    processes = {name: np.arange(4).astype(kind) for name, kind in PROCESS_COLUMNS.items()}
+    return Round(number, (arm,), (block,), Samples.empty(), processes)
