@@ -10,7 +10,7 @@ import typer
 ScenarioArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[SCENARIO]",
+        metavar="SCENARIO",
         help="The scenario file. May be left out where the folder holds only one.",
         show_default=False,
     ),

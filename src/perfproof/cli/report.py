@@ -12,9 +12,9 @@ from perfproof.cli.session import Session
 
 
 def report(
-    run: Annotated[str, typer.Argument(metavar="[RUN]", help="Run: id, label, 'last', or a run's folder.")] = "last",
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run: id, label, 'last', or a run's folder.")] = "last",
     against: Annotated[
-        str | None, typer.Argument(metavar="[AFTER]", help="With two runs: the one after.", show_default=False)
+        str | None, typer.Argument(metavar="AFTER", help="With two runs: the one after.", show_default=False)
     ] = None,
     output: Annotated[
         list[Path], typer.Option("--output", "-o", help="File to write: .html .md .json .csv .parquet", metavar="FILE")

@@ -12,7 +12,7 @@ from perfproof.cli.session import Session
 
 
 def show(
-    run: Annotated[str, typer.Argument(metavar="[RUN]", help="Run: id, label, 'last', or a run's folder.")] = "last",
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run: id, label, 'last', or a run's folder.")] = "last",
     json: options.JsonFile = None,
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,

@@ -160,7 +160,9 @@ def describe(result: Result) -> str:
     """Return the current estimate in a few words, for the live display."""
     for row in result.comparisons:
         if row.request == ALL and row.metric == "latency_p50" and row.change is not None:
-            return f"p50 {percent(row.change)} {interval(row.ci_low, row.ci_high)}".rstrip()
+            # Two rounds give an interval so wide that it says nothing.
+            known = interval(row.ci_low, row.ci_high) if row.rounds > 2 else ""
+            return f"p50 {percent(row.change)} {known}".rstrip()
     for level in result.levels:
         if level.request == ALL and level.metric == "latency_p50":
             return f"p50 {level.estimate.value:.2f} ms"
