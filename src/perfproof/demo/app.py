@@ -2,9 +2,9 @@
 
 Routes are ``async def`` and use SQLAlchemy synchronously, so a process handles one request at a time from its first
 line to its response. That blocks the event loop, which is a fault in a service that waits on the network, and on
-purpose here: FastAPI would run ``def`` routes in a thread pool, whose hand-overs (and the interpreter's 5 ms switch
-interval) add time with a wide spread, more than some of the levers, and which would win nothing while SQLite works in
-this very process. It also makes the injected extra work exact (see ``work``).
+purpose here: FastAPI would run ``def`` routes in a thread pool, whose hand-overs cost 0.2 ms at the median and 0.4 ms
+at p90 of a 1.8 ms route (serial requests), as much as the smaller levers, and which would win nothing while SQLite
+works in this very process. It also makes the injected extra work exact (see ``work``).
 """
 
 from __future__ import annotations
