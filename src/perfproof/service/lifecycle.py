@@ -15,6 +15,7 @@ from perfproof.service.guarded import Guarded
 from perfproof.service.health import wait_until_healthy
 from perfproof.service.local import LocalProcesses
 from perfproof.service.logs import tail
+from perfproof.service.settle import wait_until_settled
 from perfproof.service.sockets import choose_ports, holders, is_free, listeners
 from perfproof.service.tree import name_of
 
@@ -49,10 +50,12 @@ class RunningService:
         self._redactor = redactor
         self._guarded = guarded
         self._local: LocalProcesses | None = None
+        self._port_is_ours = False
 
     def became_healthy(self) -> None:
         """Note how long it took; of a service that perfproof did not start, find the processes if they are here."""
         self.start_seconds = (time.monotonic_ns() - self.started_ns) / 1e9
+        self._port_is_ours = self._guarded is not None
         if self._guarded is None:
             self._local = LocalProcesses(self.base_url)
             self.port = self._local.port
@@ -81,7 +84,7 @@ class RunningService:
             return
         self._guarded.stop()
         deadline = time.monotonic() + PORT_FREE_WITHIN
-        while self.port is not None and not is_free(self.port) and time.monotonic() < deadline:
+        while self._port_is_ours and self.port is not None and not is_free(self.port) and time.monotonic() < deadline:
             time.sleep(0.02)
 
 
@@ -197,17 +200,10 @@ def _wait(service: RunningService, cancelled: threading.Event) -> None:
     death = service.check()
     if cancelled.is_set():
         return
-    health_url = service.base_url.rstrip("/") + "/" + arm.service.health.lstrip("/")
     if death is not None:
-        cancelled.set()
-        raise ServiceError(
-            f"{arm.name} did not start: {death}",
-            hint="a service must stay in the foreground: leave out its daemon option"
-            if death == "exited with code 0"
-            else "the last lines of its log say more",
-            log_tail=service.log_tail(),
-        )
+        raise _did_not_start(service, death, cancelled)
     if not answer.healthy:
+        health_url = service.base_url.rstrip("/") + "/" + arm.service.health.lstrip("/")
         cancelled.set()
         raise ServiceError(
             f"{arm.name} was not healthy within {arm.service.start_timeout:g} s",
@@ -226,3 +222,18 @@ def _wait(service: RunningService, cancelled: threading.Event) -> None:
             log_tail=service.log_tail(),
         )
     service.became_healthy()
+    if arm.service.command is not None:
+        wait_until_settled(service.processes, lambda: cancelled.is_set() or service.check() is not None)
+        if (death := service.check()) is not None and not cancelled.is_set():
+            raise _did_not_start(service, death, cancelled)
+
+
+def _did_not_start(service: RunningService, death: str, cancelled: threading.Event) -> ServiceError:
+    cancelled.set()
+    return ServiceError(
+        f"{service.arm.name} did not start: {death}",
+        hint="a service must stay in the foreground: leave out its daemon option"
+        if death == "exited with code 0"
+        else "the last lines of its log say more",
+        log_tail=service.log_tail(),
+    )
