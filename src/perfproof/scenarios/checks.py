@@ -1,0 +1,182 @@
+"""What must hold between keys: names that are meant exist, nothing contradicts, nothing is without effect.
+
+Each check looks at the specification, and only where nothing it rests on was already reported as wrong.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import pathlib
+import re
+from urllib.parse import urlsplit
+
+from perfproof.model.metrics import ALL, METRICS
+from perfproof.scenarios.document import Path
+from perfproof.scenarios.fields import closest
+from perfproof.scenarios.merging import merged, origin, overrides
+from perfproof.scenarios.request_checks import check_requests
+from perfproof.scenarios.rules_spec import BudgetSpec, GoalSpec, limit_of
+from perfproof.scenarios.schema import ScenarioSpec
+from perfproof.scenarios.service_spec import ArmSpec, ServiceSpec
+from perfproof.scenarios.units import Mistake
+from perfproof.scenarios.validation import Findings
+
+FILLED = ("port", "arm", "python", "work")
+"""Placeholders that perfproof fills in command lines and environment values."""
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
+
+
+def check(spec: ScenarioSpec, file: pathlib.Path, findings: Findings) -> None:
+    """Note every mistake between the keys of ``spec``, the scenario in ``file``."""
+    _services(spec, file, findings)
+    check_requests(spec, findings)
+    _load(spec, findings)
+    _rules(spec, findings)
+
+
+def _services(spec: ScenarioSpec, file: pathlib.Path, findings: Findings) -> None:
+    own = overrides(spec)
+    written: dict[Path, ServiceSpec] = {("service",): spec.service}
+    written |= {("arms", name): arm for name, arm in own.items()}
+    for path, part in written.items():
+        if part.command and part.url:
+            findings.add((*path, "url"), "stands beside command", "keep the one that is meant", at_key=True)
+        _directory(path, part, file, findings)
+        _placeholders(path, part, findings)
+    for name, arm in own.items():
+        _target(name, arm, merged(spec.service, arm), spec, findings)
+    _ports(spec, own, findings)
+
+
+def _target(name: str, arm: ArmSpec, service: ServiceSpec, spec: ScenarioSpec, findings: Findings) -> None:
+    rests = [("service", "command"), ("service", "url"), ("arms", name, "command"), ("arms", name, "url")]
+    if findings.rests_on_sand(*rests):
+        return
+    if not service.command and not service.url:
+        in_arm = bool({"command", "url"} & arm.model_fields_set) or _only_other(spec, name)
+        path: Path = ("arms", name) if in_arm else ("service",)
+        fix = "add command: (how to start it) or url: (where it is already up)"
+        if path != ("service",) or name == "baseline":
+            findings.add(path, "has neither command nor url", fix, at_key=True)
+        return
+    if service.url:
+        _host(service.url, origin(name, arm, "url"), spec, findings)
+    elif service.port is None and "{port}" not in " ".join([service.command or "", *service.environment.values()]):
+        path = origin(name, arm, "command")
+        if not findings.rests_on_sand(("service", "environment"), ("arms", name, "environment"), ("service", "port")):
+            fix = "write {port} where it takes its port, or set port: to the one it always uses"
+            _once(findings, path, "does not say on which port to listen", fix)
+
+
+def _only_other(spec: ScenarioSpec, name: str) -> bool:
+    """Tell whether another arm has what this one lacks; else the service itself is to blame."""
+    others = (merged(spec.service, arm) for other, arm in overrides(spec).items() if other != name)
+    return any(other.command or other.url for other in others)
+
+
+def _host(url: str, path: Path, spec: ScenarioSpec, findings: Findings) -> None:
+    host = urlsplit(url).hostname or ""
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    if not loopback and host not in {allowed.lower() for allowed in spec.allow} and not findings.broken & {("allow",)}:
+        _once(findings, path, f"{host} is not this machine", f"if you may put load on it, add `allow: [{host}]`")
+
+
+def _directory(path: Path, part: ServiceSpec, file: pathlib.Path, findings: Findings) -> None:
+    if "directory" not in part.model_fields_set:
+        return
+    directory = file.parent / part.directory
+    if not directory.is_dir():
+        parent = directory.parent
+        near = [each.name for each in parent.iterdir() if each.is_dir()] if parent.is_dir() else []
+        guess = closest(directory.name, near)
+        fix = guess if guess and guess.startswith("did") else "it is relative to the scenario file"
+        what = "is a file, not a directory" if directory.exists() else "does not exist"
+        findings.add((*path, "directory"), f"`{part.directory}` {what}", fix)
+
+
+def _placeholders(path: Path, part: ServiceSpec, findings: Findings) -> None:
+    texts: dict[Path, str | None] = {
+        (*path, "command"): part.command,
+        (*path, "prepare"): part.prepare,
+        (*path, "reset"): part.reset,
+        **{(*path, "environment", name): value for name, value in part.environment.items()},
+    }
+    for place, found in texts.items():
+        for name in dict.fromkeys(_PLACEHOLDER.findall(found or "")):
+            guess = closest(name, FILLED)
+            # Other braces belong to the command itself (awk, JSON); only what looks like one of ours is a slip.
+            if name not in FILLED and guess and guess.startswith("did"):
+                findings.add(place, f"nothing fills {{{name}}}", guess)
+
+
+def _ports(spec: ScenarioSpec, own: dict[str, ArmSpec], findings: Findings) -> None:
+    if len(own) < 2:
+        return
+    one, two = (merged(spec.service, arm) for arm in own.values())
+    if one.port is not None and one.port == two.port and not one.url and not two.url:
+        path = origin("candidate", own["candidate"], "port")
+        findings.add(
+            path,
+            f"both arms would listen on port {one.port} at the same time",
+            "leave port out and write {port} in command, or give each arm its own port",
+        )
+
+
+def _load(spec: ScenarioSpec, findings: Findings) -> None:
+    load = spec.load
+    if findings.rests_on_sand(("load", "model")):
+        return
+    idle = ("users", "think_time") if load.model == "open" else ("rate", "arrivals")
+    other = "closed" if load.model == "open" else "open"
+    for key in idle:
+        if key in load.model_fields_set:
+            fix = f"remove it, or write model: {other}"
+            findings.add(("load", key), f"has no effect in the {load.model} model", fix, at_key=True)
+    if spec.rounds.time is not None and "count" in spec.rounds.model_fields_set:
+        findings.add(("rounds", "time"), "stands beside count", "keep the one that is meant", at_key=True)
+
+
+def _rules(spec: ScenarioSpec, findings: Findings) -> None:
+    for name, goal in spec.goals.items():
+        place: Path = ("goals", name)
+        if METRICS[name].better == "lower" and goal.improve >= 1:
+            findings.add((*place, "improve"), "nothing can fall by 100% or more", "write less, e.g. 20%")
+        elif goal.stretch is not None and METRICS[name].better == "lower" and goal.stretch >= 1:
+            findings.add((*place, "stretch"), "nothing can fall by 100% or more", "write less, e.g. 30%")
+        elif goal.stretch is not None and goal.stretch < goal.improve:
+            findings.add((*place, "stretch"), "is below improve", "write more than improve, or leave it out")
+        _names(place, goal, spec, findings)
+    for name, budget in spec.budgets.items():
+        place = ("budgets", name)
+        try:
+            limit_of(METRICS[name], budget.limit)
+        except Mistake as mistake:
+            findings.add((*place, "limit"), mistake.reason, mistake.fix)
+        _names(place, budget, spec, findings)
+
+
+def _names(place: Path, rule: GoalSpec | BudgetSpec, spec: ScenarioSpec, findings: Findings) -> None:
+    if not rule.requests:
+        return
+    metric = METRICS[str(place[1])]
+    if not metric.per_request and set(rule.requests) != {ALL}:
+        fix = "leave requests out"
+        findings.add((*place, "requests"), f"{metric.name} is known for all requests together only", fix, at_key=True)
+        return
+    known = [request.title for request in spec.requests]
+    if any(path[0] == "requests" and len(path) < 4 for path in findings.broken):
+        return
+    for position, name in enumerate(rule.requests):
+        if name not in known and name != ALL:
+            findings.add((*place, "requests", position), f"there is no request `{name}`", closest(name, known))
+
+
+def _once(findings: Findings, path: Path, reason: str, fix: str) -> None:
+    """Note a mistake of the service that both arms share only once."""
+    problem = findings.document.problem(path, reason, fix)
+    if problem not in findings.document.problems:
+        findings.add(path, reason, fix)

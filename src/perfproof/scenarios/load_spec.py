@@ -1,0 +1,75 @@
+"""The ``load`` and ``rounds`` of a scenario file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from perfproof.model.scenario import Load, Rounds
+from perfproof.scenarios.fields import (
+    DURATION_SCHEMA,
+    Duration,
+    DurationOrNone,
+    Flag,
+    Rate,
+    Spec,
+    choice,
+    quantity,
+    schema,
+    whole_between,
+)
+from perfproof.scenarios.units import parse_duration
+
+_LOAD = Load()
+_ROUNDS = Rounds()
+
+Model = Annotated[Literal["open", "closed"], PlainValidator(choice("open", "closed")), schema(enum=["open", "closed"])]
+Arrivals = Annotated[
+    Literal["poisson", "constant"],
+    PlainValidator(choice("poisson", "constant")),
+    schema(enum=["poisson", "constant"]),
+]
+Block = Annotated[
+    float,
+    PlainValidator(quantity(parse_duration, low=0.05, high=60, says="from 50ms to 60s")),
+    WithJsonSchema(DURATION_SCHEMA),
+]
+
+
+class LoadSpec(Spec):
+    """How requests arrive."""
+
+    model: Model = _LOAD.model
+    """open: at a rate, whatever the service does. closed: users that wait for each response. Default: open"""
+    rate: Rate = _LOAD.rate
+    """Requests per second of the open model. Default: 100/s"""
+    arrivals: Arrivals = _LOAD.arrivals
+    """Gaps between requests of the open model. Default: poisson"""
+    users: whole_between(1, 10_000) = _LOAD.users  # type: ignore[valid-type]
+    """Users of the closed model. Default: 1"""
+    think_time: DurationOrNone = _LOAD.think_time
+    """Pause of a user between response and next request. Default: 0"""
+    connections: whole_between(1, 10_000) = _LOAD.connections  # type: ignore[valid-type]
+    """Most connections of the open model. Default: 16"""
+    seed: whole_between(0, 2**31 - 1) = _LOAD.seed  # type: ignore[valid-type]
+    """Decides order, values and gaps; the same for both arms. Default: 1"""
+
+
+class RoundsSpec(Spec):
+    """How much is measured."""
+
+    count: whole_between(1, 1_000) = _ROUNDS.count  # type: ignore[valid-type]
+    """Most rounds. Default: 12"""
+    warmup: DurationOrNone = _ROUNDS.warmup
+    """Least warm-up of each round. Default: 2s"""
+    warmup_requests: whole_between(0, 1_000_000) = _ROUNDS.warmup_requests  # type: ignore[valid-type]
+    """Least requests of each warm-up. Default: 20"""
+    blocks: whole_between(1, 1_000) = _ROUNDS.blocks  # type: ignore[valid-type]
+    """Pairs of blocks in a round. Default: 8"""
+    block: Block = _ROUNDS.block
+    """Length of a block. Default: 500ms"""
+    time: Duration | None = None
+    """Plan as many rounds as fit into this time instead of count (as `--time`)."""
+    early_stop: Flag = _ROUNDS.early_stop
+    """Stop at a planned look once the answer is sure. Default: true"""

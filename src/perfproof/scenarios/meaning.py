@@ -1,0 +1,67 @@
+"""The fingerprint of a scenario's meaning: two runs with the same one measured the same thing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import ValidationError
+
+from perfproof.model.redaction import MASK
+from perfproof.model.scenario import JsonValue
+from perfproof.scenarios.build import request, service
+from perfproof.scenarios.document import Path
+from perfproof.scenarios.schema import ScenarioSpec
+
+
+def fingerprint(data: Mapping[str, JsonValue], public: Mapping[Path, str], secrets: Mapping[Path, str]) -> str:
+    """Return 16 hexadecimal digits over service, set-up, requests and load: what makes results comparable.
+
+    Left out are goals, budgets, rounds, arms, comments, layout, the file's name, and everything secret: text that came
+    from the environment counts as it is written (``${PASSWORD}``), secrets in the file count as ``***``. Where the
+    environment gives a number (``rate: ${RATE}``), the number counts. Arms are left out because they are what is
+    compared; how each was run is recorded beside the result.
+    """
+    spec = _public_spec(data, {**dict.fromkeys(secrets, MASK), **public})
+    meaning = {
+        "service": asdict(service(spec.service, FilePath())),
+        "setup": [asdict(request(step)) for step in spec.setup],
+        "requests": [asdict(request(each)) for each in spec.requests],
+        "load": spec.load.model_dump(),
+    }
+    text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _public_spec(data: Mapping[str, JsonValue], hidden: Mapping[Path, str]) -> ScenarioSpec:
+    """Return the specification with ``hidden`` texts in place; those that cannot stand there keep their value."""
+    hidden = dict(hidden)
+    while True:
+        candidate = json.loads(json.dumps(data))
+        for path, text in hidden.items():
+            _put(candidate, path, text)
+        try:
+            return ScenarioSpec.model_validate(candidate)
+        except ValidationError as error:
+            wrong = [tuple(detail["loc"]) for detail in error.errors(include_url=False)]
+            kept = {
+                path: text
+                for path, text in hidden.items()
+                if not any(loc[: len(path)] == path or path[: len(loc)] == loc for loc in wrong)
+            }
+            # Without hidden texts the data is what was validated before; so this ends.
+            hidden = kept if len(kept) < len(hidden) else {}
+
+
+def _put(data: Any, path: Path, text: str) -> None:
+    for step in path[:-1]:
+        data = data[step]
+    data[path[-1]] = text
+
+
+def _plain(value: object) -> object:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)

@@ -1,0 +1,110 @@
+"""Reads a scenario file: the steps of this package in their order, and the only place of it that touches files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from perfproof.errors import Problem, ScenarioError
+from perfproof.model.redaction import Redactor, worth_masking
+from perfproof.model.scenario import JsonValue, Scenario
+from perfproof.scenarios import document as documents
+from perfproof.scenarios.build import build
+from perfproof.scenarios.checks import check
+from perfproof.scenarios.document import Document
+from perfproof.scenarios.fields import closest
+from perfproof.scenarios.meaning import fingerprint
+from perfproof.scenarios.secrecy import defaults, literal_secrets, masked_text, parts, passwords
+from perfproof.scenarios.validation import Findings, validate
+from perfproof.scenarios.variables import Filled, substitute
+
+
+def read_file(path: Path, environ: Mapping[str, str]) -> Scenario:
+    """Return the scenario in the file at ``path``; see ``perfproof.scenarios.read``."""
+    return read_text(_content(path), path, environ)
+
+
+def read_text(text: str, path: Path, environ: Mapping[str, str]) -> Scenario:
+    """Return the scenario in ``text``, as if it stood in the file at ``path``. Raises ``ScenarioError``."""
+    document = documents.parse(str(path), text)
+    if document.problems and not document.data:
+        raise ScenarioError(document.problems)
+    filled = substitute(document, environ)
+    data = _as_written(filled.data, document)
+    findings = Findings(document, set(filled.missing))
+    spec = validate(data, findings)
+    check(spec, path, findings)
+    literal = literal_secrets(data)
+    secrets = _secrets(document, filled, literal)
+    redactor = Redactor(secrets)
+    if document.problems:
+        raise ScenarioError(_in_order(document.problems, redactor))
+    return replace(
+        build(spec, path),
+        text=masked_text(document, literal, redactor),
+        hash=fingerprint(data, filled.public, literal),
+        secrets=frozenset(secrets),
+    )
+
+
+def _secrets(document: Document, filled: Filled, literal: Mapping[documents.Path, str]) -> set[str]:
+    found = set(filled.secrets)
+    for path, value in literal.items():
+        found |= passwords(value)
+        if "://" not in value or not passwords(value):
+            found |= {part for part in parts(value) if path not in filled.missing}
+    found |= {value for value in defaults(document) if worth_masking(value, named_secret=True)}
+    return found
+
+
+def _as_written(data: dict[str, JsonValue], document: Document) -> dict[str, JsonValue]:
+    """Return ``data`` with environment and header values as they are written: ``1.10`` is not the number 1.1."""
+
+    def walk(value: JsonValue, path: documents.Path) -> JsonValue:
+        if isinstance(value, dict):
+            return {key: walk(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [walk(item, (*path, place)) for place, item in enumerate(value)]
+        if isinstance(value, bool | int | float) and path[-2:-1] in (("environment",), ("headers",)):
+            return document.spots[path].written if "json" not in path else value
+        return value
+
+    return {key: walk(value, (key,)) for key, value in data.items()}
+
+
+def _in_order(problems: list[Problem], redactor: Redactor) -> list[Problem]:
+    """Return mistakes by line, each once, without the secrets they may quote."""
+    masked = {
+        replace(each, reason=redactor(each.reason), fix=redactor(each.fix) if each.fix else None) for each in problems
+    }
+    return sorted(masked, key=lambda each: (each.line, each.column, each.key, each.reason))
+
+
+def _content(path: Path) -> str:
+    """Return the text of the file, or raise what keeps it from being read."""
+
+    def refuse(reason: str, fix: str | None = None) -> ScenarioError:
+        return ScenarioError([Problem(str(path), 1, 1, "file", reason, fix)])
+
+    if path.is_dir():
+        inside = sorted(each.name for each in path.glob("*.y*ml"))
+        raise refuse("is a directory", f"name a file in it: {', '.join(inside[:5])}" if inside else None)
+    try:
+        with path.open("rb") as file:
+            content = file.read(documents.MAX_BYTES + 1)
+    except FileNotFoundError:
+        near = sorted(each.name for each in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+        raise refuse("does not exist", closest(path.name, near)) from None
+    except OSError as error:
+        raise refuse(f"cannot be read: {error.strerror}") from None
+    if len(content) > documents.MAX_BYTES:
+        raise refuse("is larger than 1 MiB", "a scenario is a short text; keep data elsewhere")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        raise ScenarioError(
+            [Problem(str(path), line, column, "file", "is not UTF-8 text", "save it as UTF-8")]
+        ) from None

@@ -1,0 +1,108 @@
+"""The ``goals`` and ``budgets`` of a scenario file: metric -> demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
+
+from perfproof.model.metrics import METRICS, Metric
+from perfproof.scenarios.fields import (
+    DURATION_SCHEMA,
+    POSITIVE_DURATION,
+    POSITIVE_RATE,
+    RATE_SCHEMA,
+    RATIO_SCHEMA,
+    SIZE_SCHEMA,
+    Many,
+    Spec,
+    Text,
+    closest,
+    quantity,
+)
+from perfproof.scenarios.units import Mistake, parse_ratio, parse_size
+
+IMPROVE = quantity(parse_ratio, above=True, high=1000, says="above 0%")
+SHARE = quantity(parse_ratio, high=1, says="from 0% to 100%")
+BYTES = quantity(parse_size, above=True, high=2**60, says="above 0")
+
+LIMITS: dict[str, tuple[Callable[[object], float], float, dict[str, Any]]] = {
+    "ms": (POSITIVE_DURATION, 1e3, DURATION_SCHEMA),
+    "bytes": (BYTES, 1, SIZE_SCHEMA),
+    "bytes/1000": (BYTES, 1, SIZE_SCHEMA),
+    "ratio": (SHARE, 1, RATIO_SCHEMA),
+    "1/s": (POSITIVE_RATE, 1, RATE_SCHEMA),
+}
+"""Unit of a metric -> how its limit is read, what the reading is multiplied by to be in that unit, its JSON Schema."""
+
+
+def limit_of(metric: Metric, value: object) -> float:
+    """Return a budget's limit in the metric's unit."""
+    read, scale, _ = LIMITS[metric.unit]
+    return read(value) * scale
+
+
+def _known(value: object) -> str:
+    if value not in METRICS:
+        near = closest(str(value), list(METRICS))
+        raise Mistake(f"`{value}` is not a metric", near)
+    return str(value)
+
+
+def _improve(value: object) -> object:
+    return value if isinstance(value, dict) else {"improve": value}
+
+
+def _limit(value: object) -> object:
+    return value if isinstance(value, dict) else {"limit": value}
+
+
+Requests = Annotated[list[Text], Many]
+Improve = Annotated[float, PlainValidator(IMPROVE), WithJsonSchema(RATIO_SCHEMA)]
+
+
+class GoalSpec(Spec):
+    """A demanded improvement."""
+
+    improve: Improve
+    """How much better the candidate must be, e.g. 20%"""
+    stretch: Improve | None = None
+    """What would be better still, e.g. 30%"""
+    requests: Requests = Field(default_factory=list)
+    """Names of the requests it holds for. Default: each one"""
+
+
+class BudgetSpec(Spec):
+    """An absolute limit of the candidate (or the only arm)."""
+
+    limit: str | int | float
+    """In the metric's kind of unit, e.g. 500ms, 200MiB, 1%, 100/s"""
+    requests: Requests = Field(default_factory=list)
+    """Names of the requests it holds for. Default: each one"""
+
+
+KnownMetric = Annotated[str, PlainValidator(_known)]
+Goals = Annotated[dict[KnownMetric, Annotated[GoalSpec, BeforeValidator(_improve)]], Field(default_factory=dict)]
+Budgets = Annotated[dict[KnownMetric, Annotated[BudgetSpec, BeforeValidator(_limit)]], Field(default_factory=dict)]
+
+
+def goals_schema() -> dict[str, Any]:
+    """Return the JSON Schema of ``goals``: each metric by name, a share or a mapping."""
+    return _by_metric(lambda _: {"anyOf": [RATIO_SCHEMA, {"$ref": "#/$defs/GoalSpec"}]})
+
+
+def budgets_schema() -> dict[str, Any]:
+    """Return the JSON Schema of ``budgets``: each metric by name, a limit in its unit or a mapping."""
+
+    def one(metric: Metric) -> dict[str, Any]:
+        limit = LIMITS[metric.unit][2]
+        long = {"allOf": [{"$ref": "#/$defs/BudgetSpec"}, {"properties": {"limit": limit}}]}
+        return {"anyOf": [limit, long]}
+
+    return _by_metric(one)
+
+
+def _by_metric(make: Callable[[Metric], dict[str, Any]]) -> dict[str, Any]:
+    properties = {metric.name: {"title": metric.title, **make(metric)} for metric in METRICS.values()}
+    return {"type": "object", "additionalProperties": False, "properties": properties}

@@ -1,0 +1,101 @@
+"""The scenario file as a whole, and its JSON Schema (``python -m perfproof.scenarios.schema`` prints it)."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import Annotated, Any
+
+from pydantic import Field, PlainValidator
+
+from perfproof.scenarios.fields import Empty, Many, Name, Ratio, Spec, schema, text
+from perfproof.scenarios.load_spec import LoadSpec, RoundsSpec
+from perfproof.scenarios.request_spec import METHODS, RequestSpec, SetupSpec
+from perfproof.scenarios.rules_spec import Budgets, Goals, budgets_schema, goals_schema
+from perfproof.scenarios.service_spec import ArmsSpec, ServiceSpec
+from perfproof.scenarios.units import Mistake
+
+
+def host(value: object) -> str:
+    """Return a host's name or address, without scheme, port or wildcard."""
+    found = text(value)
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+", found):
+        raise Mistake(f"`{found}` is not a host", "write the name alone, e.g. staging.example.com")
+    return found
+
+
+Host = Annotated[str, PlainValidator(host), schema(type="string", minLength=1)]
+
+
+class ScenarioSpec(Spec):
+    """A perfproof scenario: which service, which requests, under which load, and which goals and budgets hold."""
+
+    name: Name
+    """What runs of it are called."""
+    service: Annotated[ServiceSpec, Empty] = ServiceSpec()
+    """The system under test."""
+    arms: Annotated[ArmsSpec, Empty] = ArmsSpec()
+    """The versions compared. Without it there is one, baseline, enough for `perfproof run`."""
+    setup: list[SetupSpec] = Field(default_factory=list)
+    """Requests sent per arm before measuring, e.g. a login."""
+    requests: Annotated[list[RequestSpec], Field(json_schema_extra={"minItems": 1})]
+    """The requests that are measured."""
+    load: Annotated[LoadSpec, Empty] = LoadSpec()
+    """How requests arrive."""
+    rounds: Annotated[RoundsSpec, Empty] = RoundsSpec()
+    """How much is measured."""
+    goals: Annotated[Goals, Empty] = Field(default_factory=dict)
+    """Demanded improvements by metric, e.g. {latency_p95: 20%}"""
+    budgets: Annotated[Budgets, Empty] = Field(default_factory=dict)
+    """Absolute limits by metric, e.g. {latency_p95: 500ms}"""
+    allow: Annotated[list[Host], Many] = Field(default_factory=list)
+    """Hosts outside this machine that may be put under load (exact names)."""
+    margin: Ratio = 0.05
+    """Change that still counts as none. Default: 5%"""
+    max_error_rate: Ratio = 0.01
+    """Share of failed requests above which nothing is concluded. Default: 1%"""
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of the scenario file, for editors."""
+    found: dict[str, Any] = _plain(ScenarioSpec.model_json_schema())
+    description = {name: found["properties"][name].get("description", "") for name in ("goals", "budgets")}
+    found["properties"]["goals"] = {"description": description["goals"], **goals_schema()}
+    found["properties"]["budgets"] = {"description": description["budgets"], **budgets_schema()}
+    found["title"] = "perfproof scenario"
+    found["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    baseline = found["$defs"]["ArmsSpec"]["properties"]["baseline"]
+    baseline["anyOf"] = [{"$ref": baseline.pop("$ref")}, {"type": "null"}]
+    for step in ("RequestSpec", "SetupSpec"):
+        found["$defs"][step]["oneOf"] = [
+            *({"required": [verb]} for verb in METHODS),
+            {"required": ["method", "path"]},
+        ]
+    for many in (found["properties"]["allow"], found["$defs"]["ExpectSpec"]["properties"]["status"]):
+        _one_or_many(many)
+    for rule in ("GoalSpec", "BudgetSpec"):
+        _one_or_many(found["$defs"][rule]["properties"]["requests"])
+    _one_or_many(found["$defs"]["RequestSpec"]["properties"]["values"]["additionalProperties"])
+    return found
+
+
+def _one_or_many(property_: dict[str, Any]) -> None:
+    """Let a single value stand for a list of one."""
+    listed = {key: property_.pop(key) for key in ("type", "items", "minItems") if key in property_}
+    property_["anyOf"] = [listed, listed["items"]]
+
+
+def _plain(value: Any, *, names: bool = False) -> Any:
+    """Drop what pydantic adds and editors do not need: titles that repeat keys, and defaults already in words."""
+    if isinstance(value, dict):
+        return {
+            key: _plain(item, names=key in ("properties", "$defs"))
+            for key, item in value.items()
+            if names or key not in ("title", "default")
+        }
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,110 @@
+"""The ``service`` and ``arms`` of a scenario file."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, PlainValidator
+
+from perfproof.scenarios.fields import (
+    Duration,
+    DurationOrNone,
+    Empty,
+    Flag,
+    Spec,
+    Text,
+    Written,
+    choice,
+    schema,
+    text,
+    whole_between,
+)
+from perfproof.scenarios.units import Mistake
+
+
+def url(value: object) -> str:
+    """Return an ``http://host[:port][/prefix]`` URL."""
+    found = text(value)
+    example = "write it like http://127.0.0.1:8000"
+    try:
+        parts = urlsplit(found)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise Mistake("is not a URL", example) from None
+    if parts.scheme != "http" or not host:
+        only = "only http:// can be loaded" if parts.scheme in ("https", "ws", "wss") else "is not an http:// URL"
+        raise Mistake(only, example)
+    if parts.username is not None or parts.password is not None:
+        raise Mistake("holds credentials", "send them in headers: Authorization")
+    if parts.query or parts.fragment:
+        raise Mistake("has a query or a fragment", f"{example}; queries belong to the requests")
+    return found
+
+
+def health(value: object) -> str:
+    """Return a path that answers 2xx once the service is ready."""
+    found = text(value)
+    if not found.startswith("/") or not found.isprintable() or " " in found:
+        raise Mistake(f"`{found}` is not a path", "write it like /health")
+    return found
+
+
+def variable(value: object) -> str:
+    """Return the name of an environment variable."""
+    found = str(value)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", found):
+        raise Mistake(f"`{found}` is not the name of an environment variable", "letters, digits and _")
+    return found
+
+
+Url = Annotated[str, PlainValidator(url), schema(type="string", pattern="^(http://|.*\\$\\{)")]
+Variable = Annotated[str, PlainValidator(variable)]
+Health = Annotated[str, PlainValidator(health), schema(type="string", pattern="^(/|.*\\$\\{)")]
+Restart = Annotated[
+    Literal["always", "never"], PlainValidator(choice("always", "never")), schema(enum=["always", "never"])
+]
+
+
+class ServiceSpec(Spec):
+    """How to start the service, or where it already runs. An arm may override any of it."""
+
+    command: Text | None = None
+    """Command line that starts it. {port} is the port to listen on, {arm} the arm's name, {work} a scratch directory
+    of the arm, {python} the interpreter that runs perfproof."""
+    url: Url | None = None
+    """Where it is already up, e.g. http://127.0.0.1:8000 (instead of a command)."""
+    directory: Text = "."
+    """Where commands run, relative to this file. Default: the file's own directory."""
+    environment: Annotated[dict[Variable, Written], Empty] = Field(default_factory=dict)
+    """Environment variables, added to those of perfproof. An arm's are merged key by key."""
+    prepare: Text | None = None
+    """Command line run once per arm before the first round, not measured."""
+    reset: Text | None = None
+    """Command line run before every round, not measured."""
+    health: Health = "/"
+    """Path that answers 2xx once the service is ready. Default: /"""
+    port: whole_between(1, 65535) | None = None  # type: ignore[valid-type]
+    """Fixed port, for services whose port cannot be chosen. Default: a free one for each arm."""
+    start_timeout: Duration = 60.0
+    """How long it may take until it is healthy. Default: 60s"""
+    stop_grace: DurationOrNone = 10.0
+    """How long it may take to end before it is killed. Default: 10s"""
+    shell: Flag = False
+    """Run the command lines in a shell. Default: false"""
+    restart: Restart = "always"
+    """never: start it once and keep it for all rounds (weaker evidence). Default: always"""
+
+
+class ArmSpec(ServiceSpec):
+    """What one arm has other than `service`; environment is merged key by key, the rest replaces."""
+
+
+class ArmsSpec(Spec):
+    """The two versions that are compared."""
+
+    baseline: Annotated[ArmSpec, Empty] = ArmSpec()
+    """The version before the change."""
+    candidate: Annotated[ArmSpec, Empty] | None = None
+    """The version with the change."""

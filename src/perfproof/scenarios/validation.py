@@ -1,0 +1,168 @@
+"""Values to ``ScenarioSpec``, whatever is wrong with them: every mistake is noted in plain words, then left out.
+
+pydantic stops at the first model that fails. Here a value that is wrong is removed and the rest validated again, so
+that the checks which need several keys still see everything else, and all mistakes come out in one go.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from perfproof.model.scenario import JsonValue
+from perfproof.scenarios.document import Document, Path
+from perfproof.scenarios.fields import closest, kind_of
+from perfproof.scenarios.schema import ScenarioSpec, json_schema
+from perfproof.scenarios.units import Mistake
+
+STEPS = ("requests", "setup")
+FILLERS: Mapping[str, JsonValue] = {"name": "unnamed", "requests": []}
+"""What stands in for a required key that is missing or wrong, so that the rest can be looked at."""
+
+
+@dataclass
+class Findings:
+    """Mistakes of one document, and the paths whose values could not be used."""
+
+    document: Document
+    broken: set[Path] = field(default_factory=set)
+
+    def add(self, path: Path, reason: str, fix: str | None = None, *, at_key: bool = False) -> None:
+        """Note a mistake, unless the value at ``path`` is already known to be wrong."""
+        if not self.rests_on_sand(path):
+            if not at_key:
+                path = self._written(path)
+            self.document.problems.append(self.document.problem(path, reason, fix, at_key=at_key))
+
+    def rests_on_sand(self, *paths: Path) -> bool:
+        """Tell whether any of the values at or below ``paths`` (or what holds them) was left out as wrong.
+
+        A check asks this first: a mistake that only follows from another one would mislead.
+        """
+        return any(bad[: len(path)] == path or path[: len(bad)] == bad for path in paths for bad in self.broken)
+
+    def _written(self, path: Path) -> Path:
+        """Return ``path`` without the steps that a shorthand leaves out: ``latency_p95: 20%``, ``status: 200``."""
+        while (
+            path not in self.document.spots
+            and path[-1:]
+            and (isinstance(path[-1], int) or (len(path) == 3 and path[2] in ("improve", "limit")))
+        ):
+            path = path[:-1]
+        return path
+
+
+def validate(data: Mapping[str, JsonValue], findings: Findings) -> ScenarioSpec:
+    """Return the specification of what is right in ``data``; mistakes go to ``findings``."""
+    rest: dict[str, Any] = copy.deepcopy(dict(data))
+    while True:
+        try:
+            return ScenarioSpec.model_validate(rest)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                path = tuple(detail["loc"])
+                if not any(path[: len(bad)] == bad for bad in findings.broken):
+                    _note(detail, path, findings)
+                _leave_out(rest, path, findings, missing=detail["type"] == "missing")
+
+
+def _note(detail: ErrorDetails, path: Path, findings: Findings) -> None:
+    kind, value = detail["type"], detail["input"]
+    if path and path[-1] == "[key]":
+        path = path[:-1]
+    cause = detail.get("ctx", {}).get("error")
+    if kind == "extra_forbidden":
+        known = sorted(_keys_at(path[:-1]))
+        findings.add(path, "unknown key", closest(str(path[-1]), known), at_key=True)
+    elif kind == "missing":
+        findings.add(path, "is missing", _ADD.get(str(path[-1])), at_key=True)
+    elif value is None:
+        findings.add(path, "has no value", "write one or leave the key out")
+    elif isinstance(cause, Mistake):
+        findings.add(path, cause.reason, cause.fix, at_key=detail["loc"][-1] == "[key]")
+    elif kind == "list_type":
+        findings.add(path, f"must be a list, not {kind_of(value)}", "write its items below it, each after `- `")
+    elif kind in ("model_type", "dict_type"):
+        findings.add(path, f"must be a mapping, not {kind_of(value)}", "write `key: value` lines below it")
+    else:
+        findings.add(path, f"cannot be {kind_of(value)}")
+
+
+def _leave_out(rest: dict[str, Any], path: Path, findings: Findings, *, missing: bool) -> None:
+    """Remove the value at ``path``, or the smallest thing around it whose removal leaves the rest in place."""
+    if path and path[-1] == "[key]":
+        path = path[:-1]
+    if missing and len(path) > 1:
+        path = path[:-1]
+    holder: Any = rest
+    depth = 0
+    end = len(path)
+    for depth, step in enumerate(path):
+        last = depth == len(path) - 1
+        inside = (isinstance(holder, dict) and step in holder) or (isinstance(holder, list) and isinstance(step, int))
+        if not inside and not (missing and last):
+            end = depth
+            break
+        if last:
+            break
+        holder = holder[step]
+    path = path[:end]
+    # An item of a list stays in its place (positions of the others must not move): its list goes, or, for requests
+    # and set-up steps, a harmless one takes its place.
+    while len(path) > 1 and isinstance(path[-1], int) and not (len(path) == 2 and path[0] in STEPS):
+        path = path[:-1]
+    findings.broken.add(path)
+    holder = rest
+    for step in path[:-1]:
+        holder = holder[step]
+    if isinstance(path[-1], int):
+        holder[path[-1]] = {"get": "/", "name": f"request {path[-1]}"}
+    elif len(path) == 1 and path[0] in FILLERS:
+        holder[path[0]] = copy.deepcopy(FILLERS[str(path[0])])
+    else:
+        holder.pop(path[-1], None)
+
+
+_ADD = {
+    "name": "add e.g. `name: shop`",
+    "requests": "add a list of requests, e.g. `- get: /`",
+    "improve": "add e.g. `improve: 20%`",
+    "limit": "add e.g. `limit: 500ms`",
+}
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return json_schema()
+
+
+def _keys_at(path: Path) -> set[str]:
+    """Return the keys that may stand in the mapping at ``path``, by the JSON Schema."""
+    schemas = [_schema()]
+    for step in path:
+        inner: list[dict[str, Any]] = []
+        for schema in _resolved(schemas):
+            if isinstance(step, int):
+                inner += [schema["items"]] if "items" in schema else []
+            elif step in schema.get("properties", {}):
+                inner.append(schema["properties"][step])
+            elif isinstance(schema.get("additionalProperties"), dict):
+                inner.append(schema["additionalProperties"])
+        schemas = inner
+    return {key for schema in _resolved(schemas) for key in schema.get("properties", {})}
+
+
+def _resolved(schemas: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for schema in schemas:
+        if "$ref" in schema:
+            found += _resolved([_schema()["$defs"][schema["$ref"].rpartition("/")[2]]])
+        found += _resolved([*schema.get("anyOf", []), *schema.get("allOf", [])])
+        found.append(schema)
+    return found
