@@ -1,0 +1,271 @@
+"""From the text of a statement to its shape: the same key from every source, driver and server version.
+
+Three steps: the agent's scanner takes every literal out (one scanner for all sources, so that none can leak here and
+not there), sqlglot's tokenizer cuts what is left into words and symbols, and the rules below fold what differs between
+sources and drivers without meaning anything: case, quotes around plain names, the length of lists, casts of values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import groupby
+from typing import Literal
+
+from sqlglot.dialects.dialect import Dialect as SqlglotDialect
+from sqlglot.errors import SqlglotError
+
+from perfproof.agent.site.perfproof_agent.scanner import strip
+from perfproof.model.queries import Statement, StatementKind
+
+Dialect = Literal["postgresql", "mysql", "sqlite"]
+
+CACHED_TEXTS = 4096
+LONGEST_TEXT = 100_000
+KEY_DIGITS = 12
+_TOKENIZERS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
+_TRANSACTION = frozenset("begin start commit rollback savepoint release end abort xa".split())
+_OTHER = frozenset(
+    "set show discard deallocate reset listen unlisten use pragma prepare close attach detach ping".split()
+)
+_PIECE = re.compile(r'"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[^\W\d][\w$]*|\?|[(),;.\[\]]|[^\w\s(),;.\[\]?"`]+|\S')
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_$]*\Z")
+_ALONE = frozenset("(),;.[]?")
+_CONSTANTS = frozenset(("null", "true", "false"))
+_UNARY_AFTER = frozenset(
+    "select where and or not in between like ilike limit offset then else when case on by having values set return "
+    "returning distinct all any div mod interval is from".split()
+)
+
+
+def fingerprints(sql: str, dialect: Dialect) -> tuple[Statement, ...]:
+    """Return the statements in ``sql``, in order: one, or several where the text holds several separated by ``;``."""
+    if len(sql) <= LONGEST_TEXT:
+        return _cached(sql, dialect)
+    return _fingerprints(sql[:LONGEST_TEXT], dialect)  # the shape is known by then; the rest is a list of values
+
+
+def fingerprint(sql: str, dialect: Dialect) -> Statement:
+    """Return the one statement in ``sql`` (several are joined to one); empty text is an empty statement."""
+    found = fingerprints(sql, dialect)
+    return found[0] if len(found) == 1 else make_statement("; ".join(each.text for each in found))
+
+
+def make_statement(text: str) -> Statement:
+    """Return the statement whose normalised text is ``text``."""
+    return Statement(hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:KEY_DIGITS], text, kind_of(text))
+
+
+def kind_of(text: str) -> StatementKind:
+    """Tell what a normalised statement is for, by its first words."""
+    first, _, rest = text.partition(" ")
+    if first in _TRANSACTION or text.startswith(("set transaction", "prepare transaction")):
+        return "transaction"
+    return "other" if first in _OTHER and rest != "?" else "query"
+
+
+@lru_cache(maxsize=CACHED_TEXTS)
+def _cached(sql: str, dialect: Dialect) -> tuple[Statement, ...]:
+    return _fingerprints(sql, dialect)
+
+
+def _fingerprints(sql: str, dialect: Dialect) -> tuple[Statement, ...]:
+    tokens = [_folded(piece, dialect) for piece in _pieces(strip(sql, dialect), dialect)]
+    statements = [list(part) for separator, part in groupby(tokens, key=";".__eq__) if not separator]
+    return tuple(make_statement(_written(_fold(part))) for part in statements)
+
+
+def _pieces(stripped: str, dialect: Dialect) -> list[str]:
+    """Cut a text without literals into words and symbols; a text that sqlglot refuses is cut by a plain pattern."""
+    try:
+        tokens = SqlglotDialect.get_or_raise(_TOKENIZERS[dialect]).tokenize(stripped)
+    except SqlglotError:
+        return _PIECE.findall(stripped)
+    pieces: list[str] = []
+    end = -1
+    for token in tokens:
+        text = stripped[token.start : token.end + 1]
+        # The known multi-word keywords and operators change with sqlglot's version; the key must not.
+        if pieces and token.start == end + 1 and _is_operator(text) and _is_operator(pieces[-1]):
+            pieces[-1] += text
+        else:
+            pieces.extend(text.split() if text[:1] not in "\"`[" else [text])
+        end = token.end
+    return pieces
+
+
+def _is_operator(text: str) -> bool:
+    return not (text in _ALONE or text[0].isalnum() or text[0] in "_\"`[" or text[0].isspace())
+
+
+def _folded(piece: str, dialect: Dialect) -> str:
+    """Fold case, and the quotes around names that need none (MySQL's digests quote every name)."""
+    if piece[0] == "`" or (piece[0] == "[" and len(piece) > 1):
+        piece = f'"{piece[1:-1].lower()}"'
+    elif dialect == "sqlite" and piece[0] == '"':
+        piece = piece.lower()
+    if piece[0] == '"':
+        inner = piece[1:-1]
+        return inner if _PLAIN_NAME.match(inner) and inner not in _CONSTANTS else piece
+    return piece.lower()
+
+
+def _fold(tokens: list[str]) -> list[str]:
+    out: list[str] = []
+    opened: list[int] = []
+    for token in _values(tokens):
+        if token in (")", "]") and opened:
+            _close(out, opened.pop(), token)
+            continue
+        if token in ("(", "["):
+            opened.append(len(out))
+        out.append(token)
+        _fold_tail(out)
+    while opened:  # a text that was cut off within a list
+        start = opened.pop()
+        out[start + 1 :] = _distinct(out[start + 1 :])
+    return out
+
+
+def _values(tokens: list[str]) -> Iterator[str]:
+    """Yield the tokens with constants, casts and signs of values folded into the ``?``."""
+    at, before = 0, ""
+    while at < len(tokens):
+        token = tokens[at]
+        following = tokens[at + 1] if at + 1 < len(tokens) else ""
+        if token in _CONSTANTS and before not in ("is", "not", "set", ".") and following != ".":
+            token = "?"
+        if token in ("-", "+") and following == "?" and _expects_value(before):
+            at += 1
+            continue
+        if token == "::" and before == "?":
+            at = _after_type(tokens, at + 1)
+            continue
+        if token == "..." or (token == "." and tokens[at : at + 3] == [".", ".", "."]):  # MySQL's digests: `IN (...)`
+            at += 1 if token == "..." else 3
+            token = "?"
+            yield token
+            before = token
+            continue
+        if not (token == "?" and before == "?"):
+            yield token
+        before = token
+        at += 1
+
+
+def _expects_value(before: str) -> bool:
+    if before in ("", "?"):
+        return before == ""
+    return before in _UNARY_AFTER or (_is_operator(before) or before in "([,")
+
+
+def _after_type(tokens: list[str], at: int) -> int:
+    """Return the index behind the type name that starts at ``at``: ``schema.name(10, 2)[]``, ``double precision``."""
+    words = 0
+    while at < len(tokens):
+        token = tokens[at]
+        if words and token == ".":
+            at, words = at + 1, 0
+        elif token == "(" and words:
+            while at < len(tokens) and tokens[at] != ")":
+                at += 1
+            at += 1
+        elif token == "[" and words:
+            at += 2 if tokens[at + 1 : at + 2] == ["]"] else 3
+        elif words == 0 or token in ("precision", "varying", "with", "without", "time", "zone") and _continues(tokens, at):
+            at, words = at + 1, words + 1
+        else:
+            break
+    return at
+
+
+def _continues(tokens: list[str], at: int) -> bool:
+    """Tell whether the word at ``at`` belongs to a type name such as ``timestamp with time zone``."""
+    two = tokens[at - 1 : at + 1]
+    return (
+        two in (["double", "precision"], ["character", "varying"], ["bit", "varying"], ["time", "zone"])
+        or (two[-1] in ("with", "without") and tokens[at + 1 : at + 3] == ["time", "zone"])
+        or (two[-1] == "time" and two[0] in ("with", "without"))
+    )
+
+
+def _close(out: list[str], start: int, bracket: str) -> None:
+    """Fold the list that ``bracket`` ends: ``(?, ?)`` to ``(?)``, and within IN and VALUES every item once."""
+    inside = out[start + 1 :]
+    before = out[start - 1] if start else ""
+    if bracket == "]" and before == "array" and set(inside) <= {"?", ","}:
+        out[start - 1 :] = ["?"]  # ARRAY[1, 2] is what psycopg2 makes of a parameter
+        return
+    if set(inside) <= {"?", ",", "(", ")"} or before == "in":
+        inside = _distinct(inside)
+    out[start + 1 :] = [*inside, bracket]
+    _fold_tail(out)
+
+
+def _fold_tail(out: list[str]) -> None:
+    """Fold what only shows once its end is written: ``VALUES (..), (..)`` and ``IN ?``."""
+    if out[-1] == ")":
+        start = _opening(out, len(out) - 1)
+        if start >= 3 and out[start - 1] == "," and out[start - 2] == ")":
+            previous = _opening(out, start - 2)
+            if out[previous:start - 1] == out[start:] and out[start:].count("?") and _in_rows(out, previous):
+                del out[start - 1 :]
+    elif out[-1] == "?" and len(out) > 1 and out[-2] == "in":
+        out[-1:] = ["(", "?", ")"]
+
+
+def _in_rows(out: list[str], start: int) -> bool:
+    """Tell whether the group that opens at ``start`` is a row of a VALUES list (a first row or a later one)."""
+    while start > 1 and out[start - 1] == "," and out[start - 2] == ")":
+        start = _opening(out, start - 2)
+    return start > 0 and out[start - 1] in ("values", "value")
+
+
+def _opening(out: list[str], close: int) -> int:
+    depth = 0
+    for at in range(close, -1, -1):
+        depth += (out[at] == ")") - (out[at] == "(")
+        if depth == 0:
+            return at
+    return 0
+
+
+def _distinct(inside: list[str]) -> list[str]:
+    """Keep the first of each item of a comma-separated list."""
+    items: list[list[str]] = [[]]
+    depth = 0
+    for token in inside:
+        depth += (token in ("(", "[")) - (token in (")", "]"))
+        if token == "," and depth == 0:
+            items.append([])
+        else:
+            items[-1].append(token)
+    kept: list[list[str]] = []
+    for item in items:
+        if item and item not in kept:
+            kept.append(item)
+    return [token for index, item in enumerate(kept) for token in ([",", *item] if index else item)]
+
+
+def _written(tokens: list[str]) -> str:
+    """Join tokens to one line that people can read."""
+    text = ""
+    before = ""
+    for token in tokens:
+        tight = not text or token in (",", ")", "]", ".", "[", "::") or before in ("(", "[", ".", "::")
+        call = token == "(" and (before not in _SPACED and _is_name(before))
+        text += token if tight or call else f" {token}"
+        before = token
+    return text
+
+
+_SPACED = frozenset(
+    "in values value and or not where on from select join exists any all some as using over into set by having "
+    "when then else between like union except intersect with is limit offset returning filter within".split()
+)
+
+
+def _is_name(token: str) -> bool:
+    return bool(token) and (token[0].isalpha() or token[0] in '_"')
