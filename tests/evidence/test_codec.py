@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ class Everything:
     file: Path
     verdict: Verdict
     goals: tuple[Goal, ...]
-    facts: dict[str, str] | None = None
+    facts: Mapping[str, str] | None = None
 
 
 EVERYTHING = {
@@ -129,6 +130,8 @@ EVERYTHING = {
         ({"name": None}, "name should be a text and is None"),
         ({"file": 5}, "file should be a path"),
         ({"verdict": "super"}, "verdict should be a Verdict and is 'super'"),
+        ({"facts": []}, "facts should be an object"),
+        ({"facts": {"a": 1}}, r"facts\.a should be a text and is 1"),
         ({"goals": {}}, "goals should be a list"),
         ({"goals": [7]}, r"goals\[0\] should be an object and is 7"),
         ({"goals": [{"metric": "latency_p95"}]}, r"goals\[0\]\.improve is missing"),

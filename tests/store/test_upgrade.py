@@ -1,6 +1,7 @@
 """The schema: what the migrations make is what the models say, and other versions are handled."""
 
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from perfproof import store as package
 from perfproof.errors import StoreError
 from perfproof.model.recording import RunInfo
+from perfproof.model.result import Result
+from perfproof.store import upgrade
 from perfproof.store.models import Base
 from perfproof.store.repository import Store
-from perfproof.store.upgrade import HEAD, VERSION_TABLE
+from perfproof.store.upgrade import HEAD, MIGRATIONS, VERSION_TABLE
 
 
 def execute(url: str, *statements: str) -> None:
@@ -53,8 +55,48 @@ def test_the_migrations_make_exactly_what_the_models_say(url: str) -> None:
 
 def test_the_known_head_is_the_newest_migration() -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(package.__path__[0]) / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision = "0999", "{head}"
+
+def upgrade():
+    with op.batch_alter_table("runs") as batch:  # on SQLite: copies the table and drops the old one
+        batch.alter_column("label", existing_type=sa.Text(), type_=sa.String(500))
+        batch.add_column(sa.Column("host", sa.Text(), nullable=False, server_default="here"))
+"""
+
+
+def test_an_older_database_is_upgraded_with_all_its_rows(
+    url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    make_info: Callable[..., RunInfo],
+    make_result: Callable[..., Result],
+) -> None:
+    info, result = make_info(label="before"), make_result()
+    with Store.open(url) as store:
+        store.add_run(info, Path("/r"))
+        store.save_result(info.id, result)
+
+    shutil.copytree(MIGRATIONS, tmp_path / "100% new")  # a later perfproof, in a folder with an awkward name
+    (tmp_path / "100% new" / "versions" / "r0999_next.py").write_text(NEXT.format(head=HEAD))
+    monkeypatch.setattr(upgrade, "MIGRATIONS", tmp_path / "100% new")
+    monkeypatch.setattr(upgrade, "HEAD", "0999")
+    with Store.open(url) as store:
+        assert store.find("before").id == info.id
+        assert tuple(store.comparisons(info.id)) == result.comparisons
+        with store._engine.connect() as connection:
+            assert connection.scalar(text("SELECT host FROM runs")) == "here"
+            if connection.dialect.name == "sqlite":
+                assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+    monkeypatch.undo()
+    with pytest.raises(StoreError, match="the database is at revision 0999"):
+        Store.open(url)
 
 
 def test_a_newer_database_is_refused_with_both_revisions_and_left_alone(url: str) -> None:
@@ -108,7 +150,9 @@ def test_creating_the_schema_logs_and_prints_nothing(
     assert capfd.readouterr() == ("", "")
 
 
-def test_deleting_a_run_deletes_its_rows(url: str, make_info: Callable[..., RunInfo], make_result: Callable) -> None:
+def test_deleting_a_run_deletes_its_rows(
+    url: str, make_info: Callable[..., RunInfo], make_result: Callable[..., Result]
+) -> None:
     info = make_info()
     with Store.open(url) as store:
         store.add_run(info, Path("/r"))

@@ -13,6 +13,7 @@ from perfproof.errors import StoreError
 
 HEAD = "0001"
 """Newest revision in ``migrations/versions`` (a test checks it): known here so that Alembic loads only when needed."""
+MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "perfproof_version"
 """Not Alembic's default name: a team's database may hold another program's migrations too."""
 
@@ -74,7 +75,7 @@ def _migrate(connection: Connection, revision: str | None, where: str) -> None:
     from alembic.script import ScriptDirectory
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if revision is not None and revision not in known:
