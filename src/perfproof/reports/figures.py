@@ -7,6 +7,7 @@ infinite) become an em dash.
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 
 from perfproof.model.metrics import METRICS
@@ -29,6 +30,7 @@ SHORT_TITLES = {
 }
 """Titles for narrow places; at most 13 characters."""
 
+_UNBREAKABLE = re.compile(r"(?<=[\d—]) (?=%|ms\b|s\b|[KMG]iB\b|rounds?\b)|(?<=%) (?=CI\b)|(?<=[\d.],) (?=[+−\d.]+\])")
 _BINARY = ((1024.0**3, "GiB"), (1024.0**2, "MiB"), (1024.0, "KiB"))
 
 
@@ -134,6 +136,11 @@ def plain(text: object, limit: int = 120) -> str:
         " " if letter in "\t\n\r" else "\N{REPLACEMENT CHARACTER}" if _hidden(letter) else letter for letter in cut
     )
     return shown if len(raw) <= limit else shown[: limit - 1] + "…"
+
+
+def unbroken(text: str) -> str:
+    """Return text whose numbers keep their units at the end of a line, by no-break spaces."""
+    return _UNBREAKABLE.sub("\N{NO-BREAK SPACE}", text)
 
 
 def _hidden(letter: str) -> bool:

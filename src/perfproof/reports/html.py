@@ -32,6 +32,13 @@ MAX_ERRORS = 10
 MAX_ITEMS = 50
 TWIN_POINTS = 10
 LONG = 600
+ROLES = {"goal": "goal", "gate": "gate", "shown": "exploratory"}
+KINDS = {
+    "run": "one side alone",
+    "ab": "both sides in turn",
+    "compare": "two recorded runs",
+    "noise": "identical sides",
+}
 
 
 def to_html(result: Result) -> str:
@@ -45,6 +52,8 @@ def to_html(result: Result) -> str:
         symbol=symbol,
         word=word,
         tone=tone,
+        kind=KINDS[result.kind],
+        moment=_moment(result.started_at),
         cards=_cards(result, ordered),
         forest=_forest(ordered),
         table=_table(ordered, anchors),
@@ -75,7 +84,7 @@ def _template() -> Template:
     )
     environment.filters |= {
         "plain": figures.plain,
-        "long": lambda text: figures.plain(text, LONG),
+        "long": _long,
         "count": figures.count,
         "request": lambda name: "all requests" if name == ALL else figures.plain(name, 80),
     }
@@ -120,51 +129,54 @@ def _forest(ordered: Sequence[Comparison]) -> dict[str, Any] | None:
     shown, left_out = rows.most_urgent(drawable, MAX_FOREST_ROWS)
     goals = sorted({figures.goal(row.goal) for row in shown if row.goal})
     drawing = charts.forest(shown, "forest", "Change of each metric, candidate against baseline")
-    return {"svg": Markup(drawing), "goals": ", ".join(goals), "left_out": left_out}  # noqa: S704 - built by ElementTree
+    levels = sorted({row.confidence for row in shown if row.confidence is not None})
+    return {
+        "svg": Markup(drawing),  # noqa: S704 - built by ElementTree, which escapes every text
+        "goals": ", ".join(goals),
+        "confidence": "–".join(figures.percent(level) for level in levels[:1] + levels[1:][-1:]),
+        "left_out": left_out,
+    }
 
 
 def _table(ordered: Sequence[Comparison], anchors: dict[str, str]) -> dict[str, Any]:
     shown, left_out = rows.most_urgent(ordered, MAX_ROWS)
-    lines = [
-        {
-            "request": row.request,
-            "anchor": anchors.get(row.request),
-            "first": at == 0 or shown[at - 1].request != row.request,
-            "metric": figures.title(row.metric),
-            "baseline": figures.value(row.baseline, row.unit),
-            "candidate": figures.value(row.candidate, row.unit),
-            "change": figures.change(row.change),
-            "interval": figures.interval(row.ci_low, row.ci_high),
-            "goal": figures.goal(row.goal),
-            "impact": figures.value(row.impact, "ms") if row.impact else "",
-            "symbol": rows.SYMBOLS[row.verdict],
-            "verdict": rows.verdict_words(row),
-            "tone": rows.TONES[row.verdict],
-            "exploratory": row.role == "shown",
-            "notes": row.notes[:5],
-        }
-        for at, row in enumerate(shown)
-    ]
-    return {"rows": lines, "left_out": left_out}
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in shown:
+        groups.setdefault(row.request, []).append(
+            {
+                "metric": figures.title(row.metric),
+                "baseline": figures.value(row.baseline, row.unit),
+                "candidate": figures.value(row.candidate, row.unit),
+                "change": figures.change(row.change),
+                "interval": figures.interval(row.ci_low, row.ci_high),
+                "role": f"goal {figures.goal(row.goal)}" if row.goal else ROLES[row.role],
+                "impact": figures.value(row.impact, "ms") if row.impact else "",
+                "symbol": rows.SYMBOLS[row.verdict],
+                "verdict": rows.verdict_words(row),
+                "tone": rows.TONES[row.verdict],
+                "notes": row.notes[:5],
+            }
+        )
+    return {"groups": [(name, anchors.get(name), lines) for name, lines in groups.items()], "left_out": left_out}
 
 
 def _levels(result: Result, anchors: dict[str, str]) -> dict[str, Any] | None:
     if result.comparisons or not result.levels:
         return None
     levels = rows.levels_in_order(result.levels)
-    lines = [
-        {
-            "request": level.request,
-            "anchor": anchors.get(level.request),
-            "metric": figures.title(level.metric),
-            "arm": level.arm,
-            "value": figures.value(level.estimate.value, level.unit),
-            "interval": figures.value_range(level.estimate.low, level.estimate.high, level.unit),
-            "first": at == 0 or levels[at - 1].request != level.request,
-        }
-        for at, level in enumerate(levels[:MAX_ROWS])
-    ]
-    return {"rows": lines, "left_out": max(0, len(levels) - MAX_ROWS)}
+    groups: dict[str, list[dict[str, str]]] = {}
+    for level in levels[:MAX_ROWS]:
+        groups.setdefault(level.request, []).append(
+            {
+                "metric": figures.title(level.metric),
+                "value": figures.value(level.estimate.value, level.unit),
+                "interval": figures.value_range(level.estimate.low, level.estimate.high, level.unit),
+            }
+        )
+    return {
+        "groups": [(name, anchors.get(name), lines) for name, lines in groups.items()],
+        "left_out": max(0, len(levels) - MAX_ROWS),
+    }
 
 
 def _budgets(result: Result) -> list[dict[str, str]]:
@@ -278,6 +290,18 @@ def _findings(result: Result, anchors: dict[str, str]) -> dict[str, Any]:
         for finding in result.findings[:MAX_ITEMS]
     ]
     return {"rows": lines, "left_out": max(0, len(result.findings) - MAX_ITEMS)}
+
+
+def _long(text: str, limit: int = LONG) -> str:
+    return figures.unbroken(figures.plain(text, limit))
+
+
+def _moment(text: str) -> str:
+    """Return a UTC time without what nobody reads; other texts as they are."""
+    for ending in ("+00:00", "Z"):
+        if text.endswith(ending) and text[10:11] == "T":
+            return f"{text[:10]} {text[11:16]} UTC"
+    return figures.plain(text, 40)
 
 
 def _bounded(texts: Sequence[str], limit: int) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -34,7 +33,6 @@ STYLES: dict[str, str] = {
     "warning": "yellow",
     "info": "cyan",
 }
-_UNBREAKABLE = re.compile(r"(?<=[\d—]) (?=%|ms\b|s\b|[KMG]iB\b|rounds?\b)|(?<=, ) (?=[+−\d.]+\])")
 
 
 class RunRow(Protocol):
@@ -274,7 +272,7 @@ def _prose(console: Console, text: str, *, lead: str = "", style: str = "") -> N
         return
     # textwrap breaks at ASCII white space only (rich also at no-break spaces), so a number keeps its unit.
     room = max(20, console.width - cell_len(lead))
-    lines = textwrap.wrap(_UNBREAKABLE.sub("\N{NO-BREAK SPACE}", body), room) or [""]
+    lines = textwrap.wrap(figures.unbroken(body), room) or [""]
     indent = " " * cell_len(lead)
     for at, line in enumerate(lines):
         start = indent if at else lead
