@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable
 from errno import EINPROGRESS
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gevent import monkey
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
 from time import monotonic_ns, process_time_ns
-from typing import Any
 
 import numpy as np
 from gevent import get_hub
@@ -22,7 +21,7 @@ from perfproof.load.message import Message, prepare
 from perfproof.load.plan import BlockReport, Plan, WarmReport
 from perfproof.load.pool import Pool, ignore
 from perfproof.load.recorder import Recorder
-from perfproof.load.schedule import arrivals, sequence
+from perfproof.load.schedule import DECK, arrivals, sequence
 from perfproof.load.setup import run_setup
 from perfproof.load.target import locate
 from perfproof.load.template import combinations
@@ -180,19 +179,20 @@ class Engine:
         if self._aborted_at:
             raise LoadError("the load was aborted")
 
-    def _endless(self, arm: int, seed: int) -> Iterator[Message]:
+    def _endless(self, arm: int, seed: int, deck: int = DECK) -> Iterator[Message]:
         requests = self._plan.requests
         variants = [len(combinations(request)) for request in requests]
-        order = sequence([request.weight for request in requests], variants, seed)
+        order = sequence([request.weight for request in requests], variants, seed, deck)
         return map(self._messages[arm].__getitem__, order)
 
     def _traffic(self, arm: int, seconds: float, seed: int) -> Sequence[Source]:
         load, pool = self._plan.load, self._pool(arm)
-        messages = self._endless(arm, seed)
         start = monotonic_ns() + _LEAD_NS
         if load.model == "open":
             due = (arrivals(load.rate, seconds, seed, load.arrivals) + start).tolist()
-            return [Pacer(pool, due, list(islice(messages, len(due))))]
+            # One deck for the whole block: its mix of requests is then exact.
+            return [Pacer(pool, due, list(islice(self._endless(arm, seed, max(len(due), 1)), len(due))))]
+        messages = self._endless(arm, seed)
         until = start + int(seconds * 1e9)
         think = int(load.think_time * 1e9)
         return [Visitor(pool, messages, until, think_ns=think) for _ in range(load.users)]

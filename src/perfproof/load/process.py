@@ -37,7 +37,7 @@ def main(descriptor: int) -> None:
     channel = socket.socket(fileno=descriptor)
     lines = channel.makefile("rb")
     plan = decode(json.loads(lines.readline() or _gone()))
-    sys.stdout = sys.stderr = MaskingStream(sys.stderr, plan.secrets)  # type: ignore[assignment]
+    sys.stdout = sys.stderr = MaskingStream(sys.stderr, plan.secrets)
     if plan.cpus:
         os.sched_setaffinity(0, plan.cpus)
     sources: Queue = Queue()

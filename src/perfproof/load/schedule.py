@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-_DECK = 64
+DECK = 64
+"""Cards in a deck of request names where the number of requests is not known before."""
 
 
 def arrivals(
@@ -24,6 +25,7 @@ def arrivals(
     generator = np.random.default_rng([seed, 1])
     exact = rate * seconds
     count = int(exact) + int(generator.random() < exact - int(exact))
+    offsets: npt.NDArray[np.floating]
     if kind == "poisson":
         offsets = np.sort(generator.random(count)) * seconds
     else:
@@ -31,7 +33,7 @@ def arrivals(
     return (offsets * 1e9).astype(np.int64)
 
 
-def sequence(weights: Sequence[float], variants: Sequence[int], seed: int, deck: int = _DECK) -> Iterator[int]:
+def sequence(weights: Sequence[float], variants: Sequence[int], seed: int, deck: int = DECK) -> Iterator[int]:
     """Yield, without end, which message is next: flat indices over all variants of all requests, in that order.
 
     Request names come in shuffled decks of ``deck`` cards that hold each name in proportion to its weight (to within
@@ -39,8 +41,8 @@ def sequence(weights: Sequence[float], variants: Sequence[int], seed: int, deck:
     their own. So each block has the right mix, where independent draws would make some blocks heavier than others.
     """
     generator = np.random.default_rng([seed, 2])
-    edges = np.cumsum(np.asarray(weights, dtype=float))
-    edges /= edges[-1]
+    total = np.cumsum(np.asarray(weights, dtype=float))
+    edges = total / total[-1]
     first = np.concatenate(([0], np.cumsum(variants)[:-1])).tolist()
     cards = [_shuffled(count, first[name], generator) for name, count in enumerate(variants)]
     while True:

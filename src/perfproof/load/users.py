@@ -8,7 +8,7 @@ from locust import User, constant, task
 from perfproof.load.traffic import Source
 
 
-class SourceUser(User):  # type: ignore[misc]
+class SourceUser(User):
     """A user whose task is to run the sources that the engine hands out, one after another."""
 
     abstract = True

@@ -1,0 +1,270 @@
+"""How many requests per second one core generates, side by side: perfproof, Locust's FastHttpUser, wrk and others.
+
+    python benchmarks/generator.py                 requests/s per core, tools interleaved, and latency at 1 connection
+    python benchmarks/generator.py --lateness      how long after its intended start a request is sent (open model)
+
+nginx answers every request with 55 bytes of JSON; it is bound to one core, the generator to another. perfproof is
+measured through its real load process: templated path, status checked, every request recorded and sealed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from perfproof.load.handle import LoadProcess
+from perfproof.model.scenario import Arm, Load, Request, Scenario, Service
+
+CONNECTIONS = 16
+BODY = '{"id": 17, "name": "a small item", "price": 123.456789}'
+BARS = {"FastHttpUser": 5.0, "wrk": 0.6}
+
+
+@contextmanager
+def nginx(core: int) -> Iterator[str]:
+    """Run a private nginx on ``core`` and yield its URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in ("proxy", "fastcgi", "uwsgi", "scgi"))
+        config = Path(folder, "nginx.conf")
+        config.write_text(
+            f"""daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+            events {{ worker_connections 4096; }}
+            http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
+                client_body_temp_path {folder}/body; {temporary}
+                server {{ listen 127.0.0.1:{port}; default_type application/json;
+                    location / {{ return 200 '{BODY}'; }} }} }}"""
+        )
+        binary = shutil.which("nginx") or "/usr/sbin/nginx"
+        server = subprocess.Popen(["taskset", "-c", str(core), binary, "-p", folder, "-c", str(config)])
+        try:
+            for _ in range(100):
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.05)
+            else:
+                sys.exit("nginx did not start")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+def scenario(load: Load, url: str) -> Scenario:
+    """Return the scenario that perfproof is measured with: one templated path, any 2xx expected."""
+    request = Request("items", "GET", "/items?limit={limit}", values={"limit": (10, 20, 50)})
+    return Scenario("benchmark", Path("benchmark.yaml"), (Arm("baseline", Service(url=url)),), (request,), load=load)
+
+
+class Perfproof:
+    """One load process that lives as long as the benchmark."""
+
+    def __init__(self, url: str, core: int, load: Load, folder: Path) -> None:
+        self.folder = folder
+        self.process = LoadProcess.start(scenario(load, url), log=folder / "load.log", cpus=[core])
+        self.process.open(0, url)
+        self.seed = 0
+
+    def block(self, seconds: float) -> float:
+        """Return the completed requests per second of one block; it is sealed as in a run."""
+        self.seed += 1
+        report = self.process.block(0, 0, 0, seconds, self.seed)
+        rows = self.process.seal(self.folder / "samples.parquet")
+        if report.failed or report.dropped or rows != report.intended:
+            sys.exit(f"not every request was answered: {report}")
+        return report.completed / ((report.drained_ns - report.started_ns) / 1e9)
+
+    def columns(self) -> dict[str, list[int]]:
+        """Return the samples sealed last."""
+        import pyarrow.parquet as pq
+
+        return dict(pq.read_table(self.folder / "samples.parquet").to_pydict())
+
+
+def output_of(core: int, command: list[str]) -> str:
+    """Run a generator bound to ``core`` and return what it printed."""
+    done = subprocess.run(["taskset", "-c", str(core), *command], capture_output=True, text=True, timeout=120)
+    if done.returncode:
+        sys.exit(f"{command[0]} failed: {done.stderr[-500:]}")
+    return done.stdout
+
+
+def found(pattern: str, text: str) -> float:
+    """Return the number that ``pattern`` captures."""
+    match = re.search(pattern, text)
+    if match is None:
+        sys.exit(f"cannot read {text[-500:]!r}")
+    return float(match.group(1))
+
+
+def wrk(url: str, core: int, seconds: float) -> float:
+    text = output_of(core, ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", f"{url}/items?limit=20"])
+    return found(r"Requests/sec:\s+([\d.]+)", text)
+
+
+def hey(url: str, core: int, seconds: float) -> float:
+    text = output_of(core, ["hey", "-cpus", "1", "-c", str(CONNECTIONS), "-z", f"{seconds}s", f"{url}/items?limit=20"])
+    return found(r"Requests/sec:\s+([\d.]+)", text)
+
+
+def autocannon(url: str, core: int, seconds: float) -> float:
+    command = ["autocannon", "-j", "-c", str(CONNECTIONS), "-d", f"{seconds:.0f}", f"{url}/items?limit=20"]
+    return float(json.loads(output_of(core, command))["requests"]["average"])
+
+
+def k6(url: str, core: int, seconds: float) -> float:
+    script = (
+        "import http from 'k6/http'; export const options = {discardResponseBodies: true};"
+        f"export default function () {{ http.get('{url}/items?limit=20'); }}"
+    )
+    with tempfile.NamedTemporaryFile("w", suffix=".js") as file:
+        file.write(script)
+        file.flush()
+        text = output_of(core, ["k6", "run", "--vus", str(CONNECTIONS), "--duration", f"{seconds}s", file.name])
+    return found(r"http_reqs[. ]*:\s+\d+\s+([\d.]+)/s", text)
+
+
+def fast_http_user(url: str, core: int, seconds: float) -> float:
+    return float(output_of(core, [sys.executable, __file__, "--as-fast-http-user", url, "--seconds", str(seconds)]))
+
+
+def be_fast_http_user(url: str, seconds: float) -> None:
+    """Print the requests per second of Locust's own fast client, in this process."""
+    import locust  # isort: skip - it has to patch the interpreter before anything else is imported
+    import random
+
+    import gevent
+    from locust.contrib.fasthttp import FastHttpUser
+    from locust.env import Environment
+
+    class Visitor(FastHttpUser):  # type: ignore[misc]
+        host = url
+        wait_time = locust.constant(0)
+
+        @locust.task
+        def items(self) -> None:
+            self.client.get(f"/items?limit={random.choice((10, 20, 50))}", name="items")
+
+    environment = Environment(user_classes=[Visitor])
+    runner = environment.create_local_runner()
+    runner.start(CONNECTIONS, spawn_rate=1000)
+    gevent.sleep(0.5)
+    before, started = environment.stats.total.num_requests, time.monotonic()
+    gevent.sleep(seconds)
+    print((environment.stats.total.num_requests - before) / (time.monotonic() - started))
+    os._exit(0)
+
+
+def throughput(url: str, core: int, seconds: float, rounds: int, folder: Path) -> None:
+    """Print requests/s per core of every generator that is installed, in interleaved rounds, and the ratios."""
+    perfproof = Perfproof(url, core, Load(model="closed", users=CONNECTIONS, connections=CONNECTIONS), folder)
+    tools: dict[str, Callable[[], float]] = {
+        "perfproof": lambda: perfproof.block(seconds),
+        "FastHttpUser": lambda: fast_http_user(url, core, seconds),
+    }
+    for tool in (wrk, hey, autocannon, k6):
+        if shutil.which(tool.__name__):
+            tools[tool.__name__] = lambda tool=tool: tool(url, core, seconds)  # type: ignore[misc]
+    figures: dict[str, list[float]] = {name: [] for name in tools}
+    try:
+        for _ in range(rounds):
+            for name, measure in tools.items():
+                figures[name].append(measure())
+    finally:
+        perfproof.process.stop()
+    own = statistics.median(figures["perfproof"])
+    print(f"\n{CONNECTIONS} connections, {rounds} interleaved rounds of {seconds:g} s, one core each\n")
+    print(f"{'generator':<14}{'requests/s':>12}{'lowest':>10}{'highest':>10}   perfproof is")
+    for name, values in figures.items():
+        middle = statistics.median(values)
+        bar = f"  (bar {BARS[name]:g}: {'held' if own >= BARS[name] * middle else 'MISSED'})" if name in BARS else ""
+        print(f"{name:<14}{middle:>12,.0f}{min(values):>10,.0f}{max(values):>10,.0f}   {own / middle:.2f} x{bar}")
+
+
+def one_connection(url: str, core: int, seconds: float, rounds: int, folder: Path) -> None:
+    """Print p50 and p99 at one connection beside wrk's."""
+    perfproof = Perfproof(url, core, Load(model="closed", users=1, connections=1), folder)
+    ours: list[tuple[float, float]] = []
+    theirs: list[tuple[float, float]] = []
+    try:
+        for _ in range(rounds):
+            perfproof.block(seconds)
+            columns = perfproof.columns()
+            latencies = [done - sent for done, sent in zip(columns["done_ns"], columns["sent_ns"], strict=True)]
+            cuts = statistics.quantiles(latencies, n=100)
+            ours.append((cuts[49] / 1e3, cuts[98] / 1e3))
+            if shutil.which("wrk"):
+                text = output_of(core, ["wrk", "--latency", "-t1", "-c1", f"-d{seconds:.0f}s", f"{url}/items?limit=20"])
+                theirs.append((_microseconds("50%", text), _microseconds("99%", text)))
+    finally:
+        perfproof.process.stop()
+    print("\n1 connection        p50 us    p99 us")
+    for name, values in (("perfproof", ours), ("wrk", theirs)):
+        if values:
+            middle = [statistics.median(column) for column in zip(*values, strict=True)]
+            print(f"{name:<16}{middle[0]:>10.1f}{middle[1]:>10.1f}")
+
+
+def _microseconds(label: str, text: str) -> float:
+    match = re.search(rf"{label}\s+([\d.]+)(us|ms|s)", text)
+    if match is None:
+        sys.exit(f"cannot read {text!r}")
+    return float(match.group(1)) * {"us": 1.0, "ms": 1e3, "s": 1e6}[match.group(2)]
+
+
+def lateness(url: str, core: int, seconds: float, folder: Path) -> None:
+    """Print how late requests of the open model are sent, and what that costs the generator."""
+    print("rate/s      p50 us    p90 us    p99 us    max us   late  CPU share")
+    for rate in (100, 500, 2000):
+        perfproof = Perfproof(url, core, Load(rate=rate), folder)
+        try:
+            report = perfproof.process.block(0, 0, 0, seconds, 1)
+            perfproof.process.seal(folder / "samples.parquet")
+        finally:
+            perfproof.process.stop()
+        columns = perfproof.columns()
+        waits = [sent - due for sent, due in zip(columns["sent_ns"], columns["intended_ns"], strict=True)]
+        cuts = statistics.quantiles(waits, n=100)
+        figures = "".join(f"{value / 1e3:>10.1f}" for value in (cuts[49], cuts[89], cuts[98], max(waits)))
+        print(f"{rate:<8}{figures}{report.late:>7}{report.generator_cpu_ns / seconds / 1e9:>11.1%}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--lateness", action="store_true")
+    parser.add_argument("--as-fast-http-user", metavar="URL", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.as_fast_http_user:
+        be_fast_http_user(options.as_fast_http_user, options.seconds)
+    cores = sorted(os.sched_getaffinity(0))
+    generator, server = cores[0], cores[-1]
+    if generator == server:
+        print("only one core: generator and server share it, so these figures are about half of what they should be")
+    with nginx(server) as url, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if options.lateness:
+            lateness(url, generator, options.seconds, folder)
+        else:
+            throughput(url, generator, options.seconds, options.rounds, folder)
+            one_connection(url, generator, options.seconds, options.rounds, folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perfproof.load.handle import LoadProcess
+from perfproof.model.scenario import Arm, Load, Request, Scenario, Service
+
+
+class AwkwardServer:
+    def __init__(self) -> None:
+        script = Path(__file__).with_name("awkward_server.py")
+        self.process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
+
+    def counts(self) -> dict[str, Any]:
+        with urllib.request.urlopen(self.url + "/_counts", timeout=10) as reply:
+            counts: dict[str, Any] = json.load(reply)
+            return counts
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def server() -> Iterator[AwkwardServer]:
+    server = AwkwardServer()
+    yield server
+    server.stop()
+
+
+StartLoad = Callable[..., LoadProcess]
+
+
+@pytest.fixture
+def start_load(tmp_path: Path) -> Iterator[StartLoad]:
+    """Start load processes for a scenario of the given requests; all are stopped at the end."""
+    started: list[LoadProcess] = []
+
+    def start(*requests: Request, load: Load | None = None, **rest: Any) -> LoadProcess:
+        arms = (Arm("baseline", Service(url="u")), Arm("candidate", Service(url="u")))
+        scenario = Scenario("test", Path("test.yaml"), arms, requests, load=load or Load(), **rest)
+        started.append(LoadProcess.start(scenario, log=tmp_path / "load.log"))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.stop()
+
+
+@pytest.fixture
+def sealed(tmp_path: Path) -> Callable[[LoadProcess], dict[str, np.ndarray]]:
+    """Seal what a load process has recorded and read it back as columns."""
+
+    def seal(process: LoadProcess) -> dict[str, np.ndarray]:
+        import pyarrow.parquet as pq
+
+        path = tmp_path / "samples.parquet"
+        rows = process.seal(path)
+        table = pq.read_table(path)
+        assert table.num_rows == rows
+        return {name: table[name].to_numpy() for name in table.column_names}
+
+    return seal
