@@ -67,18 +67,21 @@ def settled(a_round: Round, arm: int) -> npt.NDArray[np.bool_]:
     for pair, start in starts.items():
         table[pair] = start + SETTLE_NS
     earliest = table[np.clip(samples["pair"], 0, len(table) - 1)]
-    return np.asarray((samples["arm"] == arm) & (samples["intended_ns"] >= earliest))
+    chosen: npt.NDArray[np.bool_] = (samples["arm"] == arm) & (samples["intended_ns"] >= earliest)
+    return chosen
 
 
 def completed(a_round: Round, arm: int) -> npt.NDArray[np.bool_]:
     """Return which samples count for latency: of ``arm``, settled and completed."""
-    return settled(a_round, arm) & (a_round.samples["outcome"] == int(Outcome.OK))
+    chosen: npt.NDArray[np.bool_] = settled(a_round, arm) & (a_round.samples["outcome"] == int(Outcome.OK))
+    return chosen
 
 
 def latency_ns(a_round: Round, chosen: npt.NDArray[Any], since: str = "intended_ns") -> Ints:
     """Return done minus ``since`` of the chosen samples, at least 1 ns."""
     samples = a_round.samples
-    return np.clip(samples["done_ns"][chosen] - samples[since][chosen], 1, _MASK)
+    waited: Ints = np.clip(samples["done_ns"][chosen] - samples[since][chosen], 1, _MASK)
+    return waited
 
 
 def pack(groups: npt.NDArray[np.integer], latencies: Ints) -> Ints:

@@ -99,7 +99,8 @@ def forbid_gains(rows: Sequence[Row], first: Mapping[str, Failures], second: Map
             and after.rate > before.rate
             and row.comparison.metric != _METRIC.name
         ):
-            note = f"errors rose from {in_unit(before.rate, 'ratio')} to {in_unit(after.rate, 'ratio')}: no gain is concluded"
+            rise = f"{in_unit(before.rate, 'ratio')} to {in_unit(after.rate, 'ratio')}"
+            note = f"errors rose from {rise}: no gain is concluded"
             notes = (*row.comparison.notes, note)
             row = replace(row, comparison=replace(row.comparison, verdict=Verdict.INCONCLUSIVE, notes=notes))
         guarded.append(row)

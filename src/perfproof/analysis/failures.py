@@ -95,8 +95,8 @@ def rate_interval(failed: int, sent: int, confidence: float) -> tuple[float, flo
 def ratio_interval(first: Failures, second: Failures, confidence: float) -> tuple[float, float]:
     """Return the exact interval of rate(second) / rate(first); the upper end is infinite when ``first`` never failed.
 
-    Given the total of failures, those of ``second`` are binomial with a share that the ratio of rates fixes (Przyborowski &
-    Wilenski 1940), so a Clopper-Pearson interval of that share gives one of the ratio.
+    Given the total of failures, those of ``second`` are binomial with a share that the ratio of rates fixes
+    (Przyborowski & Wilenski 1940), so a Clopper-Pearson interval of that share gives one of the ratio.
     """
     total = first.failed + second.failed
     if total == 0:

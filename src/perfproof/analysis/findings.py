@@ -30,7 +30,7 @@ def find(
     for side in sides:
         found += _starts(side)
     if len(sides) == 2:
-        found += _more_errors(sides, failures)
+        found += _more_errors(failures)
     for each in series:
         if each.metric.name == "memory_growth":
             found += [leak for index, side in enumerate(sides) for leak in _leak(each, index, side)]
@@ -57,7 +57,7 @@ def _starts(side: Side) -> list[Finding]:
     return found
 
 
-def _more_errors(sides: Sequence[Side], failures: Sequence[Mapping[str, Failures]]) -> list[Finding]:
+def _more_errors(failures: Sequence[Mapping[str, Failures]]) -> list[Finding]:
     """Return the request names that surely fail more often on the candidate."""
     found = []
     for name, first in failures[0].items():
@@ -67,7 +67,7 @@ def _more_errors(sides: Sequence[Side], failures: Sequence[Mapping[str, Failures
         p = p_rise(first, second)
         if p > _RISE:
             continue
-        text = f"{name}: {percent(second.rate, signed=False)} of requests failed, {percent(first.rate, signed=False)} before"
+        text = f"{name}: {in_unit(second.rate, 'ratio')} of requests failed, {in_unit(first.rate, 'ratio')} before"
         evidence = {
             "baseline": {"failed": first.failed, "sent": first.sent},
             "candidate": {"failed": second.failed, "sent": second.sent, "kinds": dict(second.kinds)},

@@ -58,13 +58,13 @@ def examine(sides: Sequence[Side], failures: Sequence[dict[str, Failures]], rule
 
 def _deaths(sides: Sequence[Side]) -> list[str]:
     """Return a sentence per service that died, complete round or not."""
-    found = []
-    for side in sides:
-        for a_round in side.recording.rounds:
-            for arm in a_round.arms:
-                if arm.arm == side.arm and arm.died:
-                    found.append(f"the service of {side.name} died in round {a_round.number}: {arm.died.rstrip('.')}.")
-    return found
+    return [
+        f"the service of {side.name} died in round {a_round.number}: {arm.died.rstrip('.')}."
+        for side in sides
+        for a_round in side.recording.rounds
+        for arm in a_round.arms
+        if arm.arm == side.arm and arm.died
+    ]
 
 
 def _errors(sides: Sequence[Side], failures: Sequence[dict[str, Failures]], rules: Rules) -> list[str]:

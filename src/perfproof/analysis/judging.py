@@ -89,7 +89,7 @@ def _mismatches(baseline: Recording, candidate: Recording) -> list[str]:
     found = []
     if one.scenario_hash != two.scenario_hash:
         found.append(
-            f"the scenarios differ ({one.scenario_name} {one.scenario_hash[:8]}, {two.scenario_name} {two.scenario_hash[:8]})."
+            f"the scenarios differ ({' and '.join(f'{i.scenario_name} {i.scenario_hash[:8]}' for i in (one, two))})."
         )
     if one.environment.hash != two.environment.hash:
         names = environment_differences(one, two)

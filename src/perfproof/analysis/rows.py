@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import expm1, isfinite, log1p
+from math import expm1, isfinite, log, log1p
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from perfproof.model.scenario import Goal
 _GATES = ("latency_p50", "cpu_per_request", "memory_peak", "error_rate")
 _P95_GATE = 0.10
 _MOST_ROUNDS = 200
+_ABSURD = log(1000.0)
 _GROWTH_FLOOR = 1024.0
 _GROWTH_SHARE = 0.001
 
@@ -94,16 +95,22 @@ def estimate(series: Series, terms: Terms) -> Interval:
     return two_samples(series.known(0), series.known(1), terms.confidence, floor)
 
 
+def ends(interval: Interval) -> tuple[float | None, float | None]:
+    """Return an interval of logarithms as changes; none where it spans more than a factor of a thousand each way."""
+    if interval.low is None or interval.high is None or interval.high - interval.value > _ABSURD:
+        return None, None
+    return expm1(interval.low), expm1(interval.high)
+
+
 def ratio_row(series: Series, terms: Terms) -> Row:
     """Return the row of a series of logarithms."""
     metric, interval = series.metric, estimate(series, terms)
     goal = goal_of(terms.rules, metric, series.request)
     notes: list[str] = []
     if interval.rounds == 0:
-        return _thin_row(series, terms, goal)
+        return _thin_row(series, goal)
     change = expm1(interval.value)
-    low = None if interval.low is None else expm1(interval.low)
-    high = None if interval.high is None else expm1(interval.high)
+    low, high = ends(interval)
     verdict = _verdict(interval, goal, terms.rules, metric)
     if terms.paired:
         both = np.isfinite(series.sides[0] + series.sides[1])
@@ -131,7 +138,7 @@ def ratio_row(series: Series, terms: Terms) -> Row:
         change=change,
         ci_low=low,
         ci_high=high,
-        confidence=interval.confidence,
+        confidence=interval.confidence if low is not None else None,
         verdict=verdict,
         role=role_of(terms, metric, series.request),
         rounds=interval.rounds,
@@ -146,10 +153,11 @@ def ratio_row(series: Series, terms: Terms) -> Row:
 
 def _verdict(interval: Interval, goal: Goal | None, rules: Rules, metric: Metric) -> Verdict:
     """Judge an interval of logarithms."""
+    low, high = ends(interval)
     return judge(
         expm1(interval.value),
-        None if interval.low is None else expm1(interval.low),
-        None if interval.high is None else expm1(interval.high),
+        low,
+        high,
         goal=goal.improve if goal else None,
         margin=rules.margin,
         regression=rules.regression,
@@ -157,7 +165,7 @@ def _verdict(interval: Interval, goal: Goal | None, rules: Rules, metric: Metric
     )
 
 
-def _thin_row(series: Series, terms: Terms, goal: Goal | None) -> Row:
+def _thin_row(series: Series, goal: Goal | None) -> Row:
     """Return the row of a tail with too few samples in each round: shown over the run, without an interval."""
     pooled = series.pooled or (float("nan"), float("nan"))
     known = len(pooled) == 2 and all(isfinite(value) and value > 0 for value in pooled)
@@ -255,10 +263,11 @@ def levels_of(series: Series, names: Sequence[str], confidence: float) -> list[L
     found = []
     for side, name in enumerate(names):
         interval = one_sample(series.known(side), confidence, floor=SD_FLOOR if series.logs else _GROWTH_FLOOR)
-        value, low, high = (
-            (None if v is None else float(np.exp(v)) if series.logs else v)
-            for v in (interval.value, interval.low, interval.high)
-        )
+        value, low, high = interval.value, interval.low, interval.high
+        if series.logs:
+            value = float(np.exp(value))
+            around = replace(interval, value=0.0, low=_less(low, interval.value), high=_less(high, interval.value))
+            low, high = (None if end is None else value * (1 + end) for end in ends(around))
         if interval.rounds == 0:
             if series.pooled is None or not isfinite(series.pooled[side]):
                 continue
@@ -266,6 +275,11 @@ def levels_of(series: Series, names: Sequence[str], confidence: float) -> list[L
         measured = Estimate(float(value or 0.0), low, high, interval.confidence, interval.rounds)
         found.append(Level(series.metric.name, series.request, name, series.metric.unit, measured))
     return found
+
+
+def _less(end: float | None, value: float) -> float | None:
+    """Return ``end - value`` where there is an end."""
+    return None if end is None else end - value
 
 
 def smallest_change(sd: float, rounds: int, confidence: float) -> float:

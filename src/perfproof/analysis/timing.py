@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from statistics import median
 
 from perfproof.analysis.columns import usable
@@ -20,7 +21,7 @@ def seconds_per_round(recording: Recording) -> float:
     """Return the typical seconds from one round to the next, starts and warm-up included; 0 when unknown."""
     rounds = [r for r in usable(recording) if r.blocks]
     if len(rounds) > 1:
-        return float(median((_begin(b) - _begin(a)) / 1e9 for a, b in zip(rounds, rounds[1:], strict=False)))
+        return float(median((_begin(b) - _begin(a)) / 1e9 for a, b in pairwise(rounds)))
     return (_end(rounds[0]) - _begin(rounds[0])) / 1e9 + _before_blocks(rounds[0]) if rounds else 0.0
 
 

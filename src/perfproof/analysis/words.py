@@ -20,7 +20,7 @@ def interval(low: float, high: float) -> str:
 
 
 def sureness(confidence: float) -> str:
-    """Return a confidence with as many digits as it needs: ``98 %``, ``99.6 %``, ``99.995 %``; never rounded up to 100."""
+    """Return a confidence with as many digits as it needs: ``98 %``, ``99.6 %``, ``99.995 %``; never 100."""
     doubt = (1 - confidence) * 100
     if doubt <= 0:
         return "100 %"
