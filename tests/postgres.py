@@ -11,9 +11,10 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 import pytest
@@ -67,8 +68,8 @@ def unprivileged_user() -> str | None:
 
 
 @contextmanager
-def running_server(binaries: Path, user: str) -> Iterator[str]:
-    """Lend a server; what is lent is ``postgres:<password>@127.0.0.1:<port>``."""
+def running_server(binaries: Path, user: str, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+    """Lend a server (``settings`` over the usual ones); what is lent is ``postgres:<password>@127.0.0.1:<port>``."""
     home = Path(tempfile.mkdtemp(prefix="perfproof-pg-"))  # not pytest's folder: another user cannot enter it
     try:
         password = secrets.token_hex(8)
@@ -81,17 +82,19 @@ def running_server(binaries: Path, user: str) -> Iterator[str]:
         arguments += ["--auth=scram-sha-256", f"--pwfile={home / 'password'}"]
         initdb = subprocess.run([binaries / "initdb", *arguments], cwd=home, capture_output=True, text=True, **identity)
         assert initdb.returncode == 0, initdb.stdout + initdb.stderr
-        with serving(binaries, home, identity, f"postgres:{password}") as address:
+        with serving(binaries, home, identity, f"postgres:{password}", {**SETTINGS, **settings}) as address:
             yield address
     finally:
         shutil.rmtree(home)
 
 
 @contextmanager
-def serving(binaries: Path, home: Path, identity: dict[str, object], login: str) -> Iterator[str]:
+def serving(
+    binaries: Path, home: Path, identity: dict[str, object], login: str, settings: Mapping[str, str]
+) -> Iterator[str]:
     port = free_port()
     address = f"{login}@127.0.0.1:{port}"
-    options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     command = [binaries / "postgres", "-D", home / "data", "-k", home, "-p", str(port), *options]
     with (home / "server.log").open("wb") as log:
         server = subprocess.Popen(
