@@ -10,9 +10,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from threading import Event
 
 import pytest
 from evidence_helpers import facts, sample_columns
@@ -134,6 +136,27 @@ def test_samples_cut_short_by_a_crash_are_not_sealed(directory: RunDirectory, re
     with pytest.raises(EvidenceError, match=r"samples\.parquet is damaged"):
         directory.seal(partial, facts(2), {}, str)
     assert [round_.number for round_ in read(directory.path).rounds] == [1]
+    assert not partial.path.exists()
+
+
+def test_a_reader_never_sees_a_half_rewritten_run(directory: RunDirectory, info: RunInfo) -> None:
+    problems = {letter: letter * 500_000 for letter in "ab"}
+    reader = ThreadPoolExecutor(1)
+
+    def watch() -> set[str]:
+        seen = set()
+        while not done.is_set():
+            seen.add(read_info(directory.path).problem or "")
+        return seen
+
+    done = Event()
+    watching = reader.submit(watch)
+    for _ in range(15):
+        for problem in problems.values():
+            directory.finish(dataclasses.replace(info, problem=problem))
+    done.set()
+    assert watching.result() <= {"", *problems.values()}
+    reader.shutdown()
 
 
 def test_a_results_path_through_a_file_is_named(tmp_path: Path, info: RunInfo) -> None:
