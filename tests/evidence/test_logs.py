@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perfproof.evidence.logs import HEAD_BYTES, MARGIN, TAIL_BYTES, masked_extract
@@ -33,6 +33,7 @@ def test_of_a_long_log_the_beginning_and_the_end_stay_and_a_note_between(tmp_pat
     assert len(kept) < HEAD_BYTES + TAIL_BYTES + 200
 
 
+@settings(max_examples=40)
 @given(offset=st.integers(-200, 200), at_head=st.booleans())
 def test_no_cut_splits_a_secret(tmp_path_factory, offset: int, at_head: bool) -> None:
     size = HEAD_BYTES + TAIL_BYTES + 10 * MARGIN
