@@ -24,12 +24,12 @@ from perfproof.demo.seed import seed
 
 REPEATS = 60
 REQUESTS = {
-    "list projects": "/projects?limit=20&offset={n}",
-    "list records": "/projects/{n}/records?limit=20",
+    "list projects": "/projects?limit=10&offset={n}",
+    "list records": "/projects/{n}/records?limit=10",
     "show project": "/projects/{n}",
     "dashboard": "/dashboard?{n}",
 }
-WEIGHTS = {"list projects": 3, "list records": 4, "show project": 2, "dashboard": 1}
+WEIGHTS = {"list projects": 4, "list records": 4, "show project": 1, "dashboard": 1}
 """The mix of scenarios/demo.yaml."""
 
 

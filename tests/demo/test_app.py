@@ -32,7 +32,7 @@ PATHS = {
     "/projects?limit=100&offset=1000": schemas.ProjectPage,
     "/projects/1": schemas.ProjectDetail,
     "/projects/3/records": schemas.RecordPage,
-    "/projects/60/records?limit=50&offset=180": schemas.RecordPage,
+    "/projects/60/records?limit=50&offset=100": schemas.RecordPage,
     "/dashboard": schemas.Dashboard,
 }
 """Every answer with data, and the model it must fit (extra or missing keys would show in the round trip)."""

@@ -24,7 +24,7 @@ VERSION = 1
 EMAIL = "demo@example.com"
 PASSWORD = "demo-password"  # noqa: S105 - the public password of a demo without real data
 
-USERS, PROJECTS, JOBS, RECORDS = 12, 60, 6, 200
+USERS, PROJECTS, JOBS, RECORDS = 12, 60, 4, 120
 STREETS = ["harbour", "mill", "station", "church", "garden", "bridge", "market", "forest", "hill", "river"]
 GOODS = ["paper", "toner", "rent", "freight", "licence", "cleaning", "catering", "insurance", "repair", "electricity"]
 PARTNERS = ["Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Ginkgo", "Hazel", "Juniper", "Larch"]
