@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import secrets as randomness
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
@@ -23,8 +24,8 @@ from perfproof.load.pool import Pool, ignore
 from perfproof.load.recorder import Recorder
 from perfproof.load.schedule import DECK, arrivals, sequence
 from perfproof.load.setup import run_setup
-from perfproof.load.target import locate
-from perfproof.load.template import combinations
+from perfproof.load.target import Target, locate
+from perfproof.load.template import combinations, variant_count
 from perfproof.load.timer import Timer
 from perfproof.load.traffic import Pacer, Quota, Source, Together, Visitor
 from perfproof.model.recording import Outcome
@@ -60,13 +61,13 @@ class Engine:
         if arm in self._pools:
             self._pools.pop(arm).close()
         target = locate(base_url, self._plan.allow)
-        family, address = target.addresses[0]
+        family, address = _answering(target)
         load = self._plan.load
         size = max(load.connections, load.users if load.model == "closed" else 0)
         pool = Pool(self._loop, (family, (address, target.port)), size, self._next_id, arm=arm)
         one = Pool(self._loop, pool.peer, 1, self._next_id)
         try:
-            captured = run_setup(self._plan.setup, one, target, self._plan.secrets)
+            captured = run_setup(self._plan.setup, one, target, self._plan.secrets, lambda: bool(self._aborted_at))
         finally:
             one.close()
         messages = []
@@ -181,7 +182,7 @@ class Engine:
 
     def _endless(self, arm: int, seed: int, deck: int = DECK) -> Iterator[Message]:
         requests = self._plan.requests
-        variants = [len(combinations(request)) for request in requests]
+        variants = [variant_count(request) for request in requests]
         order = sequence([request.weight for request in requests], variants, seed, deck)
         return map(self._messages[arm].__getitem__, order)
 
@@ -228,6 +229,8 @@ class Engine:
                 self._hand_out(source)
             for source in sources:
                 source.done.wait()
+                if source.error is not None:
+                    raise source.error
         finally:
             gc.enable()
             ticker.close()
@@ -257,3 +260,16 @@ class Engine:
             connection.connect_ahead(opened)
         if not ready.wait(1.0):
             pool.give_up()
+
+
+def _answering(target: Target) -> tuple[int, str]:
+    """Return the first of the checked addresses that takes a connection; the very first if none does.
+
+    "localhost" often means ::1 as well as 127.0.0.1 while a service listens on one of them.
+    """
+    for family, address in target.addresses[1:] and target.addresses:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.settimeout(1.0)
+            if probe.connect_ex((address, target.port)) == 0:
+                return family, address
+    return target.addresses[0]

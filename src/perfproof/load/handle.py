@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ from typing import Any
 from perfproof.errors import LoadError
 from perfproof.load.mask import mask
 from perfproof.load.plan import BlockReport, WarmReport, encode, line, plan_of
-from perfproof.load.template import labels
+from perfproof.load.template import labels, variant_count
 from perfproof.model.scenario import Scenario
 
 _START_TIMEOUT = 60.0
 _STOP_GRACE = 5.0
 _SLACK = 60.0
 _TAIL_LINES = 15
+_MOST_VARIANTS = 100_000
 
 
 class LoadProcess:
@@ -39,11 +41,13 @@ class LoadProcess:
         self._timeout = max((request.timeout for request in (*scenario.requests, *scenario.setup)), default=30.0)
         self._steps = len(scenario.setup) + 1
         self._pending = b""
+        self._number = 0
         self._stopped = False
 
     @classmethod
     def start(cls, scenario: Scenario, *, log: Path, cpus: Collection[int] | None = None) -> LoadProcess:
         """Start the child, on ``cpus`` only if given, and wait until it is ready; what it prints goes to ``log``."""
+        _check_variants(scenario)
         ours, theirs = socket.socketpair()
         try:
             with theirs, log.open("ab") as output:
@@ -113,21 +117,15 @@ class LoadProcess:
 
     def stop(self) -> None:
         """End the child and wait for it; calling it again does nothing."""
-        if self._stopped:
-            return
         self._stopped = True
-        try:
-            self._channel.sendall(line({"do": "stop"}))
-            self._channel.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # it ended by itself
+        self._channel.close()  # the child ends when its socket does
+        if self._child.returncode is not None:
+            return
         try:
             self._child.wait(_STOP_GRACE)
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
-        finally:
-            self._channel.close()
 
     def __enter__(self) -> LoadProcess:
         """Return itself."""
@@ -140,7 +138,8 @@ class LoadProcess:
     def _ask(self, command: dict[str, Any], seconds: float = 0.0) -> Any:
         if self._stopped:
             raise LoadError("the load process has been stopped")
-        self._tell(command)
+        self._number += 1
+        self._tell({**command, "number": self._number})
         return self._hear(seconds + _SLACK)
 
     def _tell(self, message: dict[str, Any]) -> None:
@@ -151,24 +150,38 @@ class LoadProcess:
             raise self._death() from error
 
     def _hear(self, seconds: float) -> Any:
-        self._channel.settimeout(seconds)
+        """Return the reply to the command sent last.
+
+        A Ctrl-C may have interrupted the wait for an earlier reply, which then comes first, whole or in part: it is
+        recognised by its number, or by not being JSON, and passed over.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                reply = json.loads(self._read_line(deadline, seconds))
+            except ValueError:
+                continue
+            if reply["number"] == self._number:
+                break
+        if "error" in reply:
+            raise LoadError(reply["error"]["what"], why=reply["error"]["why"], hint=reply["error"]["hint"])
+        return reply["ok"]
+
+    def _read_line(self, deadline: float, seconds: float) -> bytes:
         while b"\n" not in self._pending:
             try:
+                self._channel.settimeout(max(deadline - time.monotonic(), 0.001))
                 data = self._channel.recv(1 << 16)
             except TimeoutError as error:
-                raise LoadError(
-                    f"the load process has not answered within {seconds:.0f} s", why=self._tail()
-                ) from error
+                what = f"the load process has not answered within {seconds:.0f} s"
+                raise LoadError(what, why=self._tail()) from error
             except OSError as error:
                 raise self._death() from error
             if not data:
                 raise self._death()
             self._pending += data
         text, _, self._pending = self._pending.partition(b"\n")
-        reply = json.loads(text)
-        if "error" in reply:
-            raise LoadError(reply["error"]["what"], why=reply["error"]["why"], hint=reply["error"]["hint"])
-        return reply["ok"]
+        return text
 
     def _death(self) -> LoadError:
         try:
@@ -183,3 +196,15 @@ class LoadProcess:
         except OSError:
             return None
         return mask("\n".join(lines), self._secrets) or None
+
+
+def _check_variants(scenario: Scenario) -> None:
+    """Refuse a request whose variants would fill the memory, before any of them is made."""
+    for request in scenario.requests:
+        count = variant_count(request)
+        if count > _MOST_VARIANTS:
+            raise LoadError(
+                f"request {request.name!r} has {count:,} variants",
+                why=f"every one is prepared beforehand; at most {_MOST_VARIANTS:,} fit",
+                hint="list fewer values, or give fewer variables several values",
+            )

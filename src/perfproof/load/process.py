@@ -1,12 +1,14 @@
 """The load process: hosts a Locust environment and obeys the parent's commands, JSON lines over an inherited socket.
 
-Started as ``python -m perfproof.load.process FD``. It ends at once when the socket closes, for then the parent is gone.
+Started as ``python -m perfproof.load.process FD``. It ends at once when the socket closes: the parent has had
+enough, or is gone.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -32,7 +34,7 @@ from perfproof.load.users import user_class
 
 
 def main(descriptor: int) -> None:
-    """Serve one parent over the socket ``descriptor`` until it says stop or goes away."""
+    """Serve one parent over the socket ``descriptor`` until that closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interruption means
     channel = socket.socket(fileno=descriptor)
     lines = channel.makefile("rb")
@@ -40,6 +42,7 @@ def main(descriptor: int) -> None:
     sys.stdout = sys.stderr = MaskingStream(sys.stderr, plan.secrets)
     if plan.cpus:
         os.sched_setaffinity(0, plan.cpus)
+    _allow_many_files()
     sources: Queue = Queue()
     engine = Engine(plan, sources.put)
     users = 1 if plan.load.model == "open" else plan.load.users
@@ -52,9 +55,8 @@ def main(descriptor: int) -> None:
     gc.freeze()  # what exists now lives as long as the process; no collection has to look at it again
     commands: Queue = Queue()
     gevent.spawn(_listen, lines, commands, engine)
-    channel.sendall(line({"ok": {"locust": locust.__version__}}))
+    channel.sendall(line({"number": 0, "ok": {"locust": locust.__version__}}))
     _serve(channel, commands, _commands(engine))
-    runner.quit()
 
 
 def _commands(engine: Engine) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
@@ -79,19 +81,27 @@ def _listen(lines: Any, commands: Queue, engine: Engine) -> None:
 
 
 def _serve(channel: socket.socket, commands: Queue, known: Mapping[str, Callable[[Mapping[str, Any]], Any]]) -> None:
-    while (command := commands.get())["do"] != "stop":
+    while True:
+        command = commands.get()
+        reply: dict[str, Any] = {"number": command["number"]}
         try:
-            reply = {"ok": known[command["do"]](command)}
+            reply["ok"] = known[command["do"]](command)
         except LoadError as error:
-            reply = {"error": {"what": error.what, "why": error.why, "hint": error.hint}}
+            reply["error"] = {"what": error.what, "why": error.why, "hint": error.hint}
         except Exception as error:  # noqa: BLE001 - the parent is told, and the log has the place
             traceback.print_exc()
-            reply = {"error": {"what": f"the load process failed: {type(error).__name__}", "why": None, "hint": None}}
+            reply["error"] = {"what": f"the load process failed: {type(error).__name__}", "why": None, "hint": None}
         channel.sendall(line(reply))
 
 
 def _gone() -> Any:
-    os._exit(1)
+    os._exit(0)
+
+
+def _allow_many_files() -> None:
+    """Raise the limit of open files as far as allowed: every connection is one."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from time import monotonic_ns
 
 from gevent.event import Event
@@ -20,11 +20,13 @@ from perfproof.model.recording import Outcome
 from perfproof.model.scenario import JsonValue, Request
 
 
-def run_setup(steps: Sequence[Request], pool: Pool, target: Target, secrets: Collection[str]) -> dict[str, JsonValue]:
+def run_setup(
+    steps: Sequence[Request], pool: Pool, target: Target, secrets: Collection[str], is_over: Callable[[], bool]
+) -> dict[str, JsonValue]:
     """Send the steps and return the captured variables.
 
     LoadError names the step, the status and the masked start of the response. Captured values are masked as well:
-    they are tokens more often than not.
+    they are tokens more often than not. Once ``is_over`` says so, the step under way is given up.
     """
     captured: dict[str, JsonValue] = {}
     for step in steps:
@@ -40,6 +42,8 @@ def run_setup(steps: Sequence[Request], pool: Pool, target: Target, secrets: Col
         connection.send(message, monotonic_ns(), lambda _, over=over: over.set())  # type: ignore[misc]
         while not over.wait(0.05):
             pool.sweep(monotonic_ns())
+            if is_over():
+                pool.give_up()
         hidden = [*secrets, *(value for value in captured.values() if isinstance(value, str) and len(value) > 3)]
         _check(name, connection, hidden)
         captured.update(_captures(name, step, bytes(connection.body), hidden))

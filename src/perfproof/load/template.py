@@ -7,6 +7,7 @@ Only ``{identifier}`` is a placeholder, every other brace is itself, so raw JSON
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Callable, Mapping
 from urllib.parse import quote
@@ -77,6 +78,11 @@ def combinations(request: Request) -> tuple[dict[str, Scalar], ...]:
     """Return every combination of a request's values, the last variable changing fastest; one empty one if none."""
     names = list(request.values)
     return tuple(dict(zip(names, choice, strict=True)) for choice in itertools.product(*request.values.values()))
+
+
+def variant_count(request: Request) -> int:
+    """Return how many combinations a request's values have."""
+    return math.prod(len(choices) for choices in request.values.values())
 
 
 def labels(request: Request) -> tuple[str, ...]:

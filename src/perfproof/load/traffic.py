@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from time import monotonic_ns
-from typing import Protocol
 
+import gevent
 from gevent.event import Event
 
 from perfproof.load.connection import Connection
@@ -31,25 +31,26 @@ _DROPPED = int(Outcome.DROPPED)
 _UNREACHED = (int(Outcome.CONNECT), int(Outcome.CLOSED))
 
 
-class Source(Protocol):
-    """Something that sends for a while."""
+class Source:
+    """Something that sends for a while. ``error`` is what made it fail, if something did."""
 
-    done: Event
+    def __init__(self) -> None:
+        self.done = Event()
+        self.error: BaseException | None = None
 
     def run(self) -> None:
         """Send; return when the last exchange has ended."""
-        ...
+        raise NotImplementedError
 
     def stop(self) -> None:
         """Send nothing more; what is under way may end."""
-        ...
+        raise NotImplementedError
 
     def tick(self, now: int) -> None:
         """Look after what has waited too long; called every few milliseconds."""
-        ...
 
 
-class Pacer:
+class Pacer(Source):
     """Open model: sends each request when it is due, however long the ones before it take.
 
     ``due`` are absolute nanoseconds, sorted; ``messages`` the requests, of equal length. A request that is due while
@@ -59,7 +60,7 @@ class Pacer:
     """
 
     def __init__(self, pool: Pool, due: Sequence[int], messages: Sequence[Message]) -> None:
-        self.done = Event()
+        super().__init__()
         self.late = 0
         self._pool = pool
         self._due = due
@@ -155,7 +156,7 @@ class Pacer:
             self.done.set()
 
 
-class Visitor:
+class Visitor(Source):
     """Closed model: one user, who sends the next request when the one before has ended and the think time is over.
 
     Sends until ``until`` (absolute ns) and, if ``least`` is given, until the visitors sharing it have sent that many.
@@ -164,7 +165,8 @@ class Visitor:
     def __init__(
         self, pool: Pool, messages: Iterator[Message], until: int, *, think_ns: int = 0, least: Quota | None = None
     ) -> None:
-        self.done = Event()
+        super().__init__()
+        self._resting = False
         self._pool = pool
         self._messages = messages
         self._until = until
@@ -186,13 +188,12 @@ class Visitor:
         """Send nothing more."""
         self._until = 0
         self._least = None
-
-    def tick(self, now: int) -> None:
-        """End a user who is only thinking once the time is over."""
-        _ = now
+        if self._resting and self._timer is not None:
+            self._timer.at(0)
 
     def _visit(self) -> None:
         pool = self._pool
+        self._resting = False
         if monotonic_ns() >= self._until and (self._least is None or not self._least.take()):
             self.done.set()
             return
@@ -207,6 +208,7 @@ class Visitor:
             think = max(think, _PAUSE_NS)
         if think and self._timer is not None:
             now = monotonic_ns()
+            self._resting = True
             self._timer.at(max(now, min(now + think, self._until)) if self._least is None else now + think)
         else:
             self._visit()
@@ -224,17 +226,15 @@ class Quota:
         return self._left >= 0
 
 
-class Together:
+class Together(Source):
     """Several sources run by one Locust user."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        self.done = Event()
+        super().__init__()
         self._sources = sources
 
     def run(self) -> None:
         """Run all of them at once; return when the last has ended."""
-        import gevent
-
         gevent.joinall([gevent.spawn(source.run) for source in self._sources], raise_error=True)
         self.done.set()
 

@@ -18,7 +18,12 @@ class SourceUser(User):
     @task
     def load(self) -> None:
         """Run the next source, once there is one."""
-        self.sources.get().run()
+        source: Source = self.sources.get()
+        try:
+            source.run()
+        except Exception as error:  # noqa: BLE001 - Locust would log it and go on; the engine raises it instead
+            source.error = error
+            source.done.set()
 
 
 class PacerUser(SourceUser):
@@ -38,6 +43,3 @@ def user_class(model: str, sources: Queue) -> type[User]:
     """Return the user class for a load model, bound to the queue that it takes its sources from."""
     base = PacerUser if model == "open" else ClosedUser
     return type(base.__name__, (base,), {"abstract": False, "sources": sources})
-
-
-__all__ = ["ClosedUser", "PacerUser", "Source", "user_class"]
