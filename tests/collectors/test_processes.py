@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arms import GUNICORN, all_end, an_arm, mask, wait_for
-from perfproof.collectors.processes import ProcessTree, Sampler, summarise
+from perfproof.collectors.processes import ProcessTree, Sampler, in_pss, summarise
 from perfproof.model.recording import PROCESS_COLUMNS
 from perfproof.service.lifecycle import start
 
@@ -71,16 +71,17 @@ def test_short_intervals_are_finer_than_a_tick(subject):
 def test_the_clock_never_falls_while_children_come_and_go(subjects):
     parent = subjects()
     tree = ProcessTree(0, parent.pids)
-    readings = []
+    said_before = said = parent.do("threads 0 0")
+    readings = [tree.cpu_ns()]
     for _ in range(15):
         parent.do("child 0.013 stay")
         readings.append(tree.cpu_ns())
         time.sleep(0.015)
         readings.append(tree.cpu_ns())
-        parent.do("end_child")
+        said = parent.do("end_child")
         readings.append(tree.cpu_ns())
     assert readings == sorted(readings)
-    assert (readings[-1] - readings[0]) / 1e9 >= 0.1
+    assert (readings[-1] - readings[0]) / 1e9 == pytest.approx(said - said_before, abs=0.03)
 
 
 def test_a_process_whose_parent_is_not_watched_stays_counted(subjects):
@@ -142,7 +143,7 @@ def test_the_peak_between_looks_is_the_kernels(subject):
     tree.look(full=True)
     subject.do("hold 80")
     subject.do("release")
-    tree.look(full=True)
+    tree.look(full=True, always=True)
     summary = tree.summary()
     assert summary.memory_start is not None
     assert summary.memory_peak is not None
@@ -205,6 +206,23 @@ def test_steady_memory_lies_between_the_extremes_and_below_the_peak(values, mark
     assert summary.memory_steady is not None
     assert min(values) <= summary.memory_steady <= max(values)
     assert summary.memory_peak == max(*values, mark)
+
+
+def test_rss_fills_the_gaps_between_readings_of_pss():
+    columns = columns_of([(100, 80), (150, -1), (160, 120), (400, -1), (160, 120)])
+    columns["processes"][3] = 2
+    summary = summarise(columns, peak_rss=0, restarts=0)
+    assert summary.memory_peak == 120
+    assert in_pss(columns, columns["pss"] >= 0).tolist() == [80, 120, 120, 120]
+
+
+def test_reading_pss_keeps_to_its_share_of_a_core_but_for_the_last_look(subject):
+    subject.do("hold 100")
+    tree = ProcessTree(0, subject.pids)
+    for _ in range(5):
+        tree.look(full=True)
+    tree.look(full=True, always=True)
+    assert (tree.columns()["pss"] >= 0).tolist() == [True, False, False, False, False, True]
 
 
 def test_without_pss_the_figure_is_rss_and_says_so():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,12 @@ from perfproof.model.recording import PROCESS_COLUMNS
 WORKER_AGE = 1.0
 """Seconds a process must have lived to count as a worker whose loss matters; helpers started per request do not."""
 
+FULL_SHARE = 0.001
+"""Share of a core that reading PSS of one tree may use: with two arms, 0.2 % of the 0.5 % for all collectors."""
+
+NEWCOMERS_EVERY = 1.0
+"""Seconds between two searches for new processes by looks that are not full; reading the CPU clock always searches."""
+
 UNREAD = -1
 
 
@@ -26,7 +31,7 @@ UNREAD = -1
 class TreeSummary:
     """Memory (bytes over the tree; None: not measured) and processes of one arm in one round, as ``ArmRound`` wants it.
 
-    ``memory_start`` is the first full look, ``memory_steady`` the median of the second half of the full looks,
+    ``memory_start`` is the first full look, ``memory_steady`` the median of the second half of the rows,
     ``memory_peak`` the largest; ``processes`` is the most at a time, ``restarts`` counts workers that were replaced.
     """
 
@@ -58,6 +63,8 @@ class ProcessTree:
         self._most = 0
         self._vacant: dict[int, int] = {}
         self._looked = False
+        self._full_from = 0.0
+        self._newcomers_from = 0.0
 
     def cpu_ns(self) -> int:
         """Return the CPU time of the whole tree in nanoseconds; only differences mean something. Never falls.
@@ -75,23 +82,19 @@ class ProcessTree:
             self._refresh()
             return {pid: member.own_ns for pid, member in self._members.items()}
 
-    def look(self, *, full: bool) -> None:
+    def look(self, *, full: bool, always: bool = False) -> None:
         """Append one row: processes, RSS and CPU; with ``full`` also PSS and USS.
 
-        A full look walks every page table (0.2 ms for a small process, tens for a gigabyte) and holds a lock of the
-        process meanwhile: never during a block.
+        A full look walks every page table (1 ms for 60 MB) and holds a lock of the process meanwhile: never during a
+        block. It becomes a plain one while earlier full looks have used more than FULL_SHARE of a core; the first one
+        and those with ``always`` (at the end of a round) never do.
         """
         with self._lock:
-            cpu = self._refresh()
+            full = full and (always or time.monotonic() >= self._full_from)
+            cpu = self._refresh(brief=not full)
             live = [member for member in self._members.values() if not member.zombie]
-            rss = sum(member.rss() for member in live)
-            pss = uss = UNREAD
-            if full and live:
-                shares = [member.shares() for member in live]
-                if all(share is not None for share in shares):
-                    pss = sum(share.pss for share in shares if share)
-                    uss = sum(share.uss for share in shares if share)
-                self._peak_rss = live[0].peak_rss() if self._most == 1 else 0
+            rss = sum(member.rss for member in live)
+            pss, uss = self._shares(live) if full and live else (UNREAD, UNREAD)
             self._rows.append((time.monotonic_ns(), self.arm, len(live), rss, pss, uss, cpu))
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -104,10 +107,28 @@ class ProcessTree:
         """Return what the looks amount to."""
         return summarise(self.columns(), peak_rss=self._peak_rss, restarts=self._restarts)
 
-    def _refresh(self) -> int:
-        """Find who came and who went, read every clock; return the tree's CPU nanoseconds."""
-        pids = self._pids()
-        gone = [member for member in self._members.values() if not member.read()]
+    def _shares(self, live: Sequence[Process]) -> tuple[int, int]:
+        """Return the PSS and USS of the tree, or UNREAD when one of its processes may not be looked into."""
+        began = time.thread_time()
+        shares = [member.shares() for member in live]
+        self._peak_rss = live[0].peak_rss() if self._most == 1 else 0
+        self._full_from = time.monotonic() + (time.thread_time() - began) / FULL_SHARE
+        readable = [share for share in shares if share is not None]
+        if len(readable) < len(shares):
+            return UNREAD, UNREAD
+        return sum(share.pss for share in readable), sum(share.uss for share in readable)
+
+    def _refresh(self, *, brief: bool = False) -> int:
+        """Find who came and who went, read every clock; return the tree's CPU nanoseconds.
+
+        ``brief`` leaves the accounts of reaped children as they were last read, and looks for newcomers now and then.
+        """
+        now = time.monotonic()
+        pids: Sequence[int] = ()
+        if not brief or now >= self._newcomers_from:
+            pids = self._pids()
+            self._newcomers_from = now + NEWCOMERS_EVERY
+        gone = [member for member in self._members.values() if not (member.glance() if brief else member.read())]
         for member in gone:
             del self._members[member.pid]
         for member in gone:
@@ -150,29 +171,40 @@ def summarise(columns: Mapping[str, npt.NDArray[Any]], *, peak_rss: int, restart
     ``peak_rss`` is the kernel's high-water mark of the only process, 0 if there were several. It is a mark of RSS; the
     peak in PSS is that mark less what RSS and PSS differed by in the full looks (their median), because the libraries
     that other processes share hardly move. Several processes have their peaks at different times, so that their marks
-    must not be summed: then the largest sample is the peak.
+    must not be summed: then the largest row is the peak.
     """
     processes = int(columns["processes"].max(initial=0))
     full = (columns["pss"] >= 0) & (columns["processes"] > 0)
-    some = columns["rss"] > 0
-    if full.any():
-        kind: Literal["pss", "rss"] = "pss"
-        values = columns["pss"][full]
-        shared = int(np.median(columns["rss"][full] - values))
-    elif some.any():
-        kind = "rss"
-        values = columns["rss"][some]
-        shared = 0
-    else:
+    kind: Literal["pss", "rss"] = "pss" if full.any() else "rss"
+    values = in_pss(columns, full) if full.any() else columns["rss"][columns["processes"] > 0]
+    if not len(values):
         return TreeSummary(None, None, None, "none", restarts, processes)
+    shared = int(np.median(columns["rss"][full] - columns["pss"][full])) if full.any() else 0
     return TreeSummary(
-        memory_start=int(values[0]),
+        memory_start=int(columns["pss"][full][0] if full.any() else values[0]),
         memory_peak=max(int(values.max()), peak_rss - shared if processes == 1 else 0),
-        memory_steady=int(statistics.median(values[len(values) // 2 :].tolist())),
+        memory_steady=int(np.median(values[len(values) // 2 :])),
         memory_kind=kind,
         restarts=restarts,
         processes=processes,
     )
+
+
+def in_pss(columns: Mapping[str, npt.NDArray[Any]], full: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Return the memory of the tree in PSS bytes at every row where it is known.
+
+    Full looks know it. Between two of them it is RSS less what RSS and PSS differ by, interpolated in time, as long as
+    the number of processes is that of both: a worker more or less changes what is shared at once.
+    """
+    at = np.flatnonzero(full)
+    rows = np.arange(len(full))
+    after = np.searchsorted(at, rows).clip(max=len(at) - 1)
+    before = (np.searchsorted(at, rows, side="right") - 1).clip(min=0)
+    count = columns["processes"]
+    known = full | ((count > 0) & (count == count[at[after]]) & (count == count[at[before]]))
+    shared = np.interp(columns["t_ns"], columns["t_ns"][at], (columns["rss"] - columns["pss"])[at])
+    filled: npt.NDArray[np.int64] = np.rint(columns["rss"] - shared).astype(np.int64)[known]
+    return filled
 
 
 class Sampler:

