@@ -171,14 +171,14 @@ def test_a_million_samples_are_read_quickly_and_without_copies(directory: RunDir
     for number in range(1, 11):
         record(directory, number, 100_000)
     pa.default_memory_pool().release_unused()
-    began, held = time.perf_counter(), pa.total_allocated_bytes()
+    began, held = time.process_time(), pa.total_allocated_bytes()
     tracemalloc.start()
     recording = read(directory.path)
-    seconds = time.perf_counter() - began
+    cpu_seconds = time.process_time() - began
     python_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     width = sum(np.dtype(kind).itemsize for kind in SAMPLE_COLUMNS.values())
     assert sum(len(round_.samples) for round_ in recording.rounds) == 1_000_000
     assert pa.total_allocated_bytes() - held < 1.3 * width * 1_000_000  # the arrays look into Arrow's memory ...
     assert python_bytes < 5_000_000  # ... and NumPy holds no second copy
-    assert seconds < 5  # measured 0.3 s; the bound only catches reading row by row
+    assert cpu_seconds < 5  # measured 0.5 s; the bound only catches reading row by row

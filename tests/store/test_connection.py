@@ -147,8 +147,9 @@ def test_a_wrong_password_is_reported_and_not_shown(postgresql: Callable[[], str
 
 @pytest.mark.database
 def test_a_locked_table_on_postgresql_is_named_after_waiting(
-    postgresql: Callable[[], str], tmp_path: Path, make_info: Infos, impatient: None
+    postgresql: Callable[[], str], tmp_path: Path, make_info: Infos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(connection, "BUSY_SECONDS", 3.0)  # also bounds connecting, which a busy machine delays
     url = postgresql()
     with Store.open(url) as store, store._engine.connect() as other:
         other.exec_driver_sql("LOCK TABLE runs IN ACCESS EXCLUSIVE MODE")
