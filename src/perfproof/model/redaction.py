@@ -81,7 +81,9 @@ def _unless_template(match: re.Match[str]) -> str:
 def _forms(secret: str) -> Iterator[str]:
     """Yield the ways a secret may be written."""
     yield secret
-    for quoted in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
+    # The environment may hold bytes that are not UTF-8; Python carries them as lone surrogates.
+    raw = secret.encode("utf-8", "surrogatepass")
+    for quoted in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
         yield quoted
         yield re.sub(r"%[0-9A-F]{2}", lambda match: match.group(0).lower(), quoted)
     yield json.dumps(secret)[1:-1]
@@ -94,7 +96,7 @@ def _forms(secret: str) -> Iterator[str]:
         # A key over several lines is printed line by line by most loggers.
         yield from (line for line in secret.splitlines() if len(line) >= 8 and not line.startswith("-----"))
     if len(secret) >= 6:
-        yield from _base64_forms(secret.encode("utf-8", "surrogatepass"))
+        yield from _base64_forms(raw)
 
 
 def _base64_forms(secret: bytes) -> Iterator[str]:

@@ -53,6 +53,8 @@ def _target(name: str, arm: ArmSpec, service: ServiceSpec, spec: ScenarioSpec, f
     rests = [("service", "command"), ("service", "url"), ("arms", name, "command"), ("arms", name, "url")]
     if findings.rests_on_sand(*rests):
         return
+    if any(findings.misspelt(path, "command", "url") for path in (("service",), ("arms", name))):
+        return
     if not service.command and not service.url:
         in_arm = bool({"command", "url"} & arm.model_fields_set) or _only_other(spec, name)
         path: Path = ("arms", name) if in_arm else ("service",)
@@ -62,11 +64,6 @@ def _target(name: str, arm: ArmSpec, service: ServiceSpec, spec: ScenarioSpec, f
         return
     if service.url:
         _host(service.url, origin(name, arm, "url"), spec, findings)
-    elif service.port is None and "{port}" not in " ".join([service.command or "", *service.environment.values()]):
-        path = origin(name, arm, "command")
-        if not findings.rests_on_sand(("service", "environment"), ("arms", name, "environment"), ("service", "port")):
-            fix = "write {port} where it takes its port, or set port: to the one it always uses"
-            _once(findings, path, "does not say on which port to listen", fix)
 
 
 def _only_other(spec: ScenarioSpec, name: str) -> bool:
@@ -168,7 +165,7 @@ def _names(place: Path, rule: GoalSpec | BudgetSpec, spec: ScenarioSpec, finding
         findings.add((*place, "requests"), f"{metric.name} is known for all requests together only", fix, at_key=True)
         return
     known = [request.title for request in spec.requests]
-    if any(path[0] == "requests" and len(path) < 4 for path in findings.broken):
+    if any(path[0] == "requests" and path[2:] in ((), ("name",)) for path in findings.broken):
         return
     for position, name in enumerate(rule.requests):
         if name not in known and name != ALL:

@@ -60,13 +60,17 @@ class Spot:
 
 @dataclass
 class Document:
-    """The values of a file, where each stands (by path), and what is wrong with the YAML itself."""
+    """The values of a file, where each stands (by path), and what is wrong with the YAML itself.
+
+    ``unread`` are the paths whose values could not be read.
+    """
 
     file: str
     text: str
     data: dict[str, JsonValue] = field(default_factory=dict)
     spots: dict[Path, Spot] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    unread: set[Path] = field(default_factory=set)
 
     def problem(self, path: Path, reason: str, fix: str | None = None, *, at_key: bool = False) -> Problem:
         """Return a mistake at ``path``, or at the nearest place above it that is written in the file."""
@@ -121,6 +125,11 @@ def parse(file: str, text: str) -> Document:
     return document
 
 
+def _whole(text: str) -> str:
+    """Return text with halves of characters joined: JSON writes some as two escapes, which YAML reads one by one."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16")
+
+
 class _TooMuchError(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))
@@ -157,6 +166,7 @@ class _Reader:
             end.index,
         )
         if node.tag not in _TAGS:
+            self.document.unread.add(path)
             tag = node.tag.replace("tag:yaml.org,2002:", "!!")
             self._problem(node, path, f"the tag {tag} is not allowed", "write plain text, numbers, lists and mappings")
             return None
@@ -179,7 +189,11 @@ class _Reader:
             if not isinstance(key, yaml.ScalarNode):
                 self._problem(key, path, "a key must be a single word", 'quote text that begins with { or [: "{name}"')
                 continue
-            name = str(key.value)
+            try:
+                name = _whole(str(key.value))
+            except UnicodeDecodeError:
+                self._problem(key, path, "a key holds half a character", "write \\U and eight digits")
+                continue
             if name in lines:
                 first = f"it is already there in line {lines[name]}"
                 self._problem(key, (*path, name), "is given twice", f"{first}; remove one")
@@ -212,6 +226,12 @@ class _Reader:
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> JsonValue:
         text, kind = str(node.value), node.tag.rpartition(":")[2]
+        try:
+            text = _whole(text)
+        except UnicodeDecodeError:
+            self.document.unread.add(path)
+            self._problem(node, path, "holds half a character", "write \\U and eight digits instead of \\ud...")
+            return None
         try:
             if kind == "bool":
                 return text.lower() == "true"

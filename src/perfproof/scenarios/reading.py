@@ -32,7 +32,7 @@ def read_text(text: str, path: Path, environ: Mapping[str, str]) -> Scenario:
         raise ScenarioError(document.problems)
     filled = substitute(document, environ)
     data = _as_written(filled.data, document)
-    findings = Findings(document, set(filled.missing))
+    findings = Findings(document, filled.missing | document.unread)
     spec = validate(data, findings)
     check(spec, path, findings)
     literal = literal_secrets(data)

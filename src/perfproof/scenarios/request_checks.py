@@ -46,6 +46,8 @@ def _method(path: Path, step: StepSpec, findings: Findings) -> None:
     keys = [(*path, key) for key in (*METHODS, "method", "path")]
     if findings.rests_on_sand(*keys):
         return
+    if not given and findings.misspelt(path, *METHODS, "method"):
+        return
     if not given:
         findings.add(path, "has no method", "add e.g. `get: /projects`", at_key=True)
     elif len(given) > 1:

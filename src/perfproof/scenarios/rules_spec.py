@@ -19,7 +19,9 @@ from perfproof.scenarios.fields import (
     Spec,
     Text,
     closest,
+    kind_of,
     quantity,
+    schema,
 )
 from perfproof.scenarios.units import Mistake, parse_ratio, parse_size
 
@@ -58,7 +60,14 @@ def _limit(value: object) -> object:
     return value if isinstance(value, dict) else {"limit": value}
 
 
+def _quantity(value: object) -> str | int | float:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise Mistake(f"must be a quantity, not {kind_of(value)}", "write it like 500ms, 200MiB, 1% or 100/s")
+    return value
+
+
 Requests = Annotated[list[Text], Many]
+Limit = Annotated[str | int | float, PlainValidator(_quantity), schema(type=["string", "number"])]
 Improve = Annotated[float, PlainValidator(IMPROVE), WithJsonSchema(RATIO_SCHEMA)]
 
 
@@ -76,7 +85,7 @@ class GoalSpec(Spec):
 class BudgetSpec(Spec):
     """An absolute limit of the candidate (or the only arm)."""
 
-    limit: str | int | float
+    limit: Limit
     """In the metric's kind of unit, e.g. 500ms, 200MiB, 1%, 100/s"""
     requests: Requests = Field(default_factory=list)
     """Names of the requests it holds for. Default: each one"""

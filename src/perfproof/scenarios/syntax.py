@@ -21,8 +21,8 @@ _PLAIN: tuple[tuple[str, str, str | None], ...] = (
     (r"unknown escape character", "an unknown escape after \\", "use single quotes, or write \\\\"),
     (r"character '[@`%]'", "text cannot begin with this character", "quote it"),
     (r"but found '-'|sequence entries are not allowed", "a list item where none can stand", "check the indentation"),
-    (r"but found '<stream end>'", "a bracket is never closed", "close it with } or ]"),
-    (r"but found", "this does not fit what stands before it", "check indentation, commas and brackets"),
+    (r"but (found|got) '<stream end>'", "a bracket is never closed", "close it with } or ]"),
+    (r"but (found|got)", "this does not fit what stands before it", "check indentation, commas and brackets"),
 )
 
 

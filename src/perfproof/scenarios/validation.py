@@ -32,6 +32,8 @@ class Findings:
 
     document: Document
     broken: set[Path] = field(default_factory=set)
+    unknown: set[Path] = field(default_factory=set)
+    removed: set[Path] = field(default_factory=set)
 
     def add(self, path: Path, reason: str, fix: str | None = None, *, at_key: bool = False) -> None:
         """Note a mistake, unless the value at ``path`` is already known to be wrong."""
@@ -46,6 +48,11 @@ class Findings:
         A check asks this first: a mistake that only follows from another one would mislead.
         """
         return any(bad[: len(path)] == path or path[: len(bad)] == bad for path in paths for bad in self.broken)
+
+    def misspelt(self, path: Path, *keys: str) -> bool:
+        """Tell whether an unknown key at ``path`` is likely one of ``keys``; then it is not missing but misspelt."""
+        near = (closest(str(bad[-1]), keys) or "" for bad in self.unknown if bad[:-1] == path)
+        return any(guess.startswith("did") for guess in near)
 
     def _written(self, path: Path) -> Path:
         """Return ``path`` without the steps that a shorthand leaves out: ``latency_p95: 20%``, ``status: 200``."""
@@ -65,7 +72,9 @@ def validate(data: Mapping[str, JsonValue], findings: Findings) -> ScenarioSpec:
         try:
             return ScenarioSpec.model_validate(rest)
         except ValidationError as error:
-            for detail in error.errors(include_url=False):
+            # Unknown keys first: what is misspelt must not be called missing as well.
+            details = error.errors(include_url=False)
+            for detail in sorted(details, key=lambda each: each["type"] != "extra_forbidden"):
                 path = tuple(detail["loc"])
                 if not any(path[: len(bad)] == bad for bad in findings.broken):
                     _note(detail, path, findings)
@@ -79,8 +88,11 @@ def _note(detail: ErrorDetails, path: Path, findings: Findings) -> None:
     cause = detail.get("ctx", {}).get("error")
     if kind == "extra_forbidden":
         known = sorted(_keys_at(path[:-1]))
+        findings.unknown.add(path)
         findings.add(path, "unknown key", closest(str(path[-1]), known), at_key=True)
     elif kind == "missing":
+        if findings.misspelt(path[:-1], str(path[-1])):
+            return
         findings.add(path, "is missing", _ADD.get(str(path[-1])), at_key=True)
     elif value is None:
         findings.add(path, "has no value", "write one or leave the key out")
@@ -98,6 +110,8 @@ def _leave_out(rest: dict[str, Any], path: Path, findings: Findings, *, missing:
     """Remove the value at ``path``, or the smallest thing around it whose removal leaves the rest in place."""
     if path and path[-1] == "[key]":
         path = path[:-1]
+    if any(path[: len(gone)] == gone for gone in findings.removed):
+        return
     if missing and len(path) > 1:
         path = path[:-1]
     holder: Any = rest
@@ -118,6 +132,7 @@ def _leave_out(rest: dict[str, Any], path: Path, findings: Findings, *, missing:
     while len(path) > 1 and isinstance(path[-1], int) and not (len(path) == 2 and path[0] in STEPS):
         path = path[:-1]
     findings.broken.add(path)
+    findings.removed.add(path)
     holder = rest
     for step in path[:-1]:
         holder = holder[step]
