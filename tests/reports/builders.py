@@ -55,7 +55,7 @@ def comparison(metric: str, request: str, base: float, change: float, width: flo
     values: dict[str, Any] = {
         "metric": metric,
         "request": request,
-        "unit": METRICS[metric].unit,
+        "unit": METRICS[metric].unit if metric in METRICS else "",
         "baseline": base,
         "candidate": base * (1 + change),
         "change": change,

@@ -259,7 +259,7 @@ def _scale_x(axes: Axes, kind: Kind, lines: Sequence[Curve]) -> None:
         furthest = max((max(line.x) for line in lines), default=99.0)
         axes.xaxis.set_major_locator(FixedLocator([p for p in (50, 90, 99, 99.9, 99.99, 99.999) if p <= furthest]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"p{number:g}"))
-        axes.set_xlim(0, furthest)
+        axes.set_xlim(0, max(furthest, 50.0))
         axes.xaxis.set_minor_locator(NullLocator())
 
 

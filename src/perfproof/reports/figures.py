@@ -48,14 +48,14 @@ def title(metric: str, *, short: bool = False) -> str:
 
 def change(fraction: float | None) -> str:
     """Format a change (0.048 = 4.8 % more) with its sign; zero has none."""
-    if fraction is None or not math.isfinite(fraction):
+    if fraction is None or not math.isfinite(fraction * 100):
         return NOTHING
     return f"{_signed(fraction)} %"
 
 
 def interval(low: float | None, high: float | None) -> str:
     """Format the interval of a change in percent, without repeating the sign of percent."""
-    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+    if low is None or high is None or not (math.isfinite(low * 100) and math.isfinite(high * 100)):
         return NOTHING
     return f"[{_signed(low)}, {_signed(high)}]"
 
@@ -88,7 +88,7 @@ def value_range(low: float | None, high: float | None, unit: str) -> str:
 
 def percent(fraction: float | None) -> str:
     """Format a share without a sign: "95 %", "0.1 %"."""
-    if fraction is None or not math.isfinite(fraction):
+    if fraction is None or not math.isfinite(fraction * 100):
         return NOTHING
     return f"{fraction * 100:.3g} %".replace("-", MINUS)
 
@@ -144,7 +144,7 @@ def unbroken(text: str) -> str:
 
 
 def _hidden(letter: str) -> bool:
-    return unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return unicodedata.category(letter) in {"Cc", "Cf", "Cn", "Cs", "Zl", "Zp"}
 
 
 def _signed(fraction: float) -> str:

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Comparison, Curve, Detail, Result
@@ -23,12 +23,12 @@ from perfproof.reports.json_report import to_document
 MAX_ROWS = 260
 MAX_FOREST_ROWS = 48
 MAX_CHARTED = 20
-MAX_DETAILS = 200
-CHART_BYTES = 520_000
-"""Room for the charts and their tables; the whole page stays under 1 MB."""
-RAW_BYTES = 180_000
-"""Room for the embedded data, before encoding."""
+MAX_DETAILS = 150
+PAGE_BYTES = 1_000_000
+DETAIL_BYTES = 450_000
+"""Room for charts, their tables and the errors; what comes after it was used up is shown briefly."""
 MAX_ERRORS = 10
+MAX_ERRORS_BRIEF = 2
 MAX_ITEMS = 50
 TWIN_POINTS = 10
 LONG = 600
@@ -47,29 +47,32 @@ def to_html(result: Result) -> str:
     details = rows.details_by_impact(result.details, result.comparisons)[:MAX_DETAILS]
     anchors = {detail.request: f"d{at}" for at, detail in enumerate(details)}
     symbol, word, tone = rows.headline(result)
-    return _template().render(
-        result=result,
-        symbol=symbol,
-        word=word,
-        tone=tone,
-        kind=KINDS[result.kind],
-        moment=_moment(result.started_at),
-        cards=_cards(result, ordered),
-        forest=_forest(ordered),
-        table=_table(ordered, anchors),
-        impacts=any(row.impact for row in ordered),
-        levels=_levels(result, anchors),
-        budgets=_budgets(result),
-        details=_details(details, anchors, result),
-        details_left_out=len(result.details) - len(details),
-        findings=_findings(result, anchors),
-        facts=result.comparability.facts[: 2 * MAX_ITEMS],
-        warnings=_bounded(result.comparability.warnings, MAX_ITEMS),
-        raw=_raw(result),
-        all=ALL,
-        figures=figures,
-        symbols=[(rows.SYMBOLS[verdict], verdict.value, rows.TONES[verdict]) for verdict in rows.SYMBOLS],
-    )
+    context: dict[str, Any] = {
+        "result": result,
+        "symbol": symbol,
+        "word": word,
+        "tone": tone,
+        "kind": KINDS[result.kind],
+        "moment": _moment(result.started_at),
+        "cards": _cards(result, ordered),
+        "forest": _forest(ordered),
+        "table": _table(ordered, anchors),
+        "impacts": any(row.impact for row in ordered),
+        "levels": _levels(result, anchors),
+        "budgets": _budgets(result),
+        "details": _details(details, anchors, result),
+        "details_left_out": len(result.details) - len(details),
+        "findings": _findings(result, anchors),
+        "facts": result.comparability.facts[: 2 * MAX_ITEMS],
+        "warnings": _bounded(result.comparability.warnings, MAX_ITEMS),
+        "all": ALL,
+        "figures": figures,
+        "symbols": [(rows.SYMBOLS[verdict], verdict.value, rows.TONES[verdict]) for verdict in rows.SYMBOLS],
+    }
+    page = _template().render(context, raw=_raw(result))
+    if len(page.encode()) > PAGE_BYTES:
+        page = _template().render(context, raw=_raw(result) | {"href": ""})
+    return page
 
 
 @cache
@@ -202,7 +205,7 @@ def _budgets(result: Result) -> list[dict[str, str]]:
 def _details(details: Sequence[Detail], anchors: dict[str, str], result: Result) -> list[dict[str, Any]]:
     """Return a section per request name; charts only while there is room, the weightiest requests first."""
     headlines = {row.request: row for row in result.comparisons if row.metric == "latency_p95"}
-    room, sections = CHART_BYTES, []
+    room, sections = DETAIL_BYTES, []
     for at, detail in enumerate(details):
         anchor = anchors[detail.request]
         drawn: list[dict[str, Any]] = []
@@ -212,7 +215,10 @@ def _details(details: Sequence[Detail], anchors: dict[str, str], result: Result)
                 for key, kind in charts.KINDS.items()
                 if detail.charts.get(key)
             ]
-            room -= sum(len(chart["svg"]) + 60 * len(chart["twin"]["rows"]) * 3 for chart in drawn)
+            room -= sum(len(chart["svg"]) + 200 * len(chart["twin"]["rows"]) for chart in drawn)
+        shown_errors = MAX_ERRORS if room > 0 else MAX_ERRORS_BRIEF
+        errors = [(arm, *rows.top(found, shown_errors)) for arm, found in detail.errors.items() if found]
+        room -= sum(len(escape(figures.plain(text, 160))) + 80 for _, kept, _ in errors for text, _ in kept)
         row = headlines.get(detail.request)
         sections.append(
             {
@@ -223,7 +229,7 @@ def _details(details: Sequence[Detail], anchors: dict[str, str], result: Result)
                 "charts_left_out": bool(detail.charts) and not drawn,
                 "counts": detail.counts,
                 "count_names": list(dict.fromkeys(name for counts in detail.counts.values() for name in counts)),
-                "errors": [(arm, *rows.top(errors, MAX_ERRORS)) for arm, errors in detail.errors.items() if errors],
+                "errors": errors,
             }
         )
     return sections
@@ -313,7 +319,5 @@ def _raw(result: Result) -> dict[str, str]:
     """Return the public JSON as a ``data:`` link: it downloads without a script and cannot end an element early."""
     text = json.dumps(to_document(result), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     data = text.encode()
-    if len(data) > RAW_BYTES:
-        return {"href": "", "size": figures.value(float(len(data)), "bytes")}
     href = "data:application/json;base64," + base64.b64encode(data).decode()
     return {"href": href, "size": figures.value(float(len(data)), "bytes")}

@@ -11,7 +11,7 @@ from perfproof.reports import figures, rows
 
 MAX_ROWS = 60
 MAX_ITEMS = 20
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$@:])")
+_SPECIAL = re.compile(r"([\\`*_\[\]|~$@#])")
 
 
 def to_markdown(result: Result) -> str:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
+_STEP = re.compile(r"[A-Za-z][^A-Za-z]*")
 _HEX = re.compile(r"#[0-9a-f]{6}")
 _DEFAULTS = {
     ("stroke-dashoffset", "0"),
@@ -94,11 +95,11 @@ def _style(text: str, colours: Mapping[str, str]) -> str:
 def _path(text: str) -> str:
     """Shorten a path: a tenth of a point is finer than any screen; points that fall together are drawn once."""
     steps: list[str] = []
-    for line in _rounded(text).splitlines():
-        step = line.strip()
-        if step and (not steps or step != steps[-1]):
+    for found in _STEP.findall(_rounded(text)):
+        step = found[0] + found[1:].strip()
+        if not steps or step != steps[-1]:
             steps.append(step)
-    return "".join(steps).replace("L ", "L").replace("M ", "M")
+    return "".join(steps)
 
 
 def _rounded(text: str) -> str:
