@@ -7,13 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from arms import GUNICORN, all_end, an_arm, mask, wait_for
-from perfproof.collectors.processes import ProcessTree, Sampler, in_pss, summarise
+from perfproof.collectors.processes import ProcessTree, Sampler
 from perfproof.model.recording import PROCESS_COLUMNS
 from perfproof.service.lifecycle import start
 
@@ -193,29 +190,6 @@ def test_the_sampler_looks_while_its_block_runs_and_never_at_pss(subjects):
     assert sampler.cpu_seconds > 0
 
 
-def columns_of(rows: list[tuple[int, int]]) -> dict[str, np.ndarray]:
-    """Return looks at one process with these (rss, pss), pss -1 where not read."""
-    full = [(at, 0, 1, rss, pss, min(pss, 0) or pss // 2, 0) for at, (rss, pss) in enumerate(rows)]
-    return {name: np.array([row[at] for row in full], kind) for at, (name, kind) in enumerate(PROCESS_COLUMNS.items())}
-
-
-@given(st.lists(st.integers(1, 10**12), min_size=1, max_size=40), st.integers(0, 10**12))
-def test_steady_memory_lies_between_the_extremes_and_below_the_peak(values, mark):
-    summary = summarise(columns_of([(value, value) for value in values]), peak_rss=mark, restarts=0)
-    assert summary.memory_start == values[0]
-    assert summary.memory_steady is not None
-    assert min(values) <= summary.memory_steady <= max(values)
-    assert summary.memory_peak == max(*values, mark)
-
-
-def test_rss_fills_the_gaps_between_readings_of_pss():
-    columns = columns_of([(100, 80), (150, -1), (160, 120), (400, -1), (160, 120)])
-    columns["processes"][3] = 2
-    summary = summarise(columns, peak_rss=0, restarts=0)
-    assert summary.memory_peak == 120
-    assert in_pss(columns, columns["pss"] >= 0).tolist() == [80, 120, 120, 120]
-
-
 def test_reading_pss_keeps_to_its_share_of_a_core_but_for_the_last_look(subject):
     subject.do("hold 100")
     tree = ProcessTree(0, subject.pids)
@@ -223,14 +197,3 @@ def test_reading_pss_keeps_to_its_share_of_a_core_but_for_the_last_look(subject)
         tree.look(full=True)
     tree.look(full=True, always=True)
     assert (tree.columns()["pss"] >= 0).tolist() == [True, False, False, False, False, True]
-
-
-def test_without_pss_the_figure_is_rss_and_says_so():
-    summary = summarise(columns_of([(5, -1), (9, -1), (7, -1)]), peak_rss=0, restarts=2)
-    assert (summary.memory_kind, summary.memory_start, summary.memory_peak) == ("rss", 5, 9)
-    assert summary.restarts == 2
-
-
-def test_the_mark_of_rss_is_reduced_by_what_is_shared():
-    summary = summarise(columns_of([(100, 80), (100, -1), (110, 90)]), peak_rss=200, restarts=0)
-    assert summary.memory_peak == 180

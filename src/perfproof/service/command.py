@@ -50,7 +50,7 @@ def resolve(arm: Arm, line: str, port: int | None, *, purpose: str = "command") 
         words = shlex.split(line)
     except ValueError as error:
         raise UsageError(
-            f"{arm.name}: {purpose} cannot be split into words: {line}",
+            f"{arm.name}: {purpose} cannot be split into words",  # the line may hold a secret
             why=str(error).lower(),
             hint="close the quotation, or set service.shell: true if a shell is to read it",
         ) from None
