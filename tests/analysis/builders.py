@@ -61,7 +61,8 @@ def make_recording(
     Noise, all as standard deviations of logarithms: ``start_sd`` of a start (memory layout), ``block_sd`` of a block,
     autocorrelated by ``correlation``, a ``drift`` of the machine over the run, ``bursts`` (share of blocks slowed by
     half), and log-normal latency of ``shape`` with a ``tail`` share of slow requests. ``variants`` gives, per request,
-    the factor on latency of each variant. ``growth`` is bytes per 1,000 requests, ``errors`` the share that fails, per arm.
+    the factor on latency of each variant. ``growth`` is bytes per 1,000 requests, ``errors`` the share that fails, per
+    arm.
     """
     rng = np.random.default_rng(seed)
     arms = 1 if kind == "run" else 2

@@ -11,7 +11,7 @@ from perfproof.analysis.failures import Failures, p_rise
 from perfproof.analysis.intervals import one_sample
 from perfproof.analysis.resources import memory
 from perfproof.analysis.series import Series
-from perfproof.analysis.words import count_of, in_unit, percent
+from perfproof.analysis.words import count_of, in_unit
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Finding
 

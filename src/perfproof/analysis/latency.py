@@ -169,8 +169,8 @@ def _cells(side: Side, modes: Ints, humps: int, pairs: int, levels: Floats, tail
         counts[index] = np.diff(bounds).reshape(shape[1:])
         total[index] = np.bincount(block, latency / MS, requests * humps * pairs).reshape(shape[1:])
         flat = p50[index].reshape(-1)
-        for group in np.flatnonzero(np.diff(bounds) >= _BLOCK_FLOOR):
-            flat[group] = harrell_davis(values[bounds[group] : bounds[group + 1]], 0.5)
+        for cell in np.flatnonzero(np.diff(bounds) >= _BLOCK_FLOOR):
+            flat[cell] = harrell_davis(values[bounds[cell] : bounds[cell + 1]], 0.5)
         for name in range(requests):
             for part in range(humps if humps > 1 else 0):
                 first = (name * humps + part) * pairs

@@ -13,13 +13,15 @@ Floats = npt.NDArray[np.float64]
 
 _REACH = 8.0
 """Weights further than this many standard deviations from the quantile are below 1e-12 and are left out."""
+_FEW = 2000
+"""Below this count all weights are made: the beta density is not yet bell-shaped enough to cut."""
 
 
 @lru_cache(maxsize=8192)
 def _weights(count: int, quantile: float) -> tuple[int, Floats]:
     """Return the first index and the weights of the Harrell-Davis estimator for ``count`` sorted values."""
     a, b = (count + 1) * quantile, (count + 1) * (1 - quantile)
-    spread = _REACH * sqrt(quantile * (1 - quantile) / (count + 2)) * count + 2
+    spread = count if count < _FEW else _REACH * sqrt(quantile * (1 - quantile) / (count + 2)) * count
     first = max(0, floor(quantile * count - spread))
     last = min(count, ceil(quantile * count + spread))
     weights = np.diff(special.betainc(a, b, np.arange(first, last + 1) / count))

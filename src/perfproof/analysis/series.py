@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +70,7 @@ def _pooled(figures: latency.Latency, request: int, quantile: float) -> tuple[fl
 def resource_series(sides: Sequence[Side], only: Sequence[str] | None = None) -> list[Series]:
     """Return CPU, memory and (closed model only) throughput, each for ``all``; metrics never measured are left out."""
     closed = all(resources.closed_model(side) for side in sides)
-    values = {
+    values: dict[str, Callable[[Side], Floats]] = {
         "cpu_per_request": lambda side: np.log(resources.cpu_per_request(side)),
         "memory_peak": lambda side: np.log(resources.memory(side, "memory_peak")),
         "memory_steady": lambda side: np.log(resources.memory(side, "memory_steady")),

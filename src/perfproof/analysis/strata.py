@@ -1,8 +1,8 @@
 """Which variants of a request belong together: the modes of its latency.
 
 With ``limit: [20, 50]`` latency has two humps, and a plain median sits in the gap between them, where a handful of
-samples moves it by the gap's width. So the median is taken within each hump and the humps are averaged by their traffic.
-Variants whose medians lie close together form one hump: a smooth distribution keeps its plain median.
+samples moves it by the gap's width. So the median is taken within each hump and the humps are averaged by their
+traffic. Variants whose medians lie close together form one hump: a smooth distribution keeps its plain median.
 """
 
 from __future__ import annotations

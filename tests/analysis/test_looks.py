@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from perfproof.analysis.looks import ALPHA, boundary, confidence, planned_looks
+
+
+def test_twelve_rounds_have_the_published_boundaries() -> None:
+    assert planned_looks(12) == (4, 8, 12)
+    assert [round(boundary(n, 12), 2) for n in (4, 8, 12)] == [4.07, 2.88, 2.35]
+
+
+def test_fewer_than_six_rounds_are_looked_at_once() -> None:
+    assert planned_looks(5) == (5,)
+    assert planned_looks(12, early_stop=False) == (12,)
+    assert confidence(5, 5) == pytest.approx(0.98)
+
+
+@pytest.mark.parametrize("planned", [6, 8, 10, 12, 20])
+def test_looking_three_times_keeps_the_error_of_the_whole_run(planned: int) -> None:
+    rng = np.random.default_rng(planned)
+    moments = planned_looks(planned)
+    walks = np.cumsum(rng.normal(size=(200_000, planned)), axis=1)[:, np.array(moments) - 1]
+    limits = np.array([boundary(n, planned) * np.sqrt(n) for n in moments])
+    error = float((np.abs(walks) > limits).any(axis=1).mean())
+    assert error == pytest.approx(ALPHA, abs=0.0015)
+
+
+def test_an_interrupted_run_is_judged_by_its_fraction() -> None:
+    assert boundary(8, 12) > boundary(10, 12) > boundary(12, 12) == boundary(14, 12)
