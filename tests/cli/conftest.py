@@ -19,7 +19,7 @@ SERVICES = Path(__file__).parent.parent / "services"
 SCENARIO = """\
 name: tiny
 service:
-  command: {python} -m uvicorn tiny:app --host 127.0.0.1 --port {port} --log-level warning --no-access-log
+  command: "{python} -m uvicorn tiny:app --host 127.0.0.1 --port {port} --log-level warning --no-access-log"
   directory: DIRECTORY
   health: /health
   start_timeout: 20s

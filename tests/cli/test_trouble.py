@@ -159,9 +159,9 @@ def test_a_full_disk_is_told_and_finished_rounds_stay(bench):
         pytest.skip("mounting a small file system needs root")
     disk = bench.folder / "results"
     disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1200k", "tmpfs", str(disk)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(disk)], check=True)
     try:
-        path = bench.scenario(("count: 2", "count: 12"), ("blocks: 4", "blocks: 2"))
+        path = bench.scenario(("count: 2", "count: 30"), ("blocks: 4", "blocks: 2"))
         filler = disk / "filler"
         process = bench.start("ab", str(path), "--no-early-stop")
         assert wait_until(lambda: bool(list(disk.glob("*/rounds/001"))), 40)

@@ -10,5 +10,5 @@ def test_a_level_is_steady_and_a_fall_is_not() -> None:
     assert not is_steady([3.0, 2.5, 2.0, 1.5])
 
 
-def test_noise_of_a_single_stretch_does_not_count_as_movement() -> None:
-    assert is_steady([1.0, 1.1, 0.9, 1.15])
+def test_a_burst_of_noise_is_not_taken_for_warming_up() -> None:
+    assert is_steady([1.0, 1.1, 1.9, 1.15])

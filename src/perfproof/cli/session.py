@@ -115,7 +115,7 @@ class Session:
         else:
             render(result, console())
             if json_file is not None:
-                write(result, json_file, "json")
+                write(result, json_file, ".json")
         if report_file is not None:
             write(result, report_file)
 

@@ -108,9 +108,9 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                 load.stop()
         except (PerfproofError, KeyboardInterrupt) as error:
             problem = error if isinstance(error, PerfproofError) else interrupted()
-        directory.keep_log(private / "load.log", redactor)
         info = replace(rounds.info, **_status(problem))
-        directory.finish(info)
+        directory.finish(info)  # before anything else that needs room on the disk
+        directory.keep_log(private / "load.log", redactor)
         recording = rounds.recording(info)
         result = analyse(recording, rounds.spreads) if recording.rounds else None
         return Measured(info, directory.path, result, problem)

@@ -192,7 +192,7 @@ def _block(arm: int, pair: int, position: int, report: BlockReport, service_cpu_
 
 def _arm_round(arm: int, progress: _Progress, problem: PerfproofError | None) -> ArmRound:
     service, memory = progress.services[arm], progress.trees[arm].summary()
-    warmth = progress.warmth.get(arm, Warmth(0, 0.0, steady=problem is not None, cold_processes=0, means_ns=()))
+    warmth = progress.warmth.get(arm, Warmth(0, 0.0, steady=problem is not None, cold_processes=0))
     return ArmRound(
         arm=arm,
         start_seconds=service.start_seconds,

@@ -1,11 +1,12 @@
 """Brings a freshly started arm to a steady state before anything is recorded.
 
-Three things must hold: a minimum of time and requests, every worker process has served, and the mean latency of
-successive stretches has stopped moving.
+Three things must hold: a minimum of time and requests, every worker process has served, and the median latency
+of successive stretches has stopped falling.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perfproof.collectors.processes import ProcessTree
@@ -18,9 +19,9 @@ from perfproof.service.sockets import serving_pids
 STRETCH = 0.25
 """Seconds of one stretch of warm-up load."""
 
-STEADY_WITHIN = 0.15
-"""Means of the last two pairs of stretches may differ by this fraction. One stretch of an unchanged service varies by
-5-10 % on a noisy machine, so a tighter bound would only wait for luck."""
+STILL_FALLING = 0.85
+"""Warming up makes a service faster, so it goes on while the median of the last two stretches is below this share of
+that of the two before. A rise is not warming up but the machine's noise (or a leak, which the analysis looks for)."""
 
 FRESH_TRIES = 6
 """How often connections are made anew to reach a worker that has served nothing."""
@@ -34,34 +35,32 @@ class Warmth:
     seconds: float
     steady: bool
     cold_processes: int
-    means_ns: tuple[float, ...]
 
 
-def is_steady(means: list[float]) -> bool:
-    """Tell whether the last two stretches are on the level of the two before them (four are needed)."""
-    if len(means) < 4:
+def is_steady(medians: Sequence[float]) -> bool:
+    """Tell whether the last two stretches are no faster than the two before them (four are needed)."""
+    if len(medians) < 4:
         return False
-    before, now = sum(means[-4:-2]), sum(means[-2:])
-    return before > 0 and abs(now / before - 1) <= STEADY_WITHIN
+    return sum(medians[-2:]) >= STILL_FALLING * sum(medians[-4:-2])
 
 
 def warm_up(load: LoadProcess, arm: int, tree: ProcessTree, service: RunningService, rounds: Rounds) -> Warmth:
     """Send unrecorded load until the arm is warm, at most three times the asked-for warm-up (at least 3 s more)."""
     at_start = tree.cpu_by_pid()
-    means: list[float] = []
+    medians: list[float] = []
     requests, seconds = 0, 0.0
     limit = max(3 * rounds.warmup, rounds.warmup + 3.0)
     steady = rounds.warmup == 0 and rounds.warmup_requests == 0
     while not steady and seconds < limit:
         enough = seconds >= rounds.warmup and requests >= rounds.warmup_requests
-        if enough and is_steady(means):
+        if enough and is_steady(medians):
             steady = True
             break
         report = load.warm(arm, STRETCH)
         requests += report.requests
         seconds += STRETCH
         if report.requests > report.failed:
-            means.append(report.mean_ns)
+            medians.append(report.p50_ns)
     still_cold = 0
     for attempt in range(FRESH_TRIES + 1):
         now = tree.cpu_by_pid()
@@ -72,4 +71,4 @@ def warm_up(load: LoadProcess, arm: int, tree: ProcessTree, service: RunningServ
         report = load.warm(arm, STRETCH, fresh_connections=True)
         requests += report.requests
         seconds += STRETCH
-    return Warmth(requests, seconds, steady, still_cold, tuple(means))
+    return Warmth(requests, seconds, steady, still_cold)

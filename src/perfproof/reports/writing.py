@@ -53,13 +53,13 @@ WRITERS: dict[str, Writer] = {
 """Known endings. Each writer imports its renderer when called, so that matplotlib and pyarrow load only when used."""
 
 
-def write(result: Result, path: Path) -> None:
-    """Write ``result`` to ``path`` in the format its ending names, whole or not at all.
+def write(result: Result, path: Path, ending: str | None = None) -> None:
+    """Write ``result`` to ``path`` in the format its ending names (or ``ending`` does), whole or not at all.
 
     The file is written beside its place, flushed and renamed, so a reader never sees half of it and an earlier report
     survives a full disk. Raises ``UsageError`` for an ending that is not known or a place that cannot be written.
     """
-    writer = WRITERS.get(path.suffix.lower())
+    writer = WRITERS.get((ending or path.suffix).lower())
     if writer is None:
         raise UsageError(
             f"no report format is known for the ending {path.suffix or '(none)'!r}",
