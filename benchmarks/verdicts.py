@@ -137,9 +137,11 @@ def sampled(rng: np.random.Generator, effect: float, rounds: int, rules: Rules) 
         requests=("list", "show"),
         weights=(3, 1),
         base_ms=(8.0, 20.0),
+        rate=200.0,
+        tail=0.01,
         variants=((1.0, 2.2), (1.0,)),
         start_sd=float(rng.uniform(0.005, 0.010)),
-        block_sd=0.022,
+        block_sd=0.025,
         drift=0.1,
         bursts=0.001,
         correlation=0.6,
@@ -371,7 +373,7 @@ def main() -> int:
     began = time.monotonic()
     calibration(rng)
     print(f"{'figure':<66} {'to reach':>9} {'came out':>8}")
-    bars = rounds_level(rng, 100 if options.quick else 2000) + samples_level(rng, 8 if options.quick else 80)
+    bars = rounds_level(rng, 100 if options.quick else 1000) + samples_level(rng, 8 if options.quick else 60)
     missed = [bar for bar in bars if not bar.holds]
     print(
         f"{len(bars) - len(missed)} of {len(bars)} figures reached, seed {options.seed}, "

@@ -37,13 +37,13 @@ def test_humps_of_variants_neither_disturb_nor_bias_the_median(effect: float) ->
     kept, plain = [], []
     for seed in range(6):
         recording = make_recording(
-                effect=effect, requests=("list",), variants=HUMPS, seed=seed, start_sd=0.005, block_sd=0.01, tail=0.0
-            )
+            effect=effect, requests=("list",), variants=HUMPS, seed=seed, start_sd=0.005, block_sd=0.01, tail=0.0
+        )
         kept.append(changes(recording))
         plain.append(naive(recording))
     mine, theirs = np.concatenate(kept), np.concatenate(plain)
     assert mine.mean() == pytest.approx(np.log1p(effect), abs=4 * mine.std() / np.sqrt(len(mine)))
-    assert mine.std() < 0.6 * theirs.std()
+    assert mine.std() < 0.75 * theirs.std()
 
 
 def test_only_variants_that_lie_apart_are_told_apart() -> None:

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from builders import make_recording
+
+from perfproof.analysis import analyse
+from perfproof.model.recording import ArmRound, Block, Recording
+from perfproof.model.result import Verdict
+from perfproof.model.rules import Rules
+
+
+def changed(
+    recording: Recording,
+    block: Callable[[Block], Block] = lambda b: b,
+    arm: Callable[[int, ArmRound], ArmRound] = lambda _, a: a,
+) -> Recording:
+    rounds = tuple(
+        replace(r, blocks=tuple(map(block, r.blocks)), arms=tuple(arm(r.number, a) for a in r.arms))
+        for r in recording.rounds
+    )
+    return Recording(recording.info, rounds)
+
+
+@pytest.fixture(scope="module")
+def sound() -> Recording:
+    return make_recording(rounds=6)
+
+
+def test_every_request_failing_is_invalid_and_names_the_commonest_way() -> None:
+    result = analyse(make_recording(errors=1.0, rounds=4))
+    assert (result.verdict, result.exit_code) == (Verdict.INVALID, 4)
+    assert "every request to baseline failed, mostly with status 500" in result.sentence
+
+
+def test_errors_of_either_arm_above_the_limit_are_invalid() -> None:
+    assert analyse(make_recording(errors=(0.05, 0.0))).verdict is Verdict.INVALID
+    assert analyse(make_recording(errors=(0.0, 0.05))).verdict is Verdict.INVALID
+    assert analyse(make_recording(errors=0.05, rules=Rules(max_error_rate=0.1))).verdict is not Verdict.INVALID
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        (lambda b: replace(b, generator_cpu_ns=b.ended_ns - b.started_ns), "generator was saturated"),
+        (lambda b: replace(b, lag_max_ns=80_000_000), "stalled for 80 ms"),
+        (lambda b: replace(b, late=b.sent // 2), "more than 1 ms late"),
+        (lambda b: replace(b, dropped=3, intended=b.intended + 3), "could not be sent"),
+    ],
+)
+def test_a_generator_that_cannot_keep_up_voids_the_measurement(
+    sound: Recording, block: Callable[[Block], Block], words: str
+) -> None:
+    result = analyse(changed(sound, block))
+    assert (result.verdict, result.exit_code) == (Verdict.INVALID, 4)
+    assert words in result.sentence
+    assert {row.verdict for row in result.comparisons} == {Verdict.INVALID}
+
+
+def test_a_death_voids_the_measurement_but_the_finished_rounds_stay_readable(sound: Recording) -> None:
+    dead = changed(sound, arm=lambda number, a: replace(a, died="exit code 137") if number == 6 and a.arm == 1 else a)
+    result = analyse(dead)
+    assert result.verdict is Verdict.INVALID
+    assert "the service of candidate died in round 6: exit code 137" in result.sentence
+    assert result.rounds == 5
+    assert result.findings[0].kind == "died"
+
+
+def test_never_being_steady_voids_and_seldom_being_so_warns(sound: Recording) -> None:
+    never = analyse(changed(sound, arm=lambda _, a: replace(a, steady=False)))
+    assert never.verdict is Verdict.INVALID
+    once = analyse(changed(sound, arm=lambda number, a: replace(a, steady=number != 2)))
+    assert once.verdict is not Verdict.INVALID
+    assert any("not steady after warm-up in 1 of 6 rounds" in w for w in once.comparability.warnings)
+
+
+def test_steal_cold_workers_and_missing_restarts_are_doubts(sound: Recording) -> None:
+    weak = changed(
+        sound,
+        lambda b: replace(b, steal_ns=(b.ended_ns - b.started_ns) // 10),
+        lambda number, a: replace(a, cold_processes=number == 1, restarts=number == 1),
+    )
+    weak = Recording(replace(weak.info, rules=replace(weak.info.rules, restarts=False, attempts=3)), weak.rounds)
+    result = analyse(weak)
+    doubts = " ".join(result.comparability.warnings)
+    assert result.verdict is not Verdict.INVALID
+    for words in ("took 10 % of a core", "2 worker processes served nothing", "between starts", "attempt 3"):
+        assert words in doubts
+    assert {finding.kind for finding in result.findings} >= {"cold workers", "restarts"}
+
+
+def test_differences_between_the_arms_are_listed(sound: Recording) -> None:
+    facts = {fact.name: fact for fact in analyse(sound).comparability.facts}
+    assert facts["command"].differs
+    assert (facts["command"].baseline, facts["command"].candidate) == ("serve --old", "serve --new")
+    assert not facts["cpu model"].differs
+    assert facts["load model"].baseline == "open"
