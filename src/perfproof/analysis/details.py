@@ -35,8 +35,9 @@ def detail_all(
 ) -> tuple[Detail, ...]:
     """Return the details of ``all`` and of every request name; ``labels`` name the sides in the charts."""
     service = [_service_time(side) for side in sides]
+    counts = [_counts(side) for side in sides]
     rows = [(ALL, -1), *((name, index) for index, name in enumerate(sides[0].requests))]
-    return tuple(_detail(name, index, sides, labels, figures, service, failures) for name, index in rows)
+    return tuple(_detail(name, index, sides, labels, figures, service, counts, failures) for name, index in rows)
 
 
 def _detail(
@@ -46,6 +47,7 @@ def _detail(
     labels: Sequence[str],
     figures: Latency,
     service: Sequence[Ints],
+    counts: Sequence[Sequence[dict[str, int]]],
     failures: Sequence[Mapping[str, Failures]],
 ) -> Detail:
     """Return the detail of one request name, or of all of them for index -1."""
@@ -62,10 +64,10 @@ def _detail(
     if index < 0:
         charts["cpu_over_time"] = tuple(map(_cpu_over_time, labels, sides))
         charts["memory_over_time"] = tuple(map(_memory_over_time, labels, sides))
-    counts = {label: _counts(side, index) for label, side in zip(labels, sides, strict=True)}
     errors = {label: dict(table[name].kinds) for label, table in zip(labels, failures, strict=True)}
+    told = {label: each[index] for label, each in zip(labels, counts, strict=True)}
     kept = {key: tuple(c for c in curves if c.x) for key, curves in charts.items()}
-    return Detail(name, {key: curves for key, curves in kept.items() if curves}, counts, errors)
+    return Detail(name, {key: curves for key, curves in kept.items() if curves}, told, errors)
 
 
 def _service_time(side: Side) -> Ints:
@@ -111,7 +113,7 @@ def _origin(side: Side) -> int:
 
 def _latency_over_time(label: str, side: Side, blocks: Floats, weights: Floats, index: int) -> Curve:
     """Return each block's p50 at the middle of the block; for ``all`` weighted by traffic."""
-    points = []
+    points, origin = [], _origin(side)
     for number, a_round in enumerate(side.rounds):
         for block in a_round.blocks:
             if block.arm != side.arm:
@@ -124,7 +126,7 @@ def _latency_over_time(label: str, side: Side, blocks: Floats, weights: Floats, 
                 value = float(np.average(column[known], weights=weights[known]))
             else:
                 continue
-            points.append((((block.started_ns + block.ended_ns) / 2 - _origin(side)) / 1e9, value))
+            points.append((((block.started_ns + block.ended_ns) / 2 - origin) / 1e9, value))
     points.sort()
     return _curve(label, np.array([p[0] for p in points]), np.array([p[1] for p in points]))
 
@@ -137,7 +139,8 @@ def _cpu_over_time(label: str, side: Side) -> Curve:
         if b.arm == side.arm and b.service_cpu_ns is not None and b.completed
     ]
     blocks.sort()
-    return _curve(label, np.array([(t - _origin(side)) / 1e9 for t, _ in blocks]), np.array([cpu for _, cpu in blocks]))
+    origin = _origin(side)
+    return _curve(label, np.array([(t - origin) / 1e9 for t, _ in blocks]), np.array([cpu for _, cpu in blocks]))
 
 
 def _memory_over_time(label: str, side: Side) -> Curve:
@@ -152,21 +155,25 @@ def _memory_over_time(label: str, side: Side) -> Curve:
     return Curve(label, (), ())
 
 
-def _counts(side: Side, index: int) -> dict[str, int]:
-    """Return what became of the requests. ``late`` of one name counts every sending later than 1 ms."""
-    if index < 0:
-        blocks = [b for r in side.rounds for b in r.blocks if b.arm == side.arm]
-        return {key: sum(getattr(b, key) for b in blocks) for key in ("sent", "completed", "failed", "dropped", "late")}
-    total = dict.fromkeys(("sent", "completed", "failed", "dropped", "late"), 0)
+def _counts(side: Side) -> list[dict[str, int]]:
+    """Return what became of the requests of each name, and last of all; from one pass over the samples.
+
+    ``late`` of one name counts every request sent more than 1 ms late, that of all only those with a free connection.
+    """
+    names = len(side.requests)
+    table = np.zeros((4, names), dtype=np.int64)
     for a_round in side.rounds:
         samples = a_round.samples
-        mine = (samples["arm"] == side.arm) & (samples["request"] == index)
-        outcome = samples["outcome"][mine]
-        dropped = int((outcome == int(Outcome.DROPPED)).sum())
-        done = int((outcome == int(Outcome.OK)).sum())
-        sent = len(outcome) - dropped
-        late = (samples["sent_ns"][mine] - samples["intended_ns"][mine] > _LATE_NS) & (outcome != int(Outcome.DROPPED))
-        for key, value in (("sent", sent), ("completed", done), ("failed", sent - done), ("dropped", dropped)):
-            total[key] += value
-        total["late"] += int(late.sum())
-    return total
+        mine = samples["arm"] == side.arm
+        request, outcome = samples["request"][mine], samples["outcome"][mine]
+        sent = outcome != int(Outcome.DROPPED)
+        late = sent & (samples["sent_ns"][mine] - samples["intended_ns"][mine] > _LATE_NS)
+        for row, chosen in enumerate((sent, outcome == int(Outcome.OK), ~sent, late)):
+            table[row] += np.bincount(request[chosen], minlength=names)[:names]
+    blocks = [b for r in side.rounds for b in r.blocks if b.arm == side.arm]
+    total = {key: sum(getattr(b, key) for b in blocks) for key in ("sent", "completed", "failed", "dropped", "late")}
+    rows = [
+        {"sent": sent, "completed": done, "failed": sent - done, "dropped": dropped, "late": late}
+        for sent, done, dropped, late in table.T.tolist()
+    ]
+    return [*rows, total]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
 
-from perfproof.analysis.failures import Failures, count_failures, p_rise, rate_interval, ratio_interval
+from perfproof.analysis.failures import Failures, p_rise, rate_interval, ratio_interval
 from perfproof.analysis.intervals import Interval
 from perfproof.analysis.rows import Row, Terms, goal_of, role_of
 from perfproof.analysis.words import in_unit
@@ -16,8 +16,6 @@ from perfproof.model.result import Comparison, Estimate, Level, Verdict
 _METRIC = METRICS["error_rate"]
 _IMMATERIAL = 0.001
 """A rate whose interval rises by less than this (0.1 percentage points) is as good as unchanged."""
-
-__all__ = ["count_failures", "error_levels", "error_rows", "forbid_gains"]
 
 
 def error_rows(first: Mapping[str, Failures], second: Mapping[str, Failures], terms: Terms, rounds: int) -> list[Row]:

@@ -17,10 +17,15 @@ from perfproof.analysis.strata import find_modes
 
 ENOUGH_PER_BLOCK = 20
 """Typical samples of a name (of each of its humps) per block below which the arm's blocks of the round are pooled."""
-ENOUGH_P95 = 40
-ENOUGH_P99 = 200
-"""Samples per round that a tail needs: about two beyond it."""
+ENOUGH_P95, ENOUGH_P99 = 10, 50
+"""Samples per round below which a tail is not estimated by round."""
+AMPLE_P95, AMPLE_P99 = 40, 200
+"""Samples per round, about two of them beyond the quantile, below which the row says that its tail is thin. Both arms
+have as many, so their ratio stays fair and the interval over rounds shows how unsure it is."""
+_MOST_TRAFFIC = 0.8
 _BLOCK_FLOOR = 5
+_LEVEL_SAMPLES = 20_000
+"""A round's machine levels are plain medians: this many samples know them to half a percent, the same for both arms."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,12 @@ class Latency:
         """Return the row ``all`` per round: the logarithm of the traffic-weighted mean over request names.
 
         Weights are the same for both arms and every round; pooling all requests instead would let the median jump
-        between fast and slow names (docs/statistics.md). Names without a value in any usable round are left out.
+        between fast and slow names (docs/statistics.md). Names never known are left out; the row is unknown when they
+        carry a fifth of the traffic.
         """
         logs = self.logs[metric]
         known = np.logical_and.reduce([np.isfinite(values).any(axis=0) for values in logs]) & (self.weights > 0)
-        if not known.any():
+        if self.weights[known].sum() < _MOST_TRAFFIC:
             return np.full(len(logs[side]), np.nan)
         weights = self.weights[known] / self.weights[known].sum()
         return np.asarray(np.log(np.exp(logs[side][:, known]) @ weights))
@@ -128,8 +134,9 @@ def machine_levels(sides: Sequence[Side], modes: Ints, humps: int, pairs: int) -
     levels = np.zeros((rounds, pairs))
     for number in range(rounds):
         parts = [_groups(side, number, modes, humps) for side in sides]
-        group, pair = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
-        logs = np.log(np.concatenate([part[3] for part in parts]).astype(np.float64))
+        step = max(1, sum(len(part[3]) for part in parts) // _LEVEL_SAMPLES)
+        group, pair = (np.concatenate([part[i] for part in parts])[::step] for i in (1, 2))
+        logs = np.log(np.concatenate([part[3] for part in parts])[::step].astype(np.float64))
         logs -= _medians_by(group, logs, len(modes) * humps)[group]
         counts = np.bincount(pair, minlength=pairs)[:pairs]
         known = counts >= ENOUGH_PER_BLOCK

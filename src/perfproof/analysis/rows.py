@@ -118,6 +118,8 @@ def ratio_row(series: Series, terms: Terms) -> Row:
         changes = tuple(np.expm1(series.differences()).tolist())
     else:
         sides, changes = [series.known(0), series.known(1)], ()
+    if series.thin is not None:
+        notes.append(f"rests on only {count_of(series.thin, 'request')} of each arm per round")
     if interval.rounds == 1:
         notes.append("one round has no interval: measure at least 4")
     open_goal = goal is not None and verdict is Verdict.IMPROVED

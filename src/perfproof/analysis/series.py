@@ -13,6 +13,7 @@ from perfproof.analysis.quantiles import Floats, harrell_davis
 from perfproof.model.metrics import ALL, METRICS, Metric
 
 _QUANTILE = {"latency_p50": 0.5, "latency_p95": 0.95, "latency_p99": 0.99}
+_AMPLE = {"latency_p95": latency.AMPLE_P95, "latency_p99": latency.AMPLE_P99}
 PRIMARY = ("latency_p50", "cpu_per_request")
 """The metrics whose row ``all`` decides a run without goals."""
 
@@ -21,7 +22,8 @@ PRIMARY = ("latency_p50", "cpu_per_request")
 class Series:
     """One metric of one request name: ``sides`` hold a value per round (NaN: none), as logarithms when ``logs``.
 
-    ``pooled`` is the figure over the whole run per side, in the metric's unit, for tails too thin for single rounds.
+    ``pooled`` is the figure over the whole run per side, in the metric's unit, for tails too thin for single rounds;
+    ``thin`` is the number of requests per round where it is small for the quantile.
     """
 
     metric: Metric
@@ -29,6 +31,7 @@ class Series:
     sides: tuple[Floats, ...]
     logs: bool = True
     pooled: tuple[float, ...] | None = None
+    thin: int | None = None
 
     def differences(self) -> Floats:
         """Return candidate minus baseline of the rounds in which both are known (paired sides only)."""
@@ -51,7 +54,9 @@ def latency_series(sides: Sequence[Side], figures: latency.Latency) -> list[Seri
             pooled = None
             if name in _QUANTILE and not all(np.isfinite(v).any() for v in values):
                 pooled = _pooled(figures, index - 1, _QUANTILE[name])
-            found.append(Series(metric, request, values, pooled=pooled))
+            typical = figures.typical[index - 1] if index else np.inf
+            thin = int(typical) if typical < _AMPLE.get(name, 0) else None
+            found.append(Series(metric, request, values, pooled=pooled, thin=thin))
     return found
 
 
