@@ -142,6 +142,11 @@ def test_hostile_texts_are_shown_not_obeyed(pages: dict[str, str]) -> None:
     assert "and 12,390 more" in page
 
 
+def test_a_request_says_what_it_saves_or_loses(pages: dict[str, str]) -> None:
+    assert "saves 2.42 s in each second of traffic" in pages["ab"]
+    assert "loses 569 ms in each second of traffic" in pages["ab"]
+
+
 def test_every_chart_has_a_title_a_text_and_a_table_beside_it(pages: dict[str, str]) -> None:
     charts = re.findall(r'<figure class="chart">.*?</figure>', pages["ab"], re.S)
     assert len(charts) == 6 + 6 * 4
@@ -164,7 +169,7 @@ def test_the_raw_data_is_the_public_json(pages: dict[str, str]) -> None:
 
 
 def test_raw_data_that_is_too_large_is_left_out_and_said_so() -> None:
-    page = html.to_html(builders.make_result(["x" * 10_000 + str(at) for at in range(40)]))
+    page = html.to_html(builders.make_result(["x" * 10_000 + str(at) for at in range(40)], details=()))
     assert "is too large to be part of this page" in page
     assert not any(link.startswith("data:app") for link in Page(page).values("href"))
 

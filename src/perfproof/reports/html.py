@@ -22,7 +22,7 @@ from perfproof.reports.json_report import to_document
 
 MAX_ROWS = 260
 MAX_FOREST_ROWS = 48
-MAX_CHARTED = 20
+MAX_CHARTED = 14
 MAX_DETAILS = 150
 PAGE_BYTES = 1_000_000
 DETAIL_BYTES = 450_000
@@ -57,7 +57,6 @@ def to_html(result: Result) -> str:
         "cards": _cards(result, ordered),
         "forest": _forest(ordered),
         "table": _table(ordered, anchors),
-        "impacts": any(row.impact for row in ordered),
         "levels": _levels(result, anchors),
         "budgets": _budgets(result),
         "details": _details(details, anchors, result),
@@ -153,14 +152,28 @@ def _table(ordered: Sequence[Comparison], anchors: dict[str, str]) -> dict[str, 
                 "change": figures.change(row.change),
                 "interval": figures.interval(row.ci_low, row.ci_high),
                 "role": f"goal {figures.goal(row.goal)}" if row.goal else ROLES[row.role],
-                "impact": figures.value(row.impact, "ms") if row.impact else "",
                 "symbol": rows.SYMBOLS[row.verdict],
                 "verdict": rows.verdict_words(row),
                 "tone": rows.TONES[row.verdict],
-                "notes": row.notes[:5],
+                # Doubts about rows that decide nothing are many and alike; the raw data holds them.
+                "notes": () if row.role == "shown" else row.notes[:5],
             }
         )
-    return {"groups": [(name, anchors.get(name), lines) for name, lines in groups.items()], "left_out": left_out}
+    saved = _saved(ordered)
+    return {
+        "groups": [(name, anchors.get(name), saved.get(name, ""), lines) for name, lines in groups.items()],
+        "left_out": left_out,
+    }
+
+
+def _saved(ordered: Sequence[Comparison]) -> dict[str, str]:
+    """Return, per request name, what its largest impact means in words; noise saves nothing."""
+    words: dict[str, str] = {}
+    for row in sorted(ordered, key=lambda row: abs(row.impact)):
+        if row.impact and not rows.noise(row):
+            verb = "saves" if row.impact > 0 else "loses"
+            words[row.request] = f"{verb} {figures.value(abs(row.impact), 'ms')} in each second of traffic"
+    return words
 
 
 def _levels(result: Result, anchors: dict[str, str]) -> dict[str, Any] | None:
@@ -177,7 +190,7 @@ def _levels(result: Result, anchors: dict[str, str]) -> dict[str, Any] | None:
             }
         )
     return {
-        "groups": [(name, anchors.get(name), lines) for name, lines in groups.items()],
+        "groups": [(name, anchors.get(name), "", lines) for name, lines in groups.items()],
         "left_out": max(0, len(levels) - MAX_ROWS),
     }
 

@@ -45,7 +45,7 @@ def _comparisons(result: Result) -> str:
                 figures.title(row.metric),
                 figures.value(row.baseline, row.unit),
                 figures.value(row.candidate, row.unit),
-                ("~ " if rows.noise(row) else "") + figures.change(row.change),
+                ("~ " if rows.noise(row) and figures.known(row.change) else "") + figures.change(row.change),
                 figures.interval(row.ci_low, row.ci_high),
                 figures.goal(row.goal),
                 f"{rows.SYMBOLS[row.verdict]} {row.verdict}",

@@ -141,7 +141,7 @@ def _cells(row: Comparison) -> tuple[str, ...]:
         "  " + figures.title(row.metric, short=True),
         figures.value(row.baseline, row.unit),
         figures.value(row.candidate, row.unit),
-        ("~ " if rows.noise(row) else "") + figures.change(row.change),
+        ("~ " if rows.noise(row) and figures.known(row.change) else "") + figures.change(row.change),
         figures.interval(row.ci_low, row.ci_high),
         rows.verdict_words(row),
     )
