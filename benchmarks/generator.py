@@ -5,6 +5,9 @@
 
 nginx answers every request with 55 bytes of JSON; it is bound to one core, the generator to another. perfproof is
 measured through its real load process: templated path, status checked, every request recorded and sealed.
+
+The bars are held against requests per second of the generator's own CPU time: on a machine that does nothing else this
+is the same as requests per second of one core, and on a busy one it still compares the generators.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import shutil
 import socket
 import statistics
@@ -23,6 +27,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from perfproof.load.handle import LoadProcess
 from perfproof.model.scenario import Arm, Load, Request, Scenario, Service
@@ -71,6 +76,13 @@ def scenario(load: Load, url: str) -> Scenario:
     return Scenario("benchmark", Path("benchmark.yaml"), (Arm("baseline", Service(url=url)),), (request,), load=load)
 
 
+class Rate(NamedTuple):
+    """Requests per second, and per second of the generator's CPU time."""
+
+    wall: float
+    cpu: float
+
+
 class Perfproof:
     """One load process that lives as long as the benchmark."""
 
@@ -80,14 +92,15 @@ class Perfproof:
         self.process.open(0, url)
         self.seed = 0
 
-    def block(self, seconds: float) -> float:
-        """Return the completed requests per second of one block; it is sealed as in a run."""
+    def block(self, seconds: float) -> Rate:
+        """Return the rate of one block; it is sealed as in a run."""
         self.seed += 1
         report = self.process.block(0, 0, 0, seconds, self.seed)
         rows = self.process.seal(self.folder / "samples.parquet")
         if report.failed or report.dropped or rows != report.intended:
             sys.exit(f"not every request was answered: {report}")
-        return report.completed / ((report.drained_ns - report.started_ns) / 1e9)
+        wall = (report.drained_ns - report.started_ns) / 1e9
+        return Rate(report.completed / wall, report.completed / (report.generator_cpu_ns / 1e9))
 
     def columns(self) -> dict[str, list[int]]:
         """Return the samples sealed last."""
@@ -97,7 +110,7 @@ class Perfproof:
 
 
 def output_of(core: int, command: list[str]) -> str:
-    """Run a generator bound to ``core`` and return what it printed."""
+    """Run a generator bound to ``core`` and return what it printed; its CPU time is that of the children waited for."""
     done = subprocess.run(["taskset", "-c", str(core), *command], capture_output=True, text=True, timeout=120)
     if done.returncode:
         sys.exit(f"{command[0]} failed: {done.stderr[-500:]}")
@@ -114,17 +127,17 @@ def found(pattern: str, text: str) -> float:
 
 def wrk(url: str, core: int, seconds: float) -> float:
     text = output_of(core, ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", f"{url}/items?limit=20"])
-    return found(r"Requests/sec:\s+([\d.]+)", text)
+    return found(r"(\d+) requests in", text)
 
 
 def hey(url: str, core: int, seconds: float) -> float:
     text = output_of(core, ["hey", "-cpus", "1", "-c", str(CONNECTIONS), "-z", f"{seconds}s", f"{url}/items?limit=20"])
-    return found(r"Requests/sec:\s+([\d.]+)", text)
+    return found(r"\[200\]\s+(\d+) responses", text)
 
 
 def autocannon(url: str, core: int, seconds: float) -> float:
     command = ["autocannon", "-j", "-c", str(CONNECTIONS), "-d", f"{seconds:.0f}", f"{url}/items?limit=20"]
-    return float(json.loads(output_of(core, command))["requests"]["average"])
+    return float(json.loads(output_of(core, command))["requests"]["total"])
 
 
 def k6(url: str, core: int, seconds: float) -> float:
@@ -136,15 +149,25 @@ def k6(url: str, core: int, seconds: float) -> float:
         file.write(script)
         file.flush()
         text = output_of(core, ["k6", "run", "--vus", str(CONNECTIONS), "--duration", f"{seconds}s", file.name])
-    return found(r"http_reqs[. ]*:\s+\d+\s+([\d.]+)/s", text)
+    return found(r"http_reqs[. ]*:\s+(\d+)", text)
 
 
-def fast_http_user(url: str, core: int, seconds: float) -> float:
-    return float(output_of(core, [sys.executable, __file__, "--as-fast-http-user", url, "--seconds", str(seconds)]))
+def measured(tool: Callable[[str, int, float], float], url: str, core: int, seconds: float) -> Rate:
+    """Return the rate of another tool, whose start counts in its CPU time (some milliseconds for those here)."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    count = tool(url, core, seconds)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Rate(count / seconds, count / used)
+
+
+def fast_http_user(url: str, core: int, seconds: float) -> Rate:
+    text = output_of(core, [sys.executable, __file__, "--as-fast-http-user", url, "--seconds", str(seconds)])
+    return Rate(*json.loads(text))
 
 
 def be_fast_http_user(url: str, seconds: float) -> None:
-    """Print the requests per second of Locust's own fast client, in this process."""
+    """Print the rate of Locust's own fast client in this process, without what its start costs."""
     import locust  # isort: skip - it has to patch the interpreter before anything else is imported
     import random
 
@@ -152,7 +175,7 @@ def be_fast_http_user(url: str, seconds: float) -> None:
     from locust.contrib.fasthttp import FastHttpUser
     from locust.env import Environment
 
-    class Visitor(FastHttpUser):  # type: ignore[misc]
+    class Visitor(FastHttpUser):
         host = url
         wait_time = locust.constant(0)
 
@@ -164,36 +187,41 @@ def be_fast_http_user(url: str, seconds: float) -> None:
     runner = environment.create_local_runner()
     runner.start(CONNECTIONS, spawn_rate=1000)
     gevent.sleep(0.5)
-    before, started = environment.stats.total.num_requests, time.monotonic()
+    before, started, used = environment.stats.total.num_requests, time.monotonic(), time.process_time()
     gevent.sleep(seconds)
-    print((environment.stats.total.num_requests - before) / (time.monotonic() - started))
+    count = environment.stats.total.num_requests - before
+    print(json.dumps([count / (time.monotonic() - started), count / (time.process_time() - used)]), flush=True)
     os._exit(0)
 
 
 def throughput(url: str, core: int, seconds: float, rounds: int, folder: Path) -> None:
     """Print requests/s per core of every generator that is installed, in interleaved rounds, and the ratios."""
     perfproof = Perfproof(url, core, Load(model="closed", users=CONNECTIONS, connections=CONNECTIONS), folder)
-    tools: dict[str, Callable[[], float]] = {
+    tools: dict[str, Callable[[], Rate]] = {
         "perfproof": lambda: perfproof.block(seconds),
         "FastHttpUser": lambda: fast_http_user(url, core, seconds),
     }
     for tool in (wrk, hey, autocannon, k6):
         if shutil.which(tool.__name__):
-            tools[tool.__name__] = lambda tool=tool: tool(url, core, seconds)  # type: ignore[misc]
-    figures: dict[str, list[float]] = {name: [] for name in tools}
+            tools[tool.__name__] = lambda tool=tool: measured(tool, url, core, seconds)  # type: ignore[misc]
+    figures: dict[str, list[Rate]] = {name: [] for name in tools}
     try:
         for _ in range(rounds):
             for name, measure in tools.items():
                 figures[name].append(measure())
     finally:
         perfproof.process.stop()
-    own = statistics.median(figures["perfproof"])
-    print(f"\n{CONNECTIONS} connections, {rounds} interleaved rounds of {seconds:g} s, one core each\n")
-    print(f"{'generator':<14}{'requests/s':>12}{'lowest':>10}{'highest':>10}   perfproof is")
-    for name, values in figures.items():
-        middle = statistics.median(values)
-        bar = f"  (bar {BARS[name]:g}: {'held' if own >= BARS[name] * middle else 'MISSED'})" if name in BARS else ""
-        print(f"{name:<14}{middle:>12,.0f}{min(values):>10,.0f}{max(values):>10,.0f}   {own / middle:.2f} x{bar}")
+    middle = {
+        name: Rate(*(statistics.median(each) for each in zip(*values, strict=True))) for name, values in figures.items()
+    }
+    own = middle["perfproof"].cpu
+    busy = f"load average {os.getloadavg()[0]:.1f}"
+    print(f"\n{CONNECTIONS} connections, {rounds} interleaved rounds of {seconds:g} s, one core each; {busy}\n")
+    print(f"{'generator':<14}{'requests/s':>12}{'per CPU second':>16}   perfproof per CPU second is")
+    for name, rate in middle.items():
+        ratio = own / rate.cpu
+        bar = f"  (bar {BARS[name]:g}: {'held' if ratio >= BARS[name] else 'MISSED'})" if name in BARS else ""
+        print(f"{name:<14}{rate.wall:>12,.0f}{rate.cpu:>16,.0f}   {ratio:.2f} x{bar}")
 
 
 def one_connection(url: str, core: int, seconds: float, rounds: int, folder: Path) -> None:

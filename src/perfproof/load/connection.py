@@ -45,6 +45,44 @@ class Connection:
     connection open after a response before.
     """
 
+    # Slots, for CPython shares the layout of instance dictionaries only up to 30 attributes and is slower beyond.
+    __slots__ = (
+        "_buffer",
+        "_complete",
+        "_excess",
+        "_feed",
+        "_first",
+        "_head",
+        "_head_seen",
+        "_intended",
+        "_keep",
+        "_keep_alive",
+        "_number",
+        "_opened",
+        "_owner",
+        "_parser",
+        "_reader",
+        "_receive",
+        "_rest",
+        "_size",
+        "_socket",
+        "_status_code",
+        "_view",
+        "_write",
+        "_writer",
+        "body",
+        "busy",
+        "deadline",
+        "done",
+        "kept",
+        "message",
+        "outcome",
+        "pool",
+        "problem",
+        "sent",
+        "status",
+    )
+
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self.busy = False

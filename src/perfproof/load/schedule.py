@@ -11,6 +11,8 @@ import numpy.typing as npt
 DECK = 64
 """Cards in a deck of request names where the number of requests is not known before."""
 
+_BATCH = 1024
+
 
 def arrivals(
     rate: float, seconds: float, seed: int, kind: Literal["poisson", "constant"] = "poisson"
@@ -44,16 +46,34 @@ def sequence(weights: Sequence[float], variants: Sequence[int], seed: int, deck:
     total = np.cumsum(np.asarray(weights, dtype=float))
     edges = total / total[-1]
     first = np.concatenate(([0], np.cumsum(variants)[:-1])).tolist()
-    cards = [_shuffled(count, first[name], generator) for name, count in enumerate(variants)]
+    supplies = [_Supply(start, count, generator) for start, count in zip(first, variants, strict=True)]
+    decks = max(1, _BATCH // deck)
     while True:
-        points = (np.arange(deck) + generator.random()) / deck
+        # Dealt in batches: shuffling three cards at a time would cost as much as sending a request.
+        points = (np.arange(deck) + generator.random((decks, 1))) / deck
         # side="right": a name with weight 0 owns no interval, also not the very edge.
-        names = np.minimum(np.searchsorted(edges, points, side="right"), len(variants) - 1)
-        generator.shuffle(names)
-        for name in names.tolist():
-            yield next(cards[name])
+        names = np.minimum(np.searchsorted(edges, points, side="right"), len(supplies) - 1)
+        names = generator.permuted(names, axis=1).ravel()
+        cards = np.empty_like(names)
+        for name, supply in enumerate(supplies):
+            mine = names == name
+            cards[mine] = supply.take(int(mine.sum()))
+        yield from cards.tolist()
 
 
-def _shuffled(count: int, first: int, generator: np.random.Generator) -> Iterator[int]:
-    while True:
-        yield from (generator.permutation(count) + first).tolist()
+class _Supply:
+    """The variants of one request name, as shuffled decks that hold each variant once."""
+
+    def __init__(self, first: int, count: int, generator: np.random.Generator) -> None:
+        self._deck = np.arange(first, first + count)
+        self._generator = generator
+        self._left = np.empty(0, dtype=np.int64)
+
+    def take(self, count: int) -> npt.NDArray[np.int64]:
+        """Return the next ``count`` cards."""
+        missing = count - len(self._left)
+        if missing > 0:
+            decks = np.tile(self._deck, (-(-missing // len(self._deck)), 1))
+            self._left = np.concatenate((self._left, self._generator.permuted(decks, axis=1).ravel()))
+        taken, self._left = self._left[:count], self._left[count:]
+        return taken

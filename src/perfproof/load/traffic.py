@@ -25,7 +25,7 @@ LATE_NS = 1_000_000
 QUEUE_PER_CONNECTION = 10
 """How many due requests may wait for each connection; those beyond are dropped."""
 
-_EARLY_NS = 80_000
+_EARLY_NS = 120_000
 _PAUSE_NS = 10_000_000
 _DROPPED = int(Outcome.DROPPED)
 _UNREACHED = (int(Outcome.CONNECT), int(Outcome.CLOSED))
