@@ -1,8 +1,8 @@
 """The agent: a few hundred lines of standard library that perfproof injects into a Python service while it probes.
 
-``site/`` is put at the front of ``PYTHONPATH``; its ``sitecustomize`` starts ``perfproof_agent`` if, and only if,
+``inject/`` is put at the front of ``PYTHONPATH``; its ``sitecustomize`` starts ``perfproof_agent`` if, and only if,
 ``PERFPROOF_AGENT_DIR`` is set. Timed rounds start the service without either, so that nothing of it is in the process.
-Nothing in ``site/`` imports perfproof, and all of it runs on Python 3.8 and later.
+Nothing in ``inject/`` imports perfproof, and all of it runs on Python 3.8 and later.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 DIRECTORY_VARIABLE = "PERFPROOF_AGENT_DIR"
-SITE = Path(__file__).parent / "site"
+SITE = Path(__file__).parent / "inject"
 
 
 def injected(environment: Mapping[str, str], directory: Path) -> dict[str, str]:

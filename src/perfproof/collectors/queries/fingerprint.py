@@ -17,7 +17,7 @@ from typing import Literal
 from sqlglot.dialects.dialect import Dialect as SqlglotDialect
 from sqlglot.errors import SqlglotError
 
-from perfproof.agent.site.perfproof_agent.scanner import strip
+from perfproof.agent.inject.perfproof_agent.scanner import strip
 from perfproof.model.queries import Statement, StatementKind
 
 Dialect = Literal["postgresql", "mysql", "sqlite"]
@@ -26,17 +26,74 @@ CACHED_TEXTS = 4096
 LONGEST_TEXT = 100_000
 KEY_DIGITS = 12
 _TOKENIZERS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
-_TRANSACTION = frozenset("begin start commit rollback savepoint release end abort xa".split())
+_TRANSACTION = frozenset(
+    (
+        "begin",
+        "start",
+        "commit",
+        "rollback",
+        "savepoint",
+        "release",
+        "end",
+        "abort",
+        "xa",
+    )
+)
 _OTHER = frozenset(
-    "set show discard deallocate reset listen unlisten use pragma prepare close attach detach ping".split()
+    (
+        "set",
+        "show",
+        "discard",
+        "deallocate",
+        "reset",
+        "listen",
+        "unlisten",
+        "use",
+        "pragma",
+        "prepare",
+        "close",
+        "attach",
+        "detach",
+        "ping",
+    )
 )
 _PIECE = re.compile(r'"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[^\W\d][\w$]*|\?|[(),;.\[\]]|[^\w\s(),;.\[\]?"`]+|\S')
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_$]*\Z")
 _ALONE = frozenset("(),;.[]?")
 _CONSTANTS = frozenset(("null", "true", "false"))
 _UNARY_AFTER = frozenset(
-    "select where and or not in between like ilike limit offset then else when case on by having values set return "
-    "returning distinct all any div mod interval is from".split()
+    (
+        "select",
+        "where",
+        "and",
+        "or",
+        "not",
+        "in",
+        "between",
+        "like",
+        "ilike",
+        "limit",
+        "offset",
+        "then",
+        "else",
+        "when",
+        "case",
+        "on",
+        "by",
+        "having",
+        "values",
+        "set",
+        "return",
+        "returning",
+        "distinct",
+        "all",
+        "any",
+        "div",
+        "mod",
+        "interval",
+        "is",
+        "from",
+    )
 )
 
 
@@ -72,32 +129,42 @@ def _cached(sql: str, dialect: Dialect) -> tuple[Statement, ...]:
 
 
 def _fingerprints(sql: str, dialect: Dialect) -> tuple[Statement, ...]:
-    tokens = [_folded(piece, dialect) for piece in _pieces(strip(sql, dialect), dialect)]
-    statements = [list(part) for separator, part in groupby(tokens, key=";".__eq__) if not separator]
-    return tuple(make_statement(_written(_fold(part))) for part in statements)
+    words = [_folded(piece, dialect) for piece in _pieces(strip(sql, dialect), dialect)]
+    statements = [list(part) for separator, part in groupby(words, key=";".__eq__) if not separator]
+    return tuple(make_statement(_written(_anonymous(_fold(part)))) for part in statements)
 
 
 def _pieces(stripped: str, dialect: Dialect) -> list[str]:
     """Cut a text without literals into words and symbols; a text that sqlglot refuses is cut by a plain pattern."""
     try:
-        tokens = SqlglotDialect.get_or_raise(_TOKENIZERS[dialect]).tokenize(stripped)
+        words = SqlglotDialect.get_or_raise(_TOKENIZERS[dialect]).tokenize(stripped)
     except SqlglotError:
         return _PIECE.findall(stripped)
     pieces: list[str] = []
     end = -1
-    for token in tokens:
-        text = stripped[token.start : token.end + 1]
+    for word in words:
+        text = stripped[word.start : word.end + 1]
         # The known multi-word keywords and operators change with sqlglot's version; the key must not.
-        if pieces and token.start == end + 1 and _is_operator(text) and _is_operator(pieces[-1]):
+        if pieces and word.start == end + 1 and _is_operator(text) and _is_operator(pieces[-1]):
             pieces[-1] += text
         else:
-            pieces.extend(text.split() if text[:1] not in "\"`[" else [text])
-        end = token.end
+            pieces.extend(text.split() if text[:1] not in '"`[' else [text])
+        end = word.end
     return pieces
 
 
+def _anonymous(words: list[str]) -> list[str]:
+    """Replace the name of a savepoint, cursor or prepared statement, which drivers make up anew each time."""
+    name = {"savepoint": 1, "declare": 1, "prepare": 1, "deallocate": 1, "close": 1}.get(words[0])
+    if words[0] in ("release", "rollback", "fetch", "move"):
+        name = len(words) - 1 if len(words) > 2 or words[0] == "release" else None
+    if name is not None and name < len(words) and words[1:2] != ["transaction"]:
+        words[name] = "?"
+    return words
+
+
 def _is_operator(text: str) -> bool:
-    return not (text in _ALONE or text[0].isalnum() or text[0] in "_\"`[" or text[0].isspace())
+    return not (text in _ALONE or text[0].isalnum() or text[0] in '_"`[' or text[0].isspace())
 
 
 def _folded(piece: str, dialect: Dialect) -> str:
@@ -109,19 +176,19 @@ def _folded(piece: str, dialect: Dialect) -> str:
     if piece[0] == '"':
         inner = piece[1:-1]
         return inner if _PLAIN_NAME.match(inner) and inner not in _CONSTANTS else piece
-    return piece.lower()
+    return "<>" if piece == "!=" else piece.lower()
 
 
-def _fold(tokens: list[str]) -> list[str]:
+def _fold(words: list[str]) -> list[str]:
     out: list[str] = []
     opened: list[int] = []
-    for token in _values(tokens):
-        if token in (")", "]") and opened:
-            _close(out, opened.pop(), token)
+    for word in _values(words):
+        if word in (")", "]") and opened:
+            _close(out, opened.pop(), word)
             continue
-        if token in ("(", "["):
+        if word in ("(", "["):
             opened.append(len(out))
-        out.append(token)
+        out.append(word)
         _fold_tail(out)
     while opened:  # a text that was cut off within a list
         start = opened.pop()
@@ -129,29 +196,29 @@ def _fold(tokens: list[str]) -> list[str]:
     return out
 
 
-def _values(tokens: list[str]) -> Iterator[str]:
-    """Yield the tokens with constants, casts and signs of values folded into the ``?``."""
+def _values(words: list[str]) -> Iterator[str]:
+    """Yield the words with constants, casts and signs of values folded into the ``?``."""
     at, before = 0, ""
-    while at < len(tokens):
-        token = tokens[at]
-        following = tokens[at + 1] if at + 1 < len(tokens) else ""
-        if token in _CONSTANTS and before not in ("is", "not", "set", ".") and following != ".":
-            token = "?"
-        if token in ("-", "+") and following == "?" and _expects_value(before):
+    while at < len(words):
+        word = words[at]
+        following = words[at + 1] if at + 1 < len(words) else ""
+        if word in _CONSTANTS and before not in ("is", "not", "set", ".") and following != ".":
+            word = "?"
+        if word in ("-", "+") and following == "?" and _expects_value(before):
             at += 1
             continue
-        if token == "::" and before == "?":
-            at = _after_type(tokens, at + 1)
+        if word == "::" and before == "?":
+            at = _after_type(words, at + 1)
             continue
-        if token == "..." or (token == "." and tokens[at : at + 3] == [".", ".", "."]):  # MySQL's digests: `IN (...)`
-            at += 1 if token == "..." else 3
-            token = "?"
-            yield token
-            before = token
+        if word == "..." or (word == "." and words[at : at + 3] == [".", ".", "."]):  # MySQL's digests: `IN (...)`
+            at += 1 if word == "..." else 3
+            word = "?"
+            yield word
+            before = word
             continue
-        if not (token == "?" and before == "?"):
-            yield token
-        before = token
+        if not (word == "?" and before == "?"):
+            yield word
+        before = word
         at += 1
 
 
@@ -161,32 +228,34 @@ def _expects_value(before: str) -> bool:
     return before in _UNARY_AFTER or (_is_operator(before) or before in "([,")
 
 
-def _after_type(tokens: list[str], at: int) -> int:
+def _after_type(words: list[str], at: int) -> int:
     """Return the index behind the type name that starts at ``at``: ``schema.name(10, 2)[]``, ``double precision``."""
-    words = 0
-    while at < len(tokens):
-        token = tokens[at]
-        if words and token == ".":
-            at, words = at + 1, 0
-        elif token == "(" and words:
-            while at < len(tokens) and tokens[at] != ")":
+    count = 0
+    while at < len(words):
+        word = words[at]
+        if count and word == ".":
+            at, count = at + 1, 0
+        elif word == "(" and count:
+            while at < len(words) and words[at] != ")":
                 at += 1
             at += 1
-        elif token == "[" and words:
-            at += 2 if tokens[at + 1 : at + 2] == ["]"] else 3
-        elif words == 0 or token in ("precision", "varying", "with", "without", "time", "zone") and _continues(tokens, at):
-            at, words = at + 1, words + 1
+        elif word == "[" and count:
+            at += 2 if words[at + 1 : at + 2] == ["]"] else 3
+        elif count == 0 or (
+            word in ("precision", "varying", "with", "without", "time", "zone") and _continues(words, at)
+        ):
+            at, count = at + 1, count + 1
         else:
             break
     return at
 
 
-def _continues(tokens: list[str], at: int) -> bool:
+def _continues(words: list[str], at: int) -> bool:
     """Tell whether the word at ``at`` belongs to a type name such as ``timestamp with time zone``."""
-    two = tokens[at - 1 : at + 1]
+    two = words[at - 1 : at + 1]
     return (
         two in (["double", "precision"], ["character", "varying"], ["bit", "varying"], ["time", "zone"])
-        or (two[-1] in ("with", "without") and tokens[at + 1 : at + 3] == ["time", "zone"])
+        or (two[-1] in ("with", "without") and words[at + 1 : at + 3] == ["time", "zone"])
         or (two[-1] == "time" and two[0] in ("with", "without"))
     )
 
@@ -210,7 +279,7 @@ def _fold_tail(out: list[str]) -> None:
         start = _opening(out, len(out) - 1)
         if start >= 3 and out[start - 1] == "," and out[start - 2] == ")":
             previous = _opening(out, start - 2)
-            if out[previous:start - 1] == out[start:] and out[start:].count("?") and _in_rows(out, previous):
+            if out[previous : start - 1] == out[start:] and out[start:].count("?") and _in_rows(out, previous):
                 del out[start - 1 :]
     elif out[-1] == "?" and len(out) > 1 and out[-2] == "in":
         out[-1:] = ["(", "?", ")"]
@@ -236,36 +305,73 @@ def _distinct(inside: list[str]) -> list[str]:
     """Keep the first of each item of a comma-separated list."""
     items: list[list[str]] = [[]]
     depth = 0
-    for token in inside:
-        depth += (token in ("(", "[")) - (token in (")", "]"))
-        if token == "," and depth == 0:
+    for word in inside:
+        depth += (word in ("(", "[")) - (word in (")", "]"))
+        if word == "," and depth == 0:
             items.append([])
         else:
-            items[-1].append(token)
+            items[-1].append(word)
     kept: list[list[str]] = []
     for item in items:
         if item and item not in kept:
             kept.append(item)
-    return [token for index, item in enumerate(kept) for token in ([",", *item] if index else item)]
+    return [word for index, item in enumerate(kept) for word in ([",", *item] if index else item)]
 
 
-def _written(tokens: list[str]) -> str:
-    """Join tokens to one line that people can read."""
+def _written(words: list[str]) -> str:
+    """Join words to one line that people can read."""
     text = ""
     before = ""
-    for token in tokens:
-        tight = not text or token in (",", ")", "]", ".", "[", "::") or before in ("(", "[", ".", "::")
-        call = token == "(" and (before not in _SPACED and _is_name(before))
-        text += token if tight or call else f" {token}"
-        before = token
+    for word in words:
+        tight = not text or word in (",", ")", "]", ".", "[", "::") or before in ("(", "[", ".", "::")
+        call = word == "(" and (before not in _SPACED and _is_name(before))
+        text += word if tight or call else f" {word}"
+        before = word
     return text
 
 
 _SPACED = frozenset(
-    "in values value and or not where on from select join exists any all some as using over into set by having "
-    "when then else between like union except intersect with is limit offset returning filter within".split()
+    (
+        "in",
+        "values",
+        "value",
+        "and",
+        "or",
+        "not",
+        "where",
+        "on",
+        "from",
+        "select",
+        "join",
+        "exists",
+        "any",
+        "all",
+        "some",
+        "as",
+        "using",
+        "over",
+        "into",
+        "set",
+        "by",
+        "having",
+        "when",
+        "then",
+        "else",
+        "between",
+        "like",
+        "union",
+        "except",
+        "intersect",
+        "with",
+        "is",
+        "limit",
+        "offset",
+        "returning",
+        "filter",
+        "within",
+    )
 )
 
 
-def _is_name(token: str) -> bool:
-    return bool(token) and (token[0].isalpha() or token[0] in '_"')
+def _is_name(word: str) -> bool:
+    return bool(word) and (word[0].isalpha() or word[0] in '_"')

@@ -51,7 +51,7 @@ class PostgresClient:
 
     def setting(self, name: str) -> str | None:
         """Return a server setting as this connection sees it, or None if it does not exist."""
-        found = self.value(f"SELECT current_setting(%s, true) AS {OWN}", [name])
+        found = self.value("SELECT current_setting(%s, true) AS perfproof_own", [name])
         return None if found is None else str(found)
 
     def close(self) -> None:
@@ -62,31 +62,32 @@ class PostgresClient:
 
     def sees_others(self) -> bool:
         """Tell whether this role may see what other roles' connections do."""
-        return bool(self.value(f"SELECT pg_has_role('pg_read_all_stats', 'USAGE') AS {OWN}"))
+        return bool(self.value("SELECT pg_has_role('pg_read_all_stats', 'USAGE') AS perfproof_own"))
 
     def unseen(self) -> list[str]:
         """Return problems if connections of other roles cannot be seen: then nobody knows when they are idle."""
         if self.sees_others():
             return []
-        user = self.value(f"SELECT current_user::text AS {OWN}")
+        user = self.value("SELECT current_user::text AS perfproof_own")
         if self.role in (None, user) and not self._foreign_backends():
             return []
         return [
             f"the role {user} cannot see the statements of other roles on {self.address}:"
-            f' run "GRANT pg_read_all_stats TO {user}" as a superuser, or give the service\'s own role in service.database'
+            f' run "GRANT pg_read_all_stats TO {user}" as a superuser, or give the service\'s own role in'
+            " service.database"
         ]
 
     def _foreign_backends(self) -> bool:
         return bool(
             self.value(
-                f"SELECT count(*) AS {OWN} FROM pg_stat_activity"
+                "SELECT count(*) AS perfproof_own FROM pg_stat_activity"
                 " WHERE datname = current_database() AND usename <> current_user"
             )
         )
 
     def _look(self) -> Look:
         rows = self.run(
-            f"SELECT pid, state, xact_start::text, state_change::text AS {OWN} FROM pg_stat_activity"
+            "SELECT pid, state, xact_start::text, state_change::text AS perfproof_own FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> %s"
             " AND backend_type = 'client backend' AND (%s::text IS NULL OR usename = %s) ORDER BY pid",
             [APPLICATION, self.role, self.role],

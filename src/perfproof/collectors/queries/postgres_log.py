@@ -1,6 +1,6 @@
 """PostgreSQL through its server log, where pg_stat_statements is not to be had.
 
-A marker that our own connection has the server log (``RAISE LOG`` needs no privilege) bounds each stretch: log lines are
+A marker that our own connection has the server log (``RAISE LOG`` needs no privilege) bounds each stretch: lines are
 written before the statement's answer is sent, so what stands before the marker is complete. Waiting for a file size or
 a time instead would guess.
 """
@@ -69,7 +69,7 @@ class PostgresLog:
         self._prefix = self._client.setting("log_line_prefix") or ""
         for name, wanted in self._wanted().items():
             self._set(name, wanted)
-        self._opened_at = self._client.value(f"SELECT clock_timestamp() AS {OWN}")
+        self._opened_at = self._client.value("SELECT clock_timestamp() AS perfproof_own")
         self.limits = ("rows and nested statements (triggers, foreign keys, functions) are not in the log",)
 
     def close(self) -> None:
@@ -108,7 +108,7 @@ class PostgresLog:
         strangers = {
             pid
             for (pid,) in self._client.run(
-                f"SELECT pid AS {OWN} FROM pg_stat_activity WHERE datname IS DISTINCT FROM current_database()"
+                "SELECT pid AS perfproof_own FROM pg_stat_activity WHERE datname IS DISTINCT FROM current_database()"
                 " OR application_name = 'perfproof' OR (%s::text IS NOT NULL AND usename <> %s)",
                 [role, role],
             )
@@ -145,7 +145,7 @@ class PostgresLog:
             return str(self._file)
         destinations = self._client.setting("log_destination") or ""
         kind = next((kind for kind in ("csvlog", "jsonlog", "stderr") if kind in destinations), "stderr")
-        return str(self._client.value(f"SELECT pg_current_logfile(%s) AS {OWN}", [kind]) or "")
+        return str(self._client.value("SELECT pg_current_logfile(%s) AS perfproof_own", [kind]) or "")
 
     def _path(self, file: str) -> Path:
         path = Path(file)
@@ -155,7 +155,7 @@ class PostgresLog:
         try:
             return self._path(file).stat().st_size
         except OSError:
-            return int(self._client.value(f"SELECT size AS {OWN} FROM pg_stat_file(%s)", [file]) or 0)
+            return int(self._client.value("SELECT size AS perfproof_own FROM pg_stat_file(%s)", [file]) or 0)
 
     def _read(self, file: str, offset: int) -> bytes:
         try:
@@ -165,7 +165,9 @@ class PostgresLog:
         except OSError:
             if self._file is not None:
                 raise SourceError(f"the log file {self._file} cannot be read") from None
-        found = self._client.value(f"SELECT pg_read_binary_file(%s, %s, %s, true) AS {OWN}", [file, offset, CHUNK])
+        found = self._client.value(
+            "SELECT pg_read_binary_file(%s, %s, %s, true) AS perfproof_own", [file, offset, CHUNK]
+        )
         return bytes(found or b"")
 
     def _log_problems(self) -> list[str]:
@@ -204,18 +206,18 @@ class PostgresLog:
 
     def _setting_problems(self) -> list[str]:
         if not self._wanted() or self._client.value(
-            f"SELECT usesuper AS {OWN} FROM pg_user WHERE usename = current_user"
+            "SELECT usesuper AS perfproof_own FROM pg_user WHERE usename = current_user"
         ):
             return []
         database = self._client.address.database
         return [
             "statements are not logged and this role may not switch that on: run"
-            f' "ALTER DATABASE {database} SET log_statement = \'all\'" as a superuser'
+            f" \"ALTER DATABASE {database} SET log_statement = 'all'\" as a superuser"
         ]
 
     def _set(self, name: str, value: str) -> None:
         rows = self._client.run(
-            f"SELECT unnest(setconfig) AS {OWN} FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase"
+            "SELECT unnest(setconfig) AS perfproof_own FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase"
             " WHERE d.datname = current_database() AND s.setrole = 0"
         )
         before = dict(row[0].split("=", 1) for row in rows).get(name)
@@ -225,7 +227,7 @@ class PostgresLog:
     def _alter(self, name: str, value: str | None) -> None:
         change = compose.SQL("SET {} TO {}").format(compose.Identifier(name), compose.Literal(value)) if value else None
         reset = compose.SQL("RESET {}").format(compose.Identifier(name))
-        database = compose.Identifier(str(self._client.value(f"SELECT current_database()::text AS {OWN}")))
+        database = compose.Identifier(str(self._client.value("SELECT current_database()::text AS perfproof_own")))
         self._client.run(compose.SQL("ALTER DATABASE {} {}").format(database, change or reset))
 
     def _old_connections(self) -> tuple[str, ...]:
@@ -233,8 +235,10 @@ class PostgresLog:
         if not self._restore:
             return ()
         old = self._client.value(
-            f"SELECT count(*) AS {OWN} FROM pg_stat_activity WHERE datname = current_database()"
+            "SELECT count(*) AS perfproof_own FROM pg_stat_activity WHERE datname = current_database()"
             " AND backend_type = 'client backend' AND application_name <> 'perfproof' AND backend_start < %s",
             [self._opened_at],
         )
-        return (f"{old} connections are older than the log settings and log nothing: restart the service",) if old else ()
+        return (
+            (f"{old} connections are older than the log settings and log nothing: restart the service",) if old else ()
+        )

@@ -23,7 +23,8 @@ from perfproof.model.queries import Statement, StatementCount
 LogFormat = Literal["stderr", "csv", "json"]
 
 _MESSAGE = re.compile(
-    r"(?:duration: (?P<ms>[\d.]+) ms  )?(?:statement|execute (?!fetch from )(?:<unnamed>|[^:]*)): (?P<sql>.*)", re.DOTALL
+    r"(?:duration: (?P<ms>[\d.]+) ms  )?(?:statement|execute (?!fetch from )(?:<unnamed>|[^:]*)): (?P<sql>.*)",
+    re.DOTALL,
 )
 _DURATION = re.compile(r"duration: ([\d.]+) ms\Z")
 _ESCAPE = re.compile(r"%(-?\d*)([a-zA-Z%])")

@@ -59,7 +59,9 @@ class PostgresStatements:
         if problems:
             raise SourceError("pg_stat_statements cannot be used", why=problems[0])
         self._build()
-        limits = ["statements that failed, and one that ran just before a failure in the same transaction, are not counted"]
+        limits = [
+            "statements that failed, and one that ran just before a failure in the same transaction, are not counted"
+        ]
         if self._client.setting("pg_stat_statements.track") != "all":
             limits.append("nested statements (triggers, foreign keys, functions) are not counted: track is not `all`")
         if self._client.setting("pg_stat_statements.track_utility") == "off":
@@ -89,7 +91,9 @@ class PostgresStatements:
         for key, (calls, rows, time) in now.totals.items():
             before = snapshot.totals.get(key, (0, 0, 0.0))
             if calls < before[0]:
-                return ProbeCount(self.name, (), doubts=doubts, void="counters of pg_stat_statements were reset meanwhile")
+                return ProbeCount(
+                    self.name, (), doubts=doubts, void="counters of pg_stat_statements were reset meanwhile"
+                )
             if calls > before[0]:
                 changed[key] = (calls - before[0], rows - before[1], time - before[2])
         self._learn({key[1] for key in changed})
@@ -132,7 +136,9 @@ class PostgresStatements:
     def _build(self) -> None:
         schema, columns = self._extension()
         view = compose.Identifier(schema, "pg_stat_statements")
-        mine: compose.Composable = compose.SQL("dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND queryid IS NOT NULL")
+        mine: compose.Composable = compose.SQL(
+            "dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND queryid IS NOT NULL"
+        )
         if self._client.role is not None:
             mine += compose.SQL(" AND userid = to_regrole({})::oid").format(compose.Literal(self._client.role))
         self._select = compose.SQL(
@@ -154,7 +160,7 @@ class PostgresStatements:
 
     def _extension(self) -> tuple[str, set[str]]:
         rows = self._client.run(
-            f"SELECT n.nspname::text, a.attname::text AS {OWN} FROM pg_extension e"
+            "SELECT n.nspname::text, a.attname::text AS perfproof_own FROM pg_extension e"
             " JOIN pg_namespace n ON n.oid = e.extnamespace"
             " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = e.extname"
             " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 WHERE e.extname = 'pg_stat_statements'"
@@ -175,17 +181,20 @@ class PostgresStatements:
                 ' run "CREATE EXTENSION pg_stat_statements" there as a superuser'
             )
         if client.setting("pg_stat_statements.track") == "none":
-            problems.append('statements are not tracked: run "ALTER SYSTEM SET pg_stat_statements.track = \'all\'"')
+            problems.append("statements are not tracked: run \"ALTER SYSTEM SET pg_stat_statements.track = 'all'\"")
         if client.setting("compute_query_id") == "off":
-            problems.append('statements get no id: run "ALTER SYSTEM SET compute_query_id = \'auto\'"')
-        if client.role is not None and client.value(f"SELECT to_regrole(%s)::text AS {OWN}", [client.role]) is None:
+            problems.append("statements get no id: run \"ALTER SYSTEM SET compute_query_id = 'auto'\"")
+        if (
+            client.role is not None
+            and client.value("SELECT to_regrole(%s)::text AS perfproof_own", [client.role]) is None
+        ):
             problems.append(f"there is no role {client.role!r} on {client.address}")
         return problems + client.unseen()
 
     def _preloaded(self) -> bool:
         """Tell whether the library answers although its settings are hidden from this role."""
         try:
-            self._client.run(f"SELECT dealloc AS {OWN} FROM pg_stat_statements_info")
+            self._client.run("SELECT dealloc AS perfproof_own FROM pg_stat_statements_info")
         except psycopg.Error:
             return False
         return True

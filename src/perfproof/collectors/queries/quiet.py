@@ -18,8 +18,10 @@ FRESH_S = 0.02
 
 @dataclass(frozen=True)
 class Look:
-    """One look at the connections of a service: those that are ``busy`` or in a transaction, and a mark that changes
-    whenever any of them did something."""
+    """One look at the connections of a service.
+
+    ``busy`` are those that work or are inside a transaction; ``mark`` changes whenever any of them did something.
+    """
 
     busy: frozenset[Hashable]
     mark: Hashable

@@ -29,7 +29,26 @@ _ESCAPED_DOUBLE = re.compile(r'"(?:[^"\\]+|\\.|"")*"?', re.DOTALL)
 _QUOTED = {'"': re.compile(r'"(?:[^"]|"")*"?'), "`": re.compile(r"`(?:[^`]|``)*`?"), "[": re.compile(r"\[[^\]]*\]?")}
 _CLOSING = {'"': '"', "`": "`", "[": "]"}
 _BEFORE_NAMES = frozenset(
-    "add alter as column exists from index into join recursive rename savepoint set table to trigger update view".split()
+    (
+        "add",
+        "alter",
+        "as",
+        "column",
+        "exists",
+        "from",
+        "index",
+        "into",
+        "join",
+        "recursive",
+        "rename",
+        "savepoint",
+        "set",
+        "table",
+        "to",
+        "trigger",
+        "update",
+        "view",
+    )
 )
 
 
@@ -53,13 +72,13 @@ class _Scanner:
 
     def run(self) -> str:
         """Walk over the whole text."""
+        takers = (self._comment, self._quoted, self._placeholder, self._number, self._word)
         while self.at < len(self.sql):
             character = self.sql[self.at]
             if character.isspace():
                 self._space(_SPACE)
-            elif not (self._comment(character) or self._quoted(character) or self._placeholder(character)):
-                if not (self._number(character) or self._word()):
-                    self._symbol(character)
+            elif not any(take(character) for take in takers):
+                self._symbol(character)
         return "".join(self.out)
 
     def _next(self, width: int = 1) -> str:
@@ -158,7 +177,7 @@ class _Scanner:
         return named and not self.brackets and self.before != ":" and self._mark(_NAMED)
 
     def _operator(self) -> bool:
-        """Take PostgreSQL's JSON operators ``?|``, ``?&`` and ``@?``; a lone ``?`` cannot be told from a placeholder."""
+        """Take PostgreSQL's JSON operators ``?|``, ``?&`` and ``@?``; a lone ``?`` looks like a placeholder."""
         if self.dialect != POSTGRESQL:
             return False
         wide = self._next(2) in ("?|", "?&") and self._next(3) != "?||"
@@ -174,7 +193,7 @@ class _Scanner:
             return False
         return self._mark(_NUMBER) if character.isdigit() or character == "." else False
 
-    def _word(self) -> bool:
+    def _word(self, _character: str) -> bool:
         match = _WORD.match(self.sql, self.at)
         if match is None:
             return False

@@ -1,0 +1,93 @@
+"""asyncpg: the protocol object that every connection, pool, prepared statement and cursor sends through."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from . import calls
+from .scanner import POSTGRESQL
+
+
+def patch(module: Any) -> None:
+    """Hook the methods of the protocol that make the server run something."""
+    protocol = module.protocol.Protocol
+    for name in ("bind_execute", "bind", "bind_execute_many"):
+        _patch_bound(protocol, name)
+    _patch_simple(protocol, "query")
+    _patch_simple(protocol, "copy_out")
+    _patch_simple(protocol, "copy_in")
+
+
+def _patch_bound(protocol: Any, name: str) -> None:
+    original = getattr(protocol, name)
+
+    @functools.wraps(original)
+    async def bound(self: Any, state: Any, arguments: Any, *others: Any, **named: Any) -> Any:
+        call = calls.begin(POSTGRESQL)
+        sets = _CountedSets(arguments) if name == "bind_execute_many" else None
+        try:
+            result = await original(self, state, sets or arguments, *others, **named)
+        except BaseException:
+            calls.finish(call, state.query, arguments, failed=True, times=sets.count if sets else None)
+            raise
+        rows = calls.guarded(rows_of, result)
+        calls.finish(call, state.query, arguments, rows=rows, times=sets.count if sets else None)
+        return result
+
+    setattr(protocol, name, bound)
+
+
+class _CountedSets:
+    """Parameter sets, counted as they are taken; the driver accepts iterables and asynchronous iterables."""
+
+    def __init__(self, sets: Any) -> None:
+        self.count = 0
+        self._sets = sets
+        if hasattr(sets, "__aiter__"):
+            self.__class__ = _CountedAsyncSets
+
+    def __iter__(self) -> Any:
+        for each in self._sets:
+            self.count += 1
+            yield each
+
+
+class _CountedAsyncSets(_CountedSets):
+    async def __aiter__(self) -> Any:
+        async for each in self._sets:
+            self.count += 1
+            yield each
+
+
+def _patch_simple(protocol: Any, name: str) -> None:
+    original = getattr(protocol, name)
+
+    @functools.wraps(original)
+    async def simple(self: Any, query: Any, *others: Any, **named: Any) -> Any:
+        call = calls.begin(POSTGRESQL)
+        try:
+            result = await original(self, query, *others, **named)
+        except BaseException:
+            calls.finish(call, query, failed=True)
+            raise
+        calls.finish(call, query, rows=calls.guarded(rows_of, result))
+        return result
+
+    setattr(protocol, name, simple)
+
+
+def rows_of(result: Any) -> int | None:
+    """Return the number of rows in what the protocol answers: rows, ``(rows, status, ...)`` or a status."""
+    if isinstance(result, tuple) and len(result) > 1:
+        rows, status = result[:2]
+        return len(rows) if rows else _of_status(status)
+    if isinstance(result, list):
+        return len(result)
+    return _of_status(result)
+
+
+def _of_status(status: Any) -> int | None:
+    text = status.decode() if isinstance(status, bytes) else status
+    last = text.rsplit(" ", 1)[-1] if isinstance(text, str) else ""
+    return int(last) if last.isdigit() else None

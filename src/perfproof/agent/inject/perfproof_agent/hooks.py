@@ -1,0 +1,99 @@
+"""Hooks run right after a module was imported, so that nothing is imported that the service does not use itself."""
+
+from __future__ import annotations
+
+import functools
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+from typing import Any, Callable
+
+from . import channel
+
+HOOKS: dict[str, tuple[str, str]] = {
+    "sqlite3.dbapi2": ("sqlite", "patch"),
+    "aiosqlite.core": ("sqlite", "patch_aiosqlite"),
+    "psycopg": ("psycopg3", "patch"),
+    "psycopg2": ("psycopg2_driver", "patch"),
+    "asyncpg": ("asyncpg_driver", "patch"),
+    "pymysql.connections": ("mysql", "patch_pymysql"),
+    "MySQLdb.connections": ("mysql", "patch_mysqldb"),
+    "MySQLdb.cursors": ("mysql", "patch_mysqldb_cursors"),
+    "concurrent.futures.thread": ("servers", "executor"),
+    "uvicorn.config": ("servers", "uvicorn"),
+    "hypercorn.app_wrappers": ("servers", "hypercorn"),
+    "gunicorn.workers.base": ("servers", "gunicorn"),
+    "werkzeug.serving": ("servers", "werkzeug"),
+    "wsgiref.simple_server": ("servers", "wsgiref"),
+    "waitress.server": ("servers", "waitress"),
+    "starlette.applications": ("servers", "starlette"),
+    "flask.app": ("servers", "flask"),
+    "django.core.handlers.wsgi": ("servers", "django_wsgi"),
+    "django.core.handlers.asgi": ("servers", "django_asgi"),
+    "aiohttp.web_app": ("servers", "aiohttp"),
+}
+"""Module -> where its hook is: a module of this package and a function that takes the imported module."""
+
+
+def install() -> None:
+    """Say hello and hook the modules that are there; others follow when they are imported."""
+    channel.send()
+    sys.meta_path.insert(0, _Finder())
+    for name in HOOKS:
+        if name in sys.modules:
+            run(name, sys.modules[name])
+
+
+def run(name: str, module: Any) -> None:
+    """Run the hook of a module; a library that has changed too much is reported and left alone."""
+    try:
+        where, function = HOOKS[name]
+        hooks = importlib.import_module("." + where, __package__)
+        getattr(hooks, function)(module)
+    except Exception:  # noqa: BLE001 - never the service's problem
+        channel.complain("hook of " + name)
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Lets the others find a module and adds the hook to its loader."""
+
+    def __init__(self) -> None:
+        self._finding: set[str] = set()
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        """Return the real spec of a module that has a hook, None for all others."""
+        if fullname not in HOOKS or fullname in self._finding:
+            return None
+        self._finding.add(fullname)
+        try:
+            spec = self._real_spec(fullname, path, target)
+            if spec is not None and spec.loader is not None:
+                _add_hook(spec.loader, fullname)
+            return spec
+        except Exception:  # noqa: BLE001 - then the import goes on without the hook
+            channel.complain("import of " + fullname)
+            return None
+        finally:
+            self._finding.discard(fullname)
+
+    def _real_spec(self, fullname: str, path: Any, target: Any) -> importlib.machinery.ModuleSpec | None:
+        for finder in list(sys.meta_path):
+            find: Callable[..., Any] | None = getattr(finder, "find_spec", None)
+            if finder is not self and find is not None:
+                spec: importlib.machinery.ModuleSpec | None = find(fullname, path, target)
+                if spec is not None:
+                    return spec
+        return None
+
+
+def _add_hook(loader: Any, name: str) -> None:
+    """Have ``loader`` (an object made for this one module) run the hook after the module's code."""
+    original = loader.exec_module
+
+    @functools.wraps(original)
+    def exec_module(module: Any) -> None:
+        original(module)
+        run(name, module)
+
+    loader.exec_module = exec_module
