@@ -101,3 +101,13 @@ def test_a_pair_with_one_empty_block_does_not_count() -> None:
     values = changes(cut)
     assert np.isfinite(values).all()
     assert abs(values[0] - changes(recording)[0]) < 0.05
+
+
+def test_the_chart_over_time_keeps_the_drift_that_estimates_level_out() -> None:
+    steep = make_recording(requests=("list",), rate=400, rounds=1, shape=0.01, tail=0.0, block_sd=0.2, drift=0.0)
+    figures = latency.measure([Side(steep, 0), Side(steep, 1)], paired=True)
+    a_round = steep.rounds[0]
+    chosen = completed(a_round, 0)
+    times, pair = latency_ns(a_round, chosen) / 1e6, a_round.samples["pair"][chosen]
+    expected = [np.median(times[pair == p]) for p in range(8)]
+    assert figures.blocks[0][0, 0].tolist() == pytest.approx(expected, rel=0.01)

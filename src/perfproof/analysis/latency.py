@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perfproof.analysis.columns import MS, Ints, Side, completed, edges, latency_ns, milliseconds, pack, pair_count
-from perfproof.analysis.quantiles import Floats, harrell_davis
+from perfproof.analysis.cells import BLOCK_FLOOR, Cells, machine_levels, reduce_side
+from perfproof.analysis.columns import Ints, Side, pair_count
+from perfproof.analysis.quantiles import Floats
 from perfproof.analysis.strata import find_modes
 
 ENOUGH_PER_BLOCK = 20
@@ -23,9 +24,6 @@ AMPLE_P95, AMPLE_P99 = 40, 200
 """Samples per round, about two of them beyond the quantile, below which the row says that its tail is thin. Both arms
 have as many, so their ratio stays fair and the interval over rounds shows how unsure it is."""
 _MOST_TRAFFIC = 0.8
-_BLOCK_FLOOR = 5
-_LEVEL_SAMPLES = 20_000
-"""A round's machine levels are plain medians: this many samples know them to half a percent, the same for both arms."""
 
 
 @dataclass(frozen=True)
@@ -58,20 +56,6 @@ class Latency:
         return np.asarray(np.log(np.exp(logs[side][:, known]) @ weights))
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """Statistics of one side by (round, request, hump, pair), and of the round as a whole."""
-
-    counts: Ints
-    p50: Floats
-    total: Floats
-    hump_p50: Floats
-    round_p50: Floats
-    round_p95: Floats
-    round_p99: Floats
-    packed: Ints
-
-
 def measure(sides: Sequence[Side], *, paired: bool, tails: bool = True) -> Latency:
     """Return the latency figures of one or two sides that share their request names.
 
@@ -88,7 +72,7 @@ def measure(sides: Sequence[Side], *, paired: bool, tails: bool = True) -> Laten
         levels = [machine_levels(sides, table, humps, pairs)] * len(sides)
     else:
         levels = [machine_levels([side], table, humps, pairs) for side in sides]
-    cells = [_cells(side, table, humps, pairs, level, tails) for side, level in zip(sides, levels, strict=True)]
+    cells = [reduce_side(side, table, humps, pairs, level, tails) for side, level in zip(sides, levels, strict=True)]
     count = sum(cell.counts.sum(axis=(0, 3)) for cell in cells)  # (requests, humps)
     weights = count.sum(axis=1) / max(1, count.sum())
     shape = [(len(side.rounds), len(modes)) for side in sides]
@@ -110,99 +94,17 @@ def measure(sides: Sequence[Side], *, paired: bool, tails: bool = True) -> Laten
     return Latency(logs, weights, typical, tuple(c.packed for c in cells), tuple(_blocks(c) for c in cells))
 
 
-def _groups(side: Side, number: int, modes: Ints, humps: int) -> tuple[Ints, Ints, Ints, Ints]:
-    """Return request, request-and-hump, pair and latency (ns) of what counts in one round of one side."""
-    a_round = side.rounds[number]
-    chosen = completed(a_round, side.arm)
-    request = a_round.samples["request"][chosen].astype(np.int64)
-    hump: Ints = np.zeros_like(request)
-    if humps > 1:
-        hump = modes[request, np.clip(a_round.samples["variant"][chosen], 0, modes.shape[1] - 1)]
-    pair = a_round.samples["pair"][chosen].astype(np.int64)
-    return request, request * humps + hump, pair, latency_ns(a_round, chosen)
-
-
-def machine_levels(sides: Sequence[Side], modes: Ints, humps: int, pairs: int) -> Floats:
-    """Return by (round, pair) how much slower than in the rest of its round everything was, as a logarithm.
-
-    Blocks of a round are pooled for tails and rare names, and there the machine's drift from pair to pair is noise.
-    So each pair's latencies are divided by the pair's own level: the median over *both* its blocks of latency against
-    the typical latency of the same request and hump. It is one factor for both arms, so it cannot favour either; the
-    round's mean factor is one, so levels stay what they are. In simulated drift it cuts the variance of p95 by 20-60 %.
-    """
-    rounds = len(sides[0].rounds)
-    levels = np.zeros((rounds, pairs))
-    for number in range(rounds):
-        parts = [_groups(side, number, modes, humps) for side in sides]
-        step = max(1, sum(len(part[3]) for part in parts) // _LEVEL_SAMPLES)
-        group, pair = (np.concatenate([part[i] for part in parts])[::step] for i in (1, 2))
-        logs = np.log(np.concatenate([part[3] for part in parts])[::step].astype(np.float64))
-        logs -= _medians_by(group, logs, len(modes) * humps)[group]
-        counts = np.bincount(pair, minlength=pairs)[:pairs]
-        known = counts >= ENOUGH_PER_BLOCK
-        level = np.where(known, _medians_by(pair, logs, pairs), 0.0)
-        if known.any():
-            levels[number, known] = level[known] - np.average(level[known], weights=counts[known])
-    return levels
-
-
-def _medians_by(groups: Ints, values: Floats, count: int) -> Floats:
-    """Return the median of each group's values; 0 for an empty group."""
-    order = np.argsort(values)
-    order = order[np.argsort(groups[order], kind="stable")]
-    bounds = np.searchsorted(groups[order], np.arange(count + 1))
-    size = np.diff(bounds)
-    ordered = np.append(values[order], 0.0)
-    middle = (ordered[bounds[:-1] + np.maximum(0, size - 1) // 2] + ordered[bounds[:-1] + size // 2]) / 2
-    return np.where(size > 0, middle, 0.0)
-
-
-def _cells(side: Side, modes: Ints, humps: int, pairs: int, levels: Floats, tails: bool) -> _Cells:
-    """Reduce every round of one side to its statistics."""
-    requests, rounds = len(modes), len(side.rounds)
-    shape = (rounds, requests, humps, pairs)
-    counts = np.zeros(shape, dtype=np.int64)
-    p50, total = np.full(shape, np.nan), np.zeros(shape)
-    hump_p50 = np.full(shape[:3], np.nan)
-    whole = {q: np.full(shape[:2], np.nan) for q in (0.5, 0.95, 0.99)}
-    parts: list[Ints] = []
-    for index in range(rounds):
-        request, group, pair, latency = _groups(side, index, modes, humps)
-        block = group * pairs + pair
-        scaled = np.maximum(1, latency * np.exp(-levels[index])[pair]).astype(np.int64)
-        packed = pack(block, scaled)
-        bounds = edges(packed, requests * humps * pairs)
-        values = milliseconds(packed)
-        counts[index] = np.diff(bounds).reshape(shape[1:])
-        total[index] = np.bincount(block, latency / MS, requests * humps * pairs).reshape(shape[1:])
-        flat = p50[index].reshape(-1)
-        for cell in np.flatnonzero(np.diff(bounds) >= _BLOCK_FLOOR):
-            flat[cell] = harrell_davis(values[bounds[cell] : bounds[cell + 1]], 0.5)
-        for name in range(requests):
-            for part in range(humps if humps > 1 else 0):
-                first = (name * humps + part) * pairs
-                hump_p50[index, name, part] = harrell_davis(np.sort(values[bounds[first] : bounds[first + pairs]]), 0.5)
-            first, last = bounds[name * humps * pairs], bounds[(name + 1) * humps * pairs]
-            ordered = np.sort(values[first:last])
-            for quantile in whole if tails else (0.5,):
-                whole[quantile][index, name] = harrell_davis(ordered, quantile)
-        parts.append(pack(request, latency))
-    if humps == 1:
-        hump_p50[:, :, 0] = whole[0.5]
-    pooled = np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
-    return _Cells(counts, p50, total, hump_p50, whole[0.5], whole[0.95], whole[0.99], pooled)
-
-
-def _blocks(cells: _Cells) -> Floats:
+def _blocks(cells: Cells) -> Floats:
     """Return the p50 of every block by (round, request, pair), its humps averaged by their samples."""
     known = np.isfinite(cells.p50)
     weights = np.where(known, cells.counts, 0)
     sums = (np.where(known, cells.p50, 0.0) * weights).sum(axis=2)
     total = weights.sum(axis=2)
-    return np.where(total > 0, sums / np.maximum(1, total), np.nan)
+    raw = sums * np.exp(cells.levels)[:, None, :]  # as it was: with the machine's drift
+    return np.where(total > 0, raw / np.maximum(1, total), np.nan)
 
 
-def _medians(cells: Sequence[_Cells], request: int, humps: int, share: Floats, paired: bool) -> list[Floats]:
+def _medians(cells: Sequence[Cells], request: int, humps: int, share: Floats, paired: bool) -> list[Floats]:
     """Return ln(p50) per round of one request for each side, by the finest grouping that has enough samples."""
     counts = np.concatenate([cell.counts[:, request, :humps] for cell in cells])  # (rounds, humps, pairs)
     if counts.size == 0:
@@ -217,14 +119,14 @@ def _medians(cells: Sequence[_Cells], request: int, humps: int, share: Floats, p
     return [np.log(cell.round_p50[:, request]) for cell in cells]
 
 
-def _means(cells: Sequence[_Cells], request: int, paired: bool) -> list[Floats]:
+def _means(cells: Sequence[Cells], request: int, paired: bool) -> list[Floats]:
     """Return ln(mean latency) per round of one request for each side."""
     sums = [cell.total[:, request].sum(axis=1) for cell in cells]
     counts = [cell.counts[:, request].sum(axis=1) for cell in cells]
     stacked = np.concatenate(counts)[:, None, :]
     with np.errstate(divide="ignore", invalid="ignore"):
         if stacked.size and _typical(stacked).min() >= ENOUGH_PER_BLOCK:
-            blocks = [np.where(n >= _BLOCK_FLOOR, s / n, np.nan) for s, n in zip(sums, counts, strict=True)]
+            blocks = [np.where(n >= BLOCK_FLOOR, s / n, np.nan) for s, n in zip(sums, counts, strict=True)]
             return _over_pairs(blocks, paired)
         return [np.log(s.sum(axis=1) / n.sum(axis=1)) for s, n in zip(sums, counts, strict=True)]
 

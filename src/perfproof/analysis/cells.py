@@ -1,0 +1,115 @@
+"""Statistics of one arm by round, request, hump and pair, with the machine's drift levelled out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from perfproof.analysis.columns import MS, Ints, Side, completed, edges, latency_ns, milliseconds, pack
+from perfproof.analysis.quantiles import Floats, harrell_davis
+
+BLOCK_FLOOR = 5
+"""A block with fewer samples of a request than this has no figure of its own."""
+_LEVEL_FLOOR = 20
+_LEVEL_SAMPLES = 20_000
+"""A round's machine levels are plain medians: this many samples know them to half a percent, the same for both arms."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Statistics of one side by (round, request, hump, pair), and of the round as a whole."""
+
+    counts: Ints
+    p50: Floats
+    total: Floats
+    hump_p50: Floats
+    round_p50: Floats
+    round_p95: Floats
+    round_p99: Floats
+    packed: Ints
+    levels: Floats
+
+
+def _groups(side: Side, number: int, modes: Ints, humps: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """Return request, request-and-hump, pair and latency (ns) of what counts in one round of one side."""
+    a_round = side.rounds[number]
+    chosen = completed(a_round, side.arm)
+    request = a_round.samples["request"][chosen].astype(np.int64)
+    hump: Ints = np.zeros_like(request)
+    if humps > 1:
+        hump = modes[request, np.clip(a_round.samples["variant"][chosen], 0, modes.shape[1] - 1)]
+    pair = a_round.samples["pair"][chosen].astype(np.int64)
+    return request, request * humps + hump, pair, latency_ns(a_round, chosen)
+
+
+def machine_levels(sides: Sequence[Side], modes: Ints, humps: int, pairs: int) -> Floats:
+    """Return by (round, pair) how much slower than in the rest of its round everything was, as a logarithm.
+
+    Blocks of a round are pooled for tails and rare names, and there the machine's drift from pair to pair is noise.
+    So each pair's latencies are divided by the pair's own level: the median over *both* its blocks of latency against
+    the typical latency of the same request and hump. It is one factor for both arms, so it cannot favour either; the
+    round's mean factor is one, so levels stay what they are. In simulated drift it cuts the variance of p95 by 20-60 %.
+    """
+    rounds = len(sides[0].rounds)
+    levels = np.zeros((rounds, pairs))
+    for number in range(rounds):
+        parts = [_groups(side, number, modes, humps) for side in sides]
+        step = max(1, sum(len(part[3]) for part in parts) // _LEVEL_SAMPLES)
+        group, pair = (np.concatenate([part[i] for part in parts])[::step] for i in (1, 2))
+        logs = np.log(np.concatenate([part[3] for part in parts])[::step].astype(np.float64))
+        logs -= _medians_by(group, logs, len(modes) * humps)[group]
+        counts = np.bincount(pair, minlength=pairs)[:pairs]
+        known = counts >= _LEVEL_FLOOR
+        level = np.where(known, _medians_by(pair, logs, pairs), 0.0)
+        if known.any():
+            levels[number, known] = level[known] - np.average(level[known], weights=counts[known])
+    return levels
+
+
+def _medians_by(groups: Ints, values: Floats, count: int) -> Floats:
+    """Return the median of each group's values; 0 for an empty group."""
+    order = np.argsort(values)
+    order = order[np.argsort(groups[order], kind="stable")]
+    bounds = np.searchsorted(groups[order], np.arange(count + 1))
+    size = np.diff(bounds)
+    ordered = np.append(values[order], 0.0)
+    middle = (ordered[bounds[:-1] + np.maximum(0, size - 1) // 2] + ordered[bounds[:-1] + size // 2]) / 2
+    return np.where(size > 0, middle, 0.0)
+
+
+def reduce_side(side: Side, modes: Ints, humps: int, pairs: int, levels: Floats, tails: bool) -> Cells:
+    """Reduce every round of one side to its statistics."""
+    requests, rounds = len(modes), len(side.rounds)
+    shape = (rounds, requests, humps, pairs)
+    counts = np.zeros(shape, dtype=np.int64)
+    p50, total = np.full(shape, np.nan), np.zeros(shape)
+    hump_p50 = np.full(shape[:3], np.nan)
+    whole = {q: np.full(shape[:2], np.nan) for q in (0.5, 0.95, 0.99)}
+    parts: list[Ints] = []
+    for index in range(rounds):
+        request, group, pair, latency = _groups(side, index, modes, humps)
+        block = group * pairs + pair
+        scaled = np.maximum(1, latency * np.exp(-levels[index])[pair]).astype(np.int64)
+        packed = pack(block, scaled)
+        bounds = edges(packed, requests * humps * pairs)
+        values = milliseconds(packed)
+        counts[index] = np.diff(bounds).reshape(shape[1:])
+        total[index] = np.bincount(block, latency / MS, requests * humps * pairs).reshape(shape[1:])
+        flat = p50[index].reshape(-1)
+        for cell in np.flatnonzero(np.diff(bounds) >= BLOCK_FLOOR):
+            flat[cell] = harrell_davis(values[bounds[cell] : bounds[cell + 1]], 0.5)
+        for name in range(requests):
+            for part in range(humps if humps > 1 else 0):
+                first = (name * humps + part) * pairs
+                hump_p50[index, name, part] = harrell_davis(np.sort(values[bounds[first] : bounds[first + pairs]]), 0.5)
+            first, last = bounds[name * humps * pairs], bounds[(name + 1) * humps * pairs]
+            ordered = np.sort(values[first:last])
+            for quantile in whole if tails else (0.5,):
+                whole[quantile][index, name] = harrell_davis(ordered, quantile)
+        parts.append(pack(request, latency))
+    if humps == 1:
+        hump_p50[:, :, 0] = whole[0.5]
+    pooled = np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
+    return Cells(counts, p50, total, hump_p50, whole[0.5], whole[0.95], whole[0.99], pooled, levels)

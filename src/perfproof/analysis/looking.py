@@ -1,0 +1,60 @@
+"""While a run is going: whether it may stop, and how it looks so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from perfproof.analysis import latency, looks
+from perfproof.analysis.columns import Side
+from perfproof.analysis.conclude import decided
+from perfproof.analysis.judging import analyse
+from perfproof.analysis.rows import Terms, ratio_row
+from perfproof.analysis.series import Series, resource_series
+from perfproof.model.metrics import ALL, METRICS
+from perfproof.model.recording import Recording
+from perfproof.model.result import Comparison, Result, Verdict
+from perfproof.model.rules import Spread
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look after a round says: whether it was ``planned``, whether to ``stop``, why, and the result so far."""
+
+    planned: bool
+    stop: bool
+    reason: str
+    result: Result
+
+
+def look(recording: Recording, spreads: Sequence[Spread] = ()) -> Look:
+    """Say after a round whether to go on: a run stops early only at a planned look, and only when all is decided."""
+    info = recording.info
+    result = analyse(recording, spreads)
+    rounds = result.rounds
+    planned = rounds in looks.planned_looks(info.rules.planned_rounds, info.rules.early_stop)
+    if rounds >= info.rules.planned_rounds:
+        return Look(planned, True, f"all {info.rules.planned_rounds} planned rounds are measured", result)
+    if not planned or info.kind != "ab" or not info.rules.early_stop:
+        return Look(False, False, "no look is planned here", result)
+    if result.verdict is Verdict.INVALID:
+        return Look(True, False, "the measurement is invalid so far", result)
+    if decided(result.comparisons):
+        return Look(True, True, f"decided after {rounds} of {info.rules.planned_rounds} rounds", result)
+    return Look(True, False, "not decided yet", result)
+
+
+def progress(recording: Recording) -> tuple[Comparison, ...]:
+    """Return the current estimate of p50 latency and CPU of all requests, for a live display; empty for one arm."""
+    info = recording.info
+    if len(info.arms) < 2:
+        return ()
+    sides = [Side(recording, arm) for arm in (0, 1)]
+    if not sides[0].rounds:
+        return ()
+    confidence = looks.confidence(len(sides[0].rounds), info.rules.planned_rounds, info.rules.early_stop)
+    terms = Terms(info.rules, confidence)
+    figures = latency.measure(sides, paired=True, tails=False)
+    overall = tuple(figures.overall("latency_p50", side) for side in (0, 1))
+    series = [Series(METRICS["latency_p50"], ALL, overall), *resource_series(sides, only=("cpu_per_request",))]
+    return tuple(ratio_row(each, terms).comparison for each in series)
