@@ -111,7 +111,7 @@ class Session:
         from perfproof.reports.terminal import render
 
         if json_file is not None and str(json_file) == "-":
-            sys.stdout.write(to_json(result) + "\n")
+            sys.stdout.write(to_json(result))
         else:
             render(result, console())
             if json_file is not None:

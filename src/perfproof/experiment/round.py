@@ -99,8 +99,8 @@ def run_round(stage: Stage, number: int) -> Round:
             except KeyboardInterrupt:
                 stage.load.abort()
                 problem = interrupted()
-        progress.looked = 0.0
-        progress.look()
+        for tree in progress.trees:
+            tree.look(full=True, always=True)
         stage.load.seal(partial.samples_path)
     round_ = Round(
         number=number,
