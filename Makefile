@@ -37,9 +37,12 @@ install: $(VENV)/dev.stamp
 
 lock:                            ## needs `uv` on PATH; hashes, no registry addresses
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra demo --extra postgresql requirements/build.in pyproject.toml -o requirements/run.txt
+		--extra demo --extra postgresql --extra mysql --extra dashboard requirements/build.in pyproject.toml -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra demo --extra postgresql --group dev requirements/build.in pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+		--extra demo --extra postgresql --extra mysql --extra dashboard --group dev requirements/build.in pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+
+schema: $(VENV)/run.stamp        ## what editors complete scenario files from
+	$(BIN)/python -m perfproof.scenarios.schema > docs/scenario.schema.json
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
