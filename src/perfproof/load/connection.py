@@ -8,7 +8,6 @@ connection that waits for its socket, and nothing runs between the arrival of by
 from __future__ import annotations
 
 import os
-import re
 import socket
 from collections.abc import Callable
 from errno import EINPROGRESS
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from gevent import monkey
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from perfproof.load.response import HEAD_LIMIT, HeadOnly, ends_with_connection, final_head
 from perfproof.model.recording import Outcome
 
 if TYPE_CHECKING:
@@ -26,13 +26,9 @@ if TYPE_CHECKING:
 
 Owner = Callable[["Connection"], None]
 
-HEAD_LIMIT = 64 * 1024
-"""Most bytes of status line and headers together; beyond it the response is malformed (Outcome.PROTOCOL)."""
-
 _READ, _WRITE = 1, 2
 _BUFFER = 64 * 1024
 _OK, _BAD_STATUS = int(Outcome.OK), int(Outcome.BAD_STATUS)
-_LENGTH_KNOWN = re.compile(rb"\r\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 # Locust replaces socket.socket by gevent's, whose calls may switch greenlets; this client never waits in a call.
 _Socket: type[socket.socket] = monkey.get_original("socket", "socket")
 
@@ -308,7 +304,7 @@ class Connection:
     def _ended(self, count: int, now: int) -> None:
         if not self.busy:
             self.close()
-        elif count == 0 and self._head_seen and not _LENGTH_KNOWN.search(self._head):
+        elif count == 0 and self._head_seen and ends_with_connection(self._head):
             self.status = self._parser.get_status_code()
             self._keep = False
             self._finish(now)
@@ -360,7 +356,7 @@ class Connection:
 
     def _new_parser(self, *, head: bool = False) -> None:
         self._head = b""
-        self._parser = HttpResponseParser(_HeadOnly(self) if head else self)
+        self._parser = HttpResponseParser(HeadOnly(self.on_message_complete) if head else self)
         self._feed = self._parser.feed_data
         self._status_code = self._parser.get_status_code
         self._keep_alive = self._parser.should_keep_alive
@@ -381,26 +377,6 @@ class Connection:
         self.status = status
         self._complete = True
         self._keep = self._keep_alive()
-
-
-class _HeadOnly:
-    """What the parser calls for a response to HEAD: it is whole once its headers are."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def on_headers_complete(self) -> None:
-        self._connection.on_message_complete()
-
-
-def final_head(data: bytes) -> bytes | None:
-    """Return the header block of the final response in ``data``, past interim (1xx) ones; None if not all there."""
-    start = 0
-    while (end := data.find(b"\r\n\r\n", start)) >= 0:
-        if data[start + 9 : start + 10] != b"1":
-            return data[start:end]
-        start = end + 4
-    return None
 
 
 def _nobody(_: Connection) -> None:
