@@ -165,7 +165,7 @@ def test_a_stall_shows_in_latency_and_not_in_service_time(server, start_load, se
     columns = sealed(load)
     latency = np.sort((columns["done_ns"] - columns["intended_ns"])[columns["outcome"] == Outcome.OK]) / 1e9
     service_time = (columns["done_ns"] - columns["sent_ns"])[columns["outcome"] == Outcome.OK] / 1e9
-    # A hundred requests a second fall into the stall. Four are at the service, forty wait for them, the rest is dropped;
+    # A hundred requests a second fall into the stall. Four are at the service, forty wait for them, others are dropped;
     # those kept are the earliest of the stall and wait for what is left of it, so the first 44 wait longest.
     assert report.dropped == pytest.approx(100 * stalled[0] - 44, abs=15)
     assert (latency > 0.5).sum() >= 35
