@@ -15,7 +15,7 @@ from perfproof.collectors.queries.urls import Address
 from perfproof.model.queries import ProbeCount, Statement, StatementCount
 
 TRUNCATE_ABOVE = 5000
-_OTHERS = f"SELECT COUNT(*) FROM mysql.general_log WHERE argument NOT LIKE '/* {OWN}%%'"
+_OTHERS = "SELECT COUNT(*) FROM mysql.general_log WHERE argument NOT LIKE %s"
 _VARIABLES = ("log_output", "general_log")
 
 
@@ -34,7 +34,7 @@ class MysqlLog:
 
     def __init__(self, address: Address, role: str | None = None) -> None:
         self.limits: tuple[str, ...] = ()
-        self._client = MysqlClient(address, role, lambda: self._client.value(_OTHERS))
+        self._client = MysqlClient(address, role, lambda: self._client.value(_OTHERS, [f"/* {OWN}%"]))
         self._restore: dict[str, str] = {}
         self._ours = False  # the table was empty before
         self._databases: dict[int, str | None] = {}

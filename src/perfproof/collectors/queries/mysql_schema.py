@@ -1,14 +1,17 @@
 """MariaDB and MySQL through performance_schema: the history of single statements, else differences of the digests.
 
-The history (events_statements_history_long) is exact and knows nested statements and executions of prepared statements,
-which MariaDB's digests leave out; but it is a ring (1,000 statements on MariaDB unless set otherwise). When it has
-overflown, or may not be switched on, the digests count, and only if nothing was prepared.
+The history (events_statements_history_long) is exact and knows nested statements and that prepared statements were
+executed, which MariaDB's digests leave out; which ones, prepared_statements_instances tells. But the history is a ring
+(1,000 statements on MariaDB unless set otherwise): when it has overflown, or may not be switched on, the digests count,
+and only if nothing was prepared.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pymysql
 
@@ -39,18 +42,37 @@ _LAST = "SELECT COALESCE(MAX(timer_end), 0) FROM performance_schema.events_state
 _SINCE = "SELECT COUNT(*) FROM performance_schema.events_statements_history_long WHERE timer_start > %s"
 _HISTORY = (
     "SELECT IF(LENGTH(sql_text) < %s OR digest_text IS NULL, sql_text, digest_text),"
-    " rows_sent + rows_affected, timer_wait, errors, nesting_event_type = 'STATEMENT', event_name"
+    " rows_sent + rows_affected, timer_wait, errors, nesting_event_type = 'STATEMENT'"
     " FROM performance_schema.events_statements_history_long"
-    " WHERE timer_start > %s AND current_schema = %s AND sql_text IS NOT NULL AND event_name NOT LIKE '%%/Prepare'"
+    " WHERE timer_start > %s AND current_schema = %s AND sql_text IS NOT NULL"
+    " AND event_name NOT IN ('statement/com/Prepare', 'statement/com/Execute')"
 )
+_EXECUTED_HERE = (
+    "SELECT COUNT(*) FROM performance_schema.events_statements_history_long"
+    " WHERE timer_start > %s AND current_schema = %s AND event_name = 'statement/com/Execute'"
+)
+_PREPARED = (
+    "SELECT p.owner_thread_id, p.object_instance_begin, p.sql_text, p.count_execute,"
+    " p.sum_rows_sent + p.sum_rows_affected, p.sum_timer_execute, p.sum_errors"
+    " FROM performance_schema.prepared_statements_instances p"
+    " JOIN performance_schema.threads t ON t.thread_id = p.owner_thread_id WHERE t.processlist_db = %s"
+)
+
+
+_NONE: Counter = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
 class SchemaState:
-    """A quiet moment: digests by digest, prepared executions so far, the end of the history (None: not kept)."""
+    """A quiet moment.
+
+    ``executed`` counts executions of prepared statements on the whole server; ``prepared`` has those of this database
+    by connection, place in memory and text; ``last`` is the end of the history (None: not kept).
+    """
 
     totals: dict[str | None, Counter]
     executed: int
+    prepared: dict[tuple[int, int, str], Counter]
     last: int | None
     doubts: tuple[str, ...]
 
@@ -112,22 +134,31 @@ class MysqlSchema:
     def count_since(self, snapshot: SchemaState, trace: str | None = None) -> ProbeCount:  # noqa: ARG002 - not known
         """Return what ran since; void if it overflowed the server's tables or they were reset."""
         doubts = tuple(dict.fromkeys(snapshot.doubts + self.quiesce()))
+        now = self._state(doubts)
         if snapshot.last is not None and int(self._client.value(_SINCE, [snapshot.last])) < self._history:
-            counts = self._from_history(snapshot.last)
-            return ProbeCount(self.name, counts, sum(each.failed or 0 for each in counts), doubts)
-        return self._from_digests(snapshot, self._state(doubts))
+            return self._from_history(snapshot.last, snapshot, now)
+        return self._from_digests(snapshot, now)
 
-    def _from_history(self, last: int) -> tuple[StatementCount, ...]:
+    def _from_history(self, last: int, before: SchemaState, now: SchemaState) -> ProbeCount:
         tallies: dict[tuple[Statement, bool], _Tally] = defaultdict(_Tally)
-        for sql, rows, picoseconds, errors, nested, event in self._client.run(
-            _HISTORY, [self._text_length, last, self._database]
-        ):
+        values = [self._text_length, last, self._database]
+        for sql, rows, picoseconds, errors, nested in self._client.run(_HISTORY, values):
             text = sql.decode("utf-8", "replace") if isinstance(sql, bytes) else str(sql)
             for statement in fingerprints(text, "mysql"):
                 tally = tallies[statement, bool(nested)]
                 tally.add((1, int(rows), int(picoseconds or 0), int(errors)))
-                tally.texts.append(None if "Execute" in event or len(text) >= self._text_length else hash(text))
-        return tuple(tally.counted(statement, nested) for (statement, nested), tally in tallies.items())
+                tally.texts.append(None if len(text) >= self._text_length else hash(text))
+        executed = int(self._client.value(_EXECUTED_HERE, [last, self._database]))
+        for (thread, place, sql), counter in now.prepared.items():
+            difference = _minus(counter, before.prepared.get((thread, place, sql), _NONE))
+            if difference[0] > 0:
+                executed -= difference[0]
+                tallies[fingerprint(sql, "mysql"), False].add(difference)
+        if executed:
+            reason = f"{executed} executions of prepared statements that are closed already cannot be told apart"
+            return ProbeCount(self.name, (), doubts=now.doubts, void=reason)
+        counts = tuple(tally.counted(statement, nested) for (statement, nested), tally in tallies.items())
+        return ProbeCount(self.name, counts, sum(each.failed or 0 for each in counts), now.doubts)
 
     def _from_digests(self, before: SchemaState, now: SchemaState) -> ProbeCount:
         if now.executed != before.executed:
@@ -138,15 +169,14 @@ class MysqlSchema:
             return ProbeCount(self.name, (), doubts=now.doubts, void=reason)
         tallies: dict[Statement, _Tally] = defaultdict(_Tally)
         for digest, counter in now.totals.items():
-            old = before.totals.get(digest, (0, 0, 0, 0))
-            if counter[0] < old[0]:
+            difference = _minus(counter, before.totals.get(digest, _NONE))
+            if difference[0] < 0:
                 return ProbeCount(self.name, (), doubts=now.doubts, void="the digests were reset meanwhile")
-            if counter[0] > old[0] and digest is None:
+            if difference[0] and digest is None:
                 reason = "the table of digests is full: raise performance_schema_digests_size, or truncate it"
                 return ProbeCount(self.name, (), doubts=now.doubts, void=reason)
-            if counter[0] > old[0]:
-                calls, rows, picoseconds, errors = (one - other for one, other in zip(counter, old, strict=True))
-                tallies[self._statement(digest)].add((calls, rows, picoseconds, errors))
+            if difference[0]:
+                tallies[self._statement(digest)].add(difference)
         counts = tuple(tally.counted(statement, nested=False) for statement, tally in tallies.items())
         return ProbeCount(self.name, counts, sum(each.failed or 0 for each in counts), now.doubts)
 
@@ -155,10 +185,16 @@ class MysqlSchema:
             rows = self._client.run(_DIGESTS, [self._database])
             executed = int(self._client.value(_EXECUTED) or 0)
             last = int(self._client.value(_LAST)) if self._history else None
+            prepared = self._client.run(_PREPARED, [self._database]) if self._history else []
         except pymysql.err.Error as error:
             raise SourceError("performance_schema can no longer be read", why=str(error.args[-1])) from error
-        totals = {row[0]: (int(row[1]), int(row[2]), int(row[3]), int(row[4])) for row in rows}
-        return SchemaState(totals, executed, last, doubts)
+        return SchemaState(
+            {row[0]: _counter(row[1:]) for row in rows},
+            executed,
+            {(int(row[0]), int(row[1]), str(row[2])): _counter(row[3:]) for row in prepared},
+            last,
+            doubts,
+        )
 
     def _statement(self, digest: str | None) -> Statement:
         if digest not in self._statements:
@@ -207,16 +243,24 @@ class MysqlSchema:
         return []
 
 
+def _counter(row: Sequence[Any]) -> Counter:
+    calls, rows, picoseconds, errors = (int(value or 0) for value in row)
+    return calls, rows, picoseconds, errors
+
+
+def _minus(one: Counter, other: Counter) -> Counter:
+    return _counter([mine - yours for mine, yours in zip(one, other, strict=True)])
+
+
 @dataclass
 class _Tally:
     """One statement's calls, summed up; ``texts`` are hashes of whole texts with their values, None if unknown."""
 
-    sums: Counter = (0, 0, 0, 0)
+    sums: Counter = _NONE
     texts: list[int | None] = field(default_factory=list)
 
     def add(self, counter: Counter) -> None:
-        calls, rows, picoseconds, errors = (one + other for one, other in zip(self.sums, counter, strict=True))
-        self.sums = (calls, rows, picoseconds, errors)
+        self.sums = _counter([one + other for one, other in zip(self.sums, counter, strict=True)])
 
     def counted(self, statement: Statement, nested: bool) -> StatementCount:
         calls, rows, picoseconds, errors = self.sums

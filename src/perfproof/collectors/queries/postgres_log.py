@@ -217,8 +217,8 @@ class PostgresLog:
 
     def _set(self, name: str, value: str) -> None:
         rows = self._client.run(
-            "SELECT unnest(setconfig) AS perfproof_own FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase"
-            " WHERE d.datname = current_database() AND s.setrole = 0"
+            "SELECT unnest(setconfig) AS perfproof_own FROM pg_db_role_setting s"
+            " JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname = current_database() AND s.setrole = 0"
         )
         before = dict(row[0].split("=", 1) for row in rows).get(name)
         self._alter(name, value)

@@ -22,12 +22,20 @@ def patch(module: Any) -> None:
 def _patch_bound(protocol: Any, name: str) -> None:
     original = getattr(protocol, name)
 
+    many = name == "bind_execute_many"
+
     @functools.wraps(original)
-    async def bound(self: Any, state: Any, arguments: Any, *others: Any, **named: Any) -> Any:
+    async def bound(self: Any, *given: Any, **named: Any) -> Any:
         call = calls.begin(POSTGRESQL)
-        sets = _CountedSets(arguments) if name == "bind_execute_many" else None
+        state = given[0] if given else named.get("state")
+        arguments = given[1] if len(given) > 1 else named.get("args")
+        sets = _CountedSets(arguments) if many else None
+        if sets is not None and len(given) > 1:
+            given = (state, sets, *given[2:])
+        elif sets is not None:
+            named["args"] = sets
         try:
-            result = await original(self, state, sets or arguments, *others, **named)
+            result = await original(self, *given, **named)
         except BaseException:
             calls.finish(call, state.query, arguments, failed=True, times=sets.count if sets else None)
             raise
@@ -64,10 +72,11 @@ def _patch_simple(protocol: Any, name: str) -> None:
     original = getattr(protocol, name)
 
     @functools.wraps(original)
-    async def simple(self: Any, query: Any, *others: Any, **named: Any) -> Any:
+    async def simple(self: Any, *given: Any, **named: Any) -> Any:
         call = calls.begin(POSTGRESQL)
+        query = given[0] if given else named.get("query", named.get("copy_stmt", ""))
         try:
-            result = await original(self, query, *others, **named)
+            result = await original(self, *given, **named)
         except BaseException:
             calls.finish(call, query, failed=True)
             raise
