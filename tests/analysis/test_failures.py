@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from builders import make_recording
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from analysis.builders import make_recording
 from perfproof.analysis.columns import Side
 from perfproof.analysis.failures import Failures, commonest, count_failures, p_rise, rate_interval, ratio_interval
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from builders import make_recording
 
+from analysis.builders import make_recording
 from perfproof.analysis import analyse
 from perfproof.model.recording import ArmRound, Block, Recording
 from perfproof.model.result import Verdict

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders import make_recording
 
+from analysis.builders import make_recording
 from perfproof.analysis import analyse, compare, look, progress, spreads
 from perfproof.model.metrics import ALL
 from perfproof.model.recording import Recording

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders import make_recording
 
+from analysis.builders import make_recording
 from perfproof.analysis import latency
 from perfproof.analysis.columns import Side, completed, latency_ns
 from perfproof.analysis.strata import find_modes

@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from builders import make_recording
 
+from analysis.builders import make_recording
 from perfproof.analysis import analyse, compare, look, progress, spreads
 from perfproof.analysis.sentence import compose, invalid
 from perfproof.model.result import BudgetCheck, Comparison, Role, Verdict
