@@ -72,7 +72,9 @@ def test_two_recorded_runs_are_compared(bench):
     rows = {(row["metric"], row["request"]): row for row in result["comparisons"]}
     assert rows["cpu_per_request", "all"]["ci_high"] < 0
     assert rows["latency_p50", "all"]["change"] < -0.2
-    assert result["verdict"] in ("improved", "inconclusive"), "three rounds on a busy machine may not settle the latency"
+    assert result["verdict"] in ("improved", "inconclusive"), (
+        "three rounds on a busy machine may not settle the latency"
+    )
     for ending in ("html", "md", "json", "csv", "parquet"):
         written = bench.run("report", "before", "after", "-o", f"x.{ending}")
         assert written.code == 0, written.err
