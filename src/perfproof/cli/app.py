@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -59,6 +60,9 @@ def _options(
 
 def run() -> None:
     """Run the command in argv; every error ends here, with its own exit code and never with a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode still gets its verdict
     try:
         code = app(standalone_mode=False)
     except PerfproofError as error:
