@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import os
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfproof.service.cpus import format_cpus, parse_cpus, siblings, split_cpus
+from perfproof.service.cpus import format_cpus, parse_cpus, pinned, siblings, split_cpus
 
 
 def alone(cpu: int) -> frozenset[int]:
@@ -56,3 +58,12 @@ def test_every_usable_core_goes_to_exactly_one_side(cpus, share):
     assert plan.service
     assert plan.generator | plan.service == cpus
     assert not plan.generator & plan.service
+
+
+def test_a_thread_is_pinned_for_a_while_and_freed_again() -> None:
+    before = os.sched_getaffinity(0)
+    with pinned({min(before)}):
+        assert os.sched_getaffinity(0) == {min(before)}
+    assert os.sched_getaffinity(0) == before
+    with pinned(None):
+        assert os.sched_getaffinity(0) == before

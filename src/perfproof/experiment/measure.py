@@ -19,6 +19,7 @@ from typing import Any, Literal
 from perfproof import __version__
 from perfproof.analysis import analyse, look
 from perfproof.collectors.environment import fingerprint
+from perfproof.collectors.revision import revision
 from perfproof.errors import Interrupted, PerfproofError, UsageError
 from perfproof.evidence.directory import RunDirectory, new_id
 from perfproof.evidence.reading import read_round
@@ -32,7 +33,7 @@ from perfproof.model.result import Result
 from perfproof.model.rules import Rules, Spread
 from perfproof.model.scenario import Arm, Scenario
 from perfproof.reports.figures import interval, percent
-from perfproof.service.cpus import CpuPlan, split_cpus
+from perfproof.service.cpus import CpuPlan, pinned, split_cpus
 from perfproof.service.lifecycle import RunningService, run_command, start
 
 SHORTEST = 4
@@ -103,7 +104,8 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                 with _kept_services(arms, private, redactor, cpus) as kept:
                     rounds.info = replace(rounds.info, variants=load.variants)
                     directory.finish(rounds.info)
-                    rounds.conduct(Stage(scenario, load, directory, private, redactor, cpus, observer, kept))
+                    with pinned(cpus.generator):
+                        rounds.conduct(Stage(scenario, load, directory, private, redactor, cpus, observer, kept))
             finally:
                 load.stop()
         except (PerfproofError, KeyboardInterrupt) as error:
@@ -276,6 +278,8 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
         },
         environment=fingerprint({"perfproof": __version__, "placement": cpus.sentence}),
         started_at=now.isoformat(timespec="seconds"),
+        # What a service at a URL runs is not known here.
+        revision=None if arms[-1].service.url else revision(arms[-1].service.directory),
         rules=Rules(
             goals=scenario.goals if options.kind == "ab" else (),
             budgets=scenario.budgets if options.kind != "noise" else (),

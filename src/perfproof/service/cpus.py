@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,3 +66,21 @@ def format_cpus(cpus: Collection[int]) -> str:
 
 def _cores(cpus: Collection[int]) -> str:
     return f"core{'s' if len(cpus) > 1 else ''} {format_cpus(cpus)}"
+
+
+@contextmanager
+def pinned(cpus: Collection[int] | None) -> Iterator[None]:
+    """Keep the calling thread, and the threads it starts meanwhile, on ``cpus`` (None: wherever it may run now).
+
+    perfproof itself stays with the generator: reading clocks and drawing progress on a service's core would be
+    measured as that service's latency.
+    """
+    if cpus is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cpus)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
