@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -34,15 +35,21 @@ def said(verdict: Verdict, *rows: Comparison, budgets: tuple[BudgetCheck, ...] =
 
 def test_goals_that_are_met_are_told_with_their_range() -> None:
     assert said(V.MET, row(V.MET, -0.481, "a"), row(V.MET, -0.712, "b")) == (
-        "Goal met: p95 latency of 2 of 2 requests −48.1 to −71.2 % (98 % CI −73.2 to −46.1 %), at least the 20 % asked."
+        "Goal met: p95 latency of 2 of 2 requests fell by 48.1 to 71.2 % (98 % CI 46.1 to 73.2): meets 20 %."
     )
 
 
 def test_a_goal_that_is_missed_names_the_request() -> None:
     assert said(V.SHORT, row(V.MET, -0.3, "a"), row(V.SHORT, -0.1, "b")) == (
-        "Goal missed: p95 latency of 1 of 2 requests −30.0 % (98 % CI −32.0 to −28.0 %), at least the 20 % asked; "
+        "Goal missed: p95 latency of 1 of 2 requests fell by 30.0 % (98 % CI 28.0 to 32.0): meets 20 %; "
         "p95 latency of b −10.0 % (98 % CI −12.0 to −8.0 %): surely less than the 20 % asked."
     )
+
+
+@pytest.mark.parametrize(("shown", "end"), [(True, "meets 20 % and 30 %"), (False, "meets 20 %, 30 % not shown")])
+def test_the_stretch_is_said_to_be_met_or_not_shown(shown: bool, end: str) -> None:
+    met = replace(row(V.MET, -0.241), goal=Goal("latency_p95", 0.2, 0.3), stretch_met=shown)
+    assert said(V.MET, met) == f"Goal met: p95 latency of list −24.1 % (98 % CI −26.1 to −22.1 %): {end}."
 
 
 def test_what_points_the_other_way_is_told() -> None:

@@ -16,8 +16,10 @@ _NOT_KNOWN = "–"
 def describe(sides: Sequence[Side], rules: Rules, warnings: Sequence[str]) -> Comparability:
     """Return the table of facts (first side against last) and every doubt in plain words."""
     first, last = sides[0], sides[-1]
+    two_runs = first.recording.info.id != last.recording.info.id
     facts = [
-        Fact("arm", first.name, last.name),
+        # Within one run the arms' names differ by definition, which tells nobody anything.
+        *([Fact("arm", first.name, last.name)] if two_runs else []),
         Fact("run", first.recording.info.id, last.recording.info.id),
         Fact("scenario", *_both(first, last, lambda i: f"{i.scenario_name} ({i.scenario_hash[:12]})")),
         Fact("recorded", *_both(first, last, lambda i: i.started_at)),
@@ -34,7 +36,7 @@ def describe(sides: Sequence[Side], rules: Rules, warnings: Sequence[str]) -> Co
     for side in dict.fromkeys(side.recording.info.id for side in sides):
         info = next(s.recording.info for s in sides if s.recording.info.id == side)
         doubts += _run_doubts(info)
-    if first.recording.info.id != last.recording.info.id:
+    if two_runs:
         doubts.append("The runs were recorded at different times: drift of the machine between them is not cancelled.")
     return Comparability(tuple(facts), tuple(dict.fromkeys(doubts)))
 
