@@ -1,6 +1,7 @@
 """The same work through one driver, named by the first argument, on the database at the second."""
 
 import asyncio
+import contextlib
 import datetime
 import sys
 from urllib.parse import urlsplit
@@ -31,7 +32,7 @@ def dbapi(connection, mark="%s"):
     connection.commit()
     try:
         cursor.execute("SELECT nothing FROM nowhere")
-    except Exception:
+    except Exception:  # noqa: BLE001 - each driver has its own
         connection.rollback()
     cursor.execute(f"UPDATE item SET name = {mark} WHERE id = {mark}", ("n", 3))
     connection.rollback()
@@ -97,10 +98,8 @@ def asyncpg_():
             prepared = await connection.prepare("SELECT name FROM item WHERE id = $1")
             await prepared.fetch(1)
             await prepared.fetchrow(2)
-            try:
+            with contextlib.suppress(asyncpg.PostgresError):
                 await connection.fetch("SELECT nothing FROM nowhere")
-            except asyncpg.PostgresError:
-                pass
 
     asyncio.run(run())
 

@@ -1,4 +1,4 @@
-"""The same little shop on SQLite for every kind of server: /orders?n= runs 1 + n queries, /slow?n= sleeps in between."""
+"""The same little shop on SQLite for every kind of server: /orders?n= runs 1 + n queries, `pause` apart."""
 
 import os
 import sqlite3

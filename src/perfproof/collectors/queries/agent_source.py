@@ -45,6 +45,7 @@ class AgentSource:
     def __init__(self, directory: Path, timeout: float = TIMEOUT_S) -> None:
         self.directory = directory
         self._timeout = timeout
+        self._last = Offsets({})
 
     def environment(self, environment: Mapping[str, str]) -> dict[str, str]:
         """Return the service's environment with the agent switched on."""
@@ -73,20 +74,13 @@ class AgentSource:
         return len(self._files())
 
     def quiesce(self) -> tuple[str, ...]:
-        """Wait until nothing more is being written."""
-        deadline = time.monotonic() + self._timeout
-        sizes = self._sizes()
-        while time.monotonic() < deadline:
-            time.sleep(SETTLE_S)
-            before, sizes = sizes, self._sizes()
-            if sizes == before:
-                return ()
-        return (f"the service ran statements all the time during {self._timeout:g} s after the request",)
+        """Wait until every request that began since the last snapshot has ended inside the service."""
+        return self._wait(self._last, None)[1]
 
     def snapshot(self) -> Offsets:
-        """Return where the files end, at a quiet moment."""
-        self.quiesce()
-        return Offsets(self._sizes())
+        """Return where the files end. Nothing has to be quiet: what a request runs carries its trace id."""
+        self._last = Offsets(self._sizes())
+        return self._last
 
     def count_since(self, snapshot: Offsets, trace: str | None = None) -> ProbeCount:
         """Return what the request ``trace`` ran; without a trace, what every request ran that is in the files since."""
@@ -131,9 +125,6 @@ class AgentSource:
             if time.monotonic() > deadline:
                 return lines, (*_complaints(lines), "the request has not ended inside the service")
             time.sleep(SETTLE_S / 5)
-            lines = self._lines(snapshot)
-        if trace is None:
-            self.quiesce()
             lines = self._lines(snapshot)
         return lines, _complaints(lines)
 

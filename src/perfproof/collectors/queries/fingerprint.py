@@ -11,7 +11,6 @@ import hashlib
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import groupby
 from typing import Literal
 
 from sqlglot.dialects.dialect import Dialect as SqlglotDialect
@@ -58,6 +57,7 @@ _OTHER = frozenset(
     )
 )
 _PIECE = re.compile(r'"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[^\W\d][\w$]*|\?|[(),;.\[\]]|[^\w\s(),;.\[\]?"`]+|\S')
+_STATEMENT = re.compile(r'(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`|[^;])+')
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_$]*\Z")
 _ALONE = frozenset("(),;.[]?")
 _CONSTANTS = frozenset(("null", "true", "false"))
@@ -117,10 +117,10 @@ def make_statement(text: str) -> Statement:
 
 def kind_of(text: str) -> StatementKind:
     """Tell what a normalised statement is for, by its first words."""
-    first, _, rest = text.partition(" ")
+    first = text.partition(" ")[0]
     if first in _TRANSACTION or text.startswith(("set transaction", "prepare transaction")):
         return "transaction"
-    return "other" if first in _OTHER and rest != "?" else "query"
+    return "other" if first in _OTHER else "query"
 
 
 @lru_cache(maxsize=CACHED_TEXTS)
@@ -129,27 +129,31 @@ def _cached(sql: str, dialect: Dialect) -> tuple[Statement, ...]:
 
 
 def _fingerprints(sql: str, dialect: Dialect) -> tuple[Statement, ...]:
-    words = [_folded(piece, dialect) for piece in _pieces(strip(sql, dialect), dialect)]
-    statements = [list(part) for separator, part in groupby(words, key=";".__eq__) if not separator]
-    return tuple(make_statement(_written(_anonymous(_fold(part)))) for part in statements)
+    statements = (_pieces(part, dialect) for part in _STATEMENT.findall(strip(sql, dialect)))
+    folded = (_fold([_folded(piece, dialect) for piece in pieces]) for pieces in statements if pieces)
+    return tuple(make_statement(_written(_anonymous(words))) for words in folded)
 
 
 def _pieces(stripped: str, dialect: Dialect) -> list[str]:
-    """Cut a text without literals into words and symbols; a text that sqlglot refuses is cut by a plain pattern."""
+    """Cut a statement without literals into words and symbols; what sqlglot refuses is cut by a plain pattern.
+
+    The bracket in front keeps sqlglot from taking the rest of FETCH, DECLARE and others as one string.
+    """
+    text = f"({stripped}"
     try:
-        words = SqlglotDialect.get_or_raise(_TOKENIZERS[dialect]).tokenize(stripped)
+        tokens = SqlglotDialect.get_or_raise(_TOKENIZERS[dialect]).tokenize(text)[1:]
     except SqlglotError:
         return _PIECE.findall(stripped)
     pieces: list[str] = []
     end = -1
-    for word in words:
-        text = stripped[word.start : word.end + 1]
+    for token in tokens:
+        piece = text[token.start : token.end + 1]
         # The known multi-word keywords and operators change with sqlglot's version; the key must not.
-        if pieces and word.start == end + 1 and _is_operator(text) and _is_operator(pieces[-1]):
-            pieces[-1] += text
+        if pieces and token.start == end + 1 and _is_operator(piece) and _is_operator(pieces[-1]):
+            pieces[-1] += piece
         else:
-            pieces.extend(text.split() if text[:1] not in '"`[' else [text])
-        end = word.end
+            pieces.extend(piece.split() if piece[:1] not in '"`[' else [piece])
+        end = token.end
     return pieces
 
 

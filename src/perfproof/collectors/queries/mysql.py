@@ -5,6 +5,7 @@ It chooses no database, so that it is in none's statistics.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from perfproof.collectors.queries.urls import Address
 
 OWN = "perfproof_own"
 """In a comment at the head of each of perfproof's own statements, for sources that see every connection's."""
+TRANSACTIONS_AGE_S = 0.11
 DENIED = frozenset((1044, 1045, 1142, 1143, 1227))
 _LOST = frozenset((2002, 2003, 2006, 2013, 2014, 2055, 1053, 1927))
 
@@ -29,6 +31,9 @@ class MysqlClient:
         self.quiet = Quiet(self._look)
         self._mark = mark
         self._sees_transactions = True
+        self._open: list[tuple[Any, ...]] = []  # transactions as last read, when, and after which activity
+        self._read_at = -TRANSACTIONS_AGE_S
+        self._read_after: Hashable = None
         self._connection: pymysql.Connection[Any] | None = None
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -83,15 +88,23 @@ class MysqlClient:
             " WHERE db = %s AND id <> CONNECTION_ID() AND (%s IS NULL OR user = %s)",
             [self.address.database, self.role, self.role],
         )
+        mark = self._mark()
+        if mark != self._read_after:
+            self._open, self._read_after = self._transactions(), mark
         threads = {thread for thread, _ in rows}
         busy: set[Hashable] = {(thread, "") for thread, command in rows if command != "Sleep"}
-        busy |= {(thread, str(since)) for thread, since in self._transactions() if thread in threads}
-        return Look(frozenset(busy), self._mark())
+        busy |= {(thread, str(since)) for thread, since in self._open if thread in threads}
+        return Look(frozenset(busy), mark)
 
     def _transactions(self) -> list[tuple[Any, ...]]:
-        """Return connections inside a transaction: a late COMMIT may follow."""
+        """Return connections inside a transaction: a late COMMIT may follow.
+
+        InnoDB shows the same picture again when it is asked twice within 0.1 s, hence the wait.
+        """
         if not self._sees_transactions:
             return []
+        time.sleep(max(0.0, self._read_at + TRANSACTIONS_AGE_S - time.monotonic()))
+        self._read_at = time.monotonic()
         try:
             return self.run("SELECT trx_mysql_thread_id, trx_started FROM information_schema.innodb_trx")
         except pymysql.err.Error:

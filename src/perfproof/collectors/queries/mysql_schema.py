@@ -84,7 +84,7 @@ class MysqlSchema:
 
     def __init__(self, address: Address, role: str | None = None) -> None:
         self.limits: tuple[str, ...] = ()
-        self._client = MysqlClient(address, role, lambda: self._client.value(_ACTIVITY, [address.database]))
+        self._client = MysqlClient(address, role, self._activity)
         self._database = address.database
         self._statements: dict[str | None, Statement] = {}
         self._switched_on: list[str] = []
@@ -201,6 +201,10 @@ class MysqlSchema:
             text = self._client.value(_DIGEST_TEXT, [self._database, digest])
             self._statements[digest] = fingerprint(str(text or ""), "mysql")
         return self._statements[digest]
+
+    def _activity(self) -> tuple[object, object]:
+        """Return what changes with every statement: MariaDB's digests know none that was prepared."""
+        return self._client.value(_ACTIVITY, [self._database]), self._client.value(_EXECUTED)
 
     def _switch_on(self) -> None:
         rows = self._client.run("SELECT name, enabled FROM performance_schema.setup_consumers")

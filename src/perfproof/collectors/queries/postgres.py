@@ -37,6 +37,8 @@ class PostgresClient:
             cursor = self._connected().execute(sql, values)
             return cursor.fetchall() if cursor.description else []
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            if self._connection is not None and not self._connection.closed:
+                raise
             self.close()
             raise SourceError(
                 f"the database {self.address} does not answer",
@@ -71,11 +73,14 @@ class PostgresClient:
         user = self.value("SELECT current_user::text AS perfproof_own")
         if self.role in (None, user) and not self._foreign_backends():
             return []
-        return [
+        return [self._blind(str(user))]
+
+    def _blind(self, user: str) -> str:
+        return (
             f"the role {user} cannot see the statements of other roles on {self.address}:"
             f' run "GRANT pg_read_all_stats TO {user}" as a superuser, or give the service\'s own role in'
             " service.database"
-        ]
+        )
 
     def _foreign_backends(self) -> bool:
         return bool(
@@ -88,11 +93,15 @@ class PostgresClient:
     def _look(self) -> Look:
         rows = self.run(
             "SELECT pid, state, xact_start::text, state_change::text AS perfproof_own FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> %s"
-            " AND backend_type = 'client backend' AND (%s::text IS NULL OR usename = %s) ORDER BY pid",
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND application_name IS DISTINCT FROM %s AND coalesce(backend_type, 'client backend') = 'client backend'"
+            " AND (%s::text IS NULL OR usename = %s) ORDER BY pid",
             [APPLICATION, self.role, self.role],
         )
-        busy = frozenset((pid, since) for pid, state, since, _ in rows if state is not None and state not in _IDLE)
+        if any(state is None for _, state, _, _ in rows):  # the service has connected as a role that we cannot see
+            user = str(self.value("SELECT current_user::text AS perfproof_own"))
+            raise SourceError("the statements of the service are hidden", why=self._blind(user))
+        busy = frozenset((pid, since) for pid, state, since, _ in rows if state not in _IDLE)
         return Look(busy, tuple((pid, changed) for pid, _, _, changed in rows))
 
     def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:

@@ -155,6 +155,8 @@ class PostgresLog:
         try:
             return self._path(file).stat().st_size
         except OSError:
+            if self._file is not None:
+                raise SourceError(f"the log file {self._file} cannot be read") from None
             return int(self._client.value("SELECT size AS perfproof_own FROM pg_stat_file(%s)", [file]) or 0)
 
     def _read(self, file: str, offset: int) -> bytes:

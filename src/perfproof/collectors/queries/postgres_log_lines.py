@@ -197,9 +197,13 @@ def _time(ms: str | None, entry: Entry, tallies: dict[Statement, _Tally], last: 
 
 
 def _fail(entry: Entry, tallies: dict[Statement, _Tally], last: _Last) -> None:
+    """Book a failure on the statement; one that failed in its parse or bind step was sent but never logged."""
     shapes = fingerprints(entry.statement, "postgresql")
-    statement, _ = last.get(entry.pid, (None, True))
-    if statement is not None and statement in shapes:
+    statement, timed = last.get(entry.pid, (None, True))
+    if shapes and (statement is None or timed or statement not in shapes):
+        statement = shapes[0]
+        tallies.setdefault(statement, _Tally()).calls += 1
+    if shapes and statement is not None:
         tallies[statement].failed += 1
         last[entry.pid] = (statement, True)
 

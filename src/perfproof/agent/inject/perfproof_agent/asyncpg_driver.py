@@ -17,6 +17,7 @@ def patch(module: Any) -> None:
     _patch_simple(protocol, "query")
     _patch_simple(protocol, "copy_out")
     _patch_simple(protocol, "copy_in")
+    _patch_prepare(protocol)
 
 
 def _patch_bound(protocol: Any, name: str) -> None:
@@ -27,7 +28,7 @@ def _patch_bound(protocol: Any, name: str) -> None:
     @functools.wraps(original)
     async def bound(self: Any, *given: Any, **named: Any) -> Any:
         call = calls.begin(POSTGRESQL)
-        state = given[0] if given else named.get("state")
+        state: Any = given[0] if given else named.get("state")
         arguments = given[1] if len(given) > 1 else named.get("args")
         sets = _CountedSets(arguments) if many else None
         if sets is not None and len(given) > 1:
@@ -84,6 +85,23 @@ def _patch_simple(protocol: Any, name: str) -> None:
         return result
 
     setattr(protocol, name, simple)
+
+
+def _patch_prepare(protocol: Any) -> None:
+    """Report a statement that the server refuses before it can be run; preparing alone is not running."""
+    original = protocol.prepare
+
+    @functools.wraps(original)
+    async def prepare(self: Any, *given: Any, **named: Any) -> Any:
+        call = calls.begin(POSTGRESQL)
+        try:
+            return await original(self, *given, **named)
+        except BaseException:
+            query = given[1] if len(given) > 1 else named.get("query", "")
+            calls.finish(call, query, failed=True)
+            raise
+
+    protocol.prepare = prepare
 
 
 def rows_of(result: Any) -> int | None:
