@@ -2,9 +2,11 @@
 
 import logging
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -15,6 +17,7 @@ from sqlalchemy import create_engine, inspect, text
 from perfproof.errors import StoreError
 from perfproof.model.recording import RunInfo
 from perfproof.model.result import Result
+from perfproof.model.rules import Spread
 from perfproof.store import upgrade
 from perfproof.store.models import Base
 from perfproof.store.repository import Store
@@ -50,7 +53,7 @@ def test_the_migrations_make_exactly_what_the_models_say(url: str) -> None:
             for key in inspect(connection).get_foreign_keys(table)
         }
     engine.dispose()
-    assert keys == {("fk_comparisons_run", "CASCADE"), ("fk_levels_run", "CASCADE")}
+    assert keys == {("fk_comparisons_run", "CASCADE"), ("fk_levels_run", "CASCADE"), ("fk_baselines_run", None)}
 
 
 def test_the_known_head_is_the_newest_migration() -> None:
@@ -162,3 +165,33 @@ def test_deleting_a_run_deletes_its_rows(
         assert store.comparisons(info.id) == []
         with store._engine.connect() as connection:
             assert connection.scalar(text("SELECT count(*) FROM comparisons")) == 0
+
+
+OLD = Path(__file__).parent / "old"
+
+
+@pytest.mark.parametrize("revision", ["0001"])
+def test_a_database_of_every_earlier_schema_is_upgraded_with_all_it_holds(
+    url: str, tmp_path: Path, revision: str
+) -> None:
+    """The dumps were written by the programs of their time (pg_dump, SQLite's dump) and are never changed."""
+    (tmp_path / "results").mkdir()
+    script = (OLD / f"r{revision}.{'sqlite' if url.startswith('sqlite') else 'postgresql'}.sql").read_text()
+    if url.startswith("sqlite"):
+        with sqlite3.connect(url.removeprefix("sqlite:///")) as old:
+            old.executescript(script)
+    else:
+        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as old:
+            old.execute(script)
+    with Store.open(url) as store:
+        newer, older = store.runs()
+        assert (older.label, older.verdict, older.sentence) == ("before", "met", "Goal met: it's 24.7 % faster.")
+        assert older.revision is None
+        assert [row.metric for row in store.comparisons(older.id)] == ["latency_p95", "error_rate"]
+        assert [level.estimate.value for level in store.levels(older.id)] == [41.5, 31.25]
+        assert store.spreads("e417", "5ce7a210") == (Spread("latency_p50", "all", 0.02, 8),)
+        store.set_baseline("main", older.id)
+        assert [each.run.id for each in store.baselines()] == [older.id]
+        with store.deleting(newer.id):
+            pass
+        assert [run.id for run in store.runs()] == [older.id]

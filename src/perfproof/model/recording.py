@@ -15,11 +15,15 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from perfproof.model.revision import Revision
 from perfproof.model.rules import Rules
 
 
 class Outcome(IntEnum):
-    """How a request ended. Only ``OK`` counts as completed; ``DROPPED`` was never sent."""
+    """How a request ended. Only ``OK`` counts as completed; ``DROPPED`` and ``NOT_STARTED`` were never sent.
+
+    ``NOT_STARTED`` are the steps of a flow after one that failed; nobody intended them at any moment.
+    """
 
     OK = 0
     BAD_STATUS = 1
@@ -29,6 +33,7 @@ class Outcome(IntEnum):
     CLOSED = 5
     PROTOCOL = 6
     DROPPED = 7
+    NOT_STARTED = 8
 
 
 SAMPLE_COLUMNS: dict[str, str] = {
@@ -167,6 +172,7 @@ class RunInfo:
 
     ``arms`` and ``requests`` give the meaning of the sample columns; ``variants`` holds, per request, a label for each
     combination of values. ``settings`` are the load and rounds as measured (plain JSON values, no secrets).
+    ``revision`` is that of the last arm's folder (the candidate's); None outside of a git repository.
     """
 
     id: str
@@ -184,6 +190,7 @@ class RunInfo:
     rules: Rules = field(default_factory=Rules)
     status: Literal["running", "complete", "interrupted", "failed"] = "running"
     problem: str | None = None
+    revision: Revision | None = None
 
     @property
     def arms_hash(self) -> str:

@@ -41,6 +41,9 @@ class RunRow(Base):
     rounds: Mapped[int] = mapped_column(default=0)
     verdict: Mapped[str | None] = mapped_column(String(16))
     sentence: Mapped[str | None] = mapped_column(Text)
+    branch: Mapped[str | None] = mapped_column(Text)
+    commit_hash: Mapped[str | None] = mapped_column(String(64), index=True)
+    dirty: Mapped[bool | None]
 
 
 class ComparisonRow(Base):
@@ -98,3 +101,14 @@ class SpreadRow(Base):
     request: Mapped[str] = mapped_column(Text, primary_key=True)
     sd: Mapped[float]
     rounds: Mapped[int]
+
+
+class BaselineRow(Base):
+    """A name for a run of a scenario. No cascade: a run that has a name cannot be deleted."""
+
+    __tablename__ = "baselines"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    scenario: Mapped[str] = mapped_column(Text, primary_key=True)
+    run: Mapped[int] = mapped_column(ForeignKey("runs.number"))
+    set_at: Mapped[str] = mapped_column(String(40))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,32 @@ from sqlalchemy import URL, Engine, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from perfproof.errors import EvidenceError, StoreError
-from perfproof.evidence.reading import read_info, sealed_rounds
+from perfproof.errors import StoreError
+from perfproof.model.history import Point
 from perfproof.model.recording import RunInfo
-from perfproof.model.result import Comparison, Result, Verdict
+from perfproof.model.result import Comparison, Level, Result
 from perfproof.model.rules import Spread
+from perfproof.store import queries
 from perfproof.store.connection import connect, database_file, parse_url, plain_errors, shown
-from perfproof.store.models import Base, ComparisonRow, LevelRow, RunRow, SpreadRow
-from perfproof.store.rows import arms_fingerprint, comparison_of, comparison_row, level_row, run_values, summary_of
-from perfproof.store.summary import RunSummary
+from perfproof.store.models import Base, BaselineRow, ComparisonRow, LevelRow, RunRow, SpreadRow
+from perfproof.store.queries import NEWEST_FIRST
+from perfproof.store.recorded import Recorded, recorded
+from perfproof.store.rows import (
+    arms_fingerprint,
+    comparison_of,
+    comparison_row,
+    level_of,
+    level_row,
+    revision_of,
+    run_values,
+    summary_of,
+)
+from perfproof.store.summary import Baseline, Choices, RunFilter, RunSummary
 from perfproof.store.upgrade import bring_up_to_date
 
 __all__ = ["Store", "arms_fingerprint"]
 
-_NEWEST_FIRST = (RunRow.started_at.desc(), RunRow.number.desc())
+_NAME = re.compile(r"[^\W_][\w./+-]{0,99}")
 
 
 class Store:
@@ -89,32 +101,50 @@ class Store:
         """Remember what was concluded from a run, replacing an earlier conclusion; ``StoreError`` for an unknown id."""
         with self._writing() as session:
             number = self._number(session, run_id)
-            session.execute(delete(ComparisonRow).where(ComparisonRow.run == number))
-            session.execute(delete(LevelRow).where(LevelRow.run == number))
-            session.add_all(comparison_row(number, at, each) for at, each in enumerate(result.comparisons))
-            session.add_all(level_row(number, at, each) for at, each in enumerate(result.levels))
+            self._replace_rows(session, number, result.comparisons, result.levels)
             concluded = {"verdict": result.verdict.value, "sentence": result.sentence, "rounds": result.rounds}
             session.execute(update(RunRow).where(RunRow.number == number).values(concluded))
 
-    def runs(self, *, scenario: str | None = None, label: str | None = None, limit: int = 50) -> list[RunSummary]:
-        """Return the newest ``limit`` runs, newest first, of one scenario name or one label if given."""
-        query = select(RunRow).order_by(*_NEWEST_FIRST).limit(limit)
-        if scenario is not None:
-            query = query.where(RunRow.scenario == scenario)
-        if label is not None:
-            query = query.where(RunRow.label == label)
-        return self._summaries(query)
+    def runs(
+        self,
+        *,
+        scenario: str | None = None,
+        label: str | None = None,
+        branch: str | None = None,
+        commit: str | None = None,
+        verdict: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> list[RunSummary]:
+        """Return the newest ``limit`` runs after the first ``offset``, newest first, of what is given (RunFilter)."""
+        wanted = RunFilter(scenario, label, branch, commit, verdict)
+        return self._summaries(queries.runs(wanted).order_by(*NEWEST_FIRST).limit(limit).offset(offset))
+
+    def count(self, wanted: RunFilter = RunFilter()) -> int:  # noqa: B008 - it is frozen
+        """Return how many runs agree with the filter."""
+        with self._reading() as session:
+            return session.scalar(queries.count(wanted)) or 0
+
+    def choices(self) -> Choices:
+        """Return the scenarios, branches, labels and verdicts that occur."""
+        columns = (RunRow.scenario, RunRow.branch, RunRow.label, RunRow.verdict)
+        with self._reading() as session:
+            found = [sorted(filter(None, session.scalars(select(column).distinct()))) for column in columns]
+        return Choices(*map(tuple, found))
 
     def find(self, reference: str) -> RunSummary:
-        """Return the run meant by an id, ``last``, ``last-1`` ..., a label (its newest run) or the start of an id.
+        """Return the run meant by an id, ``last``, ``last-1`` ..., a baseline's name, a label or the start of an id.
+
+        Of several runs with the label, or of the name in several scenarios, the newest is meant.
 
         Raises ``StoreError`` with suggestions when there is none, or more than one id starts so.
         """
-        newest = select(RunRow).order_by(*_NEWEST_FIRST)
+        newest = select(RunRow).order_by(*NEWEST_FIRST)
         ago = re.fullmatch(r"last(?:-(\d{1,9}))?", reference)
-        queries = [newest.where(RunRow.id == reference)]
-        queries += [newest.offset(int(ago[1] or 0))] if ago else [newest.where(RunRow.label == reference)]
-        for query in queries:
+        named = newest.join(BaselineRow, BaselineRow.run == RunRow.number).where(BaselineRow.name == reference)
+        meanings = [newest.where(RunRow.id == reference)]
+        meanings += [newest.offset(int(ago[1] or 0))] if ago else [named, newest.where(RunRow.label == reference)]
+        for query in meanings:
             found = self._summaries(query.limit(1))
             if found:
                 return found[0]
@@ -129,6 +159,92 @@ class Store:
         with self._reading() as session:
             query = select(ComparisonRow).join(RunRow, RunRow.number == ComparisonRow.run).where(RunRow.id == run_id)
             return [comparison_of(row) for row in session.scalars(query.order_by(ComparisonRow.position))]
+
+    def levels(self, run_id: str) -> list[Level]:
+        """Return the levels saved for a run, in their order; none if no result was saved."""
+        with self._reading() as session:
+            query = select(LevelRow).join(RunRow, RunRow.number == LevelRow.run).where(RunRow.id == run_id)
+            return [level_of(row) for row in session.scalars(query.order_by(LevelRow.position))]
+
+    def history(
+        self,
+        scenario: str,
+        *,
+        metric: str | None = None,
+        request: str | None = None,
+        branch: str | None = None,
+        limit: int = 200,
+    ) -> dict[tuple[str, str, str], list[Point]]:
+        """Return the points of the scenario's newest ``limit`` runs by (metric, request, unit), oldest first.
+
+        See ``queries.history`` for the runs and the arm that count.
+        """
+        query = queries.history(RunFilter(scenario=scenario, branch=branch), metric, request, limit)
+        found: dict[tuple[str, str, str], list[Point]] = {}
+        with self._reading() as session:
+            for run, row in session.execute(query):
+                level = level_of(row)
+                facts = (run.id, run.started_at, run.scenario_hash, run.environment_hash)
+                point = Point(*facts, level.estimate, run.label, revision_of(run))
+                found.setdefault((level.metric, level.request, level.unit), []).append(point)
+        return found
+
+    def set_baseline(self, name: str, run_id: str) -> Baseline:
+        """Give a run a name within its scenario, taking the name from the run that had it.
+
+        Raises ``StoreError`` for an unknown run and for a name that would be taken for something else.
+        """
+        if not _NAME.fullmatch(name) or re.fullmatch(r"last(-\d+)?", name):
+            raise StoreError(
+                f"`{name[:100]}` cannot be the name of a baseline",
+                hint="use letters, digits and . / + - _ (at most 100), beginning with a letter or a digit; not `last`",
+            )
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._writing() as session:
+            number = self._number(session, run_id)
+            run = session.get_one(RunRow, number)
+            values = {"name": name, "scenario": run.scenario, "run": number, "set_at": now}
+            self._upsert(session, BaselineRow, values, ["name", "scenario"])
+            return Baseline(name, summary_of(run, self._base or Path()), now)
+
+    def baselines(self, *, name: str | None = None, scenario: str | None = None) -> list[Baseline]:
+        """Return the named runs by name and scenario, of one name or one scenario if given."""
+        query = select(BaselineRow, RunRow).join(RunRow, RunRow.number == BaselineRow.run)
+        query = query.order_by(BaselineRow.name, BaselineRow.scenario)
+        if name is not None:
+            query = query.where(BaselineRow.name == name)
+        if scenario is not None:
+            query = query.where(BaselineRow.scenario == scenario)
+        with self._reading() as session:
+            base = self._base or Path()
+            return [Baseline(row.name, summary_of(run, base), row.set_at) for row, run in session.execute(query)]
+
+    def drop_baseline(self, name: str, *, scenario: str | None = None) -> int:
+        """Forget a name (in one scenario, or in all); its run stays. Return how many were forgotten."""
+        query = delete(BaselineRow).where(BaselineRow.name == name)
+        if scenario is not None:
+            query = query.where(BaselineRow.scenario == scenario)
+        with self._writing() as session:
+            forgotten = session.scalars(query.returning(BaselineRow.scenario)).all()
+        return len(forgotten)
+
+    @contextmanager
+    def deleting(self, run_id: str) -> Iterator[None]:
+        """Delete a run's rows when the body succeeds, in one transaction; nothing happens when it raises.
+
+        The body is where the run directory is put out of the way. Raises ``StoreError`` for an unknown run and for one
+        that is a named baseline.
+        """
+        with self._writing() as session:
+            number = self._number(session, run_id)
+            name = session.scalar(select(BaselineRow.name).where(BaselineRow.run == number).limit(1))
+            if name is not None:
+                raise StoreError(
+                    f"run {run_id} is the baseline `{name}`",
+                    hint=f"forget the name first: perfproof baseline drop {name}",
+                )
+            session.execute(delete(RunRow).where(RunRow.number == number))  # its comparisons and levels go with it
+            yield
 
     def save_spreads(self, environment_hash: str, scenario_hash: str, spreads: Sequence[Spread]) -> None:
         """Remember what identical arms showed there, replacing what they showed before."""
@@ -164,12 +280,13 @@ class Store:
         """
         with self._reading() as session:
             known = set(session.scalars(select(RunRow.id)))
-        folders = [file.parent for file in sorted(results.glob("*/run.json")) if file.parent.name not in known]
-        found = [(folder, values) for folder in folders if (values := _recorded(folder)) and values["id"] not in known]
+        # Hidden folders are runs that are being imported or removed.
+        folders = [file.parent for file in sorted(results.glob("[!.]*/run.json")) if file.parent.name not in known]
+        found = [run for folder in folders if (run := recorded(folder)) and run.values["id"] not in known]
         if found:
             with self._writing() as session:
-                for folder, values in found:
-                    self._upsert(session, RunRow, values | {"directory": self._stored(folder)}, ["id"])
+                for run in found:
+                    self._add_recorded(session, run)
         return len(found)
 
     @contextmanager
@@ -185,6 +302,19 @@ class Store:
     def _summaries(self, query: Any) -> list[RunSummary]:
         with self._reading() as session:
             return [summary_of(row, self._base or Path()) for row in session.scalars(query)]
+
+    def _add_recorded(self, session: Session, run: Recorded) -> None:
+        self._upsert(session, RunRow, run.values | {"directory": self._stored(run.folder)}, ["id"])
+        number = self._number(session, run.values["id"])
+        self._replace_rows(session, number, run.comparisons, run.levels)
+
+    def _replace_rows(
+        self, session: Session, number: int, comparisons: Sequence[Comparison], levels: Sequence[Level]
+    ) -> None:
+        session.execute(delete(ComparisonRow).where(ComparisonRow.run == number))
+        session.execute(delete(LevelRow).where(LevelRow.run == number))
+        session.add_all(comparison_row(number, at, each) for at, each in enumerate(comparisons))
+        session.add_all(level_row(number, at, each) for at, each in enumerate(levels))
 
     def _number(self, session: Session, run_id: str) -> int:
         """Return the run's number and hold its row until the transaction ends, so that writers take turns."""
@@ -217,22 +347,3 @@ class Store:
         close = difflib.get_close_matches(reference, dict.fromkeys(names), n=3)
         hint = f"did you mean {' or '.join(close)}?" if close else "`perfproof list` shows what there is"
         return StoreError(f"no run has the id or the label `{reference}`", where=shown(self._url), hint=hint)
-
-
-def _recorded(folder: Path) -> dict[str, Any] | None:
-    """Return the columns of a run found on disk; None if it cannot be read."""
-    try:
-        info = read_info(folder)
-    except EvidenceError:
-        return None
-    values = run_values(info) | {"rounds": len(sealed_rounds(folder))}
-    try:
-        concluded = json.loads((folder / "result.json").read_bytes())
-        return values | {"verdict": Verdict(concluded["verdict"]).value, "sentence": str(concluded["sentence"])}
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-    ):  # no result, or one that is not ours: the run itself still counts
-        return values

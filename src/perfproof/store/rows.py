@@ -12,6 +12,7 @@ from typing import Any
 from perfproof.evidence.codec import decode, encode
 from perfproof.model.recording import RunInfo
 from perfproof.model.result import Comparison, Estimate, Level, Verdict
+from perfproof.model.revision import Revision
 from perfproof.store.models import ComparisonRow, LevelRow, RunRow
 from perfproof.store.summary import RunSummary
 
@@ -34,6 +35,9 @@ def run_values(info: RunInfo) -> dict[str, Any]:
         "environment_hash": info.environment.hash,
         "started_at": info.started_at,
         "status": info.status,
+        "branch": info.revision and info.revision.branch,
+        "commit_hash": info.revision and info.revision.commit,
+        "dirty": info.revision and info.revision.dirty,
     }
 
 
@@ -50,7 +54,15 @@ def summary_of(row: RunRow, base: Path) -> RunSummary:
         sentence=row.sentence,
         rounds=row.rounds,
         directory=base / row.directory,
+        scenario_hash=row.scenario_hash,
+        environment_hash=row.environment_hash,
+        revision=revision_of(row),
     )
+
+
+def revision_of(row: RunRow) -> Revision | None:
+    """Return where the measured code stood in git, if that is known."""
+    return Revision(row.commit_hash, row.branch, bool(row.dirty)) if row.commit_hash else None
 
 
 def comparison_row(run: int, position: int, comparison: Comparison) -> ComparisonRow:
@@ -68,6 +80,14 @@ def level_row(run: int, position: int, level: Level) -> LevelRow:
     values = encode(level) | encode(level.estimate) | _figures(level.estimate)
     del values["estimate"]
     return LevelRow(run=run, position=position, **values)
+
+
+def level_of(row: LevelRow) -> Level:
+    """Return the level of a row; a value that is unknown is NaN."""
+    value = math.nan if row.value is None else row.value
+    return Level(
+        row.metric, row.request, row.arm, row.unit, Estimate(value, row.low, row.high, row.confidence, row.rounds)
+    )
 
 
 def _figures(source: Comparison | Estimate) -> dict[str, float | None]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perfproof.model.result import Verdict
+from perfproof.model.revision import Revision
 
 
 @dataclass(frozen=True)
@@ -22,3 +23,36 @@ class RunSummary:
     sentence: str | None
     rounds: int
     directory: Path
+    scenario_hash: str = ""
+    environment_hash: str = ""
+    revision: Revision | None = None
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A name given to a run of a scenario, and when (ISO 8601, UTC)."""
+
+    name: str
+    run: RunSummary
+    set_at: str
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs are meant: those that agree with everything that is not None. ``commit`` is the start of a hash."""
+
+    scenario: str | None = None
+    label: str | None = None
+    branch: str | None = None
+    commit: str | None = None
+    verdict: str | None = None
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What there is to filter by, each in alphabetical order."""
+
+    scenarios: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()

@@ -1,0 +1,26 @@
+"""From the points of many runs to a trend: apart what must not be joined, and find where the level changed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from perfproof.analysis.changepoints import change_points
+from perfproof.model.history import Point, Stretch, Trend
+
+
+def trend(scenario: str, metric: str, request: str, unit: str, points: Iterable[Point]) -> Trend:
+    """Return the points as a trend, with the change points of each stretch.
+
+    Points of another scenario hash or environment form a stretch of their own, however the runs alternate: a machine
+    that is faster is no improvement of the code. Points without a finite value are left out.
+    """
+    groups: dict[tuple[str, str], list[Point]] = {}
+    for point in sorted(points, key=lambda point: (point.started_at, point.run)):
+        if math.isfinite(point.estimate.value):
+            groups.setdefault((point.scenario_hash, point.environment_hash), []).append(point)
+    stretches = (
+        Stretch(*key, tuple(found), tuple(change_points([point.estimate.value for point in found])))
+        for key, found in groups.items()
+    )
+    return Trend(scenario, metric, request, unit, tuple(stretches))
