@@ -114,3 +114,20 @@ def test_secrets_reach_the_service_but_no_artefact(bench):
         if file.is_file():
             assert secret.encode() not in file.read_bytes(), file
     assert secret not in ran.out + ran.err
+
+
+def test_a_time_budget_plans_the_rounds_and_says_what_they_can_see(bench):
+    ran = bench.run("ab", str(bench.scenario()), "--time", "25s", "--no-early-stop", "--json", "out.json")
+    assert ran.code in (0, 3), ran.err + ran.out
+    assert re.search(r"\d+ rounds in about \d+ s see p50 changes from [\d.]+ %", ran.err), ran.err
+    assert 2 <= bench.json("out.json")["rounds"] <= 8
+
+
+def test_an_unexpected_failure_shows_no_traceback_and_no_values(bench):
+    bench.environ["PYTHONPATH"] = str(bench.folder)
+    (bench.folder / "yaml.py").write_text("raise RuntimeError('hunter2')\n")
+    ran = bench.run("check", str(bench.scenario()))
+    assert ran.code == 4
+    assert "perfproof itself failed: RuntimeError in yaml.py:1" in ran.err
+    assert "hunter2" not in ran.err
+    assert "Traceback" not in ran.err

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sys
+import traceback
+from pathlib import Path
 from typing import Annotated
 
 import click
@@ -80,4 +82,20 @@ def run() -> None:
         # The reader of our output (`| head`) has gone; say nothing more, and nothing at the interpreter's end either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = int(ExitCode.PASSED)
+    except Exception as error:  # noqa: BLE001 - the last net: a traceback may hold values that are secret
+        report_failure(
+            PerfproofError(
+                f"perfproof itself failed: {type(error).__name__} in {_place(error)}",
+                hint="a defect: please report it with the traceback that PERFPROOF_DEBUG=1 shows (read it first)",
+            )
+        )
+        if os.environ.get("PERFPROOF_DEBUG"):
+            traceback.print_exception(error)
+        code = int(ExitCode.INVALID)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _place(error: BaseException) -> str:
+    """Return where an unexpected error came from, without its message (which may quote a value)."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"

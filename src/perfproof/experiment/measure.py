@@ -17,7 +17,8 @@ from types import FrameType
 from typing import Any, Literal
 
 from perfproof import __version__
-from perfproof.analysis import analyse, look
+from perfproof.analysis import analyse, look, plan, progress
+from perfproof.analysis.looks import planned_looks
 from perfproof.collectors.environment import fingerprint
 from perfproof.collectors.revision import revision
 from perfproof.errors import Interrupted, PerfproofError, UsageError
@@ -29,15 +30,12 @@ from perfproof.load.handle import LoadProcess
 from perfproof.model.metrics import ALL
 from perfproof.model.recording import Recording, Round, RunInfo
 from perfproof.model.redaction import Redactor
-from perfproof.model.result import Result
+from perfproof.model.result import Comparison, Result
 from perfproof.model.rules import Rules, Spread
 from perfproof.model.scenario import Arm, Scenario
 from perfproof.reports.figures import interval, percent
 from perfproof.service.cpus import CpuPlan, pinned, split_cpus
 from perfproof.service.lifecycle import RunningService, run_command, start
-
-SHORTEST = 4
-"""Rounds below which no interval is worth its name; a time budget never plans fewer."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
         try:
             _prepare(arms, private, redactor, observer)
             observer.phase("starting the load process")
-            load = LoadProcess.start(scenario, log=private / "load.log", cpus=cpus.generator)
+            load = LoadProcess.start(scenario, log=private / "load.log", cpus=cpus.generator, folder=directory.path)
             try:
                 with _kept_services(arms, private, redactor, cpus) as kept:
                     rounds.info = replace(rounds.info, variants=load.variants)
@@ -132,23 +130,35 @@ class _Rounds:
 
     def conduct(self, stage: Stage) -> None:
         """Measure round after round until the plan or a look ends it."""
-        number = 0
-        while number < self.info.rules.planned_rounds:
+        number, stop = 0, False
+        while number < self.info.rules.planned_rounds and not stop:
             number += 1
             self.observer.round(number, self.info.rules.planned_rounds)
             began = time.monotonic()
             run_round(stage, number)
             seconds = time.monotonic() - began
-            budget = stage.scenario.rounds.time
-            if number == 1 and budget is not None:
-                # The number of rounds is fixed after the first one by the clock alone, never by what it showed.
-                planned = max(SHORTEST, int(budget // seconds))
-                self.info = replace(self.info, rules=replace(self.info.rules, planned_rounds=planned))
-            seen = look(self.recording(self.info), self.spreads)
-            self.observer.estimate(describe(seen.result))
-            self.observer.time_left(0.0 if seen.stop else (self.info.rules.planned_rounds - number) * seconds)
-            if seen.stop:
-                break
+            if number == 1:
+                self._plan(seconds, stage.scenario.rounds.time)
+            stop = self._look(number)
+            left = 0 if stop else self.info.rules.planned_rounds - number
+            self.observer.time_left(left * seconds)
+
+    def _plan(self, seconds_per_round: float, budget: float | None) -> None:
+        """Fix the number of rounds after the first one, by the clock alone and never by what it showed."""
+        planned = plan(self.info.rules, seconds_per_round, budget, self.spreads)
+        self.info = replace(self.info, rules=planned.rules)
+        if self.info.kind != "run":
+            self.observer.note(planned.sentence)
+
+    def _look(self, number: int) -> bool:
+        """Show the estimate so far; at a planned look, tell whether it settles the matter."""
+        recording = self.recording(self.info)
+        if number not in planned_looks(self.info.rules.planned_rounds, self.info.rules.early_stop):
+            self.observer.estimate(describe(progress(recording)))
+            return False
+        seen = look(recording, self.spreads)
+        self.observer.estimate(describe(seen.result.comparisons))
+        return seen.stop
 
     def recording(self, info: RunInfo) -> Recording:
         """Return everything sealed so far; each round is read from disk once."""
@@ -158,16 +168,13 @@ class _Rounds:
         return Recording(info, tuple(self._read[number] for number in sorted(self._read)))
 
 
-def describe(result: Result) -> str:
+def describe(rows: Sequence[Comparison]) -> str:
     """Return the current estimate in a few words, for the live display."""
-    for row in result.comparisons:
+    for row in rows:
         if row.request == ALL and row.metric == "latency_p50" and row.change is not None:
             # Two rounds give an interval so wide that it says nothing.
-            known = interval(row.ci_low, row.ci_high) if row.rounds > 2 else ""
+            known = interval(row.ci_low, row.ci_high) if row.rounds > 2 and row.ci_low is not None else ""
             return f"p50 {percent(row.change)} {known}".rstrip()
-    for level in result.levels:
-        if level.request == ALL and level.metric == "latency_p50":
-            return f"p50 {level.estimate.value:.2f} ms"
     return ""
 
 
@@ -297,5 +304,7 @@ def _arm_details(arm: Arm, scenario: Scenario) -> dict[str, str]:
     redact = Redactor(scenario.secrets)
     service = arm.service
     details = {"command": service.command or "", "url": service.url or "", "directory": str(service.directory)}
+    if arm.source:
+        details |= {"build": service.build or "", **arm.source}
     details |= {f"env {name}": value for name, value in sorted(service.environment.items())}
     return {name: redact(value) for name, value in details.items() if value}

@@ -23,6 +23,9 @@ class Observer(Protocol):
     def time_left(self, seconds: float) -> None:
         """Show the longest this can still take."""
 
+    def note(self, text: str) -> None:
+        """Say something that stays on the screen, e.g. what the planned rounds can see."""
+
 
 class Silent:
     """An observer that shows nothing."""
@@ -40,4 +43,7 @@ class Silent:
         """Ignore it."""
 
     def time_left(self, seconds: float) -> None:
+        """Ignore it."""
+
+    def note(self, text: str) -> None:
         """Ignore it."""

@@ -75,6 +75,11 @@ class Live:
         self._left = seconds
         self._draw()
 
+    def note(self, text: str) -> None:
+        """Print a line that stays above the display."""
+        if not self._quiet:
+            self._console.print(Text(figures.plain(text, 300)), soft_wrap=True)
+
     def _plain_line(self) -> Text:
         parts = [f"round {self._number} of {self._total}"]
         if self._estimate:
