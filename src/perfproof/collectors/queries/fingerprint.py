@@ -56,6 +56,7 @@ _OTHER = frozenset(
         "ping",
     )
 )
+_HOUSEKEEPING = frozenset(("select pg_advisory_unlock_all()",))  # asyncpg's pool, each time a connection comes back
 _PIECE = re.compile(r'"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[^\W\d][\w$]*|\?|[(),;.\[\]]|[^\w\s(),;.\[\]?"`]+|\S')
 _STATEMENT = re.compile(r'(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`|[^;])+')
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_$]*\Z")
@@ -120,7 +121,7 @@ def kind_of(text: str) -> StatementKind:
     first = text.partition(" ")[0]
     if first in _TRANSACTION or text.startswith(("set transaction", "prepare transaction")):
         return "transaction"
-    return "other" if first in _OTHER else "query"
+    return "other" if first in _OTHER or text in _HOUSEKEEPING else "query"
 
 
 @lru_cache(maxsize=CACHED_TEXTS)

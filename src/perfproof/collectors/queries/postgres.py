@@ -34,7 +34,7 @@ class PostgresClient:
         What the server refuses stays a ``psycopg.Error``: the caller knows what it means.
         """
         try:
-            cursor = self._connected().execute(sql, values)
+            cursor = self._connected().execute(sql, values or None)
             return cursor.fetchall() if cursor.description else []
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             if self._connection is not None and not self._connection.closed:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql as compose
@@ -23,6 +24,8 @@ from perfproof.collectors.queries.urls import Address
 from perfproof.model.queries import ProbeCount
 
 MARKER_TIMEOUT_S = 5.0
+_MARK: LiteralString = "DO 'BEGIN RAISE LOG ''perfproof_own %'', current_setting(''perfproof.marker''); END'"
+"""Always the same text, so that it is one entry of pg_stat_statements where that runs too."""
 CHUNK = 8 << 20
 _SUFFIXES: dict[str, LogFormat] = {".csv": "csv", ".json": "json"}
 _KINDS: dict[LogFormat, str] = {"csv": "csvlog", "json": "jsonlog", "stderr": "stderr"}
@@ -124,7 +127,8 @@ class PostgresLog:
     def _until_marker(self, file: str, offset: int) -> tuple[bytes, int]:
         """Have a marker logged, and return the text from ``offset`` to it and the place behind it."""
         token = f"{OWN}_{secrets.token_hex(8)}"
-        self._client.run(compose.SQL("DO {}").format(compose.Literal(f"BEGIN RAISE LOG '{token}'; END")))
+        self._client.run("SELECT set_config('perfproof.marker', %s, false) AS perfproof_own", [token])
+        self._client.run(_MARK)
         deadline = time.monotonic() + MARKER_TIMEOUT_S
         text = b""
         while True:
