@@ -208,3 +208,27 @@ rounds: {{count: 3, warmup: 200ms, warmup_requests: 3, blocks: 3, block: 300ms}}
     finally:
         service.terminate()
         service.wait()
+
+
+def test_a_load_process_that_dies_leaves_a_round_that_says_so(bench):
+    process = bench.start("run", str(bench.scenario(("blocks: 4", "blocks: 60"))), "--quiet")
+
+    def load_process():
+        children = psutil.Process(process.pid).children(recursive=True)
+        return next((child for child in children if "perfproof.load.process" in child.cmdline()), None)
+
+    def measuring():
+        return bool(bench.runs) and any((bench.runs[0] / "rounds").iterdir()) and load_process() is not None
+
+    assert wait_until(measuring)
+    time.sleep(2.5)
+    load_process().kill()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 4, err
+    assert "the load process has died (exit code -9)" in err
+    assert "Traceback" not in err
+    facts = json.loads((bench.runs[0] / "rounds" / "001" / "round.json").read_text())
+    assert facts["complete"] is False
+    assert "the load process has died" in facts["problem"]
+    assert json.loads((bench.runs[0] / "run.json").read_text())["status"] == "failed"
+    assert not bench.leftovers()

@@ -48,3 +48,23 @@ def test_a_failed_write_leaves_no_file_behind(tmp_path):
         recorder.write(tmp_path / "s.parquet")
     assert [path.name for path in tmp_path.iterdir()] == ["s.parquet"]
     assert len(recorder) == 1
+
+
+def test_outcomes_are_counted_from_any_row_on():
+    recorder = Recorder()
+    for number in range(70_000):
+        recorder.add(*ROW[:10], number % 8, *ROW[11:])
+    assert recorder.outcomes().tolist() == [8750] * 8
+    assert recorder.outcomes(69_998).tolist() == [0, 0, 0, 0, 0, 0, 1, 1]
+
+
+def test_a_recording_of_several_chunks_is_written_whole(tmp_path):
+    import pyarrow.parquet as pq
+
+    recorder = Recorder(tmp_path)
+    for number in range(140_000):
+        recorder.add(*ROW[:-1], number)
+    assert recorder.write(tmp_path / "s.parquet") == 140_000
+    table = pq.read_table(tmp_path / "s.parquet")
+    assert (table["id"].to_numpy() == np.arange(140_000)).all()
+    assert [path.name for path in tmp_path.iterdir()] == ["s.parquet"]

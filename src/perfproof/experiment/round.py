@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perfproof.collectors.processes import ProcessTree, Sampler
-from perfproof.errors import Interrupted, PerfproofError, ServiceError
+from perfproof.errors import Interrupted, LoadError, PerfproofError, ServiceError
 from perfproof.evidence.directory import RunDirectory
 from perfproof.experiment.observer import Observer
 from perfproof.experiment.warmup import Warmth, warm_up
@@ -101,7 +101,8 @@ def run_round(stage: Stage, number: int) -> Round:
                 problem = interrupted()
         for tree in progress.trees:
             tree.look(full=True, always=True)
-        stage.load.seal(partial.samples_path)
+        unsealed = _seal_samples(stage, partial.samples_path)
+        problem = problem or unsealed
     round_ = Round(
         number=number,
         arms=tuple(_arm_round(arm, progress, problem) for arm in range(len(services))),
@@ -115,6 +116,19 @@ def run_round(stage: Stage, number: int) -> Round:
     if problem is not None:
         raise problem
     return round_
+
+
+def _seal_samples(stage: Stage, path: Path) -> PerfproofError | None:
+    """Have the samples written; return what prevents it. The round is then sealed as incomplete, not lost."""
+    try:
+        stage.load.seal(path)
+    except LoadError as error:
+        return error
+    except KeyboardInterrupt:
+        stage.load.abort()
+        stage.load.discard()  # answered after the seal that is under way, which is thus not repeated without samples
+        return interrupted()
+    return None
 
 
 @contextmanager

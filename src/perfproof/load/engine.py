@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import secrets as randomness
 import socket
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
@@ -34,6 +35,7 @@ _TICK_NS = 10_000_000
 _LEAD_NS = 5_000_000
 _ABORT_GRACE_NS = 900_000_000
 _WARM_LIMIT_NS = 60_000_000_000
+_LARGEST_DECK = 100_000
 
 
 class Engine:
@@ -45,7 +47,9 @@ class Engine:
         self._loop = get_hub().loop
         self._pools: dict[int, Pool] = {}
         self._messages: dict[int, list[Message]] = {}
-        self._recorder = Recorder()
+        folder = Path(plan.folder) if plan.folder else None
+        self._recorder = Recorder(folder)
+        self._unrecorded = Recorder(folder)
         # Ids differ from those of any other run on the same service; 62 bits, so that they fit a signed column.
         self._next_id = count((randomness.randbits(30) << 32) + 1).__next__
         self._sources: Sequence[Source] = ()
@@ -91,7 +95,8 @@ class Engine:
         requests still missing then are sent by users without think time.
         """
         pool = self._pool(arm)
-        recorder = Recorder()
+        recorder = self._unrecorded
+        recorder.clear()
         opened = pool.opened
         seed = randomness.randbits(32)
         pool.fresh = fresh
@@ -131,7 +136,7 @@ class Engine:
         self._run(pool, self._recorder, pair, sources)
         ended = monotonic_ns()
         cpu = process_time_ns() - cpu
-        outcomes = np.bincount(self._recorder.rows(mark)["outcome"], minlength=len(Outcome))
+        outcomes = self._recorder.outcomes(mark)
         completed, dropped, intended = (
             int(n) for n in (outcomes[Outcome.OK], outcomes[Outcome.DROPPED], outcomes.sum())
         )
@@ -190,9 +195,11 @@ class Engine:
         load, pool = self._plan.load, self._pool(arm)
         start = monotonic_ns() + _LEAD_NS
         if load.model == "open":
-            due = (arrivals(load.rate, seconds, seed, load.arrivals) + start).tolist()
-            # One deck for the whole block: its mix of requests is then exact.
-            return [Pacer(pool, due, list(islice(self._endless(arm, seed, max(len(due), 1)), len(due))))]
+            due = array("q", (arrivals(load.rate, seconds, seed, load.arrivals) + start).tobytes())
+            # One deck for the whole block, if it fits into memory: its mix of requests is then exact.
+            deck = min(max(len(due), 1), _LARGEST_DECK)
+            longest = max(message.timeout_ns for message in self._messages[arm])
+            return [Pacer(pool, due, self._endless(arm, seed, deck), longest)]
         messages = self._endless(arm, seed)
         until = start + int(seconds * 1e9)
         think = int(load.think_time * 1e9)

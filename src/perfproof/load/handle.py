@@ -45,8 +45,13 @@ class LoadProcess:
         self._stopped = False
 
     @classmethod
-    def start(cls, scenario: Scenario, *, log: Path, cpus: Collection[int] | None = None) -> LoadProcess:
-        """Start the child, on ``cpus`` only if given, and wait until it is ready; what it prints goes to ``log``."""
+    def start(
+        cls, scenario: Scenario, *, log: Path, cpus: Collection[int] | None = None, folder: Path | None = None
+    ) -> LoadProcess:
+        """Start the child, on ``cpus`` only if given, and wait until it is ready; what it prints goes to ``log``.
+
+        Samples that would fill the memory are kept in a file without a name in ``folder`` (that of ``log`` by default).
+        """
         _check_variants(scenario)
         ours, theirs = socket.socketpair()
         try:
@@ -64,7 +69,7 @@ class LoadProcess:
             raise LoadError("the load process cannot be started", why=str(error)) from error
         process = cls(scenario, child, ours, log)
         try:
-            process._tell(encode(plan_of(scenario, cpus)))
+            process._tell(encode(plan_of(scenario, cpus, folder or log.parent)))
             process._hear(_START_TIMEOUT)
         except BaseException:
             process.stop()

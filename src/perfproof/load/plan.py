@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from perfproof.model.scenario import Expect, Load, Request, Scenario
@@ -12,7 +13,10 @@ from perfproof.model.scenario import Expect, Load, Request, Scenario
 
 @dataclass(frozen=True)
 class Plan:
-    """What the load process must know. It holds secrets and therefore travels through the socket only."""
+    """What the load process must know. It holds secrets and therefore travels through the socket only.
+
+    ``folder`` is where samples go that would fill the memory (empty: the system's folder for temporary files).
+    """
 
     requests: tuple[Request, ...]
     setup: tuple[Request, ...]
@@ -21,6 +25,7 @@ class Plan:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     arms: int = 1
     cpus: tuple[int, ...] = ()
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class BlockReport:
     aborted: bool = False
 
 
-def plan_of(scenario: Scenario, cpus: Collection[int] | None = None) -> Plan:
+def plan_of(scenario: Scenario, cpus: Collection[int] | None = None, folder: Path | None = None) -> Plan:
     """Return the part of a scenario that the load process needs."""
     return Plan(
         requests=scenario.requests,
@@ -74,6 +79,7 @@ def plan_of(scenario: Scenario, cpus: Collection[int] | None = None) -> Plan:
         secrets=scenario.secrets,
         arms=len(scenario.arms),
         cpus=tuple(sorted(cpus or ())),
+        folder=str(folder.absolute()) if folder else "",
     )
 
 
@@ -87,6 +93,7 @@ def encode(plan: Plan) -> dict[str, Any]:
         "secrets": sorted(plan.secrets),
         "arms": plan.arms,
         "cpus": list(plan.cpus),
+        "folder": plan.folder,
     }
 
 
@@ -100,6 +107,7 @@ def decode(data: Mapping[str, Any]) -> Plan:
         secrets=frozenset(data["secrets"]),
         arms=data["arms"],
         cpus=tuple(data["cpus"]),
+        folder=data["folder"],
     )
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import struct
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from perfproof.model.recording import SAMPLE_COLUMNS
+from perfproof.load.spill import Piece, Spill
+from perfproof.model.recording import SAMPLE_COLUMNS, Outcome
 
 _CODES = {"int8": "b", "int16": "h", "int32": "i", "int64": "q"}
 _ROW = struct.Struct("<" + "".join(_CODES[kind] for kind in SAMPLE_COLUMNS.values()))
@@ -21,15 +24,17 @@ _CHUNK_ROWS = 1 << 16
 class Recorder:
     """Rows in chunks of preallocated memory (61 bytes a row), packed by one ``struct`` call.
 
-    One packed row was chosen over an array per column: a single C call per request instead of thirteen, and NumPy
-    reads the same memory as a structured array without a copy.
+    Memory holds about two chunks (4 MB each) however many rows there are: full ones go to a file in ``folder`` and
+    are read back one at a time. One packed row was chosen over an array per column: a single C call per request
+    instead of thirteen, and NumPy reads the same memory as a structured array without a copy.
     """
 
-    def __init__(self) -> None:
-        self._full: list[bytearray] = []
+    def __init__(self, folder: Path | None = None) -> None:
+        self._full: list[Piece] = []
         self._chunk = bytearray(_ROW.size * _CHUNK_ROWS)
         self._offset = 0
         self._pack = _ROW.pack_into
+        self._spill = Spill(folder or Path(tempfile.gettempdir()))
 
     def add(self, *row: int) -> None:
         """Keep one row, its values in the order of SAMPLE_COLUMNS."""
@@ -37,7 +42,7 @@ class Recorder:
         self._pack(self._chunk, offset, *row)
         self._offset = offset = offset + _ROW.size
         if offset == len(self._chunk):
-            self._full.append(self._chunk)
+            self._full.append(self._spill.put(self._chunk))
             self._chunk = bytearray(_ROW.size * _CHUNK_ROWS)
             self._offset = 0
 
@@ -45,32 +50,50 @@ class Recorder:
         """Return the number of rows kept."""
         return len(self._full) * _CHUNK_ROWS + self._offset // _ROW.size
 
-    def rows(self, start: int = 0) -> npt.NDArray[Any]:
-        """Return a copy of the rows from ``start`` on, as a structured array with the names of SAMPLE_COLUMNS."""
+    def chunks(self, start: int = 0) -> Iterator[npt.NDArray[Any]]:
+        """Yield the rows from ``start`` on, some 65,000 at a time, as structured arrays named as SAMPLE_COLUMNS.
+
+        Each is good until the next is asked for or a row is added.
+        """
         skipped, first = divmod(start, _CHUNK_ROWS)
-        parts = [np.frombuffer(chunk, dtype=_DTYPE) for chunk in self._full[skipped:]]
-        parts.append(np.frombuffer(self._chunk, dtype=_DTYPE, count=self._offset // _ROW.size))
-        return np.concatenate(parts)[first:]
+        for piece in self._full[skipped:]:
+            yield np.frombuffer(self._spill.get(piece), dtype=_DTYPE)[first:]
+            first = 0
+        yield np.frombuffer(self._chunk, dtype=_DTYPE, count=self._offset // _ROW.size)[first:]
+
+    def rows(self, start: int = 0) -> npt.NDArray[Any]:
+        """Return a copy of all rows from ``start`` on: for small recordings, since nothing bounds its size."""
+        return np.concatenate(list(self.chunks(start)))
+
+    def outcomes(self, start: int = 0) -> npt.NDArray[np.int64]:
+        """Return how many rows from ``start`` on have each ``Outcome``."""
+        counts = np.zeros(len(Outcome), dtype=np.int64)
+        for rows in self.chunks(start):
+            counts += np.bincount(rows["outcome"], minlength=len(Outcome))
+        return counts
 
     def clear(self) -> None:
         """Forget every row."""
         self._full = []
         self._offset = 0
+        self._spill.clear()
 
     def write(self, path: Path) -> int:
         """Write every row to ``path`` as Parquet, whole or not at all, and return their number; OSError if it cannot.
 
-        Written under another name in the same directory, flushed to the disk, then renamed.
+        Written chunk by chunk under another name in the same directory, flushed to the disk, then renamed.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        rows = self.rows()
-        table = pa.table({name: np.ascontiguousarray(rows[name]) for name in SAMPLE_COLUMNS})
+        schema = pa.schema([(name, pa.from_numpy_dtype(np.dtype(kind))) for name, kind in SAMPLE_COLUMNS.items()])
         partial = path.with_name(path.name + ".partial")
         try:
             with partial.open("wb") as file:
-                pq.write_table(table, file, compression="zstd")
+                with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
+                    for rows in self.chunks():
+                        columns = {name: np.ascontiguousarray(rows[name]) for name in SAMPLE_COLUMNS}
+                        writer.write_table(pa.table(columns, schema=schema))
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(path)
@@ -82,4 +105,4 @@ class Recorder:
             os.fsync(folder)
         finally:
             os.close(folder)
-        return len(rows)
+        return len(self)

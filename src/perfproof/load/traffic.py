@@ -6,6 +6,7 @@ by a Locust user's task and returns when the last exchange has ended.
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
 from time import monotonic_ns
@@ -53,13 +54,12 @@ class Source:
 class Pacer(Source):
     """Open model: sends each request when it is due, however long the ones before it take.
 
-    ``due`` are absolute nanoseconds, sorted; ``messages`` the requests, of equal length. A request that is due while
+    ``due`` are absolute nanoseconds, sorted; ``messages`` yields the request for each. A request that is due while
     every connection is busy waits its turn and keeps its intended start; it is dropped when too many wait or when it
-    has waited longer than its timeout. After the last one is due, what is under way may take until the longest
-    timeout is over.
+    has waited longer than its timeout. After the last one is due, what is under way may take ``longest_ns``.
     """
 
-    def __init__(self, pool: Pool, due: Sequence[int], messages: Sequence[Message]) -> None:
+    def __init__(self, pool: Pool, due: array[int], messages: Iterator[Message], longest_ns: int) -> None:
         super().__init__()
         self.late = 0
         self._pool = pool
@@ -68,10 +68,9 @@ class Pacer(Source):
         self._next = 0
         self._count = len(due)
         self._busy = 0
-        self._waiting: deque[int] = deque()
+        self._waiting: deque[tuple[int, Message]] = deque()
         self._room = QUEUE_PER_CONNECTION * len(pool.connections)
-        longest = max((message.timeout_ns for message in messages), default=0)
-        self._give_up_at = (due[-1] if len(due) else 0) + longest
+        self._give_up_at = (due[-1] if len(due) else 0) + longest_ns
         self._timer: Timer | None = None
 
     def run(self) -> None:
@@ -112,42 +111,42 @@ class Pacer(Source):
                 # are still read the moment they come. Measured: see benchmarks/generator.py --lateness.
                 self._pool.loop.run_callback(self._wake)
                 return
-            self._dispatch(self._next, now)
+            self._dispatch(due[self._next], now)
         self._check_done()
 
-    def _dispatch(self, index: int, now: int) -> None:
-        self._next = index + 1
+    def _dispatch(self, intended: int, now: int) -> None:
+        self._next += 1
+        message = next(self._messages)
         if self._pool.free:
-            intended = self._due[index]
             if now - intended > LATE_NS:
                 self.late += 1
             self._busy += 1
-            self._pool.free.popleft().send(self._messages[index], intended, self._freed)
+            self._pool.free.popleft().send(message, intended, self._freed)
         elif len(self._waiting) < self._room:
-            self._waiting.append(index)
+            self._waiting.append((intended, message))
         else:
-            self._drop(index, now)
+            self._drop(intended, message, now)
 
     def _freed(self, connection: Connection) -> None:
         if self._waiting:
-            index = self._waiting.popleft()
-            connection.send(self._messages[index], self._due[index], self._freed)
+            intended, message = self._waiting.popleft()
+            connection.send(message, intended, self._freed)
             return
         self._busy -= 1
         self._pool.free.append(connection)
         self._check_done()
 
     def _drop_waiting(self, now: int, *, everything: bool) -> None:
-        kept: deque[int] = deque()
-        for index in self._waiting:
-            if everything or now - self._due[index] > self._messages[index].timeout_ns:
-                self._drop(index, now)
+        kept: deque[tuple[int, Message]] = deque()
+        for intended, message in self._waiting:
+            if everything or now - intended > message.timeout_ns:
+                self._drop(intended, message, now)
             else:
-                kept.append(index)
+                kept.append((intended, message))
         self._waiting = kept
 
-    def _drop(self, index: int, now: int) -> None:
-        pool, message, intended = self._pool, self._messages[index], self._due[index]
+    def _drop(self, intended: int, message: Message, now: int) -> None:
+        pool = self._pool
         row = (pool.arm, pool.pair, message.request, message.variant, intended, 0, 0, now, 0, 0, _DROPPED, 0)
         pool.record(*row, pool.next_id())
 
