@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from perfproof.analysis.columns import Side
+from perfproof.analysis.words import count_of
 from perfproof.model.recording import RunInfo
 from perfproof.model.result import Comparability, Fact
 from perfproof.model.rules import Rules
@@ -33,6 +34,7 @@ def describe(sides: Sequence[Side], rules: Rules, warnings: Sequence[str]) -> Co
         doubts.append("The service was not restarted: the variation between starts is not measured.")
     if rules.attempts > 1:
         doubts.append(f"This is attempt {rules.attempts} at the same measurement: repeating until it fits misleads.")
+    doubts += [doubt for side in sides for doubt in _source_doubts(side.name, _details(side))]
     for side in dict.fromkeys(side.recording.info.id for side in sides):
         info = next(s.recording.info for s in sides if s.recording.info.id == side)
         doubts += _run_doubts(info)
@@ -45,6 +47,27 @@ def environment_differences(first: RunInfo, second: RunInfo) -> list[str]:
     """Return which facts of the machine differ, by name."""
     one, two = first.environment.facts, second.environment.facts
     return sorted(name for name in {*one, *two} if one.get(name) != two.get(name))
+
+
+def _source_doubts(arm: str, details: Mapping[str, str]) -> list[str]:
+    """Return what is doubtful about the files of an arm that came from git."""
+    doubts = []
+    if changes := details.get("uncommitted changes"):
+        doubts.append(
+            f"The {arm} holds uncommitted changes (diff {changes}): "
+            f"commit {details.get('commit', '')} alone does not name it."
+        )
+    if left_out := details.get("left out"):
+        doubts.append(f"The {arm} is {details.get('ref', '')}: {left_out} were not measured.")
+    lacking = details.get("commits the candidate lacks", "")
+    if lacking.isdigit():
+        doubts.append(
+            f"The baseline holds {count_of(int(lacking), 'commit')} that the candidate lacks: part of the difference "
+            f"may be theirs. `--baseline-ref {details.get('ref', '')}...` takes the commit where they parted."
+        )
+    elif lacking:
+        doubts.append("Whether the candidate holds all of the baseline's commits is not known: the clone is shallow.")
+    return doubts
 
 
 def _run_doubts(info: RunInfo) -> list[str]:

@@ -12,6 +12,8 @@ from perfproof.cli.session import Session, read_scenario
 
 def ab(
     scenario: options.ScenarioArgument = None,
+    baseline_ref: options.BaselineRef = None,
+    candidate_ref: options.CandidateRef = None,
     label: options.Label = None,
     rounds: options.Rounds = None,
     time: options.TimeBudget = None,
@@ -25,4 +27,6 @@ def ab(
     """Measure baseline and candidate in alternating blocks, and give the verdict."""
     session = Session(results, store, quiet)
     what = read_scenario(scenario, rounds=rounds, time=time, early_stop=not no_early_stop)
-    raise typer.Exit(session.conclude(session.measure(what, "ab", label), json, output))
+    with session.versions(what, baseline_ref, candidate_ref) as versions:
+        measured = session.measure(versions, "ab", label)
+    raise typer.Exit(session.conclude(measured, json, output))

@@ -41,3 +41,17 @@ TimeBudget = Annotated[
     str | None, typer.Option("--time", help="Plan as many rounds as fit, e.g. 150s or 5m.", metavar="DURATION")
 ]
 NoEarlyStop = Annotated[bool, typer.Option("--no-early-stop", help="Measure all planned rounds, whatever they show.")]
+BaselineRef = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline-ref",
+        help="Take both versions from git: this ref before, --candidate-ref after. 'main...' is where HEAD left main.",
+        metavar="REF",
+    ),
+]
+CandidateRef = Annotated[
+    str | None,
+    typer.Option(
+        "--candidate-ref", help="The version after: a ref, or 'worktree' for the files as they are. [default: HEAD]"
+    ),
+]

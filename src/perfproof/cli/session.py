@@ -79,6 +79,23 @@ class Session:
             with Live(console(stderr=True), quiet=self.quiet, planned_rounds=scenario.rounds.count) as live:
                 return measure(scenario, options, live)
 
+    @contextmanager
+    def versions(self, scenario: Scenario, baseline_ref: str | None, candidate_ref: str | None) -> Iterator[Scenario]:
+        """Lend the scenario with its arms taken from git, or as it is where no ref is given."""
+        if baseline_ref is None:
+            if candidate_ref is not None:
+                raise UsageError("--candidate-ref needs --baseline-ref", hint="e.g. --baseline-ref origin/main")
+            yield scenario
+            return
+        from perfproof.experiment.versions import from_git
+
+        def say(text: str) -> None:
+            if not self.quiet:
+                sys.stderr.write(f"{text}\n")
+
+        with from_git(scenario, baseline_ref, candidate_ref or "HEAD", say) as found:
+            yield found
+
     def conclude(self, measured: Measured, json_file: Path | None, report_file: Path | None) -> int:
         """Write, remember and print what was concluded; return the exit code."""
         from perfproof.evidence.directory import RunDirectory

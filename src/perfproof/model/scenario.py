@@ -7,16 +7,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from perfproof.model.policy import Policy
+
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 Scalar = str | int | float | bool
+ResponsePolicy = Literal["error", "warn", "off"]
+"""What it means that the arms answer differently: nothing can be concluded, a warning, or they are not compared."""
+
+
+@dataclass(frozen=True)
+class Tls:
+    """How a service's certificate is checked: by the system's authorities, those in ``ca`` (PEM) instead, or not at all.
+
+    ``insecure`` checks neither the certificate nor the name in it.
+    """
+
+    ca: Path | None = None
+    insecure: bool = False
 
 
 @dataclass(frozen=True)
 class Service:
     """One version of the system under test: how to start it, or the ``url`` where it already runs.
 
-    ``command``, ``prepare`` and ``reset`` are command lines with ``{port}`` and ``{arm}`` placeholders, run
-    without a shell unless ``shell`` is set. ``restart`` is ``never`` for services that cannot be started afresh.
+    ``command``, ``build``, ``prepare`` and ``reset`` are command lines with ``{port}`` and ``{arm}`` placeholders, run
+    without a shell unless ``shell`` is set; ``build`` only for versions taken from git. ``restart`` is ``never`` for
+    services that cannot be started afresh. ``database`` are the addresses of its databases (they may hold passwords),
+    where statements are counted while requests are probed.
     """
 
     command: str | None = None
@@ -31,30 +48,129 @@ class Service:
     stop_grace: float = 10.0
     shell: bool = False
     restart: Literal["always", "never"] = "always"
+    build: str | None = None
+    tls: Tls | None = None
+    database: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
 class Arm:
-    """A named version of the service: ``baseline`` or ``candidate``, with every override applied."""
+    """A named version of the service: ``baseline`` or ``candidate``, with every override applied.
+
+    ``source`` says where its files came from, if from git: ``ref``, ``commit``, ``directory`` and doubts about them.
+    """
 
     name: str
     service: Service
+    source: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Expect:
-    """What a response must be to count as completed: one of ``status`` (default: any 2xx)."""
+    """What a response must be to count as completed: one of ``status`` (default: any 2xx), and all of the others.
+
+    ``headers`` maps a name to text its value contains, ``json`` a JSONPath to its value; the body (decoded) holds each
+    of ``contains`` and finds each regular expression of ``matches``. Texts are filled as those of the request.
+    """
 
     status: tuple[int, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    json: Mapping[str, JsonValue] = field(default_factory=dict)
+    contains: tuple[str, ...] = ()
+    matches: tuple[str, ...] = ()
+
+    @property
+    def beyond_status(self) -> bool:
+        """Tell whether more than the status is looked at."""
+        return bool(self.headers or self.json or self.contains or self.matches)
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Where in a response a variable is: at a JSONPath, in a ``header``, or what ``regex`` finds in header or body.
+
+    A regular expression gives its first group, or all it found if it has none.
+    """
+
+    json: str | None = None
+    header: str | None = None
+    regex: str | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a multipart form: a ``text`` (a template) or the content of a ``file`` as it is."""
+
+    name: str
+    text: str = field(default="", repr=False)
+    file: Path | None = None
+    filename: str | None = None
+    type: str | None = None
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Polling: a step is sent again ``every`` seconds until its response is ``until``, ``at_most`` times in all."""
+
+    until: Expect
+    every: float = 1.0
+    at_most: int = 60
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A file of rows (CSV with a header line, or JSON Lines) that fill ``{name.column}``.
+
+    ``sequential`` and ``once`` take rows in their order; ``shuffled`` in a seeded order of its own for each block.
+    ``once`` never takes a row twice between two starts of an arm.
+    """
+
+    name: str
+    file: Path
+    order: Literal["sequential", "shuffled", "once"] = "sequential"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The sizes at which a request is probed: values of its ``parameter``, or a ``reseed`` command with ``{size}``."""
+
+    sizes: tuple[int, ...]
+    parameter: str | None = None
+    reseed: str | None = None
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How a request is probed: how often at each size, and whether although it writes (only with a ``reset``)."""
+
+    repeat: int = 3
+    writes: bool = False
+
+
+@dataclass(frozen=True)
+class Responses:
+    """How the arms' responses are compared. ``ignore`` are JSON paths (``[*]`` stands for every index).
+
+    With ``order`` the order of arrays counts.
+    """
+
+    policy: ResponsePolicy = "warn"
+    ignore: tuple[str, ...] = ()
+    order: bool = True
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request template. ``{name}`` in path, headers and body is filled from ``values`` and captured variables.
+    """A request template. ``{name}`` in path, headers and body is filled from ``values``, feeds and captured variables.
 
     ``values`` lists the choices of each variable (their product gives the request's variants). ``json`` is a
     template too: strings in it are filled, a string that is exactly one placeholder takes the value's own type.
-    ``capture`` (set-up steps only) maps a variable to a JSONPath of the response body.
+    At most one of ``json``, ``form``, ``multipart``, ``body`` and ``body_file`` (sent as it is) is given.
+    ``capture`` (set-up and flow steps only) maps a variable to a place in the response; a bare text is a JSONPath.
+
+    Requests next to each other with the same ``flow`` are the steps of that flow: sent in order, each when the one
+    before has ended and its ``think_time`` is over; they share values, variables, weight and cookies.
+    ``follow_redirects`` is how many redirects are followed; ``cookies`` says whether those received are sent back.
     """
 
     name: str
@@ -67,12 +183,47 @@ class Request:
     weight: float = 1.0
     expect: Expect = Expect()
     timeout: float = 30.0
-    capture: Mapping[str, str] = field(default_factory=dict)
+    capture: Mapping[str, str | Capture] = field(default_factory=dict)
+    form: Mapping[str, str] = field(default_factory=dict, repr=False)
+    multipart: tuple[Part, ...] = ()
+    body_file: Path | None = None
+    flow: str = ""
+    think_time: float = 0.0
+    repeat: Repeat | None = None
+    follow_redirects: int = 0
+    cookies: bool = True
+    scale: Scale | None = None
+    rows: str | None = None
+    probe: Probe = Probe()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Caps that stop the load when they are exceeded: requests a second, seconds of load in all, failures in a row.
+
+    ``rate`` None means 100,000/s on this machine and 1,000/s on any other.
+    """
+
+    rate: float | None = None
+    duration: float = 7200.0
+    consecutive_errors: int = 1000
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of ``seconds`` over which the rate goes evenly from what it was before to ``rate`` per second."""
+
+    seconds: float
+    rate: float
 
 
 @dataclass(frozen=True)
 class Load:
-    """How requests arrive: ``open`` at ``rate`` per second (Poisson or constant gaps) or ``closed`` with ``users``."""
+    """How requests arrive: ``open`` at ``rate`` per second (Poisson or constant gaps) or ``closed`` with ``users``.
+
+    With ``stages`` the rate starts at ``rate`` and follows them; a block is then one walk through all of them.
+    ``workers`` is the number of processes that share the load; the merged schedule is the same for any number.
+    """
 
     model: Literal["open", "closed"] = "open"
     rate: float = 100.0
@@ -81,6 +232,9 @@ class Load:
     think_time: float = 0.0
     connections: int = 16
     seed: int = 1
+    limits: Limits = Limits()
+    stages: tuple[Stage, ...] = ()
+    workers: int = 1
 
 
 @dataclass(frozen=True)
@@ -141,6 +295,9 @@ class Scenario:
     allow: tuple[str, ...] = ()
     margin: float = 0.05
     max_error_rate: float = 0.01
+    responses: Responses = Responses()
+    gate: Policy = field(default_factory=Policy)
+    feeds: tuple[Feed, ...] = ()
     text: str = field(default="", repr=False)
     hash: str = ""
     secrets: frozenset[str] = field(default=frozenset(), repr=False)

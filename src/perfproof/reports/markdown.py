@@ -17,17 +17,17 @@ _SPECIAL = re.compile(r"([\\`*_\[\]|~$@#])")
 def to_markdown(result: Result) -> str:
     """Return the result as Markdown, ending in a newline."""
     symbol, word, _ = rows.headline(result)
-    blocks = [f"## {symbol} {word}: {_text(result.scenario)}", f"**{_text(result.sentence, 10_000)}**"]
+    blocks = [f"## {symbol} {word}: {escaped(result.scenario)}", f"**{escaped(result.sentence, 10_000)}**"]
     blocks += [_comparisons(result), _levels(result), _budgets(result)]
     findings = [
-        f"**{finding.severity}** {_text(finding.summary, 1000)}"
-        + ("" if finding.request == ALL else f" ({_text(finding.request)})")
+        f"**{finding.severity}** {escaped(finding.summary, 1000)}"
+        + ("" if finding.request == ALL else f" ({escaped(finding.request)})")
         for finding in result.findings
     ]
-    blocks += [_list("### Findings", findings)]
-    blocks += [_list("### What weakens the claim", [_text(text, 1000) for text in result.comparability.warnings])]
+    blocks += [listing("### Findings", findings)]
+    blocks += [listing("### What weakens the claim", [escaped(text, 1000) for text in result.comparability.warnings])]
     if result.advice:
-        blocks.append(f"→ {_text(result.advice, 1000)}")
+        blocks.append(f"→ {escaped(result.advice, 1000)}")
     blocks.append(_footer(result))
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -36,12 +36,12 @@ def _comparisons(result: Result) -> str:
     if not result.comparisons:
         return ""
     shown, left_out = rows.most_urgent(rows.by_impact(rows.gated(result.comparisons) or result.comparisons), MAX_ROWS)
-    table = _table(
+    table = pipe_table(
         ("request", "metric", "baseline", "candidate", "change", "interval in %", "goal", "verdict"),
         "llrrrrll",
         (
             (
-                _name(row.request),
+                name(row.request),
                 figures.title(row.metric),
                 figures.value(row.baseline, row.unit),
                 figures.value(row.candidate, row.unit),
@@ -60,12 +60,12 @@ def _levels(result: Result) -> str:
     if result.comparisons or not result.levels:
         return ""
     levels = rows.levels_in_order(result.levels)
-    table = _table(
+    table = pipe_table(
         ("request", "metric", "value", "interval"),
         "llrl",
         (
             (
-                _name(level.request),
+                name(level.request),
                 figures.title(level.metric),
                 figures.value(level.estimate.value, level.unit),
                 figures.value_range(level.estimate.low, level.estimate.high, level.unit),
@@ -81,13 +81,13 @@ def _budgets(result: Result) -> str:
     if not result.budgets:
         return ""
     ordered = sorted(result.budgets, key=lambda budget: not budget.broken)[:MAX_ROWS]
-    return "### Budgets\n\n" + _table(
+    return "### Budgets\n\n" + pipe_table(
         ("budget", "request", "limit", "value", ""),
         "llrrl",
         (
             (
                 figures.title(budget.metric),
-                _name(budget.request),
+                name(budget.request),
                 figures.value(budget.limit, budget.unit),
                 figures.value(budget.value, budget.unit),
                 "? not measured" if budget.value is None else "✗ broken" if budget.broken else "✓ kept",
@@ -103,23 +103,26 @@ def _footer(result: Result) -> str:
     return f"<sub>{' · '.join(parts)}</sub>"
 
 
-def _list(heading: str, items: Sequence[str]) -> str:
+def listing(heading: str, items: Sequence[str]) -> str:
+    """Return a heading and at most ``MAX_ITEMS`` items of Markdown below it; nothing without items."""
     if not items:
         return ""
     more = [f"and {figures.count(len(items) - MAX_ITEMS)} more"] if len(items) > MAX_ITEMS else []
     return heading + "\n\n" + "\n".join(f"- {item}" for item in [*items[:MAX_ITEMS], *more])
 
 
-def _table(heading: Sequence[str], align: str, lines: Iterable[Sequence[str]]) -> str:
+def pipe_table(heading: Sequence[str], align: str, lines: Iterable[Sequence[str]]) -> str:
+    """Return a table; ``align`` holds l or r for each column, cells are Markdown."""
     rule = "|".join("--:" if side == "r" else ":--" for side in align)
     return "\n".join([f"| {' | '.join(heading)} |", f"|{rule}|", *(f"| {' | '.join(cells)} |" for cells in lines)])
 
 
-def _name(request: str) -> str:
-    return "**all**" if request == ALL else _text(request)
+def name(request: str) -> str:
+    """Return a request name as Markdown."""
+    return "**all**" if request == ALL else escaped(request)
 
 
-def _text(text: str, limit: int = 120) -> str:
+def escaped(text: str, limit: int = 120) -> str:
     """Escape text so that it is neither markup, HTML, a mention nor a table's border."""
     safe = figures.plain(text, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(lambda match: f"&#{ord(match.group())};", safe)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from perfproof.model.metrics import METRICS
 from perfproof.model.scenario import Arm, Budget, Expect, Goal, Load, Request, Rounds, Scenario, Service
+from perfproof.scenarios.gate_spec import policy
 from perfproof.scenarios.merging import merged, overrides
 from perfproof.scenarios.request_spec import RequestSpec, SetupSpec, StepSpec
 from perfproof.scenarios.rules_spec import limit_of
@@ -35,6 +36,7 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
         allow=tuple(spec.allow),
         margin=spec.margin,
         max_error_rate=spec.max_error_rate,
+        gate=policy(spec.gate, str(file)),
     )
 
 

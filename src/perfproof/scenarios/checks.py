@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import pathlib
 import re
+from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from perfproof.model.metrics import ALL, METRICS
@@ -98,6 +99,7 @@ def _directory(path: Path, part: ServiceSpec, file: pathlib.Path, findings: Find
 def _placeholders(path: Path, part: ServiceSpec, findings: Findings) -> None:
     texts: dict[Path, str | None] = {
         (*path, "command"): part.command,
+        (*path, "build"): part.build,
         (*path, "prepare"): part.prepare,
         (*path, "reset"): part.reset,
         **{(*path, "environment", name): value for name, value in part.environment.items()},
@@ -154,6 +156,14 @@ def _rules(spec: ScenarioSpec, findings: Findings) -> None:
         except Mistake as mistake:
             findings.add((*place, "limit"), mistake.reason, mistake.fix)
         _names(place, budget, spec, findings)
+    known = [ALL, *(request.title for request in spec.requests)]
+    for position, rule in enumerate(spec.gate.rules):
+        if not any(fnmatchcase(name, rule.request) for name in known) and not findings.rests_on_sand(("requests",)):
+            findings.add(
+                ("gate", "rules", position, "request"),
+                f"no request is called `{rule.request}`",
+                closest(rule.request, known),
+            )
 
 
 def _names(place: Path, rule: GoalSpec | BudgetSpec, spec: ScenarioSpec, findings: Findings) -> None:

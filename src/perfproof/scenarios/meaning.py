@@ -21,14 +21,16 @@ from perfproof.scenarios.schema import ScenarioSpec
 def fingerprint(data: Mapping[str, JsonValue], public: Mapping[Path, str], secrets: Mapping[Path, str]) -> str:
     """Return 16 hexadecimal digits over service, set-up, requests and load: what makes results comparable.
 
-    Left out are goals, budgets, rounds, arms, comments, layout, the file's name, and everything secret: text that came
-    from the environment counts as it is written (``${PASSWORD}``), secrets in the file count as ``***``. Where the
-    environment gives a number (``rate: ${RATE}``), the number counts. Arms are left out because they are what is
-    compared; how each was run is recorded beside the result.
+    Left out are goals, budgets, the gate's policy, rounds, arms, builds, comments, layout, the file's name, and
+    everything secret: text that came from the environment counts as it is written (``${PASSWORD}``), secrets in the
+    file count as ``***``. Where the environment gives a number (``rate: ${RATE}``), the number counts. Arms are left
+    out because they are what is compared; how each was run is recorded beside the result.
     """
     spec = _public_spec(data, {**dict.fromkeys(secrets, MASK), **public})
+    served = asdict(service(spec.service, FilePath()))
+    del served["build"]  # recorded with the arm; fingerprints from before there were builds stay as they are
     meaning = {
-        "service": asdict(service(spec.service, FilePath())),
+        "service": served,
         "setup": [asdict(request(step)) for step in spec.setup],
         "requests": [asdict(request(each)) for each in spec.requests],
         "load": spec.load.model_dump(),

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, PlainValidator
 
 from perfproof.scenarios.fields import Empty, Many, Name, Ratio, Spec, schema, text
+from perfproof.scenarios.gate_spec import GateSpec
 from perfproof.scenarios.load_spec import LoadSpec, RoundsSpec
 from perfproof.scenarios.request_spec import METHODS, RequestSpec, SetupSpec
 from perfproof.scenarios.rules_spec import Budgets, Goals, budgets_schema, goals_schema
@@ -49,6 +50,8 @@ class ScenarioSpec(Spec):
     """Demanded improvements by metric, e.g. {latency_p95: 20%}"""
     budgets: Annotated[Budgets, Empty] = Field(default_factory=dict)
     """Absolute limits by metric, e.g. {latency_p95: 500ms}"""
+    gate: Annotated[GateSpec, Empty] = GateSpec()
+    """What `perfproof gate` makes of the verdict (docs/ci.md)."""
     allow: Annotated[list[Host], Many] = Field(default_factory=list)
     """Hosts outside this machine that may be put under load (exact names)."""
     margin: Ratio = 0.05

@@ -79,6 +79,8 @@ class ServiceSpec(Spec):
     """Where commands run, relative to this file. Default: the file's own directory."""
     environment: Annotated[dict[Variable, Written], Empty] = Field(default_factory=dict)
     """Environment variables, added to those of perfproof. An arm's are merged key by key."""
+    build: Text | None = None
+    """Command line run once for each version that `--baseline-ref` takes from git, e.g. to install or compile it."""
     prepare: Text | None = None
     """Command line run once per arm before the first round, not measured."""
     reset: Text | None = None

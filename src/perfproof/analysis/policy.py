@@ -1,0 +1,135 @@
+"""From a result and a policy to the outcome of a gate. Pure: the verdicts are taken as they are, never made anew."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from perfproof.analysis.conclude import primary_rows
+from perfproof.analysis.sentence import broken_budgets, describe
+from perfproof.analysis.words import count_of, percent
+from perfproof.errors import ExitCode
+from perfproof.model.gate import CheckKind, GateResult, GateRow, Outcome
+from perfproof.model.metrics import ALL, METRICS
+from perfproof.model.policy import GateRule, Policy, Severity, WhenOpen
+from perfproof.model.result import BudgetCheck, Comparison, Result, Verdict
+
+SMALLEST_REGRESSION = 0.02
+"""No verdict calls less than this a regression, so a policy cannot either (docs/statistics.md)."""
+
+_FAILED: dict[Severity, Outcome] = {"warn": "warned", "error": "failed"}
+_OPEN = {Verdict.INCONCLUSIVE, Verdict.INVALID}
+
+
+def merged(base: Policy, own: Policy) -> Policy:
+    """Return ``base`` with ``own`` laid over it: its rules come last and so win."""
+    return Policy(
+        level=own.level or base.level,
+        regression=base.regression if own.regression is None else own.regression,
+        inconclusive=own.inconclusive or base.inconclusive,
+        rules=base.rules + own.rules,
+        sources=base.sources + own.sources,
+    )
+
+
+def judge(result: Result, policy: Policy, *, notes: Sequence[str] = (), provisional: bool = False) -> GateResult:
+    """Return what ``policy`` makes of ``result``.
+
+    Exit codes: 4 for an invalid measurement, whatever the policy; else 1 if a check failed; else 3 if one that is not
+    decided is to fail; else 0.
+    """
+    decisive = {(row.metric, row.request) for row in primary_rows(result.comparisons)}
+    rows = [_comparison(row, policy, (row.metric, row.request) in decisive) for row in result.comparisons]
+    rows += [_budget(check, policy) for check in result.budgets]
+    found = tuple(row for row in rows if row is not None)
+    if result.verdict is Verdict.INVALID:
+        why = "the measurement is invalid, and no check was made"
+        found = tuple(replace(row, outcome="skipped", reason=why, open="fail") for row in found)
+        code = ExitCode.INVALID
+    elif any(row.outcome == "failed" for row in found):
+        code = ExitCode.FAILED
+    elif any(row.outcome == "skipped" and row.open == "fail" for row in found):
+        code = ExitCode.INCONCLUSIVE
+    else:
+        code = ExitCode.PASSED
+    return GateResult(result, found, int(code), _summary(found, code, provisional), tuple(notes), provisional)
+
+
+def _comparison(row: Comparison, policy: Policy, decisive: bool) -> GateRow | None:
+    """Return the check of a row that carries a goal or guards against regression; None where there is none."""
+    rule = _effective(policy, row.metric, row.request)
+    if row.role == "shown" or rule.level == "off":
+        return None
+    level, regression, inconclusive = _settled(rule, policy, decisive)
+    kind: CheckKind = "goal" if row.role == "goal" else "regression"
+    base = GateRow(row.metric, row.request, kind, "passed", describe(row) + ".", inconclusive, comparison=row)
+    failed = replace(base, outcome=_FAILED[level])
+    verdict, told = row.verdict, describe(row)
+    if verdict is Verdict.REGRESSED:
+        if kind == "regression" and row.change is not None and abs(row.change) < regression:
+            within = f"worse, but within the {percent(regression, signed=False)} that the policy allows"
+            return replace(base, reason=f"{told}: {within}.")
+        return replace(failed, reason=f"{told}: worse.")
+    if verdict in _OPEN or (kind == "goal" and verdict is Verdict.IMPROVED):
+        what = "whether the goal is met is not decided" if kind == "goal" else "not decided"
+        advice = f"; {row.notes[-1]}" if row.notes else ""
+        return replace(base, outcome="skipped", reason=f"{told}: {what}{advice}".rstrip(".") + ".")
+    if kind == "goal" and verdict in (Verdict.SHORT, Verdict.EQUIVALENT):
+        goal = percent(row.goal.improve, signed=False) if row.goal else "the goal"
+        return replace(failed, reason=f"{told}: short of {goal}.")
+    return base
+
+
+def _budget(check: BudgetCheck, policy: Policy) -> GateRow | None:
+    """Return the check of an absolute limit; None where the policy turns it off."""
+    rule = _effective(policy, check.metric, check.request)
+    if rule.level == "off":
+        return None
+    level, _, inconclusive = _settled(rule, policy, decisive=True)
+    name = METRICS[check.metric].title + ("" if check.request == ALL else f" of {check.request}")
+    base = GateRow(check.metric, check.request, "budget", "passed", f"{name}: the budget holds.", inconclusive)
+    base = replace(base, budget=check)
+    if check.value is None:
+        return replace(base, outcome="skipped", reason=f"{name}: not measured, so its budget is not checked.")
+    if check.broken:
+        return replace(base, outcome=_FAILED[level], reason=f"{broken_budgets([check])}.")
+    return base
+
+
+def _settled(rule: GateRule, policy: Policy, decisive: bool) -> tuple[Severity, float, WhenOpen]:
+    """Return level, regression margin and what not being decided does, with the defaults for what nothing says."""
+    usual: WhenOpen = (policy.inconclusive or "fail") if decisive else "pass"
+    regression = SMALLEST_REGRESSION if rule.regression is None else rule.regression
+    return rule.level or "error", regression, rule.inconclusive or usual
+
+
+def _effective(policy: Policy, metric: str, request: str) -> GateRule:
+    """Return all that the policy says about one metric of one request name, as a single rule."""
+    found = GateRule(metric, request, policy.level, policy.regression)
+    for rule in policy.rules:
+        if fnmatchcase(metric, rule.metric) and fnmatchcase(request, rule.request):
+            found = replace(
+                found,
+                level=rule.level or found.level,
+                regression=found.regression if rule.regression is None else rule.regression,
+                inconclusive=rule.inconclusive or found.inconclusive,
+            )
+    return found
+
+
+def _summary(rows: Sequence[GateRow], code: ExitCode, provisional: bool) -> str:
+    """Return one sentence: ``Gate passed: of 9 checks, 7 passed, 2 not decided (which passes by policy).``."""
+    word = {ExitCode.PASSED: "passed", ExitCode.FAILED: "failed", ExitCode.INVALID: "invalid"}.get(code, "not decided")
+    lead = f"Gate {word}{' (provisional)' if provisional else ''}"
+    if code is ExitCode.INVALID:
+        return f"{lead}: an invalid measurement decides nothing, whatever the policy."
+    if not rows:
+        return f"{lead}: there was nothing to check."
+    outcomes = Counter(row.outcome for row in rows)
+    parts = [f"{outcomes[outcome]} {outcome}" for outcome in ("failed", "warned", "passed") if outcomes[outcome]]
+    undecided = Counter(row.open for row in rows if row.outcome == "skipped")
+    verbs = {"fail": "which fails by policy", "warn": "a warning by policy", "pass": "which passes by policy"}
+    parts += [f"{undecided[what]} not decided ({verbs[what]})" for what in ("fail", "warn", "pass") if undecided[what]]
+    return f"{lead}: of {count_of(len(rows), 'check')}, {', '.join(parts)}."

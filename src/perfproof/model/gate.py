@@ -1,0 +1,53 @@
+"""What a policy made of a result. ``analysis.policy`` makes it, ``reports`` write it down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from perfproof.model.policy import WhenOpen
+from perfproof.model.result import BudgetCheck, Comparison, Result
+
+Outcome = Literal["passed", "failed", "warned", "skipped"]
+"""``skipped`` is a check that is not decided; ``warned`` one that failed at the level ``warn``."""
+
+CheckKind = Literal["goal", "regression", "budget"]
+
+
+@dataclass(frozen=True)
+class GateRow:
+    """One check of the gate: its outcome and, in one sentence, why.
+
+    ``open`` says what an undecided check does. Exactly one of ``comparison`` and ``budget`` is set.
+    """
+
+    metric: str
+    request: str
+    kind: CheckKind
+    outcome: Outcome
+    reason: str
+    open: WhenOpen = "pass"
+    comparison: Comparison | None = None
+    budget: BudgetCheck | None = None
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """A result as the policy sees it.
+
+    ``summary`` is one sentence on what the policy made of it; ``sentence`` is the result's own, to the letter.
+    ``notes`` are what a reader must know of how the two sides came together (a missing or substituted baseline);
+    ``provisional`` marks a verdict on another baseline than the one asked for.
+    """
+
+    result: Result
+    rows: tuple[GateRow, ...]
+    exit_code: int
+    summary: str
+    notes: tuple[str, ...] = ()
+    provisional: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """Return the verdict's sentence."""
+        return self.result.sentence

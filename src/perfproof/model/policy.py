@@ -1,0 +1,43 @@
+"""What a gate makes of a verdict: by metric and request, what fails, what warns, and what being undecided does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["off", "warn", "error"]
+"""What a failed check does: nothing (it is not made), a warning, or failure."""
+
+WhenOpen = Literal["pass", "warn", "fail"]
+"""What a check does that the measurement could not decide. It is listed in any case."""
+
+
+@dataclass(frozen=True)
+class GateRule:
+    """What holds for the metrics and request names that match two patterns (``*``, ``?``, ``[...]``; case counts).
+
+    ``regression`` is the smallest change for the worse that fails (0.05 = 5 %). What is None is left to earlier rules
+    and to the policy.
+    """
+
+    metric: str = "*"
+    request: str = "*"
+    level: Severity | None = None
+    regression: float | None = None
+    inconclusive: WhenOpen | None = None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a gate makes of a result. Of several matching rules the last one that says something wins.
+
+    ``inconclusive`` (None: ``fail``) is about the checks that decide a run: its goals and budgets or, without goals,
+    p50 latency and CPU of all requests. Other undecided checks fail nothing unless a rule says so. ``sources`` names
+    the files the policy came from.
+    """
+
+    level: Severity | None = None
+    regression: float | None = None
+    inconclusive: WhenOpen | None = None
+    rules: tuple[GateRule, ...] = ()
+    sources: tuple[str, ...] = ()
