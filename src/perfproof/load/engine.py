@@ -6,10 +6,11 @@ import gc
 import secrets as randomness
 import socket
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count, islice
 from pathlib import Path
 from time import monotonic_ns, process_time_ns
+from typing import Any
 
 import numpy as np
 from gevent import get_hub
@@ -22,6 +23,7 @@ from perfproof.load.mask import mask
 from perfproof.load.message import Message, prepare
 from perfproof.load.plan import BlockReport, Plan, WarmReport
 from perfproof.load.pool import Pool, ignore
+from perfproof.load.probing import headed_pool, send_alone
 from perfproof.load.recorder import Recorder
 from perfproof.load.schedule import DECK, arrivals, sequence
 from perfproof.load.setup import run_setup
@@ -30,6 +32,7 @@ from perfproof.load.template import combinations, variant_count
 from perfproof.load.timer import Timer
 from perfproof.load.traffic import Pacer, Quota, Source, Together, Visitor
 from perfproof.model.recording import Outcome
+from perfproof.model.scenario import JsonValue
 
 _TICK_NS = 10_000_000
 _LEAD_NS = 5_000_000
@@ -47,6 +50,8 @@ class Engine:
         self._loop = get_hub().loop
         self._pools: dict[int, Pool] = {}
         self._messages: dict[int, list[Message]] = {}
+        self._captured: dict[int, tuple[Target, Mapping[str, JsonValue]]] = {}
+        self._alone: dict[int, Pool] = {}
         folder = Path(plan.folder) if plan.folder else None
         self._recorder = Recorder(folder)
         self._unrecorded = Recorder(folder)
@@ -87,6 +92,9 @@ class Engine:
                     raise LoadError(f"request {request.name!r} cannot be sent", why=why) from error
         self._pools[arm] = pool
         self._messages[arm] = messages
+        self._captured[arm] = (target, captured)
+        if arm in self._alone:
+            self._alone.pop(arm).close()
 
     def warm(self, arm: int, seconds: float, requests: int, *, fresh: bool) -> WarmReport:
         """Put load on an arm for ``seconds`` and until ``requests`` were sent; nothing is kept but the report.
@@ -124,6 +132,19 @@ class Engine:
             p50_ns=int(np.median(good)) if len(good) else 0,
             connections=pool.opened - opened,
         )
+
+    def probe(self, arm: int, request: int, values: Mapping[str, JsonValue], *, fresh: bool) -> dict[str, Any]:
+        """Send one request alone, its variables filled from ``values`` and the set-up; return its ``ProbeReply``."""
+        self._refuse_if_aborted()
+        pool = self._alone.setdefault(arm, headed_pool(self._pool(arm)))
+        target, captured = self._captured[arm]
+        wanted = self._plan.requests[request]
+        try:
+            message = prepare(wanted, {**captured, **values}, target.authority, target.prefix)
+        except ValueError as error:
+            why = mask(str(error), self._plan.secrets)
+            raise LoadError(f"request {wanted.name!r} cannot be sent", why=why) from error
+        return send_alone(pool, message, lambda: bool(self._aborted_at), fresh=fresh)
 
     def block(self, arm: int, pair: int, seconds: float, seed: int) -> BlockReport:
         """Send one recorded block and return what came of it, once everything in flight has ended."""

@@ -7,15 +7,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from perfproof.errors import LoadError
 from perfproof.load.mask import mask
-from perfproof.load.plan import BlockReport, WarmReport, encode, line, plan_of
+from perfproof.load.plan import BlockReport, ProbeReply, WarmReport, encode, line, plan_of
 from perfproof.load.template import labels, variant_count
-from perfproof.model.scenario import Scenario
+from perfproof.model.scenario import JsonValue, Scenario
 
 _START_TIMEOUT = 60.0
 _STOP_GRACE = 5.0
@@ -90,6 +90,16 @@ class LoadProcess:
         """
         command = {"do": "warm", "arm": arm, "seconds": seconds, "requests": requests, "fresh": fresh_connections}
         return WarmReport(**self._ask(command, seconds + 60.0 + 2 * self._timeout))
+
+    def probe(
+        self, arm: int, request: int, values: Mapping[str, JsonValue], *, fresh_connection: bool = False
+    ) -> ProbeReply:
+        """Send ``request`` (its place in the scenario) once and alone, filled with ``values``, and return the reply.
+
+        Nothing of it is recorded as load. An answer of a wrong status is no error here; see ``ProbeReply.outcome``.
+        """
+        command = {"do": "probe", "arm": arm, "request": request, "values": dict(values), "fresh": fresh_connection}
+        return ProbeReply(**self._ask(command, 2 * self._timeout))
 
     def block(self, arm: int, pair: int, position: int, seconds: float, seed: int) -> BlockReport:
         """Send one recorded block; the same ``seed`` gives the same requests at the same offsets.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from perfproof.model.scenario import Expect, Load, Request, Scenario
+from perfproof.model.scenario import Load, Request, Scenario
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,30 @@ class BlockReport:
     aborted: bool = False
 
 
+@dataclass(frozen=True)
+class ProbeReply:
+    """What one probed request was answered. ``outcome`` is that of a sample, in small letters.
+
+    ``headers`` have small names; ``wire`` are the bytes of the body as it came, ``body`` (base64) it is decoded and
+    ``cut`` if it was very long; ``trace`` is the trace id the request carried, ``problem`` what went wrong, in words.
+    """
+
+    outcome: str
+    status: int
+    headers: Mapping[str, str]
+    wire: int
+    body: str = field(repr=False)
+    cut: bool
+    trace: str
+    took_ns: int
+    problem: str = ""
+
+    @property
+    def content(self) -> bytes:
+        """Return the decoded body."""
+        return base64.b64decode(self.body)
+
+
 def plan_of(scenario: Scenario, cpus: Collection[int] | None = None, folder: Path | None = None) -> Plan:
     """Return the part of a scenario that the load process needs."""
     return Plan(
@@ -83,50 +108,6 @@ def plan_of(scenario: Scenario, cpus: Collection[int] | None = None, folder: Pat
     )
 
 
-def encode(plan: Plan) -> dict[str, Any]:
-    """Return a plan as plain JSON values; ``decode`` gives back an equal plan."""
-    return {
-        "requests": [_request_out(request) for request in plan.requests],
-        "setup": [_request_out(request) for request in plan.setup],
-        "load": vars(plan.load),
-        "allow": list(plan.allow),
-        "secrets": sorted(plan.secrets),
-        "arms": plan.arms,
-        "cpus": list(plan.cpus),
-        "folder": plan.folder,
-    }
-
-
-def decode(data: Mapping[str, Any]) -> Plan:
-    """Return the plan that ``encode`` was given."""
-    return Plan(
-        requests=tuple(_request_in(item) for item in data["requests"]),
-        setup=tuple(_request_in(item) for item in data["setup"]),
-        load=Load(**data["load"]),
-        allow=tuple(data["allow"]),
-        secrets=frozenset(data["secrets"]),
-        arms=data["arms"],
-        cpus=tuple(data["cpus"]),
-        folder=data["folder"],
-    )
-
-
 def line(message: Mapping[str, Any]) -> bytes:
     """Return one message of the conversation as a JSON line."""
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
-
-
-def _request_out(request: Request) -> dict[str, Any]:
-    # Written out rather than dataclasses.asdict, which cannot copy read-only mappings.
-    return {
-        **vars(request),
-        "headers": dict(request.headers),
-        "values": {name: list(choices) for name, choices in request.values.items()},
-        "expect": list(request.expect.status),
-        "capture": dict(request.capture),
-    }
-
-
-def _request_in(data: Mapping[str, Any]) -> Request:
-    values = {name: tuple(choices) for name, choices in data["values"].items()}
-    return Request(**{**data, "values": values, "expect": Expect(tuple(data["expect"]))})

@@ -64,6 +64,7 @@ def _commands(engine: Engine) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
         "open": lambda c: engine.open(c["arm"], c["url"]),
         "warm": lambda c: asdict(engine.warm(c["arm"], c["seconds"], c["requests"], fresh=c["fresh"])),
         "block": lambda c: asdict(engine.block(c["arm"], c["pair"], c["seconds"], c["seed"])),
+        "probe": lambda c: engine.probe(c["arm"], c["request"], c["values"], fresh=c["fresh"]),
         "seal": lambda c: engine.seal(Path(c["path"])),
         "discard": lambda _: engine.discard(),
     }

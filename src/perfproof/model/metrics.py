@@ -40,6 +40,10 @@ METRICS: dict[str, Metric] = {
         Metric("memory_growth", "memory growth per 1,000 requests", "bytes/1000", per_request=False),
         Metric("throughput", "throughput", "1/s", better="higher", per_request=False),
         Metric("error_rate", "error rate", "ratio"),
+        Metric("queries_per_request", "queries", "queries", exact=True),
+        Metric("rows_fetched_per_request", "rows fetched", "rows", exact=True),
+        Metric("db_time_per_request", "database time", "ms"),
+        Metric("response_bytes", "response size", "bytes", exact=True),
     )
 }
 """Every metric by its name, in the order reports show them."""

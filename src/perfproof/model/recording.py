@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perfproof.model.revision import Revision
+from perfproof.model.probe import Probing
 from perfproof.model.rules import Rules
 
 
@@ -200,7 +201,8 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class Recording:
-    """A run as read back: its identity and its sealed rounds."""
+    """A run as read back: its identity, its sealed rounds, and what its probe phase observed, if it had one."""
 
     info: RunInfo
     rounds: tuple[Round, ...]
+    probing: Probing | None = None

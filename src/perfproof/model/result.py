@@ -148,6 +148,47 @@ class Detail:
 
 
 @dataclass(frozen=True)
+class SizeFigures:
+    """What one arm needed for one request at one size. ``queries`` and ``most`` differ when the count varies."""
+
+    size: int | None
+    rows: int | None
+    queries: int | None
+    most: int | None
+    rows_fetched: int | None
+    db_ms: float | None
+    bytes: int
+
+
+@dataclass(frozen=True)
+class StatementChange:
+    """One statement of one request on both arms: calls at each size (aligned with ``QueryDetail.sizes``) and slopes.
+
+    A side is empty where the arm does not run it. ``change`` says what became of it; ``same`` on a single arm.
+    """
+
+    key: str
+    text: str
+    change: Literal["gone", "new", "count changed", "slope changed", "same"]
+    baseline: tuple[int, ...] = ()
+    candidate: tuple[int, ...] = ()
+    baseline_slope: float | None = None
+    candidate_slope: float | None = None
+    caller: str = ""
+
+
+@dataclass(frozen=True)
+class QueryDetail:
+    """Everything counted of one request: figures by arm and size, and its statements by weight."""
+
+    request: str
+    sizes: tuple[int | None, ...]
+    figures: Mapping[str, tuple[SizeFigures, ...]]
+    statements: tuple[StatementChange, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Result:
     """The whole conclusion of an ``ab``, a ``compare``, a ``noise`` or a single ``run``."""
 
@@ -169,3 +210,4 @@ class Result:
     details: tuple[Detail, ...] = ()
     started_at: str = ""
     advice: str | None = None
+    queries: tuple[QueryDetail, ...] = ()

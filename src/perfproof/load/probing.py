@@ -1,0 +1,88 @@
+"""One request at a time, with everything about its response: what the probe phase sends.
+
+A pool of one connection beside those of the load, so that nothing of it is in the way when blocks are measured.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import asdict
+from time import monotonic_ns
+from typing import Any
+
+from gevent.event import Event
+
+from perfproof.load.connection import Connection
+from perfproof.load.decoding import decoded
+from perfproof.load.message import Message
+from perfproof.load.plan import ProbeReply
+from perfproof.load.pool import Pool
+from perfproof.model.recording import Outcome
+
+LARGEST_BODY = 16 * 2**20
+"""Bytes of a decoded body that are handed on; what is longer is cut and marked as such."""
+
+
+class HeadedConnection(Connection):
+    """A connection that keeps the headers of its last response, which load has no use for."""
+
+    __slots__ = ("headers",)
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(pool)
+        self.headers: dict[str, str] = {}
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note one header; of repeated ones the last."""
+        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+
+def headed_pool(template: Pool) -> Pool:
+    """Return a pool of one such connection to where ``template`` leads."""
+    pool = Pool(template.loop, template.peer, 1, template.next_id)
+    pool.connections = [HeadedConnection(pool)]
+    pool.free.clear()
+    pool.free.extend(pool.connections)
+    return pool
+
+
+def send_alone(pool: Pool, message: Message, is_over: Callable[[], bool], *, fresh: bool) -> dict[str, Any]:
+    """Send one request and wait for its response; return a ``ProbeReply`` as plain JSON values.
+
+    With ``fresh`` it opens a connection of its own, so that another process of the service may get it.
+    """
+    connection = pool.connections[0]
+    assert isinstance(connection, HeadedConnection)  # noqa: S101 - made by headed_pool
+    if fresh:
+        connection.close()
+    seen = bytearray(16)
+
+    def note(*values: int) -> None:
+        seen[:] = values[-1].to_bytes(16, "big")
+
+    pool.record = note
+    connection.body = bytearray()
+    connection.headers = {}
+    connection.problem = ""
+    over = Event()
+    began = monotonic_ns()
+    connection.send(message, began, lambda _: over.set())
+    while not over.wait(0.02):
+        pool.sweep(monotonic_ns())
+        if is_over():
+            pool.give_up()
+    wire = bytes(connection.body)
+    body, problem = decoded(wire, connection.headers.get("content-encoding", ""), LARGEST_BODY + 1)
+    reply = ProbeReply(
+        outcome=Outcome(connection.outcome).name.lower(),
+        status=connection.status,
+        headers=connection.headers,
+        wire=len(wire),
+        body=base64.b64encode(body[:LARGEST_BODY]).decode(),
+        cut=len(body) > LARGEST_BODY,
+        trace=seen.hex(),
+        took_ns=connection.done - connection.sent,
+        problem=problem or connection.problem,
+    )
+    return asdict(reply)
