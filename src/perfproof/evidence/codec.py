@@ -36,6 +36,8 @@ def encode(value: object) -> Any:
         return {str(key): encode(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [encode(item) for item in value]
+    if isinstance(value, frozenset):
+        return sorted(encode(item) for item in value)
     if isinstance(value, np.generic):
         return encode(value.item())
     if isinstance(value, Enum):
@@ -70,15 +72,22 @@ def _decode(kind: Any, value: object, key: str) -> Any:
     if origin in (Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
-        (only,) = [argument for argument in arguments if argument is not type(None)]
-        return _decode(only, value, key)
-    if origin is tuple:
+        return _decode_one_of([each for each in arguments if each is not type(None)], value, key)
+    if origin in (tuple, frozenset):
         _expect(isinstance(value, list), value, "a list", key)
-        return tuple(_decode(arguments[0], item, f"{key}[{at}]") for at, item in enumerate(_as_list(value)))
+        return origin(_decode(arguments[0], item, f"{key}[{at}]") for at, item in enumerate(_as_list(value)))
     if origin is Mapping:
         _expect(isinstance(value, dict), value, "an object", key)
         return {name: _decode(arguments[1], item, f"{key}.{name}") for name, item in _as_dict(value).items()}
     return _decode_scalar(kind, value, key)
+
+
+def _decode_one_of(kinds: list[Any], value: object, key: str) -> Any:
+    """Return ``value`` as the one kind, as the dataclass among several if it is an object, or else as it is."""
+    if len(kinds) == 1:
+        return _decode(kinds[0], value, key)
+    classes = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
+    return _decode(classes[0], value, key) if classes and isinstance(value, dict) else value
 
 
 def _decode_dataclass(kind: Any, value: object, key: str) -> Any:

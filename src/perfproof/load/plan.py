@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from perfproof.evidence import codec
 from perfproof.model.scenario import Load, Request, Scenario
 
 
@@ -106,6 +107,17 @@ def plan_of(scenario: Scenario, cpus: Collection[int] | None = None, folder: Pat
         cpus=tuple(sorted(cpus or ())),
         folder=str(folder.absolute()) if folder else "",
     )
+
+
+def encode(plan: Plan) -> dict[str, Any]:
+    """Return a plan as plain JSON values; ``decode`` gives back an equal plan."""
+    document: dict[str, Any] = codec.encode(plan)
+    return document
+
+
+def decode(data: Mapping[str, Any]) -> Plan:
+    """Return the plan that ``encode`` was given."""
+    return codec.decode(Plan, data)
 
 
 def line(message: Mapping[str, Any]) -> bytes:
