@@ -2,8 +2,8 @@
 
     python benchmarks/queries.py [--requests 10000] [--services fastapi,django,asyncpg,node]
 
-Starts a private PostgreSQL server and services in Python and Node, most with two worker processes and a background timer
-that queries the same database as another role; every request runs 1 + n statements with a random n, and sends its
+Starts a private PostgreSQL server and services in Python and Node, most with two worker processes and a background
+timer that queries the same database as another role; every request runs 1 + n statements with a random n, and sends its
 COMMIT late now and then. The reference is what the service says in its answer: how many
 statements its own code sent. Prints one line per service and source: requests, agreeing, share.
 """

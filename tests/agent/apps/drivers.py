@@ -46,6 +46,9 @@ def psycopg2_():
     connection = psycopg2.connect(url)
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT 1 WHERE 5 = ANY(%s) AND 3 IN %s", ([1, 5], (3, 4)))
+        cursor.execute("CREATE TEMP TABLE counted AS SELECT 1 AS a UNION ALL SELECT 2")
+        cursor.executemany("UPDATE counted SET a = a WHERE a = %s", iter([(1,), (2,), (2,)]))
+        assert cursor.rowcount == 3, cursor.rowcount
         psycopg2.extras.execute_batch(cursor, "SELECT %s::int", [(i,) for i in range(7)])
         psycopg2.extras.execute_values(cursor, "SELECT * FROM (VALUES %s) v(a)", [(i,) for i in range(7)])
     dbapi(connection)
@@ -89,6 +92,7 @@ def asyncpg_():
                 await connection.execute(statement)
             rows = [(i, SECRET, datetime.date(2024, 1, 1 + i)) for i in range(5)]
             await connection.executemany("INSERT INTO item (id, name, born) VALUES ($1, $2, $3)", rows)
+            await connection.executemany("SELECT $1::int", ((i,) for i in range(4)))
             async with connection.transaction():
                 for i in (0, 1, 2, 1, -7):
                     await connection.fetch("SELECT name FROM item WHERE id = $1 AND name <> $2", i, "x")

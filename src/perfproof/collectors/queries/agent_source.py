@@ -88,7 +88,7 @@ class AgentSource:
             reason = "no process of the service has loaded the agent: it is not Python, or is started with -I, -E or -S"
             return ProbeCount(self.name, (), void=reason)
         lines, doubts = self._wait(snapshot, trace)
-        if trace is not None and not any(line["k"] == "b" and line.get("r") == trace for line in lines):
+        if trace is not None and not _began(lines, trace):
             reason = "the agent did not see the request: the service uses a server or framework that it does not know"
             return ProbeCount(self.name, (), doubts=doubts, void=reason)
         return self._counted(lines, trace, doubts)
@@ -121,6 +121,8 @@ class AgentSource:
         """Return the lines since ``snapshot`` once the request has ended (without a trace: all that began)."""
         deadline = time.monotonic() + self._timeout
         lines = self._lines(snapshot)
+        if trace is not None and not _began(lines, trace):  # it has answered, so its beginning would be there
+            return lines, _complaints(lines)
         while not _ended(lines, trace):
             if time.monotonic() > deadline:
                 return lines, (*_complaints(lines), "the request has not ended inside the service")
@@ -143,6 +145,10 @@ class AgentSource:
 
     def _sizes(self) -> dict[str, int]:
         return {file.name: file.stat().st_size for file in self._files()}
+
+
+def _began(lines: list[Line], trace: str) -> bool:
+    return any(line["k"] == "b" and line["r"] == trace for line in lines)
 
 
 def _ended(lines: list[Line], trace: str | None) -> bool:

@@ -48,23 +48,15 @@ def _patch_bound(protocol: Any, name: str) -> None:
 
 
 class _CountedSets:
-    """Parameter sets, counted as they are taken; the driver accepts iterables and asynchronous iterables."""
+    """Parameter sets, counted as they are taken; the driver may take them twice, so this is no mere iterator."""
 
     def __init__(self, sets: Any) -> None:
         self.count = 0
         self._sets = sets
-        if hasattr(sets, "__aiter__"):
-            self.__class__ = _CountedAsyncSets
 
     def __iter__(self) -> Any:
+        self.count = 0
         for each in self._sets:
-            self.count += 1
-            yield each
-
-
-class _CountedAsyncSets(_CountedSets):
-    async def __aiter__(self) -> Any:
-        async for each in self._sets:
             self.count += 1
             yield each
 

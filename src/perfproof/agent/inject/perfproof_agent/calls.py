@@ -16,6 +16,7 @@ from . import callers, channel, scanner
 
 KEPT = 500  # statements of one request held back for their row counts; more are written at once
 CACHED = 2000
+LONGEST_CACHED = 5000
 _SALT = os.urandom(16)  # equal parameters are recognised within a process, and nothing can be looked up from the hash
 _stripped: dict[tuple[str, str], str] = {}
 
@@ -166,9 +167,11 @@ def stripped(text: str, dialect: str) -> str:
     """Return ``text`` without literals, remembered for the next time."""
     found = _stripped.get((text, dialect))
     if found is None:
-        if len(_stripped) >= CACHED:
-            _stripped.clear()
-        found = _stripped[text, dialect] = scanner.strip(text, dialect)
+        found = scanner.strip(text, dialect)
+        if len(text) <= LONGEST_CACHED:
+            if len(_stripped) >= CACHED:
+                _stripped.clear()
+            _stripped[text, dialect] = found
     return found
 
 

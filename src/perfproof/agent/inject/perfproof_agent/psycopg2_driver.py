@@ -7,6 +7,7 @@ from typing import Any
 
 from . import calls
 from .scanner import POSTGRESQL
+from .sqlite import Counted
 
 _IDLE = 0
 _classes: dict[Any, Any] = {}
@@ -97,8 +98,8 @@ def cursor_class(base: Any, _extensions: Any) -> Any:
             return _running(self, functools.partial(super().execute, query, vars), query)
 
         def executemany(self, query: Any, vars_list: Any) -> Any:
-            for each in vars_list:  # what the driver does in C, one statement for each
-                self.execute(query, each)
+            sets = Counted(vars_list)
+            return _running(self, functools.partial(super().executemany, query, sets), query, sets)
 
         def callproc(self, procname: Any, *arguments: Any) -> Any:
             return _running(self, functools.partial(super().callproc, procname, *arguments), procname)
@@ -117,7 +118,7 @@ def cursor_class(base: Any, _extensions: Any) -> Any:
     return ReportingCursor
 
 
-def _running(cursor: Any, run: Any, query: Any) -> Any:
+def _running(cursor: Any, run: Any, query: Any, sets: Counted | None = None) -> Any:
     if cursor._perfproof_inside:
         return run()
     connection = cursor.connection
@@ -127,17 +128,18 @@ def _running(cursor: Any, run: Any, query: Any) -> Any:
     try:
         result = run()
     except BaseException:
-        _finish(cursor, call, query, begins, failed=True)
+        _finish(cursor, call, query, sets, begins=begins, failed=True)
         raise
     finally:
         cursor._perfproof_inside = False
-    _finish(cursor, call, query, begins, failed=False)
+    _finish(cursor, call, query, sets, begins=begins, failed=False)
     return result
 
 
-def _finish(cursor: Any, call: Any, query: Any, begins: bool, *, failed: bool) -> None:
+def _finish(cursor: Any, call: Any, query: Any, sets: Counted | None, *, begins: bool, failed: bool) -> None:
     if begins and calls.guarded(cursor.connection.get_transaction_status) != _IDLE:
         calls.note(POSTGRESQL, "BEGIN")
     sent = calls.guarded(lambda: cursor.query)
     text = sent or (query if isinstance(query, (str, bytes)) else "")
-    calls.finish(call, text, rows=None if failed else cursor.rowcount, failed=failed)
+    times = sets.count if sets is not None else None
+    calls.finish(call, text, rows=None if failed else cursor.rowcount, failed=failed, times=times)
