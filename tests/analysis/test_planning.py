@@ -30,3 +30,7 @@ def test_too_short_a_time_still_plans_two_rounds_and_says_so() -> None:
     found = plan(Rules(), 30, 10)
     assert found.rounds == 2
     assert "too short" in found.sentence
+
+
+def test_one_round_is_said_to_give_no_interval() -> None:
+    assert plan(Rules(planned_rounds=1), 10.0).sentence == "1 round in about 10 s: no interval, plan at least 4."

@@ -131,3 +131,15 @@ def test_an_unexpected_failure_shows_no_traceback_and_no_values(bench):
     assert "perfproof itself failed: RuntimeError in yaml.py:1" in ran.err
     assert "hunter2" not in ran.err
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.database
+def test_a_postgresql_store_remembers_runs_by_url(bench, postgresql):
+    bench.environ["PERFPROOF_STORE"] = postgresql()
+    ran = bench.run("run", str(bench.scenario(("count: 2", "count: 1"))), "--label", "shared")
+    assert ran.code == 0, ran.err
+    assert not (bench.folder / "results" / "perfproof.db").exists()
+    assert "shared" in bench.run("list").out
+    shown = bench.run("show", "shared")
+    assert shown.code == 0
+    assert "p50 latency" in shown.out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import floor
+from math import floor, isfinite
 
 from perfproof.analysis import looks
 from perfproof.analysis.rows import smallest_change
@@ -50,10 +50,11 @@ def plan(
         if known
         else "with the spread usual on a quiet machine; `perfproof noise` measures it"
     )
-    text = (
-        f"{count_of(rounds, 'round')} in about {duration(seconds)} see p50 changes from "
-        f"{percent(effect, signed=False)} (with 95 % probability, {basis})."
-    )
+    head = f"{count_of(rounds, 'round')} in about {duration(seconds)}"
+    if isfinite(effect):
+        text = f"{head} see p50 changes from {percent(effect, signed=False)} (with 95 % probability, {basis})."
+    else:
+        text = f"{head}: no interval, plan at least 4."
     if budget_seconds is not None and seconds > budget_seconds * 1.02:
         text += f" The time of {duration(budget_seconds)} is too short for two rounds."
     moments = looks.planned_looks(rounds, planned.early_stop)
