@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -82,8 +83,8 @@ def measure(name: str, server: counting.Server, requests: int, node_modules: Pat
         void: Counter[str] = Counter()
         rng = random.Random(1)
         started = time.monotonic()
-        for _ in range(20):
-            ask(port, 3, 0)
+        with ThreadPoolExecutor(8) as pool:  # at once, so that every worker has its connections
+            list(pool.map(lambda _: ask(port, 10, 1), range(80)))
         for _ in range(requests):
             number, late = rng.choice((0, 1, 2, 5, 10)), rng.random() < 0.02
             snapshots = {kind: source.snapshot() for kind, source in sources.items()}
@@ -91,6 +92,9 @@ def measure(name: str, server: counting.Server, requests: int, node_modules: Pat
             for kind, source in sources.items():
                 count = source.count_since(snapshots[kind], trace)
                 agreeing[kind] += count.void is None and count.queries == sent
+                if count.queries != sent:
+                    shapes = [(each.calls, each.statement.text) for each in count.statements]
+                    print(f"  {kind}: {sent} sent, {count.queries} counted {count.void or ''} {shapes}")
                 void[kind] += count.void is not None
         seconds = time.monotonic() - started
         for kind in sources:

@@ -26,6 +26,7 @@ SERVERS = {
     "uvicorn workers": "uvicorn --host 127.0.0.1 --port {port} --workers 2 --log-level warning {app}",
     "hypercorn": "hypercorn -b 127.0.0.1:{port} {app}",
     "gunicorn": "gunicorn -b 127.0.0.1:{port} -w 2 {app}",
+    "gunicorn asgi": "gunicorn -b 127.0.0.1:{port} -w 2 -k asgi {app}",
     "gunicorn threads": "gunicorn -b 127.0.0.1:{port} -w 2 --threads 4 --preload {app}",
     "flask": "flask --app {app} run -h 127.0.0.1 -p {port}",
     "waitress": "waitress --listen=127.0.0.1:{port} {app}",

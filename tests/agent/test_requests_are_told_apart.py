@@ -16,6 +16,7 @@ COMBINATIONS = [
     ("gunicorn threads", "frameworks:flask_app"),
     ("gunicorn", "frameworks:django_wsgi"),
     ("uvicorn", "frameworks:django_asgi"),
+    ("gunicorn asgi", "lite:asgi"),
     ("flask", "frameworks:flask_app"),
     ("waitress", "lite:wsgi"),
 ]

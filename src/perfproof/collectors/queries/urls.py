@@ -55,7 +55,7 @@ def parse(url: str) -> Address:
     except ValueError as error:
         raise UsageError("the database address cannot be read", hint="write it as system://user@host/name") from error
     if system == "sqlite":
-        return Address("sqlite", database=unquote(parts.path)[1:])
+        return Address("sqlite", database=unquote(parts.path)[1:] if "/" in url else "")
     options = dict(parse_qsl(parts.query))
     host = parts.hostname or options.pop("host", None) or options.pop("unix_socket", None)
     return Address(

@@ -24,6 +24,7 @@ HOOKS: dict[str, tuple[str, str]] = {
     "uvicorn.config": ("servers", "uvicorn"),
     "hypercorn.app_wrappers": ("servers", "hypercorn"),
     "gunicorn.workers.base": ("servers", "gunicorn"),
+    "gunicorn.workers.gasgi": ("servers", "gunicorn_asgi"),
     "werkzeug.serving": ("servers", "werkzeug"),
     "wsgiref.simple_server": ("servers", "wsgiref"),
     "waitress.server": ("servers", "waitress"),

@@ -49,10 +49,20 @@ def gunicorn(module: Any) -> None:
         names = {each.__name__ for each in type(self).__mro__}
         if names & _WSGI_WORKERS and getattr(self, "wsgi", None) is not None:
             self.wsgi = wrap_wsgi(self.wsgi)
-        elif "ASGIWorker" in names and getattr(self, "asgi", None) is None and getattr(self, "wsgi", None) is not None:
-            self.wsgi = wrap_asgi(self.wsgi)
 
     module.Worker.load_wsgi = load_wsgi
+
+
+def gunicorn_asgi(module: Any) -> None:
+    """Wrap the application of gunicorn's own ASGI worker."""
+    original = module.ASGIWorker.load_wsgi
+
+    @functools.wraps(original)
+    def load_wsgi(self: Any) -> None:
+        original(self)
+        self.asgi = wrap_asgi(self.asgi)
+
+    module.ASGIWorker.load_wsgi = load_wsgi
 
 
 def werkzeug(module: Any) -> None:
