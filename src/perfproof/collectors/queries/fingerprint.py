@@ -19,82 +19,28 @@ from sqlglot.errors import SqlglotError
 from perfproof.agent.inject.perfproof_agent.scanner import strip
 from perfproof.model.queries import Statement, StatementKind
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 Dialect = Literal["postgresql", "mysql", "sqlite"]
 
 CACHED_TEXTS = 4096
 LONGEST_TEXT = 100_000
 KEY_DIGITS = 12
 _TOKENIZERS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
-_TRANSACTION = frozenset(
-    (
-        "begin",
-        "start",
-        "commit",
-        "rollback",
-        "savepoint",
-        "release",
-        "end",
-        "abort",
-        "xa",
-    )
-)
-_OTHER = frozenset(
-    (
-        "set",
-        "show",
-        "discard",
-        "deallocate",
-        "reset",
-        "listen",
-        "unlisten",
-        "use",
-        "pragma",
-        "prepare",
-        "close",
-        "attach",
-        "detach",
-        "ping",
-    )
-)
+_TRANSACTION = _words("begin start commit rollback savepoint release end abort xa")
+_OTHER = _words("set show discard deallocate reset listen unlisten use pragma prepare close attach detach ping")
 _HOUSEKEEPING = frozenset(("select pg_advisory_unlock_all()",))  # asyncpg's pool, each time a connection comes back
 _PIECE = re.compile(r'"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[^\W\d][\w$]*|\?|[(),;.\[\]]|[^\w\s(),;.\[\]?"`]+|\S')
 _STATEMENT = re.compile(r'(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`|[^;])+')
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_$]*\Z")
 _ALONE = frozenset("(),;.[]?")
 _CONSTANTS = frozenset(("null", "true", "false"))
-_UNARY_AFTER = frozenset(
-    (
-        "select",
-        "where",
-        "and",
-        "or",
-        "not",
-        "in",
-        "between",
-        "like",
-        "ilike",
-        "limit",
-        "offset",
-        "then",
-        "else",
-        "when",
-        "case",
-        "on",
-        "by",
-        "having",
-        "values",
-        "set",
-        "return",
-        "returning",
-        "distinct",
-        "all",
-        "any",
-        "div",
-        "mod",
-        "interval",
-        "is",
-        "from",
-    )
+_UNARY_AFTER = _words(
+    "select where and or not in between like ilike limit offset then else when case on by having values set "
+    "return returning distinct all any div mod interval is from"
 )
 
 
@@ -335,46 +281,9 @@ def _written(words: list[str]) -> str:
     return text
 
 
-_SPACED = frozenset(
-    (
-        "in",
-        "values",
-        "value",
-        "and",
-        "or",
-        "not",
-        "where",
-        "on",
-        "from",
-        "select",
-        "join",
-        "exists",
-        "any",
-        "all",
-        "some",
-        "as",
-        "using",
-        "over",
-        "into",
-        "set",
-        "by",
-        "having",
-        "when",
-        "then",
-        "else",
-        "between",
-        "like",
-        "union",
-        "except",
-        "intersect",
-        "with",
-        "is",
-        "limit",
-        "offset",
-        "returning",
-        "filter",
-        "within",
-    )
+_SPACED = _words(
+    "in values value and or not where on from select join exists any all some as using over into set by having "
+    "when then else between like union except intersect with is limit offset returning filter within"
 )
 
 
