@@ -28,27 +28,9 @@ _ESCAPED_STRING = re.compile(r"'(?:[^'\\]+|\\.|'')*'?", re.DOTALL)
 _ESCAPED_DOUBLE = re.compile(r'"(?:[^"\\]+|\\.|"")*"?', re.DOTALL)
 _QUOTED = {'"': re.compile(r'"(?:[^"]|"")*"?'), "`": re.compile(r"`(?:[^`]|``)*`?"), "[": re.compile(r"\[[^\]]*\]?")}
 _CLOSING = {'"': '"', "`": "`", "[": "]"}
-_BEFORE_NAMES = frozenset(
-    (
-        "add",
-        "alter",
-        "as",
-        "column",
-        "exists",
-        "from",
-        "index",
-        "into",
-        "join",
-        "recursive",
-        "rename",
-        "savepoint",
-        "set",
-        "table",
-        "to",
-        "trigger",
-        "update",
-        "view",
-    )
+_BEFORE_NAMES = frozenset(("add", "alter", "as", "column", "exists", "from", "index", "into"))
+_BEFORE_NAMES |= frozenset(
+    ("join", "recursive", "rename", "savepoint", "set", "table", "to", "trigger", "update", "view")
 )
 
 
