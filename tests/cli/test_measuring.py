@@ -51,7 +51,7 @@ def test_a_faster_candidate_is_improved_and_everything_is_recorded(bench):
 def test_a_goal_out_of_reach_and_a_broken_budget_fail_with_1(bench):
     path = bench.scenario(
         ("count: 2", "count: 4"),
-        ("rounds:", "goals: {latency_mean: {improve: 90%}}\nbudgets: {latency_p50: 1us}\nrounds:"),
+        ("rounds:", "goals: {cpu_per_request: {improve: 90%}}\nbudgets: {latency_p50: 1us}\nrounds:"),
     )
     ran = bench.run("ab", str(path), "--json", "out.json", "--quiet")
     assert ran.code == 1, ran.err + ran.out
