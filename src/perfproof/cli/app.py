@@ -14,15 +14,21 @@ import typer
 
 from perfproof import __version__
 from perfproof.cli.ab import ab
+from perfproof.cli.baseline import baseline
 from perfproof.cli.check import check
 from perfproof.cli.compare import compare
 from perfproof.cli.demo import demo
 from perfproof.cli.failure import report_failure
+from perfproof.cli.gate import gate
+from perfproof.cli.history import history
 from perfproof.cli.listing import list_runs
 from perfproof.cli.noise import noise
+from perfproof.cli.prune import prune
 from perfproof.cli.report import report
 from perfproof.cli.run import run as run_command
+from perfproof.cli.serve import serve
 from perfproof.cli.show import show
+from perfproof.cli.transfer import export, import_
 from perfproof.errors import ExitCode, PerfproofError
 
 app = typer.Typer(
@@ -39,10 +45,17 @@ app.command("check")(check)
 app.command("ab")(ab)
 app.command("run")(run_command)
 app.command("compare")(compare)
+app.command("gate")(gate)
 app.command("report")(report)
 app.command("list")(list_runs)
 app.command("show")(show)
 app.command("noise")(noise)
+app.command("history")(history)
+app.command("serve")(serve)
+app.add_typer(baseline)
+app.command("export")(export)
+app.command("import")(import_)
+app.command("prune")(prune)
 
 
 def _version(value: bool) -> None:

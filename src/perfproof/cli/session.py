@@ -96,8 +96,8 @@ class Session:
         with from_git(scenario, baseline_ref, candidate_ref or "HEAD", say) as found:
             yield found
 
-    def conclude(self, measured: Measured, json_file: Path | None, report_file: Path | None) -> int:
-        """Write, remember and print what was concluded; return the exit code."""
+    def keep(self, measured: Measured) -> Result:
+        """Remember what was concluded and write the run's own report; raises what kept it from being measured."""
         from perfproof.evidence.directory import RunDirectory
         from perfproof.reports import write
         from perfproof.reports.json_report import to_json
@@ -108,17 +108,19 @@ class Session:
             if result is not None:
                 store.save_result(measured.info.id, result)
         if result is None:
-            if problem is not None:
-                raise problem
-            raise UsageError("nothing was measured")
+            raise problem or UsageError("nothing was measured")
         RunDirectory(measured.directory).save_result(to_json(result))
-        page = measured.directory / "report.html"
-        write(result, page)
+        write(result, measured.directory / "report.html")
+        return result
+
+    def conclude(self, measured: Measured, json_file: Path | None, report_file: Path | None) -> int:
+        """Write, remember and print what was concluded; return the exit code."""
+        result, problem = self.keep(measured), measured.problem
         self.show(result, json_file, report_file)
         if problem is not None:
             report_failure(problem)
         if not self.quiet:
-            sys.stderr.write(f"report: {report_file or page}\n")
+            sys.stderr.write(f"report: {report_file or measured.directory / 'report.html'}\n")
         return int(problem.exit_code) if problem is not None else result.exit_code
 
     def show(self, result: Result, json_file: Path | None, report_file: Path | None) -> None:

@@ -81,8 +81,3 @@ def _weight(row: GateRow) -> int | None:
         case "skipped", "warn":
             return 3
     return None
-
-
-def stop_commands(token: str) -> str:
-    """Return the line after which the runner takes no output for a workflow command until ``::token::``."""
-    return f"::stop-commands::{token}"

@@ -29,7 +29,7 @@ def to_junit(gate: GateResult) -> str:
     }
     about |= {f"note {number}": note for number, note in enumerate(gate.notes, 1)}
     _properties(suite, about)
-    if gate.exit_code == 4 or not gate.rows:
+    if gate.exit_code >= 4 or not gate.rows:
         _verdict_case(suite, gate)
     else:
         for row in gate.rows:
@@ -48,12 +48,10 @@ def to_junit(gate: GateResult) -> str:
 
 def _verdict_case(suite: ElementTree.Element, gate: GateResult) -> None:
     case = ElementTree.SubElement(suite, "testcase", classname=_safe(gate.result.scenario), name="verdict", time="0")
-    if gate.exit_code == 4:
+    if gate.exit_code >= 4:
         ElementTree.SubElement(case, "error", message=_safe(gate.sentence), type="invalid").text = _safe(gate.summary)
-    elif gate.exit_code == 3:
-        ElementTree.SubElement(case, "skipped", message=_safe(gate.sentence))
-    elif gate.exit_code:
-        ElementTree.SubElement(case, "failure", message=_safe(gate.sentence), type="failed").text = _safe(gate.summary)
+    else:
+        ElementTree.SubElement(case, "skipped", message=_safe(" ".join([gate.sentence, *gate.notes])))
 
 
 def _case(suite: ElementTree.Element, row: GateRow, scenario: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from perfproof.errors import UsageError
@@ -43,12 +44,21 @@ def _parquet(result: Result, path: Path) -> None:
     write_parquet(result, path)
 
 
+def _junit(result: Result, path: Path) -> None:
+    from perfproof.analysis.policy import judge
+    from perfproof.model.policy import Policy
+    from perfproof.reports.junit import to_junit
+
+    _text(path, to_junit(judge(result, Policy())))
+
+
 WRITERS: dict[str, Writer] = {
     ".html": _html,
     ".json": _json,
     ".csv": _csv,
     ".parquet": _parquet,
     ".md": _markdown,
+    ".xml": _junit,
 }
 """Known endings. Each writer imports its renderer when called, so that matplotlib and pyarrow load only when used."""
 
@@ -66,9 +76,24 @@ def write(result: Result, path: Path, ending: str | None = None) -> None:
             where=str(path),
             hint=f"use one of {', '.join(WRITERS)}",
         )
+    _whole(path, lambda temporary: writer(result, temporary))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` whole or not at all, making its folder; ``UsageError`` if that cannot be."""
+
+    def put(temporary: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _text(temporary, text)
+
+    _whole(path, put)
+
+
+def _whole(path: Path, put: Callable[[Path], None]) -> None:
+    """Have ``put`` write a file beside ``path``, flush it, and give it its name."""
     temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.partial")
     try:
-        writer(result, temporary)
+        put(temporary)
         _flush(temporary)
         temporary.replace(path)
     except OSError as error:
@@ -79,7 +104,8 @@ def write(result: Result, path: Path, ending: str | None = None) -> None:
             hint="name a folder that exists, may be written to and has space left",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _text(path: Path, text: str) -> None:

@@ -1,0 +1,203 @@
+"""``perfproof gate``: for CI. Measure or recall, apply the policy, write what the CI reads, exit by the policy."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from perfproof.cli import options
+from perfproof.cli.failure import report_failure
+from perfproof.cli.gating import USUAL_BASELINE, Gate, Judged
+from perfproof.cli.session import Session, find_scenario, read_scenario
+from perfproof.errors import PerfproofError, UsageError
+
+if TYPE_CHECKING:
+    from perfproof.model.gate import GateResult, GateRow
+    from perfproof.model.policy import Policy
+
+
+class Format(StrEnum):
+    """What a gate can be written as; ``gitlab`` comes with JUnit and OpenMetrics, which GitLab reads too."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    JUNIT = "junit"
+    MARKDOWN = "markdown"
+    JSON = "json"
+    OPENMETRICS = "openmetrics"
+
+
+class WhenOpen(StrEnum):
+    """What the gate does when it is not decided."""
+
+    PASS = "pass"  # noqa: S105 - not a password
+    WARN = "warn"
+    FAIL = "fail"
+
+
+def gate(
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="[SCENARIO|RUN]", help="A scenario to measure, or a recorded run.", show_default=False),
+    ] = None,
+    after: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="With two runs: the one after.", show_default=False)
+    ] = None,
+    baseline_ref: options.BaselineRef = None,
+    candidate_ref: options.CandidateRef = None,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Compare the new run with this stored one: a baseline's name, a label or a branch. May be repeated: "
+            "the next name stands in for one without a run.",
+            metavar="NAME",
+        ),
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="Take the policy from this file instead of perfproof.toml.", metavar="FILE")
+    ] = None,
+    inconclusive: Annotated[WhenOpen | None, typer.Option(help="What an undecided gate does, over the policy.")] = None,
+    formats: Annotated[
+        list[Format] | None,
+        typer.Option("--format", help="Write this too. May be repeated. By default what the CI reads."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The folder for these files.", metavar="DIR")] = Path("perfproof-gate"),
+    force: Annotated[bool, typer.Option("--force", help="Compare two runs although they differ (and say so).")] = False,
+    label: options.Label = None,
+    rounds: options.Rounds = None,
+    time: options.TimeBudget = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Also write the gate as JSON ('-' for stdout).", metavar="FILE")
+    ] = None,
+    results: options.Results = Path("results"),
+    store: options.StoreUrl = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Pass or fail by a policy: measure a scenario, or judge recorded runs; write what the CI shows."""
+    from perfproof.reports.gate_files import formats_of
+
+    session = Session(results, store, quiet)
+    chosen = tuple(each.value for each in formats) if formats else formats_of(os.environ)
+    with _ci_commands("github" in chosen) as say:
+        try:
+            made = Gate(session, policy, inconclusive.value if inconclusive else None)
+            if _is_run(what, after):
+                judged, by = made.of_runs(str(what), after, force=force), made.policy_of_run(after or str(what))
+            else:
+                judged, by = _measured(made, what, (baseline_ref, candidate_ref), baseline, label, rounds, time)
+            outcome = made.apply(judged, by)
+            _show(session, outcome, json)
+            if judged.problem is not None:
+                report_failure(judged.problem)
+        except PerfproofError as error:
+            report_failure(error)
+            if "github" in chosen:
+                from perfproof.reports.github import command
+
+                say([command("error", "perfproof gate", error.what)])
+            raise typer.Exit(int(error.exit_code)) from None
+        _publish(outcome, chosen, out, say)
+    raise typer.Exit(outcome.exit_code)
+
+
+def _is_run(what: str | None, after: str | None) -> bool:
+    """Tell whether a recorded run is meant and not a scenario file."""
+    if what is None:
+        return False
+    return after is not None or not (what.lower().endswith((".yaml", ".yml")) or Path(what).is_file())
+
+
+def _measured(
+    made: Gate,
+    what: str | None,
+    refs: tuple[str | None, str | None],
+    baselines: Sequence[str] | None,
+    label: str | None,
+    rounds: int | None,
+    time: str | None,
+) -> tuple[Judged, Policy]:
+    """Measure a scenario against what is asked for: a ref, a stored run, or its own baseline arm."""
+    if refs[0] is not None and baselines:
+        raise UsageError("--baseline stands beside --baseline-ref", hint="keep the one that is meant")
+    scenario = read_scenario(find_scenario(Path(what) if what else None), rounds=rounds, time=time)
+    by = made.policy_of(scenario)  # before hours of measuring: a mistake in it comes out at once
+    if baselines or (refs == (None, None) and len(scenario.arms) < 2):
+        return made.of_stored(scenario, label, baselines or [USUAL_BASELINE]), by
+    return made.of_versions(scenario, label, *refs), by
+
+
+def _show(session: Session, gate: GateResult, json: Path | None) -> None:
+    """Print the result as every command does and, below it, what the policy made of it."""
+    from perfproof.reports.figures import plain
+    from perfproof.reports.gate_json import to_gate_json
+    from perfproof.reports.gate_markdown import SIGNS, headline
+    from perfproof.reports.writing import write_text
+
+    to_stdout = json is not None and str(json) == "-"
+    if to_stdout:
+        sys.stdout.write(to_gate_json(gate))
+    else:
+        session.show(gate.result, None, None)
+        if json is not None:
+            write_text(json, to_gate_json(gate))
+    lines = [f"{headline(gate)[0]} {gate.summary}", *(f"! {plain(note, 1000)}" for note in gate.notes)]
+    told = [row for row in gate.rows if row.outcome in ("failed", "warned") or _holds_up(row)]
+    lines += [f"  {SIGNS[row.outcome]} {plain(row.reason, 1000)}" for row in told]
+    stream = sys.stderr if to_stdout else sys.stdout
+    stream.write("\n" + "\n".join(lines) + "\n")
+    stream.flush()
+
+
+def _holds_up(row: GateRow) -> bool:
+    return row.outcome == "skipped" and row.open != "pass"
+
+
+def _publish(gate: GateResult, formats: Sequence[str], out: Path, say: Callable[[list[str]], None]) -> None:
+    """Write what the CI reads. Whatever goes wrong here is told and changes nothing: the gate alone decides."""
+    from perfproof.reports.gate_files import write_gate
+    from perfproof.reports.github import annotation_lines, append_summary
+
+    if not formats:
+        return
+    try:
+        for file in write_gate(gate, formats, out):
+            sys.stderr.write(f"wrote {file}\n")
+    except PerfproofError as error:
+        report_failure(error)
+    if "github" in formats:
+        say(annotation_lines(gate))
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        try:
+            if summary:
+                append_summary(gate, Path(summary))
+        except OSError as error:
+            sys.stderr.write(f"the job summary cannot be written: {error.strerror}\n")
+
+
+@contextmanager
+def _ci_commands(github: bool) -> Iterator[Callable[[list[str]], None]]:
+    """Keep GitHub from taking anything printed meanwhile (names, logs) for a command; lend the way to send real ones.
+
+    Commands are sent when the body has ended. They go to stderr, which the runner reads like stdout.
+    """
+    waiting: list[str] = []
+    if not github:
+        yield waiting.extend
+        return
+    token = secrets.token_hex(16)
+    sys.stderr.write(f"::stop-commands::{token}\n")
+    sys.stderr.flush()
+    try:
+        yield waiting.extend
+    finally:
+        sys.stdout.flush()
+        sys.stderr.write("".join(f"{line}\n" for line in [f"::{token}::", *waiting]))
+        sys.stderr.flush()

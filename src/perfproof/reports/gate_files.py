@@ -1,0 +1,46 @@
+"""Which files a gate leaves for which CI; each is written whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from perfproof.model.gate import GateResult
+from perfproof.reports.gate_json import to_gate_json
+from perfproof.reports.gate_markdown import to_gate_markdown
+from perfproof.reports.github import to_comment
+from perfproof.reports.gitlab import to_load_performance
+from perfproof.reports.junit import to_junit
+from perfproof.reports.openmetrics import to_openmetrics
+from perfproof.reports.writing import write, write_text
+
+FILES: dict[str, tuple[str, Callable[[GateResult], str]]] = {
+    "markdown": ("gate.md", to_gate_markdown),
+    "json": ("gate.json", to_gate_json),
+    "junit": ("junit.xml", to_junit),
+    "openmetrics": ("metrics.txt", to_openmetrics),
+    "gitlab": ("load-performance.json", to_load_performance),
+    "github": ("comment.md", to_comment),
+}
+"""Format -> the file it is written to, and how."""
+
+WITH: dict[str, tuple[str, ...]] = {"gitlab": ("gitlab", "junit", "openmetrics")}
+"""Formats that a CI reads together."""
+
+
+def formats_of(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the formats of the CI this runs in, if it is one that is known."""
+    known = {"GITHUB_ACTIONS": "github", "GITLAB_CI": "gitlab"}
+    return tuple(name for variable, name in known.items() if environ.get(variable) == "true")
+
+
+def write_gate(gate: GateResult, formats: Sequence[str], folder: Path) -> list[Path]:
+    """Write the formats and the HTML report into ``folder``; return the files. Raises ``UsageError``."""
+    wanted = dict.fromkeys(each for name in formats for each in WITH.get(name, (name,)))
+    written = []
+    for name in wanted:
+        file, text = FILES[name]
+        write_text(folder / file, text(gate))
+        written.append(folder / file)
+    write(gate.result, folder / "report.html")
+    return [*written, folder / "report.html"]
