@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Template
 from markupsafe import Markup, escape
 
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Comparison, Curve, Detail, Result
-from perfproof.reports import charts, figures, rows
+from perfproof.reports import charts, figures, pages, rows
 from perfproof.reports.json_report import to_document
 
 MAX_ROWS = 260
@@ -31,7 +31,6 @@ MAX_ERRORS = 10
 MAX_ERRORS_BRIEF = 2
 MAX_ITEMS = 50
 TWIN_POINTS = 10
-LONG = 600
 ROLES = {"goal": "goal", "gate": "gate", "shown": "exploratory"}
 KINDS = {
     "run": "one side alone",
@@ -53,7 +52,7 @@ def to_html(result: Result) -> str:
         "word": word,
         "tone": tone,
         "kind": KINDS[result.kind],
-        "moment": _moment(result.started_at),
+        "moment": pages.moment(result.started_at),
         "cards": _cards(result, ordered),
         "forest": _forest(ordered),
         "table": _table(ordered, anchors),
@@ -77,20 +76,7 @@ def to_html(result: Result) -> str:
 @cache
 def _template() -> Template:
     """Return the page's template; kept, since compiling it costs more than filling it."""
-    environment = Environment(
-        loader=PackageLoader("perfproof.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "plain": figures.plain,
-        "long": _long,
-        "count": figures.count,
-        "request": lambda name: "all requests" if name == ALL else figures.plain(name, 80),
-    }
-    return environment.get_template("report.html")
+    return pages.environment().get_template("report.html")
 
 
 def _cards(result: Result, ordered: Sequence[Comparison]) -> list[dict[str, str]]:
@@ -309,18 +295,6 @@ def _findings(result: Result, anchors: dict[str, str]) -> dict[str, Any]:
         for finding in result.findings[:MAX_ITEMS]
     ]
     return {"rows": lines, "left_out": max(0, len(result.findings) - MAX_ITEMS)}
-
-
-def _long(text: str, limit: int = LONG) -> str:
-    return figures.unbroken(figures.plain(text, limit))
-
-
-def _moment(text: str) -> str:
-    """Return a UTC time without what nobody reads; other texts as they are."""
-    for ending in ("+00:00", "Z"):
-        if text.endswith(ending) and text[10:11] == "T":
-            return f"{text[:10]} {text[11:16]} UTC"
-    return figures.plain(text, 40)
 
 
 def _bounded(texts: Sequence[str], limit: int) -> list[str]:

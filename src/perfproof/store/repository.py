@@ -189,6 +189,14 @@ class Store:
                 found.setdefault((level.metric, level.request, level.unit), []).append(point)
         return found
 
+    def requests(self, scenario: str) -> list[str]:
+        """Return the request names of the scenario's newest run that has a result, in their order."""
+        newest = select(RunRow.number).where(RunRow.scenario == scenario, RunRow.number.in_(select(LevelRow.run)))
+        number = newest.order_by(*NEWEST_FIRST).limit(1).scalar_subquery()
+        query = select(LevelRow.request).where(LevelRow.run == number).group_by(LevelRow.request)
+        with self._reading() as session:
+            return list(session.scalars(query.order_by(func.min(LevelRow.position))))
+
     def set_baseline(self, name: str, run_id: str) -> Baseline:
         """Give a run a name within its scenario, taking the name from the run that had it.
 

@@ -1,0 +1,90 @@
+"""``perfproof history``: how a metric fared over the recorded runs of a scenario."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from perfproof.cli import options
+from perfproof.cli.session import Session, console, read_scenario
+from perfproof.errors import UsageError
+from perfproof.model.metrics import ALL
+
+if TYPE_CHECKING:
+    from perfproof.model.history import Trend
+    from perfproof.store.repository import Store
+
+
+def history(
+    scenario: Annotated[
+        str | None,
+        typer.Argument(metavar="SCENARIO", help="Its name or its file; by default that of the last run."),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option("--metric", help="Which metric, by default latency_p50 (a file: all).")
+    ] = None,
+    request: Annotated[str, typer.Option("--request", help="Which request name.")] = ALL,
+    branch: Annotated[str | None, typer.Option("--branch", help="Only runs of this branch.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most this many runs, the newest.")] = 200,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write: .html .csv .json", metavar="FILE")
+    ] = None,
+    results: options.Results = Path("results"),
+    store: options.StoreUrl = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Show the trend of a metric, and where its level changed."""
+    from perfproof.reports.history import render, write
+
+    with Session(results, store).store() as opened:
+        opened.sync(results)
+        name = _name(opened, scenario)
+        trends = _trends(opened, name, request, branch, limit)
+    shown = _chosen(trends, metric or "latency_p50")
+    render(shown, console())
+    if output is not None:
+        write(name, request, trends if metric is None else [shown], output)
+        if not quiet:
+            sys.stderr.write(f"history: {output}\n")
+
+
+def _trends(store: Store, scenario: str, request: str, branch: str | None, limit: int) -> list[Trend]:
+    from perfproof.analysis.trends import trend
+
+    found = store.history(scenario, request=request, branch=branch, limit=limit)
+    if not found:
+        there = sorted({name for _, name, _ in store.history(scenario, limit=limit)})
+        close = difflib.get_close_matches(request, there, n=3) or there[:5]
+        raise UsageError(
+            f"nothing was recorded of {scenario}" + ("" if request == ALL else f", request `{request}`"),
+            why="only complete runs that were not invalid count",
+            hint=f"requests there are: {', '.join(close)}" if there else "measure with `perfproof ab` or `run` first",
+        )
+    return [trend(scenario, metric, request, unit, points) for (metric, _, unit), points in found.items()]
+
+
+def _chosen(trends: list[Trend], metric: str) -> Trend:
+    for each in trends:
+        if each.metric == metric:
+            return each
+    names = [each.metric for each in trends]
+    close = difflib.get_close_matches(metric, names, n=3) or names
+    raise UsageError(f"no metric `{metric}` was recorded there", hint=f"there are: {', '.join(close)}")
+
+
+def _name(store: Store, given: str | None) -> str:
+    """Return the scenario that is meant by a name, a file, or nothing (then that of the last run)."""
+    if given is None:
+        return store.find("last").scenario
+    known = store.choices().scenarios
+    if given not in known and Path(given).suffix in (".yaml", ".yml"):
+        return read_scenario(Path(given)).name
+    if given not in known:
+        close = difflib.get_close_matches(given, known, n=3) or known[:5]
+        hint = f"there are: {', '.join(close)}" if close else "measure one first: perfproof ab SCENARIO"
+        raise UsageError(f"no run of a scenario `{given}` is stored", hint=hint)
+    return given
