@@ -18,7 +18,7 @@ import pytest
 from perfproof.errors import LoadError
 from perfproof.load.handle import LoadProcess
 from perfproof.model.recording import SAMPLE_COLUMNS, Outcome
-from perfproof.model.scenario import Expect, Load, Request
+from perfproof.model.scenario import Expect, Load, Request, Stage
 
 pytestmark = pytest.mark.server
 
@@ -473,3 +473,14 @@ def test_a_child_that_cannot_start_is_reported_with_its_log(tmp_path, monkeypatc
     scenario = Scenario("t", Path("t"), (Arm("baseline", Service(url="u")),), (get("/ok"),))
     with pytest.raises(LoadError, match=r"has died \(exit code 1\)[\s\S]*no locust today"):
         LoadProcess.start(scenario, log=tmp_path / "load.log")
+
+
+def test_a_ramp_is_walked_once_in_a_block(server, start_load, sealed):
+    stages = (Stage(1.0, 100.0), Stage(1.0, 100.0))
+    load = start_load(get("/ok"), load=Load(rate=0.0, arrivals="constant", stages=stages))
+    load.open(0, server.url)
+    assert load.warm(0, 0.4).requests == pytest.approx(30, abs=1)
+    report = load.block(0, 0, 0, 2.0, seed=1)
+    assert report.intended == report.completed == 150
+    since = (sealed(load)["intended_ns"] - report.started_ns) / 1e9
+    assert np.histogram(since, [0, 0.5, 1.0, 1.5, 2.1])[0] == pytest.approx([12, 38, 50, 50], abs=2)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfproof.errors import ScenarioError
-from perfproof.model.scenario import Arm, Budget, Expect, Goal, Load, Request, Rounds, Scenario, Service
+from perfproof.model.scenario import Arm, Budget, Expect, Goal, Load, Request, Rounds, Scenario, Service, Stage
 from perfproof.scenarios import read
 from perfproof.scenarios.reading import read_text
 
@@ -270,3 +270,26 @@ def test_the_hash_does_not_depend_on_secrets_but_on_numbers_of_the_environment()
     one = parse(text, PASSWORD="hunter22", RATE="50/s")
     assert parse(text, PASSWORD="other-one", RATE="50/s").hash == one.hash
     assert parse(text, PASSWORD="hunter22", RATE="51/s").hash != one.hash
+
+
+def test_stages_make_the_block_and_start_from_nothing() -> None:
+    found = parse(SMALL + "load: {stages: [{for: 30s, to: 200/s}, {for: 1m, to: 0/s}]}\n")
+    assert found.load.stages == (Stage(30.0, 200.0), Stage(60.0, 0.0))
+    assert found.load.rate == 0.0
+    assert (found.rounds.block, found.rounds.blocks) == (90.0, 1)
+    found = parse(SMALL + "load: {rate: 50/s, stages: [{for: 2s, to: 200/s}]}\nrounds: {blocks: 3}\n")
+    assert (found.load.rate, found.rounds.block, found.rounds.blocks) == (50.0, 2.0, 3)
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("load: {stages: [{for: 2s, to: 9/s}]}\nrounds: {block: 1s}", "rounds.block: stands beside load.stages"),
+        ("load: {stages: [{for: 2s, to: 0/s}]}", "load.stages: never send anything"),
+        ("load: {model: closed, stages: [{for: 2s, to: 9/s}]}", "load.stages: has no effect in the closed model"),
+        ("load: {stages: [{for: 20h, to: 9/s}, {for: 5h, to: 1/s}]}", "load.stages: take longer than 24 hours"),
+    ],
+)
+def test_stages_that_cannot_be_are_told(lines: str, says: str) -> None:
+    with pytest.raises(ScenarioError, match=says):
+        parse(SMALL + lines + "\n")

@@ -7,6 +7,7 @@ import secrets as randomness
 import socket
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
 from time import monotonic_ns, process_time_ns
@@ -17,22 +18,30 @@ from gevent import get_hub
 from gevent.event import Event
 
 from perfproof.errors import LoadError
+from perfproof.load.body import Files, read_files
+from perfproof.load.care import Place
 from perfproof.load.connection import Connection
+from perfproof.load.cookies import Jar
+from perfproof.load.feeds import Supply, Turns
+from perfproof.load.flow import Flow
 from perfproof.load.health import Lag, steal_ns
+from perfproof.load.limits import Guard, most_rate, refuse_rate
 from perfproof.load.mask import mask
-from perfproof.load.message import Message, prepare
+from perfproof.load.message import Message
 from perfproof.load.plan import BlockReport, Plan, WarmReport
 from perfproof.load.pool import Pool, ignore
 from perfproof.load.probing import headed_pool, send_alone
 from perfproof.load.recorder import Recorder
-from perfproof.load.schedule import DECK, arrivals, sequence
+from perfproof.load.redirect import Ways
+from perfproof.load.schedule import DECK, arrivals, mean_rate, sequence, steady
 from perfproof.load.setup import run_setup
+from perfproof.load.stock import Stock, weights
 from perfproof.load.target import Target, locate
-from perfproof.load.template import combinations, variant_count
 from perfproof.load.timer import Timer
+from perfproof.load.tls import Secure
 from perfproof.load.traffic import Pacer, Quota, Source, Together, Visitor
 from perfproof.model.recording import Outcome
-from perfproof.model.scenario import JsonValue
+from perfproof.model.scenario import JsonValue, Stage
 
 _TICK_NS = 10_000_000
 _LEAD_NS = 5_000_000
@@ -42,15 +51,22 @@ _LARGEST_DECK = 100_000
 
 
 class Engine:
-    """Arms, recorder and the sources under way. ``hand_out`` gives a source to a Locust user to run."""
+    """Arms, recorder and the sources under way. ``hand_out`` gives a source to a Locust user to run.
 
-    def __init__(self, plan: Plan, hand_out: Callable[[Source], None]) -> None:
+    ``share`` (k, n) makes this worker k of n: of the whole load it puts every n-th request or user, from the k-th on.
+    """
+
+    def __init__(self, plan: Plan, hand_out: Callable[[Source], None], share: tuple[int, int] = (0, 1)) -> None:
         self._plan = plan
+        self._share = share
         self._hand_out = hand_out
         self._loop = get_hub().loop
         self._pools: dict[int, Pool] = {}
-        self._messages: dict[int, list[Message]] = {}
-        self._captured: dict[int, tuple[Target, Mapping[str, JsonValue]]] = {}
+        self._stocks: dict[int, Stock] = {}
+        self._guards: dict[int, Guard] = {}
+        self._files: Files = {}
+        self._supplies: dict[str, Supply] = {}
+        self._turns = Turns()
         self._alone: dict[int, Pool] = {}
         folder = Path(plan.folder) if plan.folder else None
         self._recorder = Recorder(folder)
@@ -60,6 +76,7 @@ class Engine:
         self._sources: Sequence[Source] = ()
         self._lag = Lag(_TICK_NS)
         self._aborted_at = 0
+        self._stopped_for: LoadError | None = None
 
     def open(self, arm: int, base_url: str) -> None:
         """Find the arm's service, run the set-up steps on it and prepare every request; LoadError if any of it fails.
@@ -69,30 +86,29 @@ class Engine:
         self._refuse_if_aborted()
         if arm in self._pools:
             self._pools.pop(arm).close()
-        target = locate(base_url, self._plan.allow)
+        plan, load = self._plan, self._plan.load
+        self._files = self._files or read_files((*plan.setup, *plan.requests))
+        self._supplies = self._supplies or {feed.name: Supply(feed) for feed in plan.feeds}
+        target = locate(base_url, plan.allow)
+        refuse_rate(load, target)
         family, address = _answering(target)
-        load = self._plan.load
+        secure = Secure(plan.tls[arm] if plan.tls else None, target.host) if target.scheme == "https" else None
         size = max(load.connections, load.users if load.model == "closed" else 0)
-        pool = Pool(self._loop, (family, (address, target.port)), size, self._next_id, arm=arm)
-        one = Pool(self._loop, pool.peer, 1, self._next_id)
+        pool = Pool(self._loop, (family, (address, target.port)), size, self._next_id, arm=arm, secure=secure)
+        one = Pool(self._loop, pool.peer, 1, self._next_id, secure=secure)
+        place, jar = Place(target, Ways(plan.allow)), Jar(secure=secure is not None)
         try:
-            captured = run_setup(self._plan.setup, one, target, self._plan.secrets, lambda: bool(self._aborted_at))
+            over = lambda: bool(self._aborted_at)  # noqa: E731 - read only here
+            captured = run_setup(plan.setup, one, place, self._files, jar, plan.secrets, over)
         finally:
             one.close()
-        messages = []
-        for number, request in enumerate(self._plan.requests):
-            for variant, choice in enumerate(combinations(request)):
-                variables = {**captured, **choice}
-                try:
-                    messages.append(
-                        prepare(request, variables, target.authority, target.prefix, number=number, variant=variant)
-                    )
-                except ValueError as error:
-                    why = mask(str(error), self._plan.secrets)
-                    raise LoadError(f"request {request.name!r} cannot be sent", why=why) from error
+        self._turns.restart(afresh=plan.afresh)
+        hide = partial(mask, secrets=plan.secrets)
+        self._stocks[arm] = Stock(
+            plan.requests, place, captured, jar, self._files, self._supplies, self._turns, arm, hide
+        )
+        self._guards.setdefault(arm, Guard(load.limits, most_rate(load.limits, target)))
         self._pools[arm] = pool
-        self._messages[arm] = messages
-        self._captured[arm] = (target, captured)
         if arm in self._alone:
             self._alone.pop(arm).close()
 
@@ -112,7 +128,10 @@ class Engine:
             pool.close()
         try:
             if seconds > 0:
-                self._run(pool, recorder, -1, self._traffic(arm, seconds, seed))
+                load = self._plan.load
+                rate = mean_rate(load.stages, load.rate) if load.stages else load.rate
+                start = monotonic_ns() + _LEAD_NS
+                self._run(pool, recorder, -1, self._traffic(arm, steady(rate, seconds), rate, seed, start))
             missing = requests - len(recorder)
             if missing > 0:
                 until = monotonic_ns() + _WARM_LIMIT_NS
@@ -137,33 +156,40 @@ class Engine:
         """Send one request alone, its variables filled from ``values`` and the set-up; return its ``ProbeReply``."""
         self._refuse_if_aborted()
         pool = self._alone.setdefault(arm, headed_pool(self._pool(arm)))
-        target, captured = self._captured[arm]
-        wanted = self._plan.requests[request]
-        try:
-            message = prepare(wanted, {**captured, **values}, target.authority, target.prefix)
-        except ValueError as error:
-            why = mask(str(error), self._plan.secrets)
-            raise LoadError(f"request {wanted.name!r} cannot be sent", why=why) from error
+        message = self._stocks[arm].alone(request, values)
         return send_alone(pool, message, lambda: bool(self._aborted_at), fresh=fresh)
 
     def block(self, arm: int, pair: int, seconds: float, seed: int) -> BlockReport:
-        """Send one recorded block and return what came of it, once everything in flight has ended."""
+        """Send one recorded block and return what came of it, once everything in flight has ended.
+
+        With stages the block takes as long as they do.
+        """
+        load = self._plan.load
+        stages = load.stages or steady(load.rate, seconds)
         pool = self._pool(arm)
         opened, mark, steal = pool.opened, len(self._recorder), steal_ns()
         self._reopen(pool)
         gc.collect()
-        sources = self._traffic(arm, seconds, seed)
+        stock = self._stocks[arm]
+        unfed = sum(stock.unfed.values())
+        sources = self._traffic(arm, stages, load.rate, seed, monotonic_ns() + _LEAD_NS, pair)
         cpu, started = process_time_ns(), monotonic_ns()
         self._run(pool, self._recorder, pair, sources)
         ended = monotonic_ns()
         cpu = process_time_ns() - cpu
         outcomes = self._recorder.outcomes(mark)
+        # What was never started because a step before it failed was not intended for any moment.
         completed, dropped, intended = (
-            int(n) for n in (outcomes[Outcome.OK], outcomes[Outcome.DROPPED], outcomes.sum())
+            int(n)
+            for n in (
+                outcomes[Outcome.OK],
+                outcomes[Outcome.DROPPED],
+                outcomes.sum() - outcomes[Outcome.NOT_STARTED],
+            )
         )
         return BlockReport(
             started_ns=started,
-            ended_ns=min(ended, started + int(seconds * 1e9)),
+            ended_ns=min(ended, started + int(sum(stage.seconds for stage in stages) * 1e9)),
             drained_ns=ended,
             intended=intended,
             sent=intended - dropped,
@@ -176,6 +202,8 @@ class Engine:
             steal_ns=steal_ns() - steal,
             reconnects=pool.opened - opened,
             aborted=bool(self._aborted_at),
+            not_started=int(outcomes[Outcome.NOT_STARTED]),
+            unfed=sum(stock.unfed.values()) - unfed,
         )
 
     def seal(self, path: Path) -> int:
@@ -196,6 +224,8 @@ class Engine:
         self._aborted_at = self._aborted_at or monotonic_ns()
         for source in self._sources:
             source.stop()
+        for pool in self._pools.values():
+            pool.halt()
 
     def _pool(self, arm: int) -> Pool:
         if arm not in self._pools:
@@ -204,27 +234,32 @@ class Engine:
 
     def _refuse_if_aborted(self) -> None:
         if self._aborted_at:
-            raise LoadError("the load was aborted")
+            raise self._stopped_for or LoadError("the load was aborted")
 
-    def _endless(self, arm: int, seed: int, deck: int = DECK) -> Iterator[Message]:
-        requests = self._plan.requests
-        variants = [variant_count(request) for request in requests]
-        order = sequence([request.weight for request in requests], variants, seed, deck)
-        return map(self._messages[arm].__getitem__, order)
+    def _endless(self, arm: int, seed: int, deck: int = DECK, pair: int = -1) -> Iterator[Message | Flow]:
+        shares, variants = weights(self._plan.requests)
+        return self._stocks[arm].deal(sequence(shares, variants, seed, deck), seed, pair)
 
-    def _traffic(self, arm: int, seconds: float, seed: int) -> Sequence[Source]:
+    def _traffic(
+        self, arm: int, stages: Sequence[Stage], rate: float, seed: int, start: int, pair: int = -1
+    ) -> Sequence[Source]:
+        """Return this worker's share of the traffic from ``start`` on, through ``stages`` that begin with ``rate``."""
         load, pool = self._plan.load, self._pool(arm)
-        start = monotonic_ns() + _LEAD_NS
+        first, step = self._share
         if load.model == "open":
-            due = array("q", (arrivals(load.rate, seconds, seed, load.arrivals) + start).tobytes())
+            # Every worker makes the whole schedule and takes each of its own places in it, so that what is sent when
+            # does not depend on how many there are.
+            whole = arrivals(stages, rate, seed, load.arrivals)
+            due = array("q", (whole[first::step] + start).tobytes())
             # One deck for the whole block, if it fits into memory: its mix of requests is then exact.
-            deck = min(max(len(due), 1), _LARGEST_DECK)
-            longest = max(message.timeout_ns for message in self._messages[arm])
-            return [Pacer(pool, due, self._endless(arm, seed, deck), longest)]
-        messages = self._endless(arm, seed)
-        until = start + int(seconds * 1e9)
+            deck = min(max(len(whole), 1), _LARGEST_DECK)
+            longest = self._stocks[arm].longest_ns
+            return [Pacer(pool, due, islice(self._endless(arm, seed, deck, pair), first, None, step), longest)]
+        messages = islice(self._endless(arm, seed, pair=pair), first, None, step)
+        until = start + int(sum(stage.seconds for stage in stages) * 1e9)
         think = int(load.think_time * 1e9)
-        return [Visitor(pool, messages, until, think_ns=think) for _ in range(load.users)]
+        users = len(range(first, load.users, step))
+        return [Visitor(pool, messages, until, think_ns=think) for _ in range(users)]
 
     def _run(
         self, pool: Pool, recorder: Recorder, pair: int, sources: Sequence[Source], until: int | None = None
@@ -234,9 +269,14 @@ class Engine:
             return
         pool.record, pool.pair = recorder.add, pair
         self._sources = sources
+        guard, began, before = self._guards[pool.arm], monotonic_ns(), len(recorder)
 
         def tick() -> None:
             now = monotonic_ns()
+            if not self._aborted_at:
+                self._stopped_for = guard.tripped(now - began, len(recorder) - before, pool.failures)
+                if self._stopped_for is not None:
+                    self.abort()
             self._lag.tick(now)
             pool.sweep(now)
             for source in sources:
@@ -264,6 +304,9 @@ class Engine:
             ticker.close()
             self._sources = ()
             pool.record = ignore
+            guard.spent_ns += monotonic_ns() - began
+        if self._stopped_for is not None:
+            raise self._stopped_for
 
     def _reopen(self, pool: Pool) -> None:
         """Open the connections that the service kept before and closed while idle (another arm had its turn).

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from perfproof.model.scenario import Stage
 
 DECK = 64
 """Cards in a deck of request names where the number of requests is not known before."""
@@ -15,24 +18,60 @@ _BATCH = 1024
 
 
 def arrivals(
-    rate: float, seconds: float, seed: int, kind: Literal["poisson", "constant"] = "poisson"
+    stages: Sequence[Stage], start: float, seed: int, kind: Literal["poisson", "constant"] = "poisson"
 ) -> npt.NDArray[np.int64]:
-    """Return when requests are due, as sorted nanoseconds from the start of the block.
+    """Return when requests are due (sorted ns) while the rate goes from ``start`` through the ``stages``.
 
     Poisson arrivals are drawn given their number: ``rate * seconds`` independent uniform instants, sorted, which is
     the distribution of a Poisson process whose count is known (Cox & Lewis, The Statistical Analysis of Series of
     Events, 1966, section 2.1). Fixing the count keeps the rate exact and makes blocks alike; gaps stay exponential.
     A fractional number is rounded up or down at random with the right mean. Constant arrivals have a random phase.
+    Where the rate changes, instants are drawn on a scale of requests and carried to the clock by the inverse of the
+    expected number of requests so far (time-rescaling; Cinlar, Introduction to Stochastic Processes, 1975, 4.7).
     """
     generator = np.random.default_rng([seed, 1])
-    exact = rate * seconds
+    expected = np.concatenate(([0.0], np.cumsum([_requests(*each) for each in _slopes(stages, start)])))
+    exact = float(expected[-1])
     count = int(exact) + int(generator.random() < exact - int(exact))
-    offsets: npt.NDArray[np.floating]
     if kind == "poisson":
-        offsets = np.sort(generator.random(count)) * seconds
+        shares = np.sort(generator.random(count))
     else:
-        offsets = (np.arange(count) + generator.random()) * (seconds / max(count, 1))
-    return (offsets * 1e9).astype(np.int64)
+        shares = (np.arange(count) + generator.random()) / max(count, 1)
+    return (_times(shares * exact, expected, _slopes(stages, start)) * 1e9).astype(np.int64)
+
+
+def steady(rate: float, seconds: float) -> tuple[Stage, ...]:
+    """Return the one stage that keeps ``rate``, which it must start from."""
+    return (Stage(seconds, rate),)
+
+
+def mean_rate(stages: Sequence[Stage], start: float) -> float:
+    """Return requests per second over all stages."""
+    return sum(_requests(*each) for each in _slopes(stages, start)) / sum(stage.seconds for stage in stages)
+
+
+def _slopes(stages: Sequence[Stage], start: float) -> list[tuple[float, float, float]]:
+    """Return seconds, first rate and last rate of each stage."""
+    rates = [start, *(stage.rate for stage in stages)]
+    return [(stage.seconds, *pair) for stage, pair in zip(stages, pairwise(rates), strict=True)]
+
+
+def _requests(seconds: float, first: float, last: float) -> float:
+    return seconds * (first + last) / 2
+
+
+def _times(
+    positions: npt.NDArray[np.float64], expected: npt.NDArray[np.float64], slopes: Sequence[tuple[float, float, float]]
+) -> npt.NDArray[np.float64]:
+    """Return when, in seconds, that many requests are expected to have been sent."""
+    stage = np.clip(np.searchsorted(expected, positions, side="right") - 1, 0, len(slopes) - 1)
+    seconds, first, last = (np.array(column)[stage] for column in zip(*slopes, strict=True))
+    begins = np.concatenate(([0.0], np.cumsum([each[0] for each in slopes])))[stage]
+    due = positions - expected[stage]
+    # The root of first * t + (last - first) / seconds * t**2 / 2 = due that stays exact when the rate hardly changes.
+    root = first + np.sqrt(np.maximum(first**2 + 2 * due * (last - first) / seconds, 0.0))
+    within = np.divide(2 * due, root, out=np.zeros_like(due), where=root > 0)
+    return np.asarray(begins + np.minimum(within, seconds))
 
 
 def sequence(weights: Sequence[float], variants: Sequence[int], seed: int, deck: int = DECK) -> Iterator[int]:

@@ -15,6 +15,7 @@ from perfproof.model.metrics import ALL, METRICS
 from perfproof.scenarios.document import Path
 from perfproof.scenarios.fields import closest
 from perfproof.scenarios.merging import merged, origin, overrides
+from perfproof.scenarios.probe_checks import check_probes
 from perfproof.scenarios.request_checks import check_requests
 from perfproof.scenarios.rules_spec import BudgetSpec, GoalSpec, limit_of
 from perfproof.scenarios.schema import ScenarioSpec
@@ -25,6 +26,7 @@ from perfproof.scenarios.validation import Findings
 FILLED = ("port", "arm", "python", "work")
 """Placeholders that perfproof fills in command lines and environment values."""
 
+_LONGEST_PROFILE = 86_400.0
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
@@ -32,6 +34,7 @@ def check(spec: ScenarioSpec, file: pathlib.Path, findings: Findings) -> None:
     """Note every mistake between the keys of ``spec``, the scenario in ``file``."""
     _services(spec, file, findings)
     check_requests(spec, findings)
+    check_probes(spec, findings)
     _load(spec, findings)
     _rules(spec, findings)
 
@@ -129,14 +132,27 @@ def _load(spec: ScenarioSpec, findings: Findings) -> None:
     load = spec.load
     if findings.rests_on_sand(("load", "model")):
         return
-    idle = ("users", "think_time") if load.model == "open" else ("rate", "arrivals")
+    idle = ("users", "think_time") if load.model == "open" else ("rate", "arrivals", "stages")
     other = "closed" if load.model == "open" else "open"
     for key in idle:
         if key in load.model_fields_set:
             fix = f"remove it, or write model: {other}"
             findings.add(("load", key), f"has no effect in the {load.model} model", fix, at_key=True)
+    _stages(spec, findings)
     if spec.rounds.time is not None and "count" in spec.rounds.model_fields_set:
         findings.add(("rounds", "time"), "stands beside count", "keep the one that is meant", at_key=True)
+
+
+def _stages(spec: ScenarioSpec, findings: Findings) -> None:
+    stages = spec.load.stages
+    if not stages:
+        return
+    if "block" in spec.rounds.model_fields_set:
+        findings.add(("rounds", "block"), "stands beside load.stages, which make the block", "remove it", at_key=True)
+    if not any(stage.to for stage in stages) and "rate" not in spec.load.model_fields_set:
+        findings.add(("load", "stages"), "never send anything", "give a stage a rate above 0/s")
+    if sum(stage.seconds for stage in stages) > _LONGEST_PROFILE:
+        findings.add(("load", "stages"), "take longer than 24 hours", "make them shorter")
 
 
 def _rules(spec: ScenarioSpec, findings: Findings) -> None:

@@ -214,6 +214,10 @@ DurationOrNone = Annotated[
 ]
 """A duration that may be 0."""
 Rate = Annotated[float, PlainValidator(POSITIVE_RATE), WithJsonSchema(RATE_SCHEMA)]
+RateOrNone = Annotated[
+    float, PlainValidator(quantity(parse_rate, high=1e6, says="at most 1000000/s")), WithJsonSchema(RATE_SCHEMA)
+]
+"""A rate that may be 0/s."""
 Ratio = Annotated[
     float, PlainValidator(quantity(parse_ratio, high=1, says="from 0% to 100%")), WithJsonSchema(RATIO_SCHEMA)
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import PlainValidator, WithJsonSchema
+from pydantic import Field, PlainValidator, WithJsonSchema
 
 from perfproof.model.scenario import Load, Rounds
 from perfproof.scenarios.fields import (
@@ -13,6 +13,7 @@ from perfproof.scenarios.fields import (
     DurationOrNone,
     Flag,
     Rate,
+    RateOrNone,
     Spec,
     choice,
     quantity,
@@ -37,13 +38,23 @@ Block = Annotated[
 ]
 
 
+class StageSpec(Spec):
+    """A stretch of time over which the rate goes evenly to another one."""
+
+    seconds: Duration = Field(alias="for", description="How long it takes, e.g. 30s")
+    to: RateOrNone
+    """Requests per second at its end. The rate it starts with is that of the stage before."""
+
+
 class LoadSpec(Spec):
     """How requests arrive."""
 
     model: Model = _LOAD.model
     """open: at a rate, whatever the service does. closed: users that wait for each response. Default: open"""
     rate: Rate = _LOAD.rate
-    """Requests per second of the open model. Default: 100/s"""
+    """Requests per second of the open model. Default: 100/s (with stages: 0/s, where the first one starts)"""
+    stages: list[StageSpec] = Field(default_factory=list)
+    """A profile of the open model's rate: [{for: 30s, to: 200/s}, {for: 1m, to: 200/s}]. It makes one block."""
     arrivals: Arrivals = _LOAD.arrivals
     """Gaps between requests of the open model. Default: poisson"""
     users: whole_between(1, 10_000) = _LOAD.users  # type: ignore[valid-type]
@@ -66,9 +77,9 @@ class RoundsSpec(Spec):
     warmup_requests: whole_between(0, 1_000_000) = _ROUNDS.warmup_requests  # type: ignore[valid-type]
     """Least requests of each warm-up. Default: 20"""
     blocks: whole_between(1, 1_000) = _ROUNDS.blocks  # type: ignore[valid-type]
-    """Pairs of blocks in a round. Default: 8"""
+    """Pairs of blocks in a round. Default: 8; with stages 1"""
     block: Block = _ROUNDS.block
-    """Length of a block. Default: 500ms"""
+    """Length of a block. Default: 500ms; with stages, all of them"""
     time: Duration | None = None
     """Plan as many rounds as fit into this time instead of count (as `--time`)."""
     early_stop: Flag = _ROUNDS.early_stop
