@@ -34,6 +34,11 @@ def find(
     for each in series:
         if each.metric.name == "memory_growth":
             found += [leak for index, side in enumerate(sides) for leak in _leak(each, index, side)]
+    return in_order(found)
+
+
+def in_order(found: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return findings with the grave ones first."""
     order = {"error": 0, "warning": 1, "info": 2}
     return tuple(sorted(found, key=lambda finding: order[finding.severity]))
 

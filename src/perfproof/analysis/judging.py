@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Literal
 
@@ -17,10 +17,11 @@ from perfproof.analysis.conclude import conclude, primary_rows
 from perfproof.analysis.details import detail_all
 from perfproof.analysis.error_rows import error_levels, error_rows, forbid_gains
 from perfproof.analysis.failures import Failures, count_failures
-from perfproof.analysis.findings import find
+from perfproof.analysis.findings import find, in_order
 from perfproof.analysis.health import Health, examine
 from perfproof.analysis.impact import with_impact
 from perfproof.analysis.matching import common
+from perfproof.analysis.queries import Conclusion, conclude_queries
 from perfproof.analysis.resources import memory
 from perfproof.analysis.rows import Terms, correct, growth_row, levels_of, ratio_row, smallest_change, spread_of
 from perfproof.analysis.series import PRIMARY, Series, latency_series, resource_series
@@ -28,7 +29,7 @@ from perfproof.analysis.timing import measured_seconds, seconds_per_round
 from perfproof.errors import ExitCode
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.recording import Recording
-from perfproof.model.result import BudgetCheck, Comparison, Level, Result, Verdict
+from perfproof.model.result import BudgetCheck, Comparability, Comparison, Level, Result, Verdict
 from perfproof.model.rules import Spread
 
 Kind = Literal["run", "ab", "compare", "noise"]
@@ -49,7 +50,10 @@ def analyse(recording: Recording, spreads: Sequence[Spread] = ()) -> Result:
     terms = Terms(info.rules, confidence, True, tuple(spreads), seconds_per_round(recording))
     failures = [count_failures(side) for side in sides]
     health = examine(sides, failures, info.rules)
-    measured = _measure(sides, terms, failures, health)
+    probed = conclude_queries(recording.probing, info.rules)
+    if probed.reasons:
+        health = Health((*health.reasons, *probed.reasons), health.warnings)
+    measured = replace(_measure(sides, terms, failures, health), probed=probed)
     return _single(measured) if arms < 2 else _two(info.kind, measured)
 
 
@@ -105,6 +109,7 @@ class _Measured:
     failures: Sequence[dict[str, Failures]]
     series: Sequence[Series]
     figures: latency.Latency
+    probed: Conclusion = field(default_factory=Conclusion)
 
     @property
     def rounds(self) -> int:
@@ -115,7 +120,7 @@ class _Measured:
         """Return every metric of each arm on its own."""
         sure = self.terms.confidence
         found = [level for each in self.series for level in levels_of(each, self.labels, sure)]
-        return found + error_levels(self.failures, self.labels, sure, self.rounds)
+        return [*found, *error_levels(self.failures, self.labels, sure, self.rounds), *self.probed.levels]
 
     def rows(self) -> list[Comparison]:
         """Return the judged rows of two sides, by metric, ``all`` first."""
@@ -127,6 +132,7 @@ class _Measured:
         rows = correct(forbid_gains(rows, self.failures[0], self.failures[1]), self.terms)
         order = list(METRICS)
         found = sorted((row.comparison for row in rows), key=lambda row: order.index(row.metric))
+        found = [*found, *self.probed.rows]
         return [replace(row, verdict=Verdict.INVALID) for row in found] if self.health.reasons else found
 
 
@@ -194,12 +200,20 @@ def _result(
         comparisons=tuple(rows),
         levels=tuple(levels),
         budgets=budgets,
-        findings=find(sides, measured.failures, measured.series),
-        comparability=describe(sides, measured.terms.rules, measured.health.warnings),
+        findings=in_order([*find(sides, measured.failures, measured.series), *measured.probed.findings]),
+        comparability=_comparability(measured),
         details=detail_all(sides, measured.labels, measured.figures, measured.failures),
         started_at=first.started_at,
         advice=_advice(verdict, rows, measured.health),
+        queries=measured.probed.details,
     )
+
+
+def _comparability(measured: _Measured) -> Comparability:
+    """Return what was compared, by load and by probe."""
+    told = describe(measured.sides, measured.terms.rules, measured.health.warnings)
+    probed = measured.probed
+    return replace(told, facts=(*told.facts, *probed.facts), warnings=(*told.warnings, *probed.warnings))
 
 
 def _labels(sides: Sequence[Side]) -> list[str]:

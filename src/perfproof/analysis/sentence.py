@@ -51,6 +51,8 @@ def describe(row: Comparison) -> str:
     """Return ``p95 latency of list projects −24.1 % (98 % CI −26.0 to −22.1)``."""
     title = METRICS[row.metric].title
     name = title if row.request == ALL else f"{title} of {row.request}"
+    if row.unit in ("queries", "rows"):
+        return f"{name} {in_unit(row.baseline or 0.0, row.unit)} → {in_unit(row.candidate or 0.0, row.unit)}"
     if row.metric == "error_rate":
         levels = [in_unit(value or 0.0, "ratio") for value in (row.baseline, row.candidate)]
         return f"{name} {levels[0]} → {levels[1]}"

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from perfproof.errors import EvidenceError
 from perfproof.evidence.files import flush, write_whole, writing
-from perfproof.evidence.formats import RoundFacts, round_folder, write_document
+from perfproof.evidence.formats import PROBE_FILE, RoundFacts, round_folder, write_document
 from perfproof.evidence.logs import masked_extract
 from perfproof.evidence.reading import sealed_rounds
 from perfproof.evidence.tables import check_table, empty_table, write_table
+from perfproof.model.probe import Probing
 from perfproof.model.recording import PROCESS_COLUMNS, SAMPLE_COLUMNS, Round, RunInfo
 
 Redactor = Callable[[str], str]
@@ -117,6 +118,11 @@ class RunDirectory:
         """Keep a masked copy of ``source`` beside ``run.json``, under its name; nothing if there is no such file."""
         with writing(self.path / source.name):
             _copy_log(source, self.path / source.name, redactor)
+
+    def save_probing(self, probing: Probing) -> None:
+        """Write ``probe.json``: what the probe phase observed."""
+        with writing(self.path / PROBE_FILE):
+            write_whole(self.path / PROBE_FILE, write_document(probing))
 
     def save_result(self, result_json: str) -> None:
         """Write ``result.json``, replacing an earlier one."""

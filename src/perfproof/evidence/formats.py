@@ -13,6 +13,7 @@ from perfproof.errors import EvidenceError
 from perfproof.evidence.codec import CodecError, decode, encode
 from perfproof.model.recording import ArmRound, Block
 
+PROBE_FILE = "probe.json"
 FORMAT = 1
 """The version this program writes. Raise it when an older program would misread the files, and add an upgrade."""
 

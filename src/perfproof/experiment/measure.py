@@ -25,12 +25,16 @@ from perfproof.errors import Interrupted, PerfproofError, UsageError
 from perfproof.evidence.directory import RunDirectory, new_id
 from perfproof.evidence.reading import read_round
 from perfproof.experiment.observer import Observer
+from perfproof.experiment.probe import Phase, probe
+from perfproof.experiment.probe_plan import worth_probing
 from perfproof.experiment.round import Stage, interrupted, run_round
 from perfproof.load.handle import LoadProcess
 from perfproof.model.metrics import ALL
+from perfproof.model.probe import Probing
 from perfproof.model.recording import Recording, Round, RunInfo
 from perfproof.model.redaction import Redactor
 from perfproof.model.result import Comparison, Result
+from perfproof.model.revision import Revision
 from perfproof.model.rules import Rules, Spread
 from perfproof.model.scenario import Arm, Scenario
 from perfproof.reports.figures import interval, percent
@@ -102,6 +106,9 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                 with _kept_services(arms, private, redactor, cpus) as kept:
                     rounds.info = replace(rounds.info, variants=load.variants)
                     directory.finish(rounds.info)
+                    rounds.probing = _probe(scenario, options.kind, load, private, redactor, cpus, observer, kept)
+                    if rounds.probing is not None:
+                        directory.save_probing(rounds.probing)
                     with pinned(cpus.generator):
                         rounds.conduct(Stage(scenario, load, directory, private, redactor, cpus, observer, kept))
             finally:
@@ -124,6 +131,8 @@ class _Rounds:
     directory: RunDirectory
     observer: Observer
     spreads: tuple[Spread, ...]
+
+    probing: Probing | None = None
 
     def __post_init__(self) -> None:
         self._read: dict[int, Round] = {}
@@ -165,7 +174,7 @@ class _Rounds:
         for number in self.directory.sealed_rounds():
             if number not in self._read:
                 self._read[number] = read_round(self.directory.path, number)
-        return Recording(info, tuple(self._read[number] for number in sorted(self._read)))
+        return Recording(info, tuple(self._read[number] for number in sorted(self._read)), self.probing)
 
 
 def describe(rows: Sequence[Comparison]) -> str:
@@ -176,6 +185,23 @@ def describe(rows: Sequence[Comparison]) -> str:
             known = interval(row.ci_low, row.ci_high) if row.rounds > 2 and row.ci_low is not None else ""
             return f"p50 {percent(row.change)} {known}".rstrip()
     return ""
+
+
+def _probe(
+    scenario: Scenario,
+    kind: str,
+    load: LoadProcess,
+    private: Path,
+    redactor: Redactor,
+    cpus: CpuPlan,
+    observer: Observer,
+    kept: Mapping[str, RunningService],
+) -> Probing | None:
+    """Probe the arms where there is something to count or to compare; identical arms need neither."""
+    worthwhile, both = worth_probing(scenario, arms=len(scenario.arms))
+    if kind == "noise" or not worthwhile:
+        return None
+    return probe(Phase(scenario, load, private, redactor, cpus, observer, kept, compare=both))
 
 
 def _status(problem: PerfproofError | None) -> dict[str, Any]:
@@ -285,8 +311,7 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
         },
         environment=fingerprint({"perfproof": __version__, "placement": cpus.sentence}),
         started_at=now.isoformat(timespec="seconds"),
-        # What a service at a URL runs is not known here.
-        revision=None if arms[-1].service.url else revision(arms[-1].service.directory),
+        revision=_revision(arms[-1]),
         rules=Rules(
             goals=scenario.goals if options.kind == "ab" else (),
             budgets=scenario.budgets if options.kind != "noise" else (),
@@ -297,6 +322,15 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
             restarts=not any(_kept(arm) for arm in arms),
         ),
     )
+
+
+def _revision(arm: Arm) -> Revision | None:
+    """Return where the arm's code stood in git; what a service at a URL runs is not known here."""
+    if arm.service.url:
+        return None
+    found = revision(arm.service.directory)
+    commit = arm.source.get("commit")  # of files taken out of git, which are in no repository any more
+    return found or (Revision(commit) if commit else None)
 
 
 def _arm_details(arm: Arm, scenario: Scenario) -> dict[str, str]:

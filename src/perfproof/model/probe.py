@@ -116,7 +116,7 @@ class Difference:
     """One request that the arms answer differently.
 
     ``what`` differs first: the status, the kind of content, JSON by meaning, or other bytes. ``paths`` are the first
-    differing JSON paths, each with both values where they are harmless (numbers, booleans, null), else with their kinds.
+    differing JSON paths, each with both values where they are harmless (numbers, booleans, null), else their kinds.
     """
 
     request: str

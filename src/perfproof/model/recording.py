@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from perfproof.model.revision import Revision
 from perfproof.model.probe import Probing
+from perfproof.model.revision import Revision
 from perfproof.model.rules import Rules
 
 

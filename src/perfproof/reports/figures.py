@@ -27,6 +27,10 @@ SHORT_TITLES = {
     "memory_growth": "memory growth",
     "throughput": "throughput",
     "error_rate": "errors",
+    "queries_per_request": "queries",
+    "rows_fetched_per_request": "rows fetched",
+    "db_time_per_request": "DB time",
+    "response_bytes": "response",
 }
 """Titles for narrow places; at most 13 characters."""
 
@@ -75,6 +79,8 @@ def value(number: float | None, unit: str) -> str:
             return f"{_digits(number)}/s"
         case "ratio":
             return percent(number)
+        case "queries" | "rows":
+            return count(round(number)) if float(number).is_integer() else _digits(number)
         case _:
             return f"{_digits(number)} {unit}".rstrip()
 

@@ -29,14 +29,20 @@ def fingerprint(data: Mapping[str, JsonValue], public: Mapping[Path, str], secre
     spec = _public_spec(data, {**dict.fromkeys(secrets, MASK), **public})
     served = asdict(service(spec.service, FilePath()))
     del served["build"]  # recorded with the arm; fingerprints from before there were builds stay as they are
+    del served["database"]  # where is counted and how is probed changes nothing of what is timed
     meaning = {
         "service": served,
-        "setup": [asdict(request(step)) for step in spec.setup],
-        "requests": [asdict(request(each)) for each in spec.requests],
+        "setup": [_timed(asdict(request(step))) for step in spec.setup],
+        "requests": [_timed(asdict(request(each))) for each in spec.requests],
         "load": spec.load.model_dump(),
     }
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _timed(request: dict[str, Any]) -> dict[str, Any]:
+    """Return what of a request has a part in its timing."""
+    return {name: value for name, value in request.items() if name not in ("scale", "rows", "probe")}
 
 
 def _public_spec(data: Mapping[str, JsonValue], hidden: Mapping[Path, str]) -> ScenarioSpec:

@@ -66,7 +66,7 @@ def _placeholders(path: Path, step: StepSpec, known: Sequence[str], findings: Fi
         (*path, "values")
     ):
         return
-    for place, text in _texts(path, step):
+    for place, text in texts_of(path, step):
         for name in dict.fromkeys(match.group(1) for match in _PLACEHOLDER.finditer(text)):
             if name is not None and name not in known:
                 guess = closest(name, known)
@@ -76,7 +76,7 @@ def _placeholders(path: Path, step: StepSpec, known: Sequence[str], findings: Fi
 
 
 def _values(path: Path, request: RequestSpec, findings: Findings) -> None:
-    used = {match.group(1) for _, text in _texts(path, request) for match in _PLACEHOLDER.finditer(text)}
+    used = {match.group(1) for _, text in texts_of(path, request) for match in _PLACEHOLDER.finditer(text)}
     for name, choices in request.values.items():
         place = (*path, "values", name)
         if not choices:
@@ -109,7 +109,7 @@ def _places(path: Path) -> list[Path]:
     return [(*path, key) for key in (*_TEXTS, "headers", "json")]
 
 
-def _texts(path: Path, step: StepSpec) -> Iterator[tuple[Path, str]]:
+def texts_of(path: Path, step: StepSpec) -> Iterator[tuple[Path, str]]:
     """Yield every text in which placeholders are filled, with its place."""
     for key in _TEXTS:
         found = getattr(step, key)

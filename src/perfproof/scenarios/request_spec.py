@@ -21,6 +21,7 @@ from perfproof.scenarios.fields import (
     text,
     whole,
 )
+from perfproof.scenarios.probe_spec import ProbeSpec, ScaleSpec
 from perfproof.scenarios.units import Mistake
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
@@ -161,6 +162,12 @@ class RequestSpec(StepSpec):
     """The choices of each {name}; every combination is sent equally often."""
     weight: Weight = 1.0
     """Its share of the traffic, relative to the others. Default: 1"""
+    scale: ScaleSpec | None = None
+    """The sizes at which it is probed, e.g. {parameter: limit, sizes: [1, 10, 50]}"""
+    rows: JsonPath | None = None
+    """Where the returned rows are, e.g. $.items. Default: where the response has exactly one list"""
+    probe: Annotated[ProbeSpec, Empty] = ProbeSpec()
+    """How it is probed."""
 
 
 class SetupSpec(StepSpec):

@@ -22,6 +22,7 @@ from perfproof.scenarios.fields import (
     kind_of,
     quantity,
     schema,
+    whole,
 )
 from perfproof.scenarios.units import Mistake, parse_ratio, parse_size
 
@@ -29,12 +30,22 @@ IMPROVE = quantity(parse_ratio, above=True, high=1000, says="above 0%")
 SHARE = quantity(parse_ratio, high=1, says="from 0% to 100%")
 BYTES = quantity(parse_size, above=True, high=2**60, says="above 0")
 
+COUNT_SCHEMA: dict[str, Any] = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^\\d+$"}]}
+
+
+def COUNT(value: object) -> float:  # noqa: N802 - beside its siblings
+    """Return a whole number of queries or rows."""
+    return float(whole(0, 10**9)(value))
+
+
 LIMITS: dict[str, tuple[Callable[[object], float], float, dict[str, Any]]] = {
     "ms": (POSITIVE_DURATION, 1e3, DURATION_SCHEMA),
     "bytes": (BYTES, 1, SIZE_SCHEMA),
     "bytes/1000": (BYTES, 1, SIZE_SCHEMA),
     "ratio": (SHARE, 1, RATIO_SCHEMA),
     "1/s": (POSITIVE_RATE, 1, RATE_SCHEMA),
+    "queries": (COUNT, 1, COUNT_SCHEMA),
+    "rows": (COUNT, 1, COUNT_SCHEMA),
 }
 """Unit of a metric -> how its limit is read, what the reading is multiplied by to be in that unit, its JSON Schema."""
 

@@ -12,6 +12,7 @@ from pydantic import Field, PlainValidator
 from perfproof.scenarios.fields import Empty, Many, Name, Ratio, Spec, schema, text
 from perfproof.scenarios.gate_spec import GateSpec
 from perfproof.scenarios.load_spec import LoadSpec, RoundsSpec
+from perfproof.scenarios.probe_spec import Responses, ResponsesSpec
 from perfproof.scenarios.request_spec import METHODS, RequestSpec, SetupSpec
 from perfproof.scenarios.rules_spec import Budgets, Goals, budgets_schema, goals_schema
 from perfproof.scenarios.service_spec import ArmsSpec, ServiceSpec
@@ -56,6 +57,8 @@ class ScenarioSpec(Spec):
     """Hosts outside this machine that may be put under load (exact names)."""
     margin: Ratio = 0.05
     """Change that still counts as none. Default: 5%"""
+    responses: Responses = ResponsesSpec()
+    """Whether and how the arms' responses are compared, e.g. {policy: error, ignore: ["$.generated_at"]}"""
     max_error_rate: Ratio = 0.01
     """Share of failed requests above which nothing is concluded. Default: 1%"""
 
@@ -75,6 +78,13 @@ def json_schema() -> dict[str, Any]:
             *({"required": [verb]} for verb in METHODS),
             {"required": ["method", "path"]},
         ]
+    definitions = found["$defs"]
+    responses = found["properties"]["responses"]
+    responses["anyOf"] = [{"$ref": responses.pop("$ref")}, {"enum": ["error", "warn", "off"]}]
+    _one_or_many(definitions["ScaleSpec"]["properties"]["sizes"])
+    _one_or_many(definitions["ResponsesSpec"]["properties"]["ignore"])
+    for service in ("ServiceSpec", "ArmSpec"):
+        _one_or_many(definitions[service]["properties"]["database"])
     for many in (found["properties"]["allow"], found["$defs"]["ExpectSpec"]["properties"]["status"]):
         _one_or_many(many)
     for rule in ("GoalSpec", "BudgetSpec"):

@@ -21,6 +21,7 @@ from perfproof.scenarios.fields import (
     text,
     whole_between,
 )
+from perfproof.scenarios.probe_spec import Databases
 from perfproof.scenarios.units import Mistake
 
 
@@ -97,6 +98,8 @@ class ServiceSpec(Spec):
     """Run the command lines in a shell. Default: false"""
     restart: Restart = "always"
     """never: start it once and keep it for all rounds (weaker evidence). Default: always"""
+    database: Databases = Field(default_factory=list)
+    """Addresses of its databases (postgresql://, mysql://) or sqlite: where queries are counted while probing."""
 
 
 class ArmSpec(ServiceSpec):

@@ -1,0 +1,132 @@
+"""From a probe phase to what the result says about it: rows, levels, findings, details, facts and doubts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from perfproof.analysis.queries import exact
+from perfproof.analysis.queries.findings import Proven, prove
+from perfproof.analysis.queries.statements import detail
+from perfproof.analysis.words import count_of
+from perfproof.model.metrics import ALL
+from perfproof.model.probe import Difference, ProbedArm, Probing
+from perfproof.model.result import Comparison, Fact, Finding, Level, QueryDetail
+from perfproof.model.rules import Rules
+
+_ORDER = {"error": 0, "warning": 1, "info": 2}
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What a probe phase adds to a result. ``reasons`` keep anything from being concluded at all."""
+
+    rows: tuple[Comparison, ...] = ()
+    levels: tuple[Level, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    details: tuple[QueryDetail, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    warnings: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+def conclude_queries(probing: Probing | None, rules: Rules) -> Conclusion:
+    """Return the conclusion; an empty one for a run without a probe phase."""
+    if probing is None or not probing.arms:
+        return Conclusion()
+    arms = probing.arms[:2]
+    proven = {arm.arm: {each.request: prove(each, arm.arm) for each in arm.requests} for arm in arms}
+    findings = [*_differences(probing), *_findings(arms, proven)]
+    rows = exact.compare(arms[0], arms[1], rules) if len(arms) == 2 else []
+    return Conclusion(
+        rows=tuple(rows),
+        levels=tuple(level for arm in arms for level in exact.levels(arm)),
+        findings=tuple(sorted(findings, key=lambda finding: _ORDER[finding.severity])),
+        details=tuple(_details(arms, proven)) if probing.counted else (),
+        facts=tuple(_facts(probing, arms)),
+        warnings=tuple(_warnings(arms)),
+        reasons=_reasons(probing),
+    )
+
+
+def _findings(arms: tuple[ProbedArm, ...], proven: dict[str, dict[str, Proven]]) -> list[Finding]:
+    """Return the findings of every arm; what only the baseline has is good news and no warning."""
+    found = []
+    for arm in arms:
+        for each in proven[arm.arm].values():
+            for finding in each.findings:
+                fixed = len(arms) == 2 and arm is arms[0] and not _still_there(finding, proven[arms[1].arm])
+                found.append(replace(finding, severity="info") if fixed else finding)
+    return found
+
+
+def _still_there(finding: Finding, candidate: dict[str, Proven]) -> bool:
+    after = candidate.get(finding.request)
+    key = finding.evidence.get("fingerprint")
+    return after is not None and any(
+        each.kind == finding.kind and each.evidence.get("fingerprint") == key for each in after.findings
+    )
+
+
+def _differences(probing: Probing) -> list[Finding]:
+    """Return one finding for each request that the arms answer differently, and one for what no repeat agrees on."""
+    found = []
+    by_request: dict[str, list[Difference]] = {}
+    for each in probing.differences:
+        by_request.setdefault(each.request, []).append(each)
+    for request, several in by_request.items():
+        first = several[0]
+        more = f" and {count_of(first.more, 'more place')}" if first.more else ""
+        told = f"the arms answer differently: {first.what}, {', '.join(first.paths)}{more}"
+        sizes = [each.size for each in several]
+        evidence = {"what": first.what, "paths": list(first.paths), "more": first.more, "sizes": sizes}
+        severity = "error" if probing.policy == "error" else "warning"
+        found.append(Finding("response_changed", request, severity, told, evidence))  # type: ignore[arg-type]
+    if probing.volatile:
+        told = f"not compared, since it differs from one response to the next: {', '.join(probing.volatile[:5])}"
+        found.append(Finding("volatile_response", ALL, "info", told, {"paths": list(probing.volatile)}))
+    return found
+
+
+def _details(arms: tuple[ProbedArm, ...], proven: dict[str, dict[str, Proven]]) -> list[QueryDetail]:
+    found = []
+    for request in arms[0].requests:
+        sides = {arm.arm: next((r for r in arm.requests if r.request == request.request), None) for arm in arms}
+        known = {arm: side for arm, side in sides.items() if side is not None and side.sizes}
+        if len(known) == len(arms):
+            found.append(detail(known, {arm: proven[arm][request.request].slopes for arm in known}))
+    return found
+
+
+def _facts(probing: Probing, arms: tuple[ProbedArm, ...]) -> list[Fact]:
+    first, last = arms[0], arms[-1]
+    facts = []
+    if first.sources or last.sources:
+        facts.append(Fact("queries counted by", *("; ".join(arm.sources) or "–" for arm in (first, last))))
+    if probing.compared:
+        same = probing.compared - len(probing.differences)
+        facts.append(Fact("responses compared", *[f"{same} of {probing.compared} alike"] * 2))
+    return facts
+
+
+def _warnings(arms: tuple[ProbedArm, ...]) -> list[str]:
+    warnings = [f"Queries on {arm.arm}: {problem}" for arm in arms for problem in arm.problems]
+    for arm in arms:
+        warnings += [f"{each.request} was not probed: {each.skipped}" for each in arm.requests if each.skipped]
+        if arm.background:
+            ran = sum(each.calls for each in arm.background)
+            warnings.append(
+                f"{count_of(ran, 'query ran', 'queries ran')} in the background of {arm.arm} while no request was sent;"
+                " they are not booked on requests."
+            )
+        for each in arm.requests:
+            told = [size.disagreement for size in each.sizes if size.disagreement]
+            if told:
+                warnings.append(f"Two sources disagree on {each.request} ({arm.arm}): {told[0]}.")
+    return list(dict.fromkeys(warnings))
+
+
+def _reasons(probing: Probing) -> tuple[str, ...]:
+    if probing.policy != "error" or not probing.differences:
+        return ()
+    names = ", ".join(dict.fromkeys(each.request for each in probing.differences))
+    return (f"the arms answer differently ({names}), so a gain would be none.",)

@@ -1,0 +1,161 @@
+"""What the probes of one arm prove: N+1, batched, duplicates, constants, unbounded lists, or too little to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+from perfproof.analysis.queries.advice import advice
+from perfproof.analysis.queries.slopes import FEWEST, N_PLUS_ONE, Slope, distinct, points_of, slope, x_of
+from perfproof.analysis.words import count_of
+from perfproof.model.probe import ProbedRequest, ProbedSize, RepeatedCount
+from perfproof.model.result import Finding
+
+SHOWN_TEXT = 160
+MANY_CONSTANT = 3
+LONG_LIST = 100
+"""Rows from which on a list that grows with the table is called unbounded: pages are usually no longer."""
+
+
+@dataclass(frozen=True)
+class Proven:
+    """The findings of one request on one arm, and the slope of each statement by key."""
+
+    findings: tuple[Finding, ...]
+    slopes: dict[str, Slope]
+
+
+def prove(request: ProbedRequest, arm: str) -> Proven:
+    """Return everything the probes of one request show."""
+    found: list[Finding] = []
+    slopes: dict[str, Slope] = {}
+    counted = [size for size in request.sizes if size.statements is not None]
+    if counted and request.by != "none":
+        steep = {key: slope(points) for key, points in points_of(request).items()}
+        slopes = {key: value for key, value in steep.items() if value is not None}
+        if distinct(request) < FEWEST:
+            found.append(_not_enough(request, arm))
+        found += _growing(request, arm, slopes)
+        found += _constant(request, arm, slopes)
+    found += _unbounded(request, arm)
+    found += _duplicates(request, arm)
+    found += _varies(request, arm)
+    return Proven(tuple(found), slopes)
+
+
+def _growing(request: ProbedRequest, arm: str, slopes: dict[str, Slope]) -> Iterator[Finding]:
+    """Yield N+1 and batched statements, the steepest first."""
+    for key, steep in sorted(slopes.items(), key=lambda item: -item[1].sure):
+        if not steep.rises:
+            continue
+        statement = _statement(request, key)
+        calls = [_calls(size, key) for size in request.sizes]
+        rows = [x_of(size) for size in request.sizes]
+        n_plus_one = steep.sure >= N_PLUS_ONE
+        evidence: dict[str, Any] = {
+            "arm": arm,
+            "statement": statement.count.statement.text,
+            "fingerprint": key,
+            "rows": rows,
+            "calls": calls,
+            "slope": round(steep.steepest, 3),
+            "callers": list(statement.count.callers[:3]),
+        }
+        where = f" at {statement.count.callers[0]}" if statement.count.callers else ""
+        text = _short(statement.count.statement.text)
+        told = f"{_arrows(calls)} times for {_arrows(rows)} rows"
+        if n_plus_one:
+            evidence["advice"] = advice(statement.count.libraries)
+            summary = f"N+1 on {arm}: `{text}` runs {told} (slope {steep.steepest:.2g}){where}; {evidence['advice']}"
+            yield Finding("n_plus_one", request.request, "warning", summary, evidence)
+        else:
+            summary = f"batched on {arm}: `{text}` runs {told} (slope {steep.steepest:.2g}){where}"
+            yield Finding("batched", request.request, "info", summary, evidence)
+
+
+def _constant(request: ProbedRequest, arm: str, slopes: dict[str, Slope]) -> Iterator[Finding]:
+    """Yield the preamble: statements that run as often whatever the size. They are shown, not accused."""
+    flat = {
+        key: min(_calls(size, key) for size in request.sizes)
+        for key, steep in slopes.items()
+        if not steep.rises and steep.steepest == 0
+    }
+    total = sum(flat.values())
+    if total >= MANY_CONSTANT:
+        summary = f"{count_of(total, 'query', 'queries')} on {arm} whatever the number of rows"
+        texts = [_short(_statement(request, key).count.statement.text) for key in flat]
+        evidence = {"arm": arm, "queries": total, "statements": texts[:20]}
+        yield Finding("constant_queries", request.request, "info", summary, evidence)
+
+
+def _not_enough(request: ProbedRequest, arm: str) -> Finding:
+    rows = [x_of(size) for size in request.sizes]
+    seen = distinct(request)
+    summary = (
+        f"not enough data on {arm}: {count_of(seen, 'different number', 'different numbers')} of rows at sizes"
+        f" {_arrows([size.size for size in request.sizes])}; three are needed to tell N+1 from none: add sizes, or say with `rows:` where the rows are"
+    )
+    return Finding("not_enough_data", request.request, "warning", summary, {"arm": arm, "rows": rows})
+
+
+def _unbounded(request: ProbedRequest, arm: str) -> Iterator[Finding]:
+    """Yield a list that does not heed its parameter, or that returns the whole table."""
+    sizes = [s for s in request.sizes if not s.added and s.size is not None and s.answer.rows is not None]
+    rows = [size.answer.rows or 0 for size in sizes]
+    asked = [size.size or 0 for size in sizes]
+    if len(sizes) < 2:
+        return
+    evidence = {"arm": arm, "asked": asked, "rows": rows}
+    if request.by == "parameter" and len(set(rows)) == 1 and rows[0] > max(asked):
+        summary = f"unbounded list on {arm}: {rows[0]:,} rows whatever the parameter says ({_arrows(asked)})"
+        yield Finding("unbounded_list", request.request, "warning", summary, evidence)
+    grows = all(b[1] - a[1] >= (b[0] - a[0]) * 0.9 for a, b in pairwise(zip(asked, rows, strict=True)))
+    if request.by == "reseed" and grows and max(rows) > LONG_LIST:
+        summary = f"unbounded list on {arm}: it returns the whole table, {_arrows(rows)} rows at sizes {_arrows(asked)}"
+        yield Finding("unbounded_list", request.request, "warning", summary, evidence)
+
+
+def _duplicates(request: ProbedRequest, arm: str) -> Iterator[Finding]:
+    """Yield statements that ran again with the same parameters within one request, at the size where it is worst."""
+    worst: dict[str, tuple[int, RepeatedCount]] = {}
+    for size in request.sizes:
+        for each in size.statements or ():
+            again = each.count.repeated or 0
+            if each.application and again and again > worst.get(each.count.statement.key, (0, each))[0]:
+                worst[each.count.statement.key] = (again, each)
+    for key, (again, each) in worst.items():
+        where = f" at {each.count.callers[0]}" if each.count.callers else ""
+        text = _short(each.count.statement.text)
+        summary = f"duplicates on {arm}: `{text}` runs {count_of(again, 'time')} more with the same parameters{where}"
+        evidence = {"arm": arm, "statement": each.count.statement.text, "fingerprint": key, "repeated": again}
+        severity: Literal["info", "warning"] = "warning" if again > 1 else "info"
+        yield Finding("duplicate_queries", request.request, severity, summary, evidence)
+
+
+def _varies(request: ProbedRequest, arm: str) -> Iterator[Finding]:
+    """Yield the sizes at which the same request did not run the same number of queries each time."""
+    ranges = [(size.size, *size.queries) for size in request.sizes if size.queries and len(set(size.queries)) > 1]
+    if ranges:
+        told = ", ".join(f"{low} to {high}" + (f" at size {at}" if at is not None else "") for at, low, high in ranges)
+        evidence = {"arm": arm, "ranges": [{"size": at, "fewest": low, "most": high} for at, low, high in ranges]}
+        yield Finding("varies", request.request, "info", f"queries vary on {arm}: {told}", evidence)
+
+
+def _statement(request: ProbedRequest, key: str) -> RepeatedCount:
+    """Return a statement as counted at the largest size that has it."""
+    found = [each for size in request.sizes for each in size.statements or () if each.count.statement.key == key]
+    return found[-1]
+
+
+def _calls(size: ProbedSize, key: str) -> int:
+    return sum(e.count.calls for e in size.statements or () if e.application and e.count.statement.key == key)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN_TEXT else text[: SHOWN_TEXT - 1] + "…"
+
+
+def _arrows(values: list[int | None] | list[int]) -> str:
+    return " → ".join("?" if value is None else f"{value:,}" for value in values)

@@ -1,0 +1,84 @@
+"""How a statement's count grows with the rows returned: the largest slope between neighbouring sizes.
+
+A fitted line was rejected: an identity map that remembers parents saturates, and the flat part would hide the growth
+between the small sizes; a threshold on counts was rejected: it accuses constant preambles and misses short lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from perfproof.model.probe import ProbedRequest, ProbedSize
+
+N_PLUS_ONE = 0.5
+"""Statements per additional row from which on it is N+1."""
+FEWEST = 3
+"""Distinct numbers of rows below which nothing is concluded."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One size: rows returned (x) and the fewest and most calls of a statement (y)."""
+
+    x: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Slope:
+    """The steepest step of a statement's count. ``sure`` counts from the most calls below to the fewest above."""
+
+    steepest: float
+    sure: float
+    rises: bool
+
+
+def x_of(size: ProbedSize) -> int | None:
+    """Return the rows returned, or the size asked for where the response is no list that could be counted."""
+    return size.answer.rows if size.answer.rows is not None else size.size
+
+
+def distinct(request: ProbedRequest) -> int:
+    """Return how many different numbers of rows were seen."""
+    return len({x for size in request.sizes if (x := x_of(size)) is not None})
+
+
+def points_of(request: ProbedRequest) -> dict[str, list[Point]]:
+    """Return the points of every statement of the application by its key, in rising order of rows.
+
+    Sizes that returned the same number of rows are one point. A statement that did not run at a size has 0 calls there.
+    """
+    calls: dict[int, list[Mapping[str, tuple[int, int]]]] = {}
+    for size in request.sizes:
+        x = x_of(size)
+        if x is not None and size.statements is not None:
+            counted = {e.count.statement.key: (e.count.calls, e.most) for e in size.statements if e.application}
+            calls.setdefault(x, []).append(counted)
+    keys = dict.fromkeys(key for counted in calls.values() for each in counted for key in each)
+    found: dict[str, list[Point]] = {}
+    for key in keys:
+        for x in sorted(calls):
+            seen = [each.get(key, (0, 0)) for each in calls[x]]
+            point = Point(x, min(low for low, _ in seen), max(high for _, high in seen))
+            found.setdefault(key, []).append(point)
+    return found
+
+
+def slope(points: Sequence[Point]) -> Slope | None:
+    """Return the steepest step; None with fewer than three distinct numbers of rows."""
+    ordered = sorted(points, key=lambda point: point.x)
+    if len({point.x for point in ordered}) < FEWEST:
+        return None
+    steps = [
+        ((b.low + b.high - a.low - a.high) / 2 / (b.x - a.x), (b.low - a.high) / (b.x - a.x))
+        for a, b in pairwise(ordered)
+        if b.x > a.x
+    ]
+    return Slope(
+        steepest=max(mean for mean, _ in steps),
+        sure=max(sure for _, sure in steps),
+        rises=any(sure > 0 for _, sure in steps),
+    )

@@ -1,0 +1,136 @@
+"""The sources of one arm while it is probed: chosen, opened before the service starts, read around each request.
+
+A source that fails is dropped with a sentence that says what to grant or set; the others go on.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from perfproof.analysis.queries.merging import Observed
+from perfproof.collectors.queries.agent_source import AgentSource
+from perfproof.collectors.queries.choosing import ServiceFacts, choose
+from perfproof.collectors.queries.source import AnySource
+from perfproof.errors import PerfproofError
+from perfproof.model.queries import ProbeCount, StatementCount
+from perfproof.model.scenario import Arm
+
+IDLE_SECONDS = 1.0
+"""How long the databases are watched while no request is sent."""
+
+
+@dataclass
+class Sources:
+    """What counts for one arm. ``agent`` is None where it is not injected; ``reasons``, ``problems`` are sentences."""
+
+    databases: list[AnySource] = field(default_factory=list)
+    agent: AgentSource | None = None
+    reasons: tuple[str, ...] = ()
+    problems: list[str] = field(default_factory=list)
+    prefer_agent: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Tell whether anything can count."""
+        return bool(self.databases) or self.agent is not None
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Return what the sources cannot see."""
+        every = [*self.databases, *([self.agent] if self.agent else [])]
+        return tuple(dict.fromkeys(limit for source in every for limit in source.limits))
+
+    def arm(self, arm: Arm) -> Arm:
+        """Return the arm to start: with the agent in its environment, if there is one."""
+        if self.agent is None:
+            return arm
+        service = arm.service
+        inherited = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+        return replace(
+            arm, service=replace(service, environment=self.agent.environment(inherited | dict(service.environment)))
+        )
+
+    def snapshots(self) -> list[tuple[AnySource, Any]]:
+        """Return the state of every source at a quiet moment."""
+        return [(source, state) for source in self._all() if (state := self._try(source, source.snapshot)) is not None]
+
+    def count(self, snapshots: list[tuple[AnySource, Any]], trace: str | None) -> Observed:
+        """Return what ran since the snapshots; with a ``trace``, the agent counts that request alone."""
+        databases: list[ProbeCount] = []
+        agent: ProbeCount | None = None
+        for source, state in snapshots:
+            found = self._try(source, lambda s=source, t=state: s.count_since(t, trace))
+            if found is not None and source is self.agent:
+                agent = found
+            elif found is not None:
+                databases.append(found)
+        return Observed(tuple(databases), agent)
+
+    def background(self) -> tuple[StatementCount, ...]:
+        """Return the queries that the databases see while no request is sent."""
+        if not self.databases:
+            return ()
+        before = [each for each in self.snapshots() if each[0] is not self.agent]
+        time.sleep(IDLE_SECONDS)
+        seen = self.count(before, None).by_database or {}
+        return tuple(each for each in seen.values() if each.statement.kind == "query" and not each.nested)
+
+    def close(self) -> None:
+        """Close every source; what they changed is restored."""
+        for source in self._all():
+            with suppress(PerfproofError, OSError):
+                source.close()
+
+    def _all(self) -> list[AnySource]:
+        return [*self.databases, *([self.agent] if self.agent else [])]
+
+    def _try(self, source: AnySource, action: Any) -> Any:
+        try:
+            return action()
+        except (PerfproofError, OSError) as error:
+            self.problems.append(one_line(error))
+            if source is self.agent:
+                self.agent = None
+            else:
+                self.databases.remove(source)
+            with suppress(PerfproofError, OSError):
+                source.close()
+            return None
+
+
+@contextmanager
+def opened(arm: Arm, agent_directory: Path | None) -> Iterator[Sources]:
+    """Lend the sources of an arm, ready to count; ``agent_directory`` is None where nothing can be injected."""
+    if not arm.service.database:
+        yield Sources()
+        return
+    chosen = choose(arm.service.database, ServiceFacts(agent_directory=agent_directory))
+    sources = Sources(reasons=chosen.reasons, problems=list(chosen.problems))
+    sources.prefer_agent = any(url.partition(":")[0].startswith("sqlite") for url in arm.service.database)
+    for source in chosen.sources:
+        try:
+            source.open()
+        except (PerfproofError, OSError) as error:
+            sources.problems.append(one_line(error))
+            continue
+        if isinstance(source, AgentSource):
+            sources.agent = source
+        else:
+            sources.databases.append(source)
+    try:
+        yield sources
+    finally:
+        sources.close()
+
+
+def one_line(error: Exception) -> str:
+    """Return an error as one sentence: what, why and what to do."""
+    if isinstance(error, PerfproofError):
+        return ": ".join(dict.fromkeys(part for part in (error.what, error.why, error.hint) if part))
+    return str(error)

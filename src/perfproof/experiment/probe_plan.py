@@ -1,0 +1,61 @@
+"""Which requests are probed, with which values, how often. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+from math import prod
+
+from perfproof.model.scenario import Request, Scalar, Scenario
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+UNCOUNTED_REPEATS = 2
+"""Two responses tell what differs from one to the next, where nothing is counted."""
+MORE_VARIANTS = 4
+"""Other combinations of values whose responses are compared too."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One probe: the size (None without a ``scale``), the values to fill in, and how often it is repeated."""
+
+    size: int | None
+    values: Mapping[str, Scalar]
+    repeats: int
+
+
+def reads(request: Request) -> bool:
+    """Tell whether a request changes nothing, by its method."""
+    return request.method in SAFE
+
+
+def worth_probing(scenario: Scenario, *, arms: int) -> tuple[bool, bool]:
+    """Return whether there is anything to probe, and whether the responses of two arms are to be compared."""
+    both = arms > 1 and scenario.responses.policy != "off" and any(reads(request) for request in scenario.requests)
+    counted = any(arm.service.database for arm in scenario.arms) or any(request.scale for request in scenario.requests)
+    return counted or both, both
+
+
+def plan(request: Request, *, counted: bool) -> list[Shot]:
+    """Return the probes of a request, at its sizes in rising order, with the first choice of every other variable."""
+    first = {name: choices[0] for name, choices in request.values.items()}
+    repeats = request.probe.repeat if counted else min(request.probe.repeat, UNCOUNTED_REPEATS)
+    if request.scale is None:
+        return [Shot(None, first, repeats)]
+    parameter = request.scale.parameter
+    return [
+        Shot(size, {**first, parameter: size} if parameter else first, repeats) for size in sorted(request.scale.sizes)
+    ]
+
+
+def compared(request: Request) -> Sequence[Shot]:
+    """Return a few more combinations of a request's values, evenly spread, to compare the responses of."""
+    total = prod(len(choices) for choices in request.values.values())
+    chosen = sorted({round(at * (total - 1) / MORE_VARIANTS) for at in range(1, MORE_VARIANTS + 1)} - {0})
+    names = list(request.values)
+    shots = []
+    for place in chosen:
+        values = next(islice(product(*request.values.values()), place, None))
+        shots.append(Shot(None, dict(zip(names, values, strict=True)), UNCOUNTED_REPEATS))
+    return shots
