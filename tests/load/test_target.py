@@ -49,7 +49,7 @@ def test_an_exact_entry_in_the_allow_list_lets_a_host_through():
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("https://localhost", "only http"),
+        ("ftp://localhost", "only http"),
         ("localhost:8000", "scheme"),
         ("http://me:secret@localhost", "credentials"),
         ("http://localhost:99999", "port"),

@@ -166,9 +166,10 @@ def _counts(side: Side) -> list[dict[str, int]]:
         samples = a_round.samples
         mine = samples["arm"] == side.arm
         request, outcome = samples["request"][mine], samples["outcome"][mine]
-        sent = outcome != int(Outcome.DROPPED)
+        dropped = outcome == int(Outcome.DROPPED)
+        sent = ~dropped & (outcome != int(Outcome.NOT_STARTED))
         late = sent & (samples["sent_ns"][mine] - samples["intended_ns"][mine] > _LATE_NS)
-        for row, chosen in enumerate((sent, outcome == int(Outcome.OK), ~sent, late)):
+        for row, chosen in enumerate((sent, outcome == int(Outcome.OK), dropped, late)):
             table[row] += np.bincount(request[chosen], minlength=names)[:names]
     blocks = [b for r in side.rounds for b in r.blocks if b.arm == side.arm]
     total = {key: sum(getattr(b, key) for b in blocks) for key in ("sent", "completed", "failed", "dropped", "late")}

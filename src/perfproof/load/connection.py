@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 from collections.abc import Callable
 from errno import EINPROGRESS
 from time import monotonic_ns
@@ -17,7 +18,12 @@ from typing import TYPE_CHECKING
 from gevent import monkey
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from perfproof.load.response import HEAD_LIMIT, HeadOnly, ends_with_connection, final_head
+from perfproof.load.detour import Detour
+from perfproof.load.flow import Flow
+from perfproof.load.redirect import RefusedError
+from perfproof.load.reply import BODY_LIMIT, Reply
+from perfproof.load.response import HEAD_LIMIT, Attentive, HeadOnly, ends_with_connection, final_head
+from perfproof.load.tls import SecureSocket
 from perfproof.model.recording import Outcome
 
 if TYPE_CHECKING:
@@ -28,7 +34,7 @@ Owner = Callable[["Connection"], None]
 
 _READ, _WRITE = 1, 2
 _BUFFER = 64 * 1024
-_OK, _BAD_STATUS = int(Outcome.OK), int(Outcome.BAD_STATUS)
+_OK, _BAD_STATUS, _UNEXPECTED = int(Outcome.OK), int(Outcome.BAD_STATUS), int(Outcome.UNEXPECTED)
 # Locust replaces socket.socket by gevent's, whose calls may switch greenlets; this client never waits in a call.
 _Socket: type[socket.socket] = monkey.get_original("socket", "socket")
 
@@ -37,14 +43,16 @@ class Connection:
     """A slot for one exchange at a time; it opens, keeps and reopens its TCP connection as needed.
 
     After an exchange ``outcome``, ``status``, ``sent``, ``done`` and (if ``body`` was set to a bytearray before)
-    ``body`` tell how it went; ``problem`` holds a system error in words. ``kept`` says that the server has kept this
-    connection open after a response before.
+    ``body`` tell how it went; ``problem`` holds an error in words. ``kept`` says that the server has kept this
+    connection open after a response before. ``arrived`` says that a response is what is polled for. ``resting`` ends
+    the rest of a flow that holds the connection while its user thinks.
     """
 
     # Slots, for CPython shares the layout of instance dictionaries only up to 30 attributes and is slower beyond.
     __slots__ = (
         "_buffer",
         "_complete",
+        "_detour",
         "_excess",
         "_feed",
         "_first",
@@ -66,15 +74,18 @@ class Connection:
         "_view",
         "_write",
         "_writer",
+        "arrived",
         "body",
         "busy",
         "deadline",
         "done",
+        "fields",
         "kept",
         "message",
         "outcome",
         "pool",
         "problem",
+        "resting",
         "sent",
         "status",
     )
@@ -82,6 +93,7 @@ class Connection:
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self.busy = False
+        self.arrived = False
         self.kept = False
         self.deadline = 0
         self.outcome = _OK
@@ -90,9 +102,12 @@ class Connection:
         self.done = 0
         self.problem = ""
         self.body: bytearray | None = None
+        self.fields: list[tuple[bytes, bytes]] = []
         self.message: Message | None = None
+        self.resting: Callable[[], None] | None = None
+        self._detour: Detour | None = None
         self._owner: Owner = _nobody
-        self._socket: socket.socket | None = None
+        self._socket: socket.socket | SecureSocket | None = None
         self._buffer = pool.buffer
         self._view = memoryview(pool.buffer)
         self._number = 0
@@ -112,18 +127,22 @@ class Connection:
         """Tell whether the TCP connection stands."""
         return self._socket is not None
 
-    def send(self, message: Message, intended: int, owner: Owner) -> None:
+    def send(self, message: Message | Flow, intended: int, owner: Owner) -> None:
         """Send ``message`` now, connecting first if need be; ``owner`` is called once the exchange has ended.
 
-        ``intended`` (ns) is when it should have been sent; 0 means now.
+        ``intended`` (ns) is when it should have been sent; 0 means now. A flow holds the connection until its last
+        step has ended.
         """
+        if isinstance(message, Flow):
+            message.begin(self, intended, owner)
+            return
         self.busy = True
         self.message = message
         self._owner = owner
         self._number = number = self.pool.next_id()
         self._first = self._size = self.status = 0
         self._complete = self._excess = self._head_seen = False
-        if message.head or self._socket is None:
+        if not message.plain or self._socket is None:
             self._opened = 0
             self.sent = monotonic_ns()
             self._intended = intended or self.sent
@@ -159,6 +178,9 @@ class Connection:
         if not self.busy:
             return
         self.problem = problem
+        if self._detour is not None:
+            self._detour.abandon()
+            self._detour = None
         self.close()
         self._end(int(outcome), monotonic_ns())
 
@@ -176,25 +198,29 @@ class Connection:
     # connecting and writing
 
     def _send_slowly(self, message: Message) -> None:
+        if message.care is not None:
+            self.body = bytearray()
+            self.fields = []
         if self._socket is None:
             self._opened = 1
             self._connect()
             return
-        # A response to HEAD has headers that announce a body and no body; llhttp cannot be told so from here,
-        # therefore such a response is over when its headers are, and its parser is not used again.
-        self._new_parser(head=message.head)
+        # Headers are only parsed for those who look at them. And a response to HEAD has headers that announce a body,
+        # and no body; llhttp cannot be told so from here, therefore such a response is over when its headers are.
+        self._new_parser(message)
         self._send_rest(message.data, 0)
 
     def _connect(self) -> None:
         family, address = self.pool.peer
         self.pool.opened += 1
         try:
-            self._socket = opened = _Socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+            raw = _Socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         except OSError as error:  # out of descriptors
             self._fail_soon(Outcome.CONNECT, error)
             return
-        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        loop = self.pool.loop
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        loop, secure = self.pool.loop, self.pool.secure
+        self._socket = opened = raw if secure is None else secure.wrap(raw, loop)
         self._reader = loop.io(opened.fileno(), _READ)
         self._writer = loop.io(opened.fileno(), _WRITE)
         self._receive = opened.recv_into
@@ -211,9 +237,29 @@ class Connection:
         code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             self.fail(Outcome.CONNECT, os.strerror(code))
-            return
+        elif isinstance(self._socket, SecureSocket):
+            self._reader.start(self._shake)
+            self._shake()
+        else:
+            self._ready()
+
+    def _shake(self) -> None:
+        """Go on with the TLS handshake; nothing of the request is sent before the certificate is found good."""
+        assert isinstance(self._socket, SecureSocket)  # noqa: S101 - only watched for one of those
+        try:
+            done = self._socket.shake()
+        except ssl.SSLCertVerificationError as error:
+            self.fail(Outcome.CONNECT, f"the certificate is not good: {error.verify_message}")
+        except OSError as error:
+            self.fail(Outcome.CONNECT, f"no TLS: {error.strerror or error}")
+        else:
+            if done:
+                self._reader.stop()
+                self._ready()
+
+    def _ready(self) -> None:
         message = self.message
-        self._new_parser(head=message is not None and message.head)
+        self._new_parser(message)
         self._reader.start(self._readable)
         if message is None:
             self._end(_OK, monotonic_ns())
@@ -321,12 +367,57 @@ class Connection:
             outcome = int(Outcome.PROTOCOL)
         if self._keep and not self._excess and self._rest is None and not self.pool.fresh:
             self.kept = True
-            if message.head:
+            if not message.plain:
                 self._new_parser()
         else:
             self.kept = self.kept and self._keep
             self.close()
+        if message.care is not None and not self._excess:
+            self._look(message, outcome, now)
+        else:
+            self._end(outcome, now)
+
+    def _look(self, message: Message, outcome: int, now: int) -> None:
+        """Look at a response whose time has been taken: follow it elsewhere, or judge it."""
+        care = message.care
+        assert care is not None  # noqa: S101 - asked by the caller
+        reply = Reply(self.status, self.fields, bytes(self.body or b""), self._size)
+        problem: str | None = None
+        try:
+            hop = care.follow(reply)
+        except RefusedError as error:
+            hop, problem, outcome = None, str(error), _UNEXPECTED
+        if hop is not None:
+            self._follow(hop)
+            return
+        if outcome == _OK:
+            problem, self.arrived = care.judge(reply)
+            if problem is not None:
+                outcome = _UNEXPECTED
+        if problem is not None:
+            self.problem = problem
+            self.pool.note(f"{care.request.name}: {problem}")
         self._end(outcome, now)
+
+    def _follow(self, hop: Message) -> None:
+        """Send what a redirect leads to, within the same exchange: one id, one sample, from first send to last byte."""
+        self._complete = self._excess = self._head_seen = False
+        self._first = 0
+        current = self.message
+        assert current is not None  # noqa: S101 - there is an exchange
+        hop.request, hop.variant, hop.timeout_ns = current.request, current.variant, current.timeout_ns
+        self.message = hop
+        if hop.care is not None and hop.care.away is not None:
+            self._detour = Detour(self.pool, hop, self._number, self._returned)
+        else:
+            self._send_slowly(hop)
+
+    def _returned(self, outcome: int, status: int, size: int, done: int, problem: str) -> None:
+        """Take over what came of the part of an exchange that another host answered."""
+        self._detour = None
+        self.status, self.problem = status, problem
+        self._size += size
+        self._end(outcome, done)
 
     def _end(self, outcome: int, now: int) -> None:
         self.busy = False
@@ -334,6 +425,10 @@ class Connection:
         self.done = now
         message = self.message
         pool = self.pool
+        if outcome:
+            pool.failures += 1
+        elif pool.failures:
+            pool.failures = 0
         if message is not None:
             pool.record(
                 pool.arm,
@@ -354,9 +449,13 @@ class Connection:
 
     # what the parser calls
 
-    def _new_parser(self, *, head: bool = False) -> None:
+    def _new_parser(self, message: Message | None = None) -> None:
         self._head = b""
-        self._parser = HttpResponseParser(HeadOnly(self.on_message_complete) if head else self)
+        caller: object = self
+        if message is not None and not message.plain:
+            head = HeadOnly if message.head else Attentive
+            caller = head(self.on_message_complete, self.on_body, self.fields)
+        self._parser = HttpResponseParser(caller)
         self._feed = self._parser.feed_data
         self._status_code = self._parser.get_status_code
         self._keep_alive = self._parser.should_keep_alive
@@ -364,13 +463,14 @@ class Connection:
     def on_body(self, data: bytes) -> None:
         """Count a piece of the body; keep it only if somebody asked."""
         self._size += len(data)
-        if self.body is not None:
+        if self.body is not None and len(self.body) < BODY_LIMIT:
             self.body += data
 
     def on_message_complete(self) -> None:
         """Note that the response is whole; interim responses (1xx) do not end the exchange."""
         status = self._status_code()
         if status < 200:
+            self.fields.clear()
             return
         if self._complete:
             self._excess = True

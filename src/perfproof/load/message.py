@@ -1,14 +1,19 @@
-"""A request as bytes, prepared once per variant and arm; only the id inside is patched for each sending."""
+"""A request as bytes, prepared before it is due; only the id inside is patched for each sending."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from perfproof.load.template import MissingVariableError, Variables, fill, fill_json, fill_target
+from perfproof.load.body import Files, body_of
+from perfproof.load.template import MissingVariableError, Variables, fill, fill_target
 from perfproof.model.scenario import Request
+
+if TYPE_CHECKING:
+    from perfproof.load.care import Care
+    from perfproof.load.cookies import Jar
 
 ID_DIGITS = 16
 ANY_2XX = range(200, 300)
@@ -24,7 +29,9 @@ _BAD_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 class Message:
     """One prepared request: its bytes, where the id goes, what response is accepted, and what it is a variant of.
 
-    ``data[place : place + 16]`` are the low 64 bits of the trace id in hexadecimal digits: the sample's id.
+    ``data[place : place + 16]`` are the low 64 bits of the trace id in hexadecimal digits: the sample's id. ``care``
+    looks at the response beyond its status; ``plain`` messages have none and are not HEAD, the fastest way through a
+    connection.
     """
 
     data: bytearray
@@ -35,58 +42,81 @@ class Message:
     head: bool
     request: int = 0
     variant: int = 0
+    care: Care | None = None
+    plain: bool = True
 
 
-def prepare(
-    request: Request, variables: Variables, authority: str, prefix: str = "", *, number: int = 0, variant: int = 0
-) -> Message:
-    """Return ``request`` filled with ``variables`` as bytes; ValueError says which part cannot be sent.
+@dataclass(frozen=True)
+class Outgoing:
+    """A request with everything filled: method, target (path and query), headers (lower case) and body."""
 
-    Header names and values must be legal: a line break in a captured value would forge a header.
-    """
+    method: str
+    target: str
+    headers: dict[str, str] = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+    def encode(self, authority: str) -> tuple[bytearray, int]:
+        """Return the bytes and the place of the id; ValueError says which header is not legal.
+
+        A line break in a captured value would forge a header.
+        """
+        target = self.target if self.target.startswith("/") else "/" + self.target
+        headers = {"host": authority, "user-agent": "perfproof", "accept": "*/*", **self.headers}
+        for name, value in headers.items():
+            _check_header(name, value)
+        if self.body is not None or self.method in ("POST", "PUT", "PATCH"):
+            headers["content-length"] = str(len(self.body or b""))
+        headers[_TRACE] = f"00-{0:032x}-{_SPAN}-01"
+        lines = [f"{self.method} {target} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        head = "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n"
+        place = head.rindex(f"-{_SPAN}-01".encode()) - ID_DIGITS
+        return bytearray(head + (self.body or b"")), place
+
+
+def outgoing(
+    request: Request, variables: Variables, prefix: str = "", *, files: Files | None = None, jar: Jar | None = None
+) -> Outgoing:
+    """Return ``request`` filled with ``variables``, and with the cookies of ``jar`` unless it names its own."""
     try:
         target = prefix + fill_target(request.path, variables)
-        body, kind = _body(request, variables)
-        headers = {"host": authority, "user-agent": "perfproof", "accept": "*/*"}
-        if kind:
-            headers["content-type"] = kind
+        body, kind = body_of(request, variables, files or {})
+        headers = {"content-type": kind} if kind else {}
         for name, template in request.headers.items():
             headers[name.lower()] = fill(template, variables)
     except MissingVariableError as error:
         raise ValueError(str(error)) from error
-    if not target.startswith("/"):
-        target = "/" + target
-    if body is not None or request.method in ("POST", "PUT", "PATCH"):
-        length = {"content-length": str(len(body or b""))}
-    else:
-        length = {}
-    for name, value in headers.items():
-        _check_header(name, value)
-    trace = {_TRACE: f"00-{0:032x}-{_SPAN}-01"}
-    lines = [f"{request.method} {target} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in {**headers, **length, **trace}.items()]
-    head = "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n"
-    place = head.rindex(f"-{_SPAN}-01".encode()) - ID_DIGITS
-    data = bytearray(head + (body or b""))
+    if jar is not None and request.cookies and "cookie" not in headers:
+        cookies = jar.header(target)
+        if cookies:
+            headers["cookie"] = cookies
+    return Outgoing(request.method, target, headers, body)
+
+
+def message_of(
+    request: Request, out: Outgoing, authority: str, *, number: int = 0, variant: int = 0, care: Care | None = None
+) -> Message:
+    """Return what is sent for ``out``, the filled ``request``."""
+    data, place = out.encode(authority)
     return Message(
         data=data,
         place=place,
         size=len(data),
         accepted=frozenset(request.expect.status) or ANY_2XX,
         timeout_ns=int(request.timeout * 1e9),
-        head=request.method == "HEAD",
+        head=out.method == "HEAD",
         request=number,
         variant=variant,
+        care=care,
+        plain=care is None and out.method != "HEAD",
     )
 
 
-def _body(request: Request, variables: Variables) -> tuple[bytes | None, str | None]:
-    if request.json is not None:
-        filled = fill_json(request.json, variables)
-        return json.dumps(filled, ensure_ascii=False, separators=(",", ":")).encode(), "application/json"
-    if request.body is not None:
-        return fill(request.body, variables).encode(), None
-    return None, None
+def prepare(
+    request: Request, variables: Variables, authority: str, prefix: str = "", *, number: int = 0, variant: int = 0
+) -> Message:
+    """Return a request without files filled with ``variables`` as bytes; ValueError says which part cannot be sent."""
+    return message_of(request, outgoing(request, variables, prefix), authority, number=number, variant=variant)
 
 
 def _check_header(name: str, value: str) -> None:

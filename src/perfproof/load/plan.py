@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from perfproof.evidence import codec
-from perfproof.model.scenario import Load, Request, Scenario
+from perfproof.model.scenario import Feed, Load, Request, Scenario, Tls
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Plan:
     """What the load process must know. It holds secrets and therefore travels through the socket only.
 
     ``folder`` is where samples go that would fill the memory (empty: the system's folder for temporary files).
+    ``tls`` is by arm; ``afresh`` says that every ``open`` finds services that know nothing of what was sent before.
     """
 
     requests: tuple[Request, ...]
@@ -28,6 +29,9 @@ class Plan:
     arms: int = 1
     cpus: tuple[int, ...] = ()
     folder: str = ""
+    feeds: tuple[Feed, ...] = ()
+    tls: tuple[Tls | None, ...] = ()
+    afresh: bool = True
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,8 @@ class BlockReport:
     ``lag_max_ns`` is the longest the generator's event loop was held up; ``steal_ns`` is what the hypervisor took
     from this machine's CPUs meanwhile; ``reconnects`` counts connections that had to be opened. ``started_ns`` and
     ``ended_ns`` bound the schedule, ``drained_ns`` is when the last request had ended. ``aborted`` marks a block cut
-    short by ``abort``.
+    short by ``abort``. ``not_started`` counts the steps after a failed one of their flow, ``unfed`` the requests that
+    were left out because the rows of a feed had ended; neither is in ``intended``.
     """
 
     started_ns: int
@@ -69,6 +74,8 @@ class BlockReport:
     reconnects: int
     drained_ns: int = 0
     aborted: bool = False
+    not_started: int = 0
+    unfed: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,9 @@ def plan_of(scenario: Scenario, cpus: Collection[int] | None = None, folder: Pat
         arms=len(scenario.arms),
         cpus=tuple(sorted(cpus or ())),
         folder=str(folder.absolute()) if folder else "",
+        feeds=scenario.feeds,
+        tls=tuple(arm.service.tls for arm in scenario.arms),
+        afresh=all(arm.service.url is None and arm.service.restart == "always" for arm in scenario.arms),
     )
 
 

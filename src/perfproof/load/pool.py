@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from perfproof.load.connection import Connection
+from perfproof.load.target import Target
+from perfproof.load.tls import Secure
 from perfproof.model.recording import Outcome
+
+NOTES = 20
+"""How many different problems with responses are written to the log."""
 
 Record = Callable[..., None]
 Peer = tuple[int, tuple[str, int]]
@@ -17,13 +23,28 @@ class Pool:
     """First in, first out: the connection that has rested longest is used next.
 
     ``record`` takes the values of one sample; ``arm`` and ``pair`` are what it is told; ``opened`` counts connections
-    that were opened; with ``fresh`` set none is kept after its response.
+    that were opened; with ``fresh`` set none is kept after its response. ``secure`` is how connections are encrypted,
+    if they are; ``failures`` counts the exchanges that have failed since the last good one; ``halted`` says that flows
+    may not go on.
     """
 
-    def __init__(self, loop: Any, peer: Peer, size: int, next_id: Callable[[], int], *, arm: int = 0) -> None:
+    def __init__(
+        self,
+        loop: Any,
+        peer: Peer,
+        size: int,
+        next_id: Callable[[], int],
+        *,
+        arm: int = 0,
+        secure: Secure | None = None,
+    ) -> None:
         self.loop = loop
         self.peer = peer
+        self.secure = secure
         self.arm = arm
+        self.failures = 0
+        self.halted = False
+        self._notes: set[str] = set()
         self.pair = 0
         self.opened = 0
         self.fresh = False
@@ -44,9 +65,32 @@ class Pool:
                 connection.fail(Outcome.TIMEOUT, "no answer in time")
 
     def give_up(self) -> None:
-        """Fail every exchange that is under way."""
+        """Fail every exchange that is under way, and end the flows that hold a connection."""
+        self.halt()
         for connection in self.connections:
             connection.fail(Outcome.TIMEOUT, "given up")
+        self.halted = False
+
+    def halt(self) -> None:
+        """Let no flow send another step: those that rest end now, the others after their response."""
+        self.halted = True
+        for connection in self.connections:
+            if connection.resting is not None:
+                connection.resting()
+
+    def beside(self, target: Target, next_id: Callable[[], int]) -> Pool:
+        """Return a pool of one connection to another origin, for what a redirect leads to; it records nothing."""
+        family, address = target.addresses[0]
+        secure = Secure(None, target.host) if target.scheme == "https" else None
+        pool = Pool(self.loop, (family, (address, target.port)), 1, next_id, secure=secure)
+        pool._notes = self._notes
+        return pool
+
+    def note(self, problem: str) -> None:
+        """Say in the log what was wrong with a response: each thing once, and no more than a few."""
+        if problem not in self._notes and len(self._notes) < NOTES:
+            self._notes.add(problem)
+            sys.stderr.write(f"unexpected response: {problem}\n")
 
     def close(self) -> None:
         """Close every connection."""

@@ -40,7 +40,7 @@ class HeadedConnection(Connection):
 
 def headed_pool(template: Pool) -> Pool:
     """Return a pool of one such connection to where ``template`` leads."""
-    pool = Pool(template.loop, template.peer, 1, template.next_id)
+    pool = Pool(template.loop, template.peer, 1, template.next_id, secure=template.secure)
     pool.connections = [HeadedConnection(pool)]
     pool.free.clear()
     pool.free.extend(pool.connections)

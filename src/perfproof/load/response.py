@@ -11,11 +11,33 @@ HEAD_LIMIT = 64 * 1024
 _LENGTH_KNOWN = re.compile(rb"\r\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 
 
+class Attentive:
+    """What the parser calls for a response whose headers are looked at; they go to ``headers`` as (name, value)."""
+
+    def __init__(
+        self, complete: Callable[[], None], body: Callable[[bytes], None], headers: list[tuple[bytes, bytes]]
+    ) -> None:
+        self.on_message_complete = complete
+        self.on_body = body
+        self._headers = headers
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note one header field."""
+        self._headers.append((name, value))
+
+
 class HeadOnly:
     """What the parser calls for a response to HEAD: it is whole once its headers are."""
 
-    def __init__(self, complete: Callable[[], None]) -> None:
+    def __init__(
+        self, complete: Callable[[], None], _: Callable[[bytes], None], headers: list[tuple[bytes, bytes]]
+    ) -> None:
         self.on_headers_complete = complete
+        self._headers = headers
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note one header field."""
+        self._headers.append((name, value))
 
 
 def final_head(data: bytes) -> bytes | None:

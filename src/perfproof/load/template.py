@@ -1,7 +1,7 @@
 """Fill ``{name}`` in paths, headers, bodies and JSON; ``{{name}}`` stays as the literal ``{name}``.
 
-Only ``{identifier}`` is a placeholder, every other brace is itself, so raw JSON bodies need no escaping. (Python's
-``str.format`` was rejected: it makes every brace of a JSON body special and reads attributes of the values.)
+What a placeholder is says ``perfproof.model.placeholders``. (Python's ``str.format`` was rejected: it makes every brace
+of a JSON body special and reads attributes of the values.)
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
+from perfproof.model.placeholders import PLACEHOLDER
 from perfproof.model.scenario import JsonValue, Request, Scalar
 
 Variables = Mapping[str, JsonValue]
 
-_PLACEHOLDER = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|\{([A-Za-z_]\w*)\}")
 _SAFE_IN_TARGET = "/?&=%:@!$'()*+,;~[]-._"
 
 
@@ -48,7 +48,7 @@ def fill(text: str, variables: Variables, encode: Callable[[str], str] = str) ->
             raise MissingVariableError(name, variables)
         return encode(text_of(variables[name]))
 
-    return _PLACEHOLDER.sub(one, text)
+    return PLACEHOLDER.sub(one, text)
 
 
 def fill_target(path: str, variables: Variables) -> str:
@@ -60,7 +60,7 @@ def fill_target(path: str, variables: Variables) -> str:
 def fill_json(template: JsonValue, variables: Variables) -> JsonValue:
     """Return a JSON template filled in its strings; a string that is exactly one placeholder takes the value itself."""
     if isinstance(template, str):
-        match = _PLACEHOLDER.fullmatch(template)
+        match = PLACEHOLDER.fullmatch(template)
         if match is not None and match.group(2) is not None:
             name = match.group(2)
             if name not in variables:

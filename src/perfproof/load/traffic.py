@@ -15,6 +15,7 @@ import gevent
 from gevent.event import Event
 
 from perfproof.load.connection import Connection
+from perfproof.load.flow import Flow
 from perfproof.load.message import Message
 from perfproof.load.pool import Pool
 from perfproof.load.timer import Timer
@@ -59,7 +60,7 @@ class Pacer(Source):
     has waited longer than its timeout. After the last one is due, what is under way may take ``longest_ns``.
     """
 
-    def __init__(self, pool: Pool, due: array[int], messages: Iterator[Message], longest_ns: int) -> None:
+    def __init__(self, pool: Pool, due: array[int], messages: Iterator[Message | Flow], longest_ns: int) -> None:
         super().__init__()
         self.late = 0
         self._pool = pool
@@ -68,7 +69,7 @@ class Pacer(Source):
         self._next = 0
         self._count = len(due)
         self._busy = 0
-        self._waiting: deque[tuple[int, Message]] = deque()
+        self._waiting: deque[tuple[int, Message | Flow]] = deque()
         self._room = QUEUE_PER_CONNECTION * len(pool.connections)
         self._give_up_at = (due[-1] if len(due) else 0) + longest_ns
         self._timer: Timer | None = None
@@ -116,8 +117,10 @@ class Pacer(Source):
 
     def _dispatch(self, intended: int, now: int) -> None:
         self._next += 1
-        message = next(self._messages)
-        if self._pool.free:
+        message = next(self._messages, None)
+        if message is None:  # feeds have ended, and with them everything that could be sent
+            self._next = self._count
+        elif self._pool.free:
             if now - intended > LATE_NS:
                 self.late += 1
             self._busy += 1
@@ -137,7 +140,7 @@ class Pacer(Source):
         self._check_done()
 
     def _drop_waiting(self, now: int, *, everything: bool) -> None:
-        kept: deque[tuple[int, Message]] = deque()
+        kept: deque[tuple[int, Message | Flow]] = deque()
         for intended, message in self._waiting:
             if everything or now - intended > message.timeout_ns:
                 self._drop(intended, message, now)
@@ -145,7 +148,7 @@ class Pacer(Source):
                 kept.append((intended, message))
         self._waiting = kept
 
-    def _drop(self, intended: int, message: Message, now: int) -> None:
+    def _drop(self, intended: int, message: Message | Flow, now: int) -> None:
         pool = self._pool
         row = (pool.arm, pool.pair, message.request, message.variant, intended, 0, 0, now, 0, 0, _DROPPED, 0)
         pool.record(*row, pool.next_id())
@@ -162,7 +165,13 @@ class Visitor(Source):
     """
 
     def __init__(
-        self, pool: Pool, messages: Iterator[Message], until: int, *, think_ns: int = 0, least: Quota | None = None
+        self,
+        pool: Pool,
+        messages: Iterator[Message | Flow],
+        until: int,
+        *,
+        think_ns: int = 0,
+        least: Quota | None = None,
     ) -> None:
         super().__init__()
         self._resting = False
@@ -196,7 +205,11 @@ class Visitor(Source):
         if monotonic_ns() >= self._until and (self._least is None or not self._least.take()):
             self.done.set()
             return
-        pool.free.popleft().send(next(self._messages), 0, self._freed)
+        message = next(self._messages, None)
+        if message is None:  # feeds have ended, and with them everything that could be sent
+            self.done.set()
+            return
+        pool.free.popleft().send(message, 0, self._freed)
 
     def _freed(self, connection: Connection) -> None:
         self._pool.free.append(connection)

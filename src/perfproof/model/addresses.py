@@ -6,7 +6,7 @@ from ipaddress import IPv6Address, ip_address
 
 
 def is_loopback(address: str) -> bool:
-    """Tell whether an IP address (with or without a zone) is loopback, also IPv4 written as IPv6 (``::ffff:127.0.0.1``).
+    """Tell whether an IP address, with or without a zone, is loopback: also as in ``::ffff:127.0.0.1``.
 
     ``0.0.0.0`` and ``::`` are not: what they reach is the system's choice.
     """

@@ -17,7 +17,7 @@ ResponsePolicy = Literal["error", "warn", "off"]
 
 @dataclass(frozen=True)
 class Tls:
-    """How a service's certificate is checked: by the system's authorities, those in ``ca`` (PEM) instead, or not at all.
+    """How a service's certificate is checked: by the system's authorities, or by those in ``ca`` (PEM) instead.
 
     ``insecure`` checks neither the certificate nor the name in it.
     """

@@ -1,0 +1,134 @@
+"""What is done with a response after the clock has stopped: cookies, redirects, expectations, captures.
+
+One ``Care`` may serve many exchanges at once, so nothing of an exchange is kept in it; what a redirect leads to gets a
+care of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from perfproof.load.cookies import Jar
+from perfproof.load.expecting import captured, filled, unmet
+from perfproof.load.message import Message, Outgoing, message_of
+from perfproof.load.redirect import Ways, next_hop
+from perfproof.load.template import MissingVariableError, Variables
+from perfproof.model.scenario import Capture, Expect, JsonValue, Request
+
+if TYPE_CHECKING:
+    from perfproof.load.reply import Reply
+    from perfproof.load.target import Origin, Target
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the requests of an arm go: its checked target and the ways that redirects may take from there."""
+
+    target: Target
+    ways: Ways
+
+    @property
+    def url(self) -> str:
+        """Return the origin as a URL without a path."""
+        return f"{self.target.scheme}://{self.target.authority}"
+
+
+@dataclass(frozen=True)
+class Care:
+    """What a response is looked at for.
+
+    ``into`` takes the captured variables, ``jar`` the cookies of one user; ``shared`` are cookies to start a jar from
+    when a redirect needs one. ``until`` is what is polled for, and must be there when this is the ``last`` try.
+    ``hops`` redirects may still be followed, ``home`` says that none has left the service.
+    """
+
+    request: Request
+    expect: Expect
+    until: Expect | None
+    last: bool
+    captures: Mapping[str, str | Capture]
+    into: dict[str, JsonValue] | None
+    jar: Jar | None
+    out: Outgoing = field(repr=False)
+    url: str
+    place: Place = field(repr=False)
+    shared: Jar | None = None
+    hops: int = 0
+    home: bool = True
+    away: Origin | None = None
+
+    def follow(self, reply: Reply) -> Message | None:
+        """Take the reply's cookies and return what a redirect leads to, if it is one to be followed.
+
+        RefusedError when it may not be; ``care.away`` of the message is set when it goes to another origin.
+        """
+        jar = self.jar
+        if jar is None and self.shared is not None and self.hops:
+            jar = self.shared.copy()
+        if jar is not None and self.home:
+            jar.take(reply.headers("set-cookie"), self.out.target)
+        hop = next_hop(self.out, self.url, reply, self.place.ways.allow) if self.hops else None
+        if hop is None:
+            return None
+        out, home = hop.out, self.home and hop.away is None
+        if jar is not None and home:
+            cookies = jar.header(out.target)
+            out = replace(out, headers={**out.headers, **({"cookie": cookies} if cookies else {})})
+        care = replace(self, out=out, url=hop.url, hops=self.hops - 1, jar=jar, home=home, away=hop.away)
+        return message_of(self.request, out, hop.url.split("/")[2], care=care)
+
+    def judge(self, reply: Reply) -> tuple[str | None, bool]:
+        """Return what is not as expected, in words, or None; and whether what is polled for has arrived.
+
+        What is to be captured is captured once all is as expected.
+        """
+        problem = unmet(self.expect, reply)
+        if problem is None and self.until is not None:
+            missing = unmet(self.until, reply)
+            if missing is not None:
+                return (f"still not so after the last try: {missing}" if self.last else None), False
+        if problem is None and self.captures and self.into is not None:
+            try:
+                self.into.update(captured(self.captures, reply))
+            except (LookupError, ValueError) as error:
+                problem = f"cannot capture from its response: {error.args[0] if error.args else error}"
+        return problem, problem is None
+
+
+def attentive(
+    request: Request,
+    variables: Variables,
+    place: Place,
+    out: Outgoing,
+    *,
+    into: dict[str, JsonValue] | None = None,
+    jar: Jar | None = None,
+    shared: Jar | None = None,
+    last: bool = False,
+) -> Care | None:
+    """Return the care that ``request``, filled as ``out``, needs; None if only its status counts."""
+    looks = request.expect.beyond_status or request.repeat is not None or (request.capture and into is not None)
+    jar = jar if request.cookies else None
+    if not looks and not request.follow_redirects and jar is None:
+        return None
+    try:
+        expect = filled(request.expect, variables)
+        until = filled(request.repeat.until, variables) if request.repeat is not None else None
+    except MissingVariableError as error:
+        raise ValueError(str(error)) from error
+    return Care(
+        request=request,
+        expect=replace(expect, status=()),
+        until=until,
+        last=last,
+        captures=request.capture,
+        into=into,
+        jar=jar,
+        out=out,
+        url=place.url + out.target,
+        place=place,
+        shared=shared if request.cookies else None,
+        hops=request.follow_redirects,
+    )

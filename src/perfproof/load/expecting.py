@@ -1,0 +1,90 @@
+"""What a response must be and what is taken from it: expectations and captures, on a reply that is whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from perfproof.load import jsonpath
+from perfproof.load.reply import Reply
+from perfproof.load.template import Variables, fill, fill_json
+from perfproof.model.scenario import Capture, Expect, JsonValue
+
+
+def filled(expect: Expect, variables: Variables) -> Expect:
+    """Return ``expect`` with its texts filled; what is put into a regular expression stands for itself there."""
+    return Expect(
+        status=expect.status,
+        headers={name: fill(text, variables) for name, text in expect.headers.items()},
+        json={path: fill_json(value, variables) for path, value in expect.json.items()},
+        contains=tuple(fill(text, variables) for text in expect.contains),
+        matches=tuple(fill(text, variables, re.escape) for text in expect.matches),
+    )
+
+
+def unmet(expect: Expect, reply: Reply) -> str | None:
+    """Return the first thing that is not as expected, in words; None when all is."""
+    try:
+        return next(_misses(expect, reply), None)
+    except (LookupError, ValueError) as error:
+        return str(error.args[0] if error.args else error)
+
+
+def _misses(expect: Expect, reply: Reply) -> Iterator[str]:
+    if expect.status and reply.status not in expect.status:
+        yield f"the status is {reply.status}"
+    for name, text in expect.headers.items():
+        values = reply.headers(name)
+        if not any(text in value for value in values):
+            yield f"header {name} is {', '.join(values) or 'missing'}, without {text!r}"
+    for path, wanted in expect.json.items():
+        found = jsonpath.find(reply.document, path)
+        if not _same(found, wanted):
+            yield f"{path} is {_short(found)}, not {_short(wanted)}"
+    for text in expect.contains:
+        if text not in reply.text:
+            yield f"the body does not contain {_short(text)}"
+    for pattern in expect.matches:
+        if not re.search(pattern, reply.text):
+            yield f"the body does not match {_short(pattern)}"
+
+
+def captured(captures: Mapping[str, str | Capture], reply: Reply) -> dict[str, JsonValue]:
+    """Return the variables that ``captures`` take from a reply; LookupError or ValueError say what is not there."""
+    return {
+        name: _one(each if isinstance(each, Capture) else Capture(json=each), reply) for name, each in captures.items()
+    }
+
+
+def _one(capture: Capture, reply: Reply) -> JsonValue:
+    if capture.json is not None:
+        return jsonpath.find(reply.document, capture.json)
+    text: str | None = None
+    if capture.header is not None:
+        values = reply.headers(capture.header)
+        if not values:
+            raise LookupError(f"there is no header {capture.header}")
+        text = values[0]
+    if capture.regex is None:
+        return text
+    match = re.search(capture.regex, reply.text if text is None else text)
+    if match is None:
+        where = f"header {capture.header}" if capture.header else "the body"
+        raise LookupError(f"{where} does not match {_short(capture.regex)}")
+    return match.group(1 if match.re.groups else 0)
+
+
+def _same(found: JsonValue, wanted: JsonValue) -> bool:
+    """Compare as JSON does: 1 equals 1.0, but true is not 1."""
+    if isinstance(found, bool) or isinstance(wanted, bool):
+        return found is wanted
+    if isinstance(found, list) and isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(_same, found, wanted))
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return found.keys() == wanted.keys() and all(_same(found[key], wanted[key]) for key in wanted)
+    return found == wanted
+
+
+def _short(value: JsonValue) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:80] + "..."

@@ -1,0 +1,66 @@
+"""Caps that stop the load whatever the scenario asks for: too fast, too long, or nothing but failures."""
+
+from __future__ import annotations
+
+from perfproof.errors import LoadError
+from perfproof.load.target import Target
+from perfproof.model.addresses import is_loopback
+from perfproof.model.scenario import Limits, Load
+
+RATE_HERE, RATE_ELSEWHERE = 100_000.0, 1_000.0
+"""Most requests a second where the scenario sets no limit: towards this machine, and towards any other."""
+
+_LOOK_AFTER_NS = 250_000_000
+
+
+def most_rate(limits: Limits, target: Target) -> float:
+    """Return the most requests a second that may be sent to ``target``."""
+    if limits.rate is not None:
+        return limits.rate
+    here = all(is_loopback(address) for _, address in target.addresses)
+    return RATE_HERE if here else RATE_ELSEWHERE
+
+
+def refuse_rate(load: Load, target: Target) -> None:
+    """Raise LoadError when the scenario asks for more requests a second than ``target`` may get."""
+    asked = max([load.rate, *(stage.rate for stage in load.stages)]) if load.model == "open" else 0.0
+    most = most_rate(load.limits, target)
+    if asked > most:
+        raise LoadError(
+            f"a rate of {asked:g}/s is more than the limit of {most:g}/s for {target.host}",
+            hint="lower load.rate, or raise load.limits.rate if the service and its owner can take it",
+        )
+
+
+class Guard:
+    """Watches one arm's load against the limits. ``spent_ns`` is how long load has been put on it so far."""
+
+    def __init__(self, limits: Limits, most_rate: float) -> None:
+        self._limits = limits
+        self._most_rate = most_rate
+        self.spent_ns = 0
+
+    def tripped(self, elapsed_ns: int, requests: int, failures: int) -> LoadError | None:
+        """Return why the load must stop now, or None.
+
+        ``requests`` have ended in the ``elapsed_ns`` since this stretch of load began; ``failures`` of the last ones
+        in a row have failed.
+        """
+        limits = self._limits
+        if failures >= limits.consecutive_errors:
+            return LoadError(
+                f"{failures:,} requests in a row have failed: the load was stopped",
+                hint="see the service's log; load.limits.consecutive_errors sets how many are too many",
+            )
+        if self.spent_ns + elapsed_ns > limits.duration * 1e9:
+            return LoadError(
+                f"load was put on the service for {limits.duration:g} s, the limit: it was stopped",
+                hint="measure fewer rounds, or raise load.limits.duration",
+            )
+        rate = requests / elapsed_ns * 1e9 if elapsed_ns > _LOOK_AFTER_NS else 0.0
+        if rate > self._most_rate:
+            return LoadError(
+                f"{rate:,.0f} requests a second exceed the limit of {self._most_rate:,.0f}: the load was stopped",
+                hint="use fewer users or more think_time, or raise load.limits.rate",
+            )
+        return None
