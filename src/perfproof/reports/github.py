@@ -25,7 +25,8 @@ def marker(scenario: str) -> str:
     The name is reduced to harmless characters and told apart by a hash: ``-->`` in it would end the HTML comment.
     """
     plain = re.sub(r"[^A-Za-z0-9_.]+", "-", scenario)[:60].strip("-")
-    return f"<!-- perfproof-gate {plain} {hashlib.sha256(scenario.encode()).hexdigest()[:8]} -->"
+    told_apart = hashlib.sha256(scenario.encode(errors="replace")).hexdigest()[:8]
+    return f"<!-- perfproof-gate {plain} {told_apart} -->"
 
 
 def to_comment(gate: GateResult) -> str:
