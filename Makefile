@@ -31,15 +31,18 @@ layers: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 
 unit: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not server" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m server $(PYTEST_ARGS)   # real load: nothing else may run beside it
 
 install: $(VENV)/dev.stamp
 
 lock:                            ## needs `uv` on PATH; hashes, no registry addresses
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra demo --extra postgresql --extra mysql --extra dashboard requirements/build.in pyproject.toml -o requirements/run.txt
+		--extra demo --extra dashboard requirements/build.in pyproject.toml -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra demo --extra postgresql --extra mysql --extra dashboard --group dev requirements/build.in pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+		--extra demo --extra dashboard --group dev requirements/build.in pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		requirements/ci.in -o requirements/ci.txt
 
 schema: $(VENV)/run.stamp        ## what editors complete scenario files from
 	$(BIN)/python -m perfproof.scenarios.schema > docs/scenario.schema.json

@@ -80,7 +80,7 @@ def connect(url: URL) -> Engine:
         )
     except (ImportError, NoSuchModuleError):
         raise StoreError(
-            "the PostgreSQL driver is not installed", where=shown(url), hint="pip install 'perfproof[postgresql]'"
+            "the PostgreSQL driver is not installed", where=shown(url), hint="pip install 'psycopg[binary]'"
         ) from None
 
 
