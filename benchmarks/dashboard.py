@@ -12,17 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from starlette.testclient import TestClient
+import httpx
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from filled import fill, requests
-from postgres import find_binaries, new_database, running_server, unprivileged_user
-
 from perfproof.cli.history import _trends
-from perfproof.dashboard.app import create_app
 from perfproof.reports.history import to_html
 from perfproof.store.repository import Store
+from postgres import find_binaries, new_database, running_server, unprivileged_user
+from serving import served
 
 BAR = 1.0
 RUNS, REQUESTS = 100, 50
@@ -61,22 +60,16 @@ def postgresql() -> Iterator[str | None]:
 
 
 def measured(store: Store, newest: str) -> Iterator[tuple[str, list[float]]]:
-    client = TestClient(create_app(store), base_url="http://127.0.0.1")
-    for path in (
-        "/",
-        f"/runs/{newest}",
-        "/trends",
-        "/trends?request=GET+/things/7",
-        "/compare",
-        "/?branch=main&page=2",
-    ):
-        seconds = []
-        for _ in range(5):
-            began = time.monotonic()
-            answer = client.get(path)
-            seconds.append(time.monotonic() - began)
-            assert answer.status_code == 200, answer.text
-        yield path[:32], seconds
+    paths = ("/", f"/runs/{newest}", "/trends", "/trends?request=GET+/things/7", "/compare", "/?branch=main&page=2")
+    with served(store) as address, httpx.Client(base_url=address, timeout=30) as client:
+        for path in paths:
+            seconds = []
+            for _ in range(5):
+                began = time.monotonic()
+                answer = client.get(path)
+                seconds.append(time.monotonic() - began)
+                assert answer.status_code == 200, answer.text
+            yield path[:32], seconds
     seconds = []
     for _ in range(5):
         began = time.monotonic()
