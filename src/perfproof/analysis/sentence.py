@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from perfproof.analysis.conclude import primary_rows, regressions
+from perfproof.analysis.disagreement import disagreement
 from perfproof.analysis.words import count_of, in_unit, listed, percent, sureness
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.result import BudgetCheck, Comparison, Level, Verdict
@@ -17,7 +18,6 @@ _LEAD = {
     Verdict.REGRESSED: "Regressed",
     Verdict.INCONCLUSIVE: "Not decided",
 }
-_TELLING = ("latency_p50", "latency_p95", "cpu_per_request", "memory_peak", "throughput")
 
 
 def compose(
@@ -44,7 +44,7 @@ def compose(
     else:
         body = _plain(verdict, primary_rows(rows), margin, rounds)
     parts = [part for part in (broken, body) if part]
-    return "; ".join(parts) + _disagreement(verdict, rows) + "."
+    return "; ".join(parts) + disagreement(verdict, rows, describe) + "."
 
 
 def describe(row: Comparison) -> str:
@@ -155,24 +155,6 @@ def _plain(verdict: Verdict, decisive: Sequence[Comparison], margin: float, roun
         advice = next((n for row in decisive if row.verdict is Verdict.INCONCLUSIVE for n in row.notes[-1:]), "")
         return f"{text} after {count_of(rounds, 'round')}{f'; {advice}' if advice else ''}"
     return text
-
-
-def _disagreement(verdict: Verdict, rows: Sequence[Comparison]) -> str:
-    """Return the rows of all requests that point the other way, e.g. memory up while latency is down."""
-    against = {
-        Verdict.MET: Verdict.REGRESSED,
-        Verdict.IMPROVED: Verdict.REGRESSED,
-        Verdict.SHORT: Verdict.REGRESSED,
-        Verdict.EQUIVALENT: Verdict.REGRESSED,
-        Verdict.REGRESSED: Verdict.IMPROVED,
-    }.get(verdict)
-    other = [r for r in rows if r.request == ALL and r.metric in _TELLING and r.verdict is against]
-    if verdict is Verdict.REGRESSED:
-        met = [r for r in rows if r.verdict is Verdict.MET]
-        other = other or met[:1]
-    if verdict is Verdict.EQUIVALENT:
-        return ""
-    return f"; but {listed([describe(row) for row in other])}" if other else ""
 
 
 def invalid(reasons: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ from perfproof.cli.gate import gate
 from perfproof.cli.history import history
 from perfproof.cli.listing import list_runs
 from perfproof.cli.noise import noise
+from perfproof.cli.probe import probe
 from perfproof.cli.prune import prune
 from perfproof.cli.report import report
 from perfproof.cli.run import run as run_command
@@ -44,6 +45,7 @@ app.command("demo")(demo)
 app.command("check")(check)
 app.command("ab")(ab)
 app.command("run")(run_command)
+app.command("probe")(probe)
 app.command("compare")(compare)
 app.command("gate")(gate)
 app.command("report")(report)

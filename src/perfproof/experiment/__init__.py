@@ -4,7 +4,7 @@
 round, ``warmup`` brings a fresh start to a steady state.
 """
 
-from perfproof.experiment.measure import Measured, Options, measure
+from perfproof.experiment.measure import Measured, Options, measure, probe_alone
 from perfproof.experiment.observer import Observer, Silent
 
-__all__ = ["Measured", "Observer", "Options", "Silent", "measure"]
+__all__ = ["Measured", "Observer", "Options", "Silent", "measure", "probe_alone"]

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from perfproof import __version__
 from perfproof.analysis import analyse, look, plan, progress
 from perfproof.analysis.looks import planned_looks
+from perfproof.analysis.queries import judge_probes
 from perfproof.collectors.environment import fingerprint
 from perfproof.collectors.revision import revision
 from perfproof.errors import Interrupted, PerfproofError, UsageError
@@ -33,7 +34,7 @@ from perfproof.model.metrics import ALL
 from perfproof.model.probe import Probing
 from perfproof.model.recording import Recording, Round, RunInfo
 from perfproof.model.redaction import Redactor
-from perfproof.model.result import Comparison, Result
+from perfproof.model.result import Comparison, ProbeResult, Result
 from perfproof.model.revision import Revision
 from perfproof.model.rules import Rules, Spread
 from perfproof.model.scenario import Arm, Scenario
@@ -121,6 +122,35 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
         recording = rounds.recording(info)
         result = analyse(recording, rounds.spreads) if recording.rounds else None
         return Measured(info, directory.path, result, problem)
+
+
+def probe_alone(scenario: Scenario, arm: str | None, observer: Observer) -> ProbeResult:
+    """Probe the arms of ``scenario`` (or the one called ``arm``) without any load, and return what that shows.
+
+    Raises UsageError for an arm that is not there and what ``probe`` raises; nothing is recorded.
+    """
+    arms = tuple(each for each in scenario.arms if arm in (None, each.name))
+    if not arms:
+        names = ", ".join(each.name for each in scenario.arms)
+        raise UsageError(f"the scenario has no arm {arm!r}", hint=f"it has {names}")
+    cpus = split_cpus()
+    redactor = Redactor(scenario.secrets)
+    with _private_directory() as private, _interruptible():
+        arms = tuple(_placed(each, private) for each in arms)
+        scenario = replace(scenario, arms=arms)
+        both = worth_probing(scenario, arms=len(arms))[1]
+        try:
+            _prepare(arms, private, redactor, observer)
+            observer.phase("starting the load process")
+            load = LoadProcess.start(scenario, log=private / "load.log", cpus=cpus.generator, folder=private)
+            try:
+                with _kept_services(arms, private, redactor, cpus) as kept:
+                    found = probe(Phase(scenario, load, private, redactor, cpus, observer, kept, compare=both))
+            finally:
+                load.stop()
+        except KeyboardInterrupt:
+            raise interrupted() from None
+    return judge_probes(found, Rules(budgets=scenario.budgets, margin=scenario.margin), scenario.name)
 
 
 @dataclass

@@ -189,6 +189,21 @@ class QueryDetail:
 
 
 @dataclass(frozen=True)
+class ProbeResult:
+    """What probing alone showed, without any load. ``sources`` say by arm where was counted, in plain sentences."""
+
+    scenario: str
+    arms: tuple[str, ...]
+    sources: Mapping[str, tuple[str, ...]]
+    queries: tuple[QueryDetail, ...]
+    levels: tuple[Level, ...]
+    budgets: tuple[BudgetCheck, ...]
+    findings: tuple[Finding, ...]
+    warnings: tuple[str, ...]
+    exit_code: int
+
+
+@dataclass(frozen=True)
 class Result:
     """The whole conclusion of an ``ab``, a ``compare``, a ``noise`` or a single ``run``."""
 

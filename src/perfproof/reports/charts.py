@@ -120,6 +120,15 @@ KINDS: dict[str, Kind] = {
 }
 """The charts a ``Detail`` may hold, in the order they are shown."""
 
+QUERIES = Kind(
+    "Queries by rows returned",
+    "A rising line is a query for each row (N+1); a flat one is not.",
+    "rows returned",
+    "queries",
+    y_unit="queries",
+)
+"""How the counts of a probed request are drawn."""
+
 
 def line_chart(kind: Kind, curves: Sequence[Curve], prefix: str, title: str) -> str:
     """Draw the curves of one chart as SVG. ``prefix`` must be unique in the page."""

@@ -16,8 +16,8 @@ from jinja2 import Template
 from markupsafe import Markup, escape
 
 from perfproof.model.metrics import ALL
-from perfproof.model.result import Comparison, Curve, Detail, Result
-from perfproof.reports import charts, figures, pages, rows
+from perfproof.model.result import Comparison, Curve, Detail, QueryDetail, Result
+from perfproof.reports import charts, figures, pages, queries, rows
 from perfproof.reports.json_report import to_document
 
 MAX_ROWS = 260
@@ -60,6 +60,7 @@ def to_html(result: Result) -> str:
         "budgets": _budgets(result),
         "details": _details(details, anchors, result),
         "details_left_out": len(result.details) - len(details),
+        "queries": _queries(result),
         "findings": _findings(result, anchors),
         "facts": result.comparability.facts[: 2 * MAX_ITEMS],
         "warnings": _bounded(result.comparability.warnings, MAX_ITEMS),
@@ -275,6 +276,40 @@ def _thin(curve: Curve) -> list[tuple[float, float]]:
 
 def _number(number: float) -> str:
     return f"{number:.4g}" if figures.known(number) else figures.NOTHING
+
+
+def _queries(result: Result) -> dict[str, Any]:
+    """Return, per probed request, figures by arm, a small chart with its table, and what became of each statement."""
+    sections = []
+    for at, detail in enumerate(result.queries[:MAX_ITEMS]):
+        statements, left_out = queries.statement_lines(detail)
+        curves = _query_curves(detail)
+        drawn = at < MAX_CHARTED and any(len(curve.x) > 1 for curve in curves)
+        sections.append(
+            {
+                "request": detail.request,
+                "sizes": queries.sizes(detail),
+                "arms": queries.arm_lines(detail),
+                "chart": _chart("queries", charts.QUERIES, curves, f"q{at}", detail.request) if drawn else None,
+                "statements": statements,
+                "statements_left_out": left_out,
+                "notes": detail.notes[:5],
+            }
+        )
+    return {"rows": sections, "left_out": max(0, len(result.queries) - MAX_ITEMS), "both": len(result.arms) > 1}
+
+
+def _query_curves(detail: QueryDetail) -> list[Curve]:
+    """Return a line for each arm: rows returned (or the size asked for) -> queries."""
+    found = []
+    for arm, shown in detail.figures.items():
+        points = {
+            float(x): float(each.queries)
+            for each in shown
+            if each.queries is not None and (x := each.size if each.rows is None else each.rows) is not None
+        }
+        found.append(Curve(arm, tuple(sorted(points)), tuple(points[x] for x in sorted(points))))
+    return found
 
 
 def _findings(result: Result, anchors: dict[str, str]) -> dict[str, Any]:

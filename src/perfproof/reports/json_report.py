@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from perfproof.model.result import Comparison, Detail, Level, Result
+from perfproof.model.result import Comparison, Detail, Level, QueryDetail, Result
 from perfproof.reports import rows
 
 SCHEMA_VERSION = 1
@@ -49,9 +49,10 @@ def to_document(result: Result) -> dict[str, Any]:
             "facts": [asdict(fact) | {"differs": fact.differs} for fact in result.comparability.facts],
             "warnings": result.comparability.warnings,
         },
+        "queries": [query_document(detail) for detail in result.queries],
         "requests": [_request(detail) for detail in result.details],
     }
-    cleaned: dict[str, Any] = _clean(document)
+    cleaned: dict[str, Any] = clean(document)
     return cleaned
 
 
@@ -92,6 +93,17 @@ def _level(level: Level) -> dict[str, Any]:
     }
 
 
+def query_document(detail: QueryDetail) -> dict[str, Any]:
+    """Return what was counted of one request: figures by arm and size, and its statements."""
+    return {
+        "request": detail.request,
+        "sizes": detail.sizes,
+        "arms": {arm: [asdict(each) for each in shown] for arm, shown in detail.figures.items()},
+        "statements": [asdict(each) for each in detail.statements],
+        "notes": detail.notes,
+    }
+
+
 def _request(detail: Detail) -> dict[str, Any]:
     errors, left_out = {}, {}
     for arm, counts in detail.errors.items():
@@ -101,7 +113,7 @@ def _request(detail: Detail) -> dict[str, Any]:
     return {"request": detail.request, "counts": detail.counts, "errors": errors, "errors_left_out": left_out}
 
 
-def _clean(item: Any) -> Any:
+def clean(item: Any) -> Any:
     """Return ``item`` as JSON values only: NaN is no JSON, and half a surrogate pair cannot be encoded."""
     match item:
         case None | bool():
@@ -113,11 +125,11 @@ def _clean(item: Any) -> Any:
         case float():
             return float(item) if math.isfinite(item) else None
         case Mapping():
-            return {_clean(str(key)): _clean(entry) for key, entry in item.items()}
+            return {clean(str(key)): clean(entry) for key, entry in item.items()}
         case list() | tuple():
-            return [_clean(entry) for entry in item]
+            return [clean(entry) for entry in item]
         case set() | frozenset():
-            return [_clean(entry) for entry in sorted(item, key=str)]
+            return [clean(entry) for entry in sorted(item, key=str)]
     if hasattr(item, "tolist"):  # a NumPy scalar or array that slipped into a finding's evidence
-        return _clean(item.tolist())
-    return _clean(str(item))
+        return clean(item.tolist())
+    return clean(str(item))

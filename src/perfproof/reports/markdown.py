@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Result
-from perfproof.reports import figures, rows
+from perfproof.reports import figures, queries, rows
 
 MAX_ROWS = 60
 MAX_ITEMS = 20
@@ -18,7 +18,7 @@ def to_markdown(result: Result) -> str:
     """Return the result as Markdown, ending in a newline."""
     symbol, word, _ = rows.headline(result)
     blocks = [f"## {symbol} {word}: {escaped(result.scenario)}", f"**{escaped(result.sentence, 10_000)}**"]
-    blocks += [_comparisons(result), _levels(result), _budgets(result)]
+    blocks += [_comparisons(result), _levels(result), _budgets(result), _queries(result)]
     findings = [
         f"**{finding.severity}** {escaped(finding.summary, 1000)}"
         + ("" if finding.request == ALL else f" ({escaped(finding.request)})")
@@ -95,6 +95,29 @@ def _budgets(result: Result) -> str:
             for budget in ordered
         ),
     )
+
+
+def _queries(result: Result) -> str:
+    if not result.queries:
+        return ""
+    table = pipe_table(
+        ("request", "rows", "arm", "queries", "rows fetched", "time in the database", "response"),
+        "lllrrrr",
+        (
+            (name(detail.request), queries.sizes(detail), escaped(line.arm), line.queries, line.rows_fetched,
+             line.db_time, line.bytes)
+            for detail in result.queries[:MAX_ROWS]
+            for line in queries.arm_lines(detail)
+        ),
+    )  # fmt: skip
+    changed = [
+        f"{name(detail.request)}: {line.change}, {line.baseline} {queries.ARROW.strip()} {line.candidate} times:"
+        f" {escaped(line.text, 300)}"
+        for detail in result.queries
+        for line in queries.statement_lines(detail)[0]
+        if line.change not in ("", "same")
+    ]
+    return "\n\n".join(part for part in ("### Queries", table, listing("Statements that changed:", changed)) if part)
 
 
 def _footer(result: Result) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from rich.cells import cell_len
@@ -13,14 +14,25 @@ from rich.table import Table
 from rich.text import Text
 
 from perfproof.model.metrics import ALL
-from perfproof.model.result import BudgetCheck, Comparison, Finding, Level, Result, Verdict
-from perfproof.reports import figures, rows
+from perfproof.model.result import (
+    BudgetCheck,
+    Comparison,
+    Finding,
+    Level,
+    QueryDetail,
+    Result,
+    StatementChange,
+    Verdict,
+)
+from perfproof.reports import figures, queries, rows
 from perfproof.reports.live import Live
 
 __all__ = ["Live", "RunRow", "render", "render_runs"]
 
 MAX_ROWS = 40
 MAX_FINDINGS = 12
+MAX_QUERIED = 12
+MAX_STATEMENTS = 5
 PROSE = 10_000
 
 STYLES: dict[str, str] = {
@@ -66,12 +78,10 @@ def render(result: Result, console: Console) -> None:
     _comparisons(console, result.comparisons)
     if not result.comparisons:
         _levels(console, result.levels)
-    _budgets(console, result.budgets)
-    _findings(console, result.findings)
-    if result.comparability.warnings:
-        _heading(console, "What weakens the claim")
-        for warning in result.comparability.warnings:
-            _prose(console, warning, lead="- ")
+    render_budgets(console, result.budgets)
+    render_queries(console, result.queries)
+    render_findings(console, result.findings)
+    render_list(console, "What weakens the claim", result.comparability.warnings)
     if result.advice:
         console.print()
         _prose(console, result.advice, lead="→ ")
@@ -206,7 +216,8 @@ def _levels(console: Console, levels: Sequence[Level]) -> None:
         _note(console, f"and {figures.plural(len(cells_of) - MAX_ROWS, 'more request')}: see the report")
 
 
-def _budgets(console: Console, budgets: Sequence[BudgetCheck]) -> None:
+def render_budgets(console: Console, budgets: Sequence[BudgetCheck]) -> None:
+    """Print every budget, the broken ones first."""
     if not budgets:
         return
     broken_first = sorted(budgets, key=lambda budget: not budget.broken)
@@ -228,7 +239,8 @@ def _budgets(console: Console, budgets: Sequence[BudgetCheck]) -> None:
         _note(console, f"and {figures.plural(len(budgets) - MAX_ROWS, 'more budget')}")
 
 
-def _findings(console: Console, findings: Sequence[Finding]) -> None:
+def render_findings(console: Console, findings: Sequence[Finding]) -> None:
+    """Print the findings, the grave ones first as they come."""
     if not findings:
         return
     _heading(console, "Findings")
@@ -237,6 +249,46 @@ def _findings(console: Console, findings: Sequence[Finding]) -> None:
         _prose(console, f"{finding.summary}{where}", lead=f"{finding.severity}: ", style=STYLES[finding.severity])
     if len(findings) > MAX_FINDINGS:
         _note(console, f"and {figures.plural(len(findings) - MAX_FINDINGS, 'more finding')}: see the report")
+
+
+def render_queries(console: Console, details: Sequence[QueryDetail]) -> None:
+    """Print, per request, the queries at each size on each arm, and the statements that changed or grow."""
+    if not details:
+        return
+    _heading(console, "Queries")
+    for detail in details[:MAX_QUERIED]:
+        console.print(Text(figures.plain(detail.request), style="bold").append(f"  {queries.sizes(detail)}", "none"))
+        lines = queries.arm_lines(detail)
+        width = max(len(line.arm) for line in lines)
+        for line in lines:
+            console.print(Text(f"  {line.arm.ljust(width)}  {line.queries} queries, {line.db_time}"), soft_wrap=True)
+        told = replace(detail, statements=tuple(each for each in detail.statements if _worth_telling(each)))
+        statements, left_out = queries.statement_lines(told, MAX_STATEMENTS)
+        for each in statements:
+            calls = each.baseline + (f" | {each.candidate}" if each.candidate else "")
+            slope = f", slope {each.slopes}" if each.slopes else ""
+            console.print(
+                Text(f"    {each.change or 'grows'}: ", style=STYLES[each.tone])
+                .append(f"{calls} times{slope}: ", "none")
+                .append(figures.plain(each.text, 90), "dim"),
+                soft_wrap=True,
+            )
+        if left_out:
+            _note(console, f"    and {figures.plural(left_out, 'more statement')}: see the report")
+    if len(details) > MAX_QUERIED:
+        _note(console, f"and {figures.plural(len(details) - MAX_QUERIED, 'more request')}: see the report")
+
+
+def _worth_telling(statement: StatementChange) -> bool:
+    return statement.change != "same" or (statement.baseline_slope or 0.0) > 0
+
+
+def render_list(console: Console, heading: str, texts: Sequence[str]) -> None:
+    """Print sentences under a heading, if there are any."""
+    if texts:
+        _heading(console, heading)
+        for text in texts:
+            _prose(console, text, lead="- ")
 
 
 def _table(*columns: tuple[str, str]) -> Table:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from perfproof.analysis.budgets import check_budgets
 from perfproof.analysis.queries import exact
 from perfproof.analysis.queries.findings import Proven, prove
 from perfproof.analysis.queries.statements import detail
 from perfproof.analysis.words import count_of
+from perfproof.errors import ExitCode
 from perfproof.model.metrics import ALL
 from perfproof.model.probe import Difference, ProbedArm, Probing
-from perfproof.model.result import Comparison, Fact, Finding, Level, QueryDetail
+from perfproof.model.result import Comparison, Fact, Finding, Level, ProbeResult, QueryDetail
 from perfproof.model.rules import Rules
 
 _ORDER = {"error": 0, "warning": 1, "info": 2}
@@ -45,6 +47,27 @@ def conclude_queries(probing: Probing | None, rules: Rules) -> Conclusion:
         facts=tuple(_facts(probing, arms)),
         warnings=tuple(_warnings(arms)),
         reasons=_reasons(probing),
+    )
+
+
+def judge_probes(probing: Probing, rules: Rules, scenario: str) -> ProbeResult:
+    """Return what probing alone shows: a broken budget, or a difference that the policy calls an error, fails."""
+    found = conclude_queries(probing, rules)
+    budgets = tuple(budget for budget in rules.budgets if budget.metric in exact.NAMES)
+    arm = probing.arms[-1]
+    requests = [each.request for each in arm.requests]
+    checks = check_budgets(replace(rules, budgets=budgets), found.levels, arm.arm, requests)
+    failed = any(check.broken for check in checks) or bool(found.reasons)
+    return ProbeResult(
+        scenario=scenario,
+        arms=tuple(each.arm for each in probing.arms),
+        sources={each.arm: each.sources for each in probing.arms},
+        queries=found.details,
+        levels=found.levels,
+        budgets=checks,
+        findings=found.findings,
+        warnings=found.warnings,
+        exit_code=int(ExitCode.FAILED if failed else ExitCode.PASSED),
     )
 
 

@@ -95,7 +95,8 @@ def _not_enough(request: ProbedRequest, arm: str) -> Finding:
     seen = distinct(request)
     summary = (
         f"not enough data on {arm}: {count_of(seen, 'different number', 'different numbers')} of rows at sizes"
-        f" {_arrows([size.size for size in request.sizes])}; three are needed to tell N+1 from none: add sizes, or say with `rows:` where the rows are"
+        f" {_arrows([size.size for size in request.sizes])}; three are needed to tell N+1 from none:"
+        " add sizes, or say with `rows:` where the rows are"
     )
     return Finding("not_enough_data", request.request, "warning", summary, {"arm": arm, "rows": rows})
 

@@ -1,0 +1,36 @@
+"""``perfproof probe``: count queries and compare responses, without any load."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from perfproof.cli import options
+from perfproof.cli.session import console, read_scenario
+
+
+def probe(
+    scenario: options.ScenarioArgument = None,
+    arm: Annotated[
+        str | None, typer.Option("--arm", help="Probe this arm only. Default: every arm of the scenario.")
+    ] = None,
+    json: options.JsonFile = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Send each request alone at its sizes: queries, N+1, responses. Nothing is timed or recorded."""
+    from perfproof.experiment import probe_alone
+    from perfproof.reports.probe_report import probe_json, render_probe
+    from perfproof.reports.terminal import Live
+
+    what = read_scenario(scenario)
+    with Live(console(stderr=True), quiet=quiet, planned_rounds=1) as live:
+        result = probe_alone(what, arm, live)
+    if json is not None and str(json) == "-":
+        sys.stdout.write(probe_json(result))
+    else:
+        render_probe(result, console())
+        if json is not None:
+            json.write_text(probe_json(result), encoding="utf-8")
+    raise typer.Exit(result.exit_code)
