@@ -83,21 +83,27 @@ def tiny(microseconds: int) -> str:
     return TINY.read_text().replace('"WORK_US", "500"', f'"WORK_US", "{microseconds}"')
 
 
-@pytest.fixture
-def repo(tmp_path: Path) -> Repo:
+def new_repo(folder: Path) -> Repo:
     """Return a repository with nothing but a first commit."""
     if shutil.which("git") is None:
         pytest.skip("needs git")
-    made = Repo(tmp_path / "repo")
+    made = Repo(folder / "repo")
     made.git("init", "-q", "-b", "main", ".")
     made.commit("one", **{"file.txt": "one", ".gitignore": "results/\nperfproof-gate/\n__pycache__/\n"})
     return made
 
 
 @pytest.fixture
-def service(repo: Repo) -> Repo:
+def repo(tmp_path: Path) -> Repo:
+    """Return a repository for one test."""
+    return new_repo(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Repo:
     """Return a repository whose branch ``main`` holds a quick service and whose branch ``slow`` a slower one."""
-    repo.commit("quick", **{"app/tiny.py": tiny(300), "perf.yaml": SCENARIO})
-    repo.git("checkout", "-q", "-b", "slow")
-    repo.commit("slow", **{"app/tiny.py": tiny(5000)})
-    return repo
+    made = new_repo(tmp_path_factory.mktemp("service"))
+    made.commit("quick", **{"app/tiny.py": tiny(300), "perf.yaml": SCENARIO})
+    made.git("checkout", "-q", "-b", "slow")
+    made.commit("slow", **{"app/tiny.py": tiny(5000)})
+    return made

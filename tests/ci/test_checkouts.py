@@ -89,9 +89,13 @@ def test_a_shallow_clone_is_told_how_to_fetch(repo, tmp_path):
     assert caught.value.hint == "git fetch --unshallow origin"
     with pytest.raises(UsageError, match="branches off cannot be told"):
         shallow.resolve("origin/main...")
-    assert shallow.only_in(shallow.resolve("HEAD"), shallow.resolve("HEAD")) is None
+    assert shallow.only_in(shallow.resolve("HEAD"), shallow.resolve("HEAD")) == 0
+    with pytest.raises(UsageError) as caught:
+        shallow.resolve("0123456789" * 4)
+    assert caught.value.hint == f"git fetch --depth=1 origin {'0123456789' * 4}"
     subprocess.run(fetch.split(), cwd=clone, env=repo.environ, check=True, capture_output=True)
     assert shallow.resolve("origin/other").commit == repo.git("rev-parse", "other"), "the printed command mends it"
+    assert shallow.only_in(shallow.resolve("origin/other"), shallow.resolve("HEAD")) is None, "its way is cut off"
 
 
 def test_a_folder_without_git_is_refused(tmp_path):

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from ci.builders import EVIL, a_budget, a_result, a_row, every_outcome, evil_gate
 from perfproof.analysis.policy import judge
 from perfproof.model.policy import Policy
-from perfproof.model.result import Verdict
+from perfproof.model.result import Comparability, Fact, Verdict
 from perfproof.reports import write
 from perfproof.reports.gate_files import FILES, write_gate
 from perfproof.reports.gate_json import to_gate_json
@@ -175,6 +175,13 @@ def test_gitlab_gets_the_four_figures_it_shows():
     assert metrics["http_req_duration"] == {"avg": 11.0, "med": 10.0, "p(90)": 18.0, "p(95)": 20.0}
     assert metrics["checks"] == {"passes": 2, "fails": 1, "value": pytest.approx(2 / 3)}
     assert metrics["http_req_failed"]["value"] == 0.02
+
+
+def test_gitlab_gets_the_rate_of_an_open_load_from_what_was_completed():
+    facts = tuple(Fact(name, value, value) for name, value in (("rounds blocks", "4"), ("rounds block", "0.5")))
+    levels = tuple(level for level in a_result().levels if level.metric != "throughput")
+    gate = judge(a_result(comparability=Comparability(facts), levels=levels, rounds=7), Policy())
+    assert json.loads(to_load_performance(gate))["metrics"]["http_reqs"]["rate"] == pytest.approx(98 / 14)
 
 
 def test_gitlab_gets_nothing_it_would_stumble_over_when_little_is_known():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,14 @@ def test_a_recording_keeps_the_policy_of_its_scenario():
     text = SMALL + 'setup: [{post: /login, json: {password: "***"}}]\ngate: {inconclusive: pass}\n'
     assert of_recording(text, "scenario.yaml").inconclusive == "pass"
     assert of_recording(SMALL, "scenario.yaml").sources == ()
+
+
+def test_the_examples_of_the_documentation_say_the_same(tmp_path):
+    guide = (Path(__file__).parent.parent.parent / "docs" / "ci.md").read_text()
+    (yaml_text,) = re.findall(r"```yaml\n(gate:.*?)```", guide, re.DOTALL)
+    (toml_text,) = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
+    (tmp_path / "perfproof.toml").write_text(toml_text)
+    text = SMALL.replace("name: item", "name: checkout") + "  - get: /reports/1\n"
+    scenario, shared = read_text(text + yaml_text, Path("shop.yaml"), {}).gate, read_toml(tmp_path / "perfproof.toml")
+    assert (scenario.inconclusive, scenario.regression) == (shared.inconclusive, shared.regression) == ("warn", 0.05)
+    assert scenario.rules[0] == shared.rules[0]

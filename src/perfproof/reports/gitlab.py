@@ -29,7 +29,7 @@ def to_load_performance(gate: GateResult) -> str:
     passed = sum(row.outcome in ("passed", "warned") for row in gate.rows)
     failing = sum(row.outcome == "failed" for row in gate.rows)
     metrics: dict[str, dict[str, float | None]] = {
-        "http_reqs": {"count": sent, "rate": level.get("throughput")},
+        "http_reqs": {"count": sent, "rate": level.get("throughput", _rate(result, counts.get("completed", 0)))},
         "http_req_duration": duration,
         "http_req_waiting": waiting,
         "http_req_failed": {"passes": failed, "fails": sent - failed, "value": failed / sent if sent else None},
@@ -44,6 +44,16 @@ def to_load_performance(gate: GateResult) -> str:
             del known[name]
     document = {"metrics": {name: figures for name, figures in known.items() if figures}, "perfproof": gate.sentence}
     return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _rate(result: Result, completed: int) -> float | None:
+    """Return completed requests per second of load; an open load has no throughput of its own to report."""
+    facts = {fact.name: fact.candidate for fact in result.comparability.facts}
+    try:
+        seconds = result.rounds * float(facts["rounds blocks"]) * float(facts["rounds block"])
+    except (KeyError, ValueError):
+        return None
+    return completed / seconds if seconds else None
 
 
 def _percentile(result: Result, chart: str, arm: str, percentile: float) -> float | None:

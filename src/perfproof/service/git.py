@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,11 +84,13 @@ class Repository:
         return _git(self.top, "ls-files", "--others", "--exclude-standard", "-z").stdout.count(b"\0")
 
     def only_in(self, first: Revision, second: Revision) -> int | None:
-        """Return how many commits ``first`` has that ``second`` has not; None if a shallow clone cannot tell."""
-        if self.shallow:
-            return None
+        """Return how many commits ``first`` has that ``second`` has not; None if a shallow clone cannot tell.
+
+        That there are none is sure in a shallow clone too: what was cut off cannot undo a way that is there.
+        """
         done = _git(self.top, "rev-list", "--count", f"{second.commit}..{first.commit}")
-        return int(done.stdout) if done.returncode == 0 else None
+        found = int(done.stdout) if done.returncode == 0 else None
+        return None if found and self.shallow else found
 
     def add_worktree(self, directory: Path, revision: Revision) -> None:
         """Check out ``revision`` into ``directory``, which must not exist. Hooks are not run."""
@@ -125,7 +128,9 @@ class Repository:
         if self.shallow:
             remote, _, branch = ref.partition("/")
             fetch = "git fetch --unshallow origin"
-            if branch and remote in _git(self.top, "remote").stdout.decode().split():
+            if re.fullmatch(r"[0-9a-f]{40,64}", ref):
+                fetch = f"git fetch --depth=1 origin {ref}"
+            elif branch and remote in _git(self.top, "remote").stdout.decode().split():
                 fetch = f"git fetch --depth=1 {remote} +refs/heads/{branch}:refs/remotes/{remote}/{branch}"
             return UsageError(
                 f"there is no commit called `{ref}` here", why="the clone is shallow: it holds few commits", hint=fetch

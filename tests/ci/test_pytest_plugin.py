@@ -1,0 +1,55 @@
+"""The pytest plugin, in a pytest of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from ci.conftest import SCENARIO, new_repo, tiny
+
+TESTS = """\
+import pytest
+
+@pytest.mark.perfproof("perf.yaml", rounds=1, inconclusive="pass")
+def test_it_stays_fast(perfproof):
+    perfproof.gate()
+
+def test_no_scenario(perfproof):
+    perfproof.gate()
+
+def test_unknown_option(perfproof):
+    perfproof.gate("perf.yaml", basline="main")
+
+def test_missing_ref(perfproof):
+    perfproof.gate("perf.yaml", baseline_ref="mian")
+"""
+
+
+def test_the_plugin_imports_nothing_heavy_until_it_is_used():
+    heavy = ["numpy", "scipy", "pandas", "typer", "rich", "sqlalchemy", "yaml", "pydantic", "perfproof.cli"]
+    code = f"import sys, perfproof.pytest_plugin; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.server
+def test_a_gate_that_fails_fails_the_test_with_the_verdicts_sentence(tmp_path):
+    repo = new_repo(tmp_path)
+    repo.write("app/tiny.py", tiny(300))
+    arms = "arms: {baseline: {}, candidate: {}}\nbudgets: {latency_p50: 1us}\nrounds:"
+    repo.write("perf.yaml", SCENARIO.replace("rounds:", arms))
+    repo.write("test_perf.py", TESTS)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "perfproof.pytest_plugin", "-q", "--strict-markers"],
+        cwd=repo.folder, env=repo.environ, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "4 failed" in done.stdout
+    assert "Budget broken: p50 latency" in done.stdout or "Invalid: " in done.stdout
+    assert "Gate failed: of" in done.stdout or "Gate invalid" in done.stdout
+    assert "name a scenario" in done.stdout
+    assert "perfproof knows no basline" in done.stdout
+    assert "did you mean main?" in done.stdout
+    assert list((repo.folder / "results").glob("*/run.json"))
