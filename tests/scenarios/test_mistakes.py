@@ -32,6 +32,7 @@ def mistakes(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -
     file = tmp_path / "f.yaml"
     file.write_text(text, encoding="utf-8")
     (tmp_path / "shop").mkdir(exist_ok=True)
+    (tmp_path / "users.csv").write_text("email,password\na@b.c,x\n", encoding="utf-8")
     with pytest.raises(ScenarioError) as caught:
         read(file, environ or {})
     return [str(problem).removeprefix(f"{file}:") for problem in caught.value.problems]

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from perfproof.model.metrics import METRICS
+from perfproof.model.placeholders import literal
 from perfproof.model.scenario import (
     Arm,
     Budget,
+    Capture,
     Expect,
+    Feed,
     Goal,
+    JsonValue,
+    Limits,
     Load,
+    Part,
     Probe,
+    Repeat,
     Request,
     Responses,
     Rounds,
@@ -21,12 +29,15 @@ from perfproof.model.scenario import (
     Scenario,
     Service,
     Stage,
+    Tls,
 )
 from perfproof.scenarios.gate_spec import policy
 from perfproof.scenarios.load_spec import LoadSpec
 from perfproof.scenarios.merging import merged, overrides
+from perfproof.scenarios.payload_spec import GraphqlSpec, operations
 from perfproof.scenarios.probe_spec import ScaleSpec
-from perfproof.scenarios.request_spec import RequestSpec, SetupSpec, StepSpec
+from perfproof.scenarios.reply_spec import CaptureSpec, ExpectSpec, UntilSpec
+from perfproof.scenarios.request_spec import FlowStepSpec, RequestSpec, SetupSpec, StepSpec
 from perfproof.scenarios.rules_spec import limit_of
 from perfproof.scenarios.schema import ScenarioSpec
 from perfproof.scenarios.service_spec import ServiceSpec
@@ -39,8 +50,9 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
         name=spec.name,
         file=file,
         arms=tuple(Arm(name, service(merged(spec.service, arm), base)) for name, arm in overrides(spec).items()),
-        requests=tuple(request(each) for each in spec.requests),
-        setup=tuple(request(each) for each in spec.setup),
+        requests=tuple(one for each in spec.requests for one in requests(each, base)),
+        setup=tuple(request(each, base) for each in spec.setup),
+        feeds=tuple(Feed(name, base / feed.file, feed.order) for name, feed in spec.feeds.items()),
         load=load(spec.load),
         rounds=rounds(spec),
         goals=tuple(
@@ -62,7 +74,7 @@ def load(spec: LoadSpec) -> Load:
     """Return the model's load; stages start from nothing unless a rate is written."""
     stages = tuple(Stage(stage.seconds, stage.to) for stage in spec.stages)
     start = 0.0 if stages and "rate" not in spec.model_fields_set else spec.rate
-    return Load(**{**dict(spec), "stages": stages, "rate": start})
+    return Load(**{**dict(spec), "stages": stages, "rate": start, "limits": Limits(**dict(spec.limits))})
 
 
 def rounds(spec: ScenarioSpec) -> Rounds:
@@ -81,6 +93,7 @@ def service(spec: ServiceSpec, base: Path) -> Service:
             **dict(spec),
             "directory": Path(os.path.normpath(base / spec.directory)),
             "database": tuple(spec.database),
+            "tls": Tls(base / spec.tls.ca if spec.tls.ca else None, spec.tls.insecure) if spec.tls else None,
         }
     )
 
@@ -90,8 +103,27 @@ def scale(spec: ScaleSpec | None) -> Scale | None:
     return Scale(tuple(sorted(set(spec.sizes))), spec.parameter, spec.reseed) if spec else None
 
 
-def request(spec: StepSpec) -> Request:
-    """Return the model's request, of a measured request or a set-up step."""
+def requests(spec: RequestSpec, base: Path) -> list[Request]:
+    """Return the model's requests: one, or the steps of a flow, which share the flow's values and weight."""
+    if not spec.steps:
+        return [request(spec, base)]
+    values = {name: tuple(choices) for name, choices in spec.values.items()}
+    return [
+        replace(
+            request(step, base),
+            flow=spec.title,
+            values=values,
+            weight=spec.weight,
+            cookies=spec.cookies and step.cookies,
+            think_time=step.think_time,
+            repeat=repeat(step.repeat_until) if step.repeat_until is not None else None,
+        )
+        for step in spec.steps
+    ]
+
+
+def request(spec: StepSpec, base: Path) -> Request:
+    """Return the model's request, of a measured request, a step of a flow or a set-up step."""
     method, path = spec.target
     measured = spec if isinstance(spec, RequestSpec) else None
     return Request(
@@ -99,14 +131,56 @@ def request(spec: StepSpec) -> Request:
         method=method,
         path=path,
         headers=spec.headers,
-        json=spec.json_body,
+        json=graphql(spec.graphql, base) if spec.graphql is not None else spec.json_body,
         body=spec.body,
+        body_file=base / spec.body_file if spec.body_file is not None else None,
+        form=spec.form,
+        multipart=tuple(
+            Part(name, part.text or "", base / part.file if part.file else None, part.filename, part.type)
+            for name, part in spec.multipart.items()
+        ),
         values={name: tuple(choices) for name, choices in measured.values.items()} if measured else {},
         weight=measured.weight if measured else 1.0,
         scale=scale(measured.scale) if measured else None,
         rows=measured.rows if measured else None,
         probe=Probe(measured.probe.repeat, measured.probe.writes) if measured else Probe(),
-        expect=Expect(tuple(spec.expect.status)),
+        expect=expect(spec.expect),
         timeout=spec.timeout,
-        capture=spec.capture if isinstance(spec, SetupSpec) else {},
+        capture=captures(spec.capture) if isinstance(spec, SetupSpec | FlowStepSpec) else {},
+        follow_redirects=spec.follow_redirects,
+        cookies=spec.cookies,
     )
+
+
+def expect(spec: ExpectSpec) -> Expect:
+    """Return the model's expectation."""
+    return Expect(tuple(spec.status), spec.headers, spec.json_values, tuple(spec.body.contains), tuple(spec.body.regex))
+
+
+def repeat(spec: UntilSpec) -> Repeat:
+    """Return the model's polling."""
+    return Repeat(expect(spec), spec.every, spec.at_most)
+
+
+def captures(specs: Mapping[str, CaptureSpec]) -> dict[str, str | Capture]:
+    """Return the model's captures; a path alone stays one."""
+    return {
+        name: spec.json_path
+        if spec.json_path is not None and not (spec.header or spec.regex)
+        else Capture(spec.json_path, spec.header, spec.regex)
+        for name, spec in specs.items()
+    }
+
+
+def graphql(spec: GraphqlSpec, base: Path) -> JsonValue:
+    """Return the body that is sent for an operation (GraphQL over HTTP, section 5.4)."""
+    document = spec.query
+    if document is None:
+        document = (base / str(spec.file)).read_text(encoding="utf-8", errors="replace")
+    name = spec.operation or next(iter(operations(document)), "")
+    body: dict[str, JsonValue] = {"query": literal(document)}
+    if name:
+        body["operationName"] = name
+    if spec.variables:
+        body["variables"] = dict(spec.variables)
+    return body

@@ -14,9 +14,11 @@ from urllib.parse import urlsplit
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.scenarios.document import Path
 from perfproof.scenarios.fields import closest
+from perfproof.scenarios.file_checks import check_feeds, check_files
 from perfproof.scenarios.merging import merged, origin, overrides
 from perfproof.scenarios.probe_checks import check_probes
 from perfproof.scenarios.request_checks import check_requests
+from perfproof.scenarios.request_spec import measured
 from perfproof.scenarios.rules_spec import BudgetSpec, GoalSpec, limit_of
 from perfproof.scenarios.schema import ScenarioSpec
 from perfproof.scenarios.service_spec import ArmSpec, ServiceSpec
@@ -33,7 +35,9 @@ _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 def check(spec: ScenarioSpec, file: pathlib.Path, findings: Findings) -> None:
     """Note every mistake between the keys of ``spec``, the scenario in ``file``."""
     _services(spec, file, findings)
-    check_requests(spec, findings)
+    columns = check_feeds(spec, file.parent, findings)
+    check_requests(spec, columns, findings)
+    check_files(spec, file.parent, findings)
     check_probes(spec, findings)
     _load(spec, findings)
     _rules(spec, findings)
@@ -139,6 +143,9 @@ def _load(spec: ScenarioSpec, findings: Findings) -> None:
             fix = f"remove it, or write model: {other}"
             findings.add(("load", key), f"has no effect in the {load.model} model", fix, at_key=True)
     _stages(spec, findings)
+    limit = load.limits.rate
+    if load.model == "open" and limit is not None and max([load.rate, *(stage.to for stage in load.stages)]) > limit:
+        findings.add(("load", "rate"), "is above load.limits.rate", "lower it, or raise the limit if it may be")
     if spec.rounds.time is not None and "count" in spec.rounds.model_fields_set:
         findings.add(("rounds", "time"), "stands beside count", "keep the one that is meant", at_key=True)
 
@@ -172,7 +179,7 @@ def _rules(spec: ScenarioSpec, findings: Findings) -> None:
         except Mistake as mistake:
             findings.add((*place, "limit"), mistake.reason, mistake.fix)
         _names(place, budget, spec, findings)
-    known = [ALL, *(request.title for request in spec.requests)]
+    known = [ALL, *(request.title for _, request in measured(spec.requests))]
     for position, rule in enumerate(spec.gate.rules):
         if not any(fnmatchcase(name, rule.request) for name in known) and not findings.rests_on_sand(("requests",)):
             findings.add(
@@ -190,7 +197,7 @@ def _names(place: Path, rule: GoalSpec | BudgetSpec, spec: ScenarioSpec, finding
         fix = "leave requests out"
         findings.add((*place, "requests"), f"{metric.name} is known for all requests together only", fix, at_key=True)
         return
-    known = [request.title for request in spec.requests]
+    known = [request.title for _, request in measured(spec.requests)]
     if any(path[0] == "requests" and path[2:] in ((), ("name",)) for path in findings.broken):
         return
     for position, name in enumerate(rule.requests):

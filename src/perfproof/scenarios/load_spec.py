@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
-from perfproof.model.scenario import Load, Rounds
+from perfproof.model.scenario import Limits, Load, Rounds
 from perfproof.scenarios.fields import (
     DURATION_SCHEMA,
     Duration,
     DurationOrNone,
+    Empty,
     Flag,
     Rate,
     RateOrNone,
@@ -46,6 +47,17 @@ class StageSpec(Spec):
     """Requests per second at its end. The rate it starts with is that of the stage before."""
 
 
+class LimitsSpec(Spec):
+    """Caps that stop the load whatever else is asked for."""
+
+    rate: Rate | None = None
+    """Most requests per second. Default: 100000/s on this machine, 1000/s on any other"""
+    duration: Duration = Limits().duration
+    """Longest load on each arm in all. Default: 2h"""
+    consecutive_errors: whole_between(1, 1_000_000) = Limits().consecutive_errors  # type: ignore[valid-type]
+    """Failed requests in a row that are too many. Default: 1000"""
+
+
 class LoadSpec(Spec):
     """How requests arrive."""
 
@@ -65,6 +77,8 @@ class LoadSpec(Spec):
     """Most connections of the open model. Default: 16"""
     seed: whole_between(0, 2**31 - 1) = _LOAD.seed  # type: ignore[valid-type]
     """Decides order, values and gaps; the same for both arms. Default: 1"""
+    limits: Annotated[LimitsSpec, Empty] = LimitsSpec()
+    """Caps that stop the load."""
 
 
 class RoundsSpec(Spec):

@@ -12,37 +12,61 @@ from typing import Any
 from pydantic import ValidationError
 
 from perfproof.model.redaction import MASK
-from perfproof.model.scenario import JsonValue
-from perfproof.scenarios.build import request, service
+from perfproof.model.scenario import JsonValue, Request
+from perfproof.scenarios.build import request, requests, service
 from perfproof.scenarios.document import Path
 from perfproof.scenarios.schema import ScenarioSpec
 
+_FIRST = ("name", "method", "path", "headers", "json", "body", "values", "weight", "expect", "timeout", "capture")
+_DEFAULTS = asdict(Request("", "", ""))
 
-def fingerprint(data: Mapping[str, JsonValue], public: Mapping[Path, str], secrets: Mapping[Path, str]) -> str:
+
+def fingerprint(
+    data: Mapping[str, JsonValue], public: Mapping[Path, str], secrets: Mapping[Path, str], base: FilePath
+) -> str:
     """Return 16 hexadecimal digits over service, set-up, requests and load: what makes results comparable.
 
     Left out are goals, budgets, the gate's policy, rounds, arms, builds, comments, layout, the file's name, and
     everything secret: text that came from the environment counts as it is written (``${PASSWORD}``), secrets in the
     file count as ``***``. Where the environment gives a number (``rate: ${RATE}``), the number counts. Arms are left
-    out because they are what is compared; how each was run is recorded beside the result.
+    out because they are what is compared; how each was run is recorded beside the result. Of files that are sent and
+    of feeds (relative to ``base``) the content counts, not the name.
     """
     spec = _public_spec(data, {**dict.fromkeys(secrets, MASK), **public})
     served = asdict(service(spec.service, FilePath()))
     del served["build"]  # recorded with the arm; fingerprints from before there were builds stay as they are
+    if served["tls"] is None:
+        del served["tls"]
     del served["database"]  # where is counted and how is probed changes nothing of what is timed
     meaning = {
         "service": served,
-        "setup": [_timed(asdict(request(step))) for step in spec.setup],
-        "requests": [_timed(asdict(request(each))) for each in spec.requests],
-        "load": spec.load.model_dump(),
+        "setup": [_timed(asdict(request(step, base))) for step in spec.setup],
+        "requests": [_timed(asdict(one)) for each in spec.requests for one in requests(each, base)],
+        "load": spec.load.model_dump(exclude={"limits"}),
     }
+    if spec.feeds:
+        meaning["feeds"] = {name: [_content(base / feed.file), feed.order] for name, feed in spec.feeds.items()}
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _timed(request: dict[str, Any]) -> dict[str, Any]:
     """Return what of a request has a part in its timing."""
-    return {name: value for name, value in request.items() if name not in ("scale", "rows", "probe")}
+    timed = {name: value for name, value in request.items() if name not in ("scale", "rows", "probe")}
+    if timed["body_file"] is not None:
+        timed["body_file"] = _content(timed["body_file"])
+    for part in timed["multipart"]:
+        part["file"] = part["file"] and _content(part["file"])
+    # Fingerprints from before there were these stay as they are.
+    later = {key: value for key, value in timed.items() if key not in _FIRST and value != _DEFAULTS[key]}
+    timed["expect"] = {key: value for key, value in timed["expect"].items() if key == "status" or value}
+    return {**{key: timed[key] for key in _FIRST}, **later}
+
+
+def _content(file: FilePath) -> str:
+    """Return a fingerprint of a file's content; where it lies changes nothing."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _public_spec(data: Mapping[str, JsonValue], hidden: Mapping[Path, str]) -> ScenarioSpec:

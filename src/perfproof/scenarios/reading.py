@@ -43,7 +43,7 @@ def read_text(text: str, path: Path, environ: Mapping[str, str]) -> Scenario:
     return replace(
         build(spec, path),
         text=masked_text(document, literal, redactor),
-        hash=fingerprint(data, filled.public, literal),
+        hash=fingerprint(data, filled.public, literal, path.parent),
         secrets=frozenset(secrets),
     )
 
@@ -66,7 +66,12 @@ def _as_written(data: dict[str, JsonValue], document: Document) -> dict[str, Jso
             return {key: walk(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
             return [walk(item, (*path, place)) for place, item in enumerate(value)]
-        if isinstance(value, bool | int | float) and path[-2:-1] in (("environment",), ("headers",)):
+        if isinstance(value, bool | int | float) and path[-2:-1] in (
+            ("environment",),
+            ("headers",),
+            ("form",),
+            ("multipart",),
+        ):
             return document.spots[path].written if "json" not in path else value
         return value
 

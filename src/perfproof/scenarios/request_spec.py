@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field, JsonValue, PlainValidator
@@ -11,25 +12,30 @@ from perfproof.scenarios.fields import (
     AnyText,
     Choice,
     Duration,
+    DurationOrNone,
     Empty,
+    Flag,
     Many,
     Name,
     Spec,
+    Text,
     Written,
     number,
     schema,
     text,
     whole,
 )
+from perfproof.scenarios.payload_spec import GraphqlSpec, Multipart
 from perfproof.scenarios.probe_spec import ProbeSpec, ScaleSpec
+from perfproof.scenarios.reply_spec import HEADER, Captures, ExpectSpec, JsonPath, UntilSpec, Variable
 from perfproof.scenarios.units import Mistake
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
-IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
+BODIES = ("json", "form", "multipart", "graphql", "body", "body_file")
+"""The keys of which a request has at most one."""
 
-_HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+MOST_REDIRECTS = 20
 _OURS = ("content-length", "transfer-encoding", "traceparent")
-_STEP = re.compile(r"""\.([^.\[\]'"*\s]+)|\[-?\d+\]|\['[^']*'\]|\["[^"]*"\]""")
 
 
 def path(value: object) -> str:
@@ -61,46 +67,33 @@ def weight(value: object) -> float:
 def header(value: object) -> str:
     """Return a header's name."""
     found = str(value)
-    if not _HEADER.fullmatch(found):
+    if not HEADER.fullmatch(found):
         raise Mistake(f"`{found}` is not a header name", "letters, digits and -")
     if found.lower() in _OURS:
         raise Mistake(f"the header {found} is set by perfproof itself", "leave it out")
     return found
 
 
-def identifier(value: object) -> str:
-    """Return the name of a variable, as it stands in ``{name}``."""
-    found = str(value)
-    if not re.fullmatch(IDENTIFIER, found):
-        raise Mistake(f"`{found}` is not the name of a variable", "letters, digits and _, as in {name}")
-    return found
-
-
-def json_path(value: object) -> str:
-    """Return the JSONPath of one value: ``$`` and steps ``.name``, ``['name']``, ``[0]``."""
-    found = text(value)
-    if not re.fullmatch(rf"\$(?:{_STEP.pattern})*", found):
-        raise Mistake(f"`{found}` is not a path to one value", "write it like $.token or $.items[0].id")
-    return found
+def redirects(value: object) -> int:
+    """Return how many redirects are followed: false is none, true ten."""
+    if isinstance(value, bool) or (isinstance(value, str) and value.lower() in ("true", "false")):
+        return 10 if str(value).lower() == "true" else 0
+    return whole(0, MOST_REDIRECTS)(value)
 
 
 Path = Annotated[str, PlainValidator(path), schema(type="string", minLength=1)]
 Headers = Annotated[dict[Annotated[str, PlainValidator(header)], Written], Empty]
-Variable = Annotated[str, PlainValidator(identifier)]
 Method = Annotated[str, PlainValidator(method), schema(type="string")]
 Weight = Annotated[
     float, PlainValidator(weight), schema(anyOf=[{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}])
 ]
-JsonPath = Annotated[str, PlainValidator(json_path), schema(type="string", pattern="^\\$")]
-Status = Annotated[int, PlainValidator(whole(100, 599)), schema(type="integer", minimum=100, maximum=599)]
+Redirects = Annotated[
+    int,
+    PlainValidator(redirects),
+    schema(anyOf=[{"type": "boolean"}, {"type": "integer", "minimum": 0, "maximum": MOST_REDIRECTS}]),
+]
+Form = Annotated[dict[str, Written], Empty]
 Choices = Annotated[list[Choice], Many, Field(json_schema_extra={"minItems": 1})]
-
-
-class ExpectSpec(Spec):
-    """What a response must be to count as completed."""
-
-    status: Annotated[list[Status], Many] = Field(default_factory=list)
-    """One status or a list of them. Default: any 2xx"""
 
 
 class StepSpec(Spec):
@@ -131,6 +124,18 @@ class StepSpec(Spec):
     json_body: JsonValue = Field(default=None, alias="json", description="Body sent as JSON; {name} is filled.")
     body: AnyText | None = None
     """Body sent as it is; {name} is filled. Its type is up to headers."""
+    body_file: Text | None = None
+    """File sent as it is, relative to this one; at most 16 MiB. Its type is up to headers."""
+    form: Form = Field(default_factory=dict)
+    """Fields sent as a form (application/x-www-form-urlencoded); {name} is filled."""
+    multipart: Annotated[Multipart, Empty] = Field(default_factory=dict)
+    """Parts of a multipart form: texts, or {file: photo.png, type: image/png}"""
+    graphql: GraphqlSpec | None = None
+    """GraphQL operation sent as JSON; it names the request."""
+    follow_redirects: Redirects = 0
+    """How many redirects are followed (true: 10); to another host or port only if allow names it. Default: false"""
+    cookies: Flag = True
+    """Send the cookies that set-up (and the flow's own steps) received. Default: true"""
     expect: Annotated[ExpectSpec, Empty] = ExpectSpec()
     """What the response must be."""
     timeout: Duration = 30.0
@@ -152,11 +157,31 @@ class StepSpec(Spec):
     @property
     def title(self) -> str:
         """Return the name, or what stands for it."""
-        return self.name or " ".join(self.target)
+        return self.name or (self.graphql.name if self.graphql is not None else "") or " ".join(self.target)
+
+    @property
+    def bodies(self) -> list[str]:
+        """Return the keys that say what is sent."""
+        given = (self.json_body, self.form or None, self.multipart or None, self.graphql, self.body, self.body_file)
+        return [key for key, value in zip(BODIES, given, strict=True) if value is not None]
+
+
+class FlowStepSpec(StepSpec):
+    """One request of a flow."""
+
+    capture: Captures = Field(default_factory=dict)
+    """Variables taken from the response, e.g. {id: $.id}; usable in the steps after it."""
+    think_time: DurationOrNone = 0.0
+    """Pause of the user after its response. Default: 0"""
+    repeat_until: UntilSpec | None = None
+    """Send it again until the response is this, e.g. {json: {$.status: done}, every: 200ms, at_most: 50}"""
 
 
 class RequestSpec(StepSpec):
-    """One of the measured requests."""
+    """One of the measured requests, or with `steps` a flow of several."""
+
+    steps: list[FlowStepSpec] = Field(default_factory=list)
+    """Requests of one user, sent in order; each is measured under its own name. A failed step ends the flow."""
 
     values: Annotated[dict[Variable, Choices], Empty] = Field(default_factory=dict)
     """The choices of each {name}; every combination is sent equally often."""
@@ -173,5 +198,19 @@ class RequestSpec(StepSpec):
 class SetupSpec(StepSpec):
     """A request sent once per arm before each round, never measured."""
 
-    capture: Annotated[dict[Variable, JsonPath], Empty] = Field(default_factory=dict)
-    """Variables taken from the JSON response, e.g. {token: $.token}; usable in all later requests."""
+    capture: Captures = Field(default_factory=dict)
+    """Variables taken from the response, e.g. {token: $.token}; usable in all later requests."""
+
+
+def measured(requests: Sequence[RequestSpec]) -> list[tuple[tuple[int, ...], StepSpec]]:
+    """Return everything that is measured under a name of its own, with its place: requests and the steps of flows.
+
+    A place is the position of the request, and that of the step within it.
+    """
+    found: list[tuple[tuple[int, ...], StepSpec]] = []
+    for position, request in enumerate(requests):
+        if request.steps:
+            found += [((position, inner), step) for inner, step in enumerate(request.steps)]
+        else:
+            found.append(((position,), request))
+    return found

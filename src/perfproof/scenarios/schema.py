@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator
 
+from perfproof.scenarios import feed_spec, payload_spec, reply_spec
+from perfproof.scenarios.feed_spec import Feeds
 from perfproof.scenarios.fields import Empty, Many, Name, Ratio, Spec, schema, text
 from perfproof.scenarios.gate_spec import GateSpec
 from perfproof.scenarios.load_spec import LoadSpec, RoundsSpec
@@ -43,6 +45,8 @@ class ScenarioSpec(Spec):
     """Requests sent per arm before measuring, e.g. a login."""
     requests: Annotated[list[RequestSpec], Field(json_schema_extra={"minItems": 1})]
     """The requests that are measured."""
+    feeds: Annotated[Feeds, Empty] = Field(default_factory=dict)
+    """Files whose rows fill {feed.column}, e.g. {users: users.csv}"""
     load: Annotated[LoadSpec, Empty] = LoadSpec()
     """How requests arrive."""
     rounds: Annotated[RoundsSpec, Empty] = RoundsSpec()
@@ -73,10 +77,11 @@ def json_schema() -> dict[str, Any]:
     found["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     baseline = found["$defs"]["ArmsSpec"]["properties"]["baseline"]
     baseline["anyOf"] = [{"$ref": baseline.pop("$ref")}, {"type": "null"}]
-    for step in ("RequestSpec", "SetupSpec"):
+    for step in ("RequestSpec", "SetupSpec", "FlowStepSpec"):
         found["$defs"][step]["oneOf"] = [
             *({"required": [verb]} for verb in METHODS),
             {"required": ["method", "path"]},
+            *([{"required": ["name", "steps"]}] if step == "RequestSpec" else []),
         ]
     definitions = found["$defs"]
     responses = found["properties"]["responses"]
@@ -85,8 +90,15 @@ def json_schema() -> dict[str, Any]:
     _one_or_many(definitions["ResponsesSpec"]["properties"]["ignore"])
     for service in ("ServiceSpec", "ArmSpec"):
         _one_or_many(definitions[service]["properties"]["database"])
-    for many in (found["properties"]["allow"], found["$defs"]["ExpectSpec"]["properties"]["status"]):
+    for many in (
+        found["properties"]["allow"],
+        *(definitions[owner]["properties"]["status"] for owner in ("ExpectSpec", "UntilSpec")),
+        *definitions["BodySpec"]["properties"].values(),
+    ):
         _one_or_many(many)
+    reply_spec.shorthands(found)
+    payload_spec.shorthands(found)
+    feed_spec.shorthand(found)
     for rule in ("GoalSpec", "BudgetSpec"):
         _one_or_many(found["$defs"][rule]["properties"]["requests"])
     _one_or_many(found["$defs"]["RequestSpec"]["properties"]["values"]["additionalProperties"])

@@ -26,7 +26,7 @@ from perfproof.scenarios.units import Mistake
 
 
 def url(value: object) -> str:
-    """Return an ``http://host[:port][/prefix]`` URL."""
+    """Return an ``http://host[:port][/prefix]`` or ``https://`` URL."""
     found = text(value)
     example = "write it like http://127.0.0.1:8000"
     try:
@@ -34,8 +34,8 @@ def url(value: object) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise Mistake("is not a URL", example) from None
-    if parts.scheme != "http" or not host:
-        only = "only http:// can be loaded" if parts.scheme in ("https", "ws", "wss") else "is not an http:// URL"
+    if parts.scheme not in ("http", "https") or not host:
+        only = "only http:// and https:// can be loaded" if parts.scheme in ("ws", "wss") else "is not an http:// URL"
         raise Mistake(only, example)
     if parts.username is not None or parts.password is not None:
         raise Mistake("holds credentials", "send them in headers: Authorization")
@@ -60,12 +60,21 @@ def variable(value: object) -> str:
     return found
 
 
-Url = Annotated[str, PlainValidator(url), schema(type="string", pattern="^(http://|.*\\$\\{)")]
+Url = Annotated[str, PlainValidator(url), schema(type="string", pattern="^(https?://|.*\\$\\{)")]
 Variable = Annotated[str, PlainValidator(variable)]
 Health = Annotated[str, PlainValidator(health), schema(type="string", pattern="^(/|.*\\$\\{)")]
 Restart = Annotated[
     Literal["always", "never"], PlainValidator(choice("always", "never")), schema(enum=["always", "never"])
 ]
+
+
+class TlsSpec(Spec):
+    """How the certificate of an https:// service is checked."""
+
+    ca: Text | None = None
+    """PEM file of the authority to trust instead of the system's, relative to this file."""
+    insecure: Flag = False
+    """Check neither certificate nor name. Default: false"""
 
 
 class ServiceSpec(Spec):
@@ -76,6 +85,8 @@ class ServiceSpec(Spec):
     of the arm, {python} the interpreter that runs perfproof."""
     url: Url | None = None
     """Where it is already up, e.g. http://127.0.0.1:8000 (instead of a command)."""
+    tls: Annotated[TlsSpec, Empty] | None = None
+    """How the certificate of an https:// url is checked. Default: by the system's authorities"""
     directory: Text = "."
     """Where commands run, relative to this file. Default: the file's own directory."""
     environment: Annotated[dict[Variable, Written], Empty] = Field(default_factory=dict)

@@ -22,6 +22,8 @@ from perfproof.scenarios.schema import ScenarioSpec, json_schema
 from perfproof.scenarios.units import Mistake
 
 STEPS = ("requests", "setup")
+SHORT = ("improve", "limit", "json", "contains", "file", "text")
+"""Keys that a plain value may stand for: ``latency_p95: 20%``, ``capture: {id: $.id}``, ``users: users.csv``."""
 FILLERS: Mapping[str, JsonValue] = {"name": "unnamed", "requests": []}
 """What stands in for a required key that is missing or wrong, so that the rest can be looked at."""
 
@@ -56,11 +58,7 @@ class Findings:
 
     def _written(self, path: Path) -> Path:
         """Return ``path`` without the steps that a shorthand leaves out: ``latency_p95: 20%``, ``status: 200``."""
-        while (
-            path not in self.document.spots
-            and path[-1:]
-            and (isinstance(path[-1], int) or (len(path) == 3 and path[2] in ("improve", "limit")))
-        ):
+        while path not in self.document.spots and path[-1:] and (isinstance(path[-1], int) or path[-1] in SHORT):
             path = path[:-1]
         return path
 
