@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 
 METRICS = {
     "latency_p50", "latency_mean", "latency_p95", "latency_p99", "cpu_per_request", "memory_peak", "memory_steady",
-    "memory_growth", "throughput", "error_rate",
+    "memory_growth", "throughput", "error_rate", "response_bytes",
 }  # fmt: skip
 
 

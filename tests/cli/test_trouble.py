@@ -97,8 +97,11 @@ def test_a_service_dying_mid_round_keeps_the_finished_rounds(bench):
 
 
 def test_nothing_but_errors_is_invalid(bench):
-    path = bench.scenario(('WORK_US: "3000"', 'STATUS: "500"'), ('WORK_US: "1000"', 'STATUS: "500"'))
-    ran = bench.run("ab", str(path), "--json", "out.json")
+    broken = [('WORK_US: "3000"', 'STATUS: "500"'), ('WORK_US: "1000"', 'STATUS: "500"')]
+    ran = bench.run("ab", str(bench.scenario(*broken)))
+    assert ran.code == 4, ran.err + ran.out
+    assert "500" in ran.err, "the probe before the load stops the run"
+    ran = bench.run("ab", str(bench.scenario(*broken, ("rounds:", "responses: off\nrounds:"))), "--json", "out.json")
     assert ran.code == 4, ran.err + ran.out
     assert bench.json("out.json")["verdict"] == "invalid"
     assert "500" in ran.out
