@@ -15,10 +15,11 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "corpus" / "endpoints")]
 
-import counting  # noqa: E402 - from the tests
 import labels  # noqa: E402
-import postgres  # noqa: E402
 from judging import Judged, judge, precision_and_recall  # noqa: E402
+
+import counting  # noqa: E402 - from the tests
+import postgres  # noqa: E402
 
 
 def main() -> int:

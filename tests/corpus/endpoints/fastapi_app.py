@@ -270,8 +270,7 @@ def join_explodes(session: Session, limit: int) -> Rows:
 @orm("/subquery")
 def subquery(session: Session, limit: int) -> Rows:
     return [
-        {"id": a.id, "comments": len(a.comments)}
-        for a in session.scalars(page(limit, subqueryload(Article.comments)))
+        {"id": a.id, "comments": len(a.comments)} for a in session.scalars(page(limit, subqueryload(Article.comments)))
     ]
 
 

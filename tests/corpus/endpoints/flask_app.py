@@ -42,18 +42,24 @@ def loop() -> Any:
 
 @app.get("/template")
 def template() -> str:
-    return render_template_string("{% for i in ids %}<li>{{ i }}: {{ comments(i) }}</li>{% endfor %}", ids=ids(), comments=comments)
+    return render_template_string(
+        "{% for i in ids %}<li>{{ i }}: {{ comments(i) }}</li>{% endfor %}", ids=ids(), comments=comments
+    )
 
 
 @app.get("/template-joined")
 def template_joined() -> str:
     sql = "SELECT a.id, count(c.id) FROM articles a LEFT JOIN comments c ON c.article_id = a.id GROUP BY a.id ORDER BY a.id LIMIT %s"
-    return render_template_string("{% for i, n in rows %}<li>{{ i }}: {{ n }}</li>{% endfor %}", rows=run(sql, request.args.get("limit", 10, int)))
+    return render_template_string(
+        "{% for i, n in rows %}<li>{{ i }}: {{ n }}</li>{% endfor %}", rows=run(sql, request.args.get("limit", 10, int))
+    )
 
 
 @app.get("/any")
 def any_of() -> Any:
-    return jsonify(items=[{"id": i, "title": t} for i, t in run("SELECT id, title FROM articles WHERE id = ANY(%s)", ids())])
+    return jsonify(
+        items=[{"id": i, "title": t} for i, t in run("SELECT id, title FROM articles WHERE id = ANY(%s)", ids())]
+    )
 
 
 @app.get("/cursor")
