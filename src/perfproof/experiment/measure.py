@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +41,7 @@ from perfproof.model.scenario import Arm, Scenario
 from perfproof.reports.figures import interval, percent
 from perfproof.service.cpus import CpuPlan, pinned, split_cpus
 from perfproof.service.lifecycle import RunningService, run_command, start
+from perfproof.service.snapshots import taken
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
     arms = arms_of(scenario, options.kind)
     cpus = split_cpus()
     redactor = Redactor(scenario.secrets)
-    with _private_directory() as private, _interruptible():
+    with _private_directory() as private, _interruptible(), ExitStack() as stack:
         info = _run_info(scenario, options, arms, cpus)
         arms = tuple(_placed(arm, private) for arm in arms)
         scenario = replace(scenario, arms=arms)
@@ -101,6 +102,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
         problem: PerfproofError | None = None
         try:
             _prepare(arms, private, redactor, observer)
+            snapshots = stack.enter_context(taken(arms, private, scenario.allow))
             observer.phase("starting the load process")
             load = LoadProcess.start(scenario, log=private / "load.log", cpus=cpus.generator, folder=directory.path)
             try:
@@ -111,7 +113,8 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                     if rounds.probing is not None:
                         directory.save_probing(rounds.probing)
                     with pinned(cpus.generator):
-                        rounds.conduct(Stage(scenario, load, directory, private, redactor, cpus, observer, kept))
+                        stage = Stage(scenario, load, directory, private, redactor, cpus, observer, kept, snapshots)
+                        rounds.conduct(stage)
             finally:
                 load.stop()
         except (PerfproofError, KeyboardInterrupt) as error:
@@ -308,6 +311,7 @@ def _placed(arm: Arm, private: Path) -> Arm:
             command=fill(service.command),
             prepare=fill(service.prepare),
             reset=fill(service.reset),
+            snapshot=fill(service.snapshot),
             environment={key: fill(value) or "" for key, value in service.environment.items()},
         ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from perfproof.model.recording import ArmRound, Block, Round, Samples
 from perfproof.model.scenario import Scenario
 from perfproof.service.cpus import CpuPlan
 from perfproof.service.lifecycle import RunningService, run_command, start
+from perfproof.service.snapshots import Snapshot
 
 FULL_LOOK_EVERY = 1.0
 """Seconds between readings of PSS, taken between blocks: reading it holds a lock of the service's memory map."""
@@ -41,6 +42,7 @@ class Stage:
     cpus: CpuPlan
     observer: Observer
     kept: Mapping[str, RunningService]
+    snapshots: Sequence[Snapshot] = ()
 
 
 def block_order(scenario: Scenario, round_number: int, arms: int) -> list[list[int]]:
@@ -137,6 +139,9 @@ def _services(stage: Stage, logs: Path) -> Iterator[list[RunningService]]:
     if stage.kept:
         yield [stage.kept[arm.name] for arm in stage.scenario.arms]
         return
+    for snapshot in stage.snapshots:
+        stage.observer.phase("putting databases back")
+        snapshot.restore()
     for arm in stage.scenario.arms:
         if arm.service.reset:
             stage.observer.phase(f"resetting {arm.name}")
@@ -201,6 +206,8 @@ def _block(arm: int, pair: int, position: int, report: BlockReport, service_cpu_
         generator_cpu_ns=report.generator_cpu_ns,
         lag_max_ns=report.lag_max_ns,
         steal_ns=report.steal_ns,
+        not_started=report.not_started,
+        unfed=report.unfed,
     )
 
 

@@ -49,6 +49,7 @@ class Service:
     shell: bool = False
     restart: Literal["always", "never"] = "always"
     build: str | None = None
+    snapshot: str | None = None
     tls: Tls | None = None
     database: tuple[str, ...] = field(default=(), repr=False)
 

@@ -108,6 +108,7 @@ def _placeholders(path: Path, part: ServiceSpec, findings: Findings) -> None:
         (*path, "command"): part.command,
         (*path, "build"): part.build,
         (*path, "prepare"): part.prepare,
+        (*path, "snapshot"): part.snapshot,
         (*path, "reset"): part.reset,
         **{(*path, "environment", name): value for name, value in part.environment.items()},
     }

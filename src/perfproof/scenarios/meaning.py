@@ -35,8 +35,9 @@ def fingerprint(
     spec = _public_spec(data, {**dict.fromkeys(secrets, MASK), **public})
     served = asdict(service(spec.service, FilePath()))
     del served["build"]  # recorded with the arm; fingerprints from before there were builds stay as they are
-    if served["tls"] is None:
-        del served["tls"]
+    for later in ("tls", "snapshot"):
+        if served[later] is None:
+            del served[later]
     del served["database"]  # where is counted and how is probed changes nothing of what is timed
     meaning = {
         "service": served,

@@ -95,6 +95,8 @@ class ServiceSpec(Spec):
     """Command line run once for each version that `--baseline-ref` takes from git, e.g. to install or compile it."""
     prepare: Text | None = None
     """Command line run once per arm before the first round, not measured."""
+    snapshot: Text | None = None
+    """Database that `prepare` filled, a SQLite file or a postgresql:// URL: kept once and put back before each round."""
     reset: Text | None = None
     """Command line run before every round, not measured."""
     health: Health = "/"
