@@ -84,7 +84,8 @@ def _name(store: Store, given: str | None) -> str:
     if given not in known and Path(given).suffix in (".yaml", ".yml"):
         return read_scenario(Path(given)).name
     if given not in known:
-        close = difflib.get_close_matches(given, known, n=3) or known[:5]
-        hint = f"there are: {', '.join(close)}" if close else "measure one first: perfproof ab SCENARIO"
+        close = difflib.get_close_matches(given, known, n=3)
+        there = f"there are: {', '.join(known[:5])}" if known else "measure one first: perfproof ab SCENARIO"
+        hint = f"did you mean {' or '.join(close)}?" if close else there
         raise UsageError(f"no run of a scenario `{given}` is stored", hint=hint)
     return given

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from perfproof.analysis.trends import trend
 from perfproof.dashboard.documents import is_here
@@ -26,8 +26,8 @@ KINDS = {"run": "one side alone", "ab": "both sides in turn", "noise": "identica
 
 
 def run_address(run_id: str) -> str:
-    """Return where the page of a run is; ids hold no character that would need quoting."""
-    return f"/runs/{run_id}"
+    """Return where the page of a run is. Quoted, because the id of an imported run may hold anything."""
+    return f"/runs/{quote(run_id, safe='')}"
 
 
 def head(run: RunSummary) -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from perfproof.reports import figures, pages, trend_svg, trend_words
 SCHEMA_VERSION = 1
 MAX_TABLE = 100
 """Runs in the table below a chart; CSV and JSON hold all."""
+WIDE = 110
+"""Columns of a terminal from which on run ids have room."""
 COLUMNS = (
     "metric", "request", "unit", "run", "started_at", "branch", "commit", "dirty", "label", "scenario_hash",
     "environment_hash", "value", "ci_low", "ci_high", "confidence", "rounds", "level_change",
@@ -38,6 +41,7 @@ def in_order(trends: Sequence[Trend]) -> list[Trend]:
 
 def render(trend: Trend, console: Console, *, rows: int = 20) -> None:
     """Print a trend: a sparkline, the newest ``rows`` runs as a table, and every change of level."""
+    trend = _plain(trend)
     title = f"{figures.title(trend.metric)} of {pages.request(trend.request)}, {figures.plain(trend.scenario, 60)}"
     console.print(Text(title, style="bold"))
     console.print(Text(trend_words.describe(trend)), soft_wrap=False)
@@ -48,25 +52,7 @@ def render(trend: Trend, console: Console, *, rows: int = 20) -> None:
     ends = [figures.value(value, trend.unit) for value in (min(values), max(values))]
     room = max(10, console.width - len(ends[0]) - len(ends[1]) - 4)
     console.print(Text(f"{ends[0]}  {trend_words.sparkline(trend, room)[-room:]}  {ends[1]}"), no_wrap=True)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=True, header_style="dim")
-    for name in ("started", "value", "interval", "commit", "run"):
-        table.add_column(name, justify="right" if name == "value" else "left", no_wrap=name != "run", overflow="fold")
-    facts = _facts(trend)
-    last = None
-    for point in points[-rows:]:
-        stretch, change = facts[point.run]
-        if last is not None and stretch is not last:
-            table.add_row(Text(trend_words.BREAK), Text(""), Text("another machine or scenario", style="dim"))
-        last = stretch
-        words = f" {figures.change(change.change)} from here" if change else ""
-        table.add_row(
-            Text(point.started_at[:16].replace("T", " ")),
-            Text(figures.value(point.estimate.value, trend.unit)),
-            Text(figures.value_range(point.estimate.low, point.estimate.high, trend.unit), style="dim"),
-            Text(trend_words.revision(point)),
-            Text(figures.plain(point.run, 60) + words, style="bold" if change else ""),
-        )
-    console.print(table)
+    console.print(_table(trend, points[-rows:], runs=console.width >= WIDE))
     if len(points) > rows:
         console.print(Text(f"and {figures.plural(len(points) - rows, 'older run')}", style="dim"))
     for stretch in trend.stretches:
@@ -74,8 +60,33 @@ def render(trend: Trend, console: Console, *, rows: int = 20) -> None:
             console.print(Text(f"◆ {trend_words.change(trend, stretch, change)}"), soft_wrap=False)
 
 
+def _table(trend: Trend, points: Sequence[Point], *, runs: bool) -> Table:
+    """Return the points as a table; with ``runs`` their ids too, which need a wide terminal."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("started", "value", "interval", "commit", "", *(["run"] if runs else [])):
+        table.add_column(name, justify="right" if name == "value" else "left", overflow="fold")
+    facts = _facts(trend)
+    last = None
+    for point in points:
+        stretch, change = facts[point.run]
+        if last is not None and stretch is not last:
+            other = "machine" if stretch.scenario_hash == last.scenario_hash else "scenario"
+            table.add_row(Text(f"{trend_words.BREAK} other {other}", style="dim"))
+        last = stretch
+        cells = [
+            Text(point.started_at[:16].replace("T", " ")),
+            Text(figures.value(point.estimate.value, trend.unit)),
+            Text(figures.value_range(point.estimate.low, point.estimate.high, trend.unit), style="dim"),
+            Text(trend_words.revision(point)),
+            Text(f"◆ {figures.change(change.change)}" if change else "", style="bold"),
+        ]
+        table.add_row(*cells, *([Text(figures.plain(point.run, 60))] if runs else []))
+    return table
+
+
 def section(trend: Trend, prefix: str, link: trend_svg.Link = lambda point: None) -> dict[str, Any]:  # noqa: ARG005
     """Return what ``trends.html`` shows of a trend; ``prefix`` must be unique in the page."""
+    trend = _plain(trend)
     title = figures.title(trend.metric)
     facts = _facts(trend)
     points = trend.points
@@ -157,8 +168,17 @@ def to_csv(trends: Sequence[Trend]) -> str:
             row = {"metric": trend.metric, "request": trend.request, "unit": trend.unit} | _point(point)
             row |= {"scenario_hash": stretch.scenario_hash, "environment_hash": stretch.environment_hash}
             row["level_change"] = change.change if change else None
-            writer.writerow(["" if row[name] is None else row[name] for name in COLUMNS])
+            writer.writerow([_cell(row[name]) for name in COLUMNS])
     return text.getvalue()
+
+
+def _plain(trend: Trend) -> Trend:
+    """Return the trend with a metric and a unit that are safe to show: an imported run may name its own."""
+    return replace(trend, metric=figures.plain(trend.metric, 40), unit=figures.plain(trend.unit, 16))
+
+
+def _cell(item: Any) -> Any:
+    return {None: "", True: "true", False: "false"}.get(item, item) if item is None or isinstance(item, bool) else item
 
 
 def _template() -> Template:
