@@ -7,13 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 import re
 import sys
+import zlib
 from collections import Counter
+from itertools import count
+from urllib.parse import unquote
+
+import brotli
+import zstandard
 
 asked: Counter[str] = Counter()
 ids: list[int] = []
+seen: list[dict[str, str]] = []
+jobs: dict[str, int] = {}
+job_ids = count(1)
 connections = 0
 OK = b'{"ok": true}'
 
@@ -28,13 +38,40 @@ async def answer(method: str, path: str, head: str, body: bytes, out: asyncio.St
     kind, _, rest = path.lstrip("/").partition("/")
     match kind.partition("?")[0]:
         case "_counts":
-            out.write(response(json.dumps({"asked": asked, "ids": ids, "connections": connections}).encode()))
+            out.write(
+                response(json.dumps({"asked": asked, "ids": ids, "connections": connections, "seen": seen}).encode())
+            )
         case "echo":
             out.write(
                 response(json.dumps({"method": method, "path": path, "head": head, "body": body.decode()}).encode())
             )
         case "login":
             out.write(response(b'{"auth": {"tokens": ["t-4711-captured"]}, "id": 42}'))
+        case "garbled":
+            out.write(response(b'{"id": '))
+        case "evil":
+            out.write(response(b'{"x": "a\\r\\nforged: 1"}'))
+        case "cookie":
+            name, _, value = rest.partition("/")
+            out.write(response(OK, "200 OK", f"Set-Cookie: {name}={value}; Path=/; HttpOnly"))
+        case "job" if method == "POST":  # done after as many looks as its number says
+            job = str(next(job_ids))
+            jobs[job] = int(rest)
+            out.write(response(json.dumps({"id": job}).encode(), "201 Created"))
+        case "job":
+            jobs[rest] -= 1
+            done = jobs[rest] <= 0
+            out.write(response(json.dumps({"status": "done", "result": "r"} if done else {"status": "wait"}).encode()))
+        case "redirect":  # /redirect/302/where
+            status, _, where = unquote(rest).partition("/")
+            headers = [f"location: {where}"]
+            if "cookied" in where:
+                headers.append("set-cookie: hop=1; path=/")
+            out.write(response(b"over there", f"{status} Elsewhere", *headers))
+        case "loop":
+            out.write(response(b"", "302 Found", "location: /loop"))
+        case "encoded":
+            out.write(encoded(rest))
         case "rejected":
             out.write(response(b"no such password: " + body, "401 Unauthorized"))
         case "status":
@@ -100,6 +137,24 @@ async def answer(method: str, path: str, head: str, body: bytes, out: asyncio.St
     return True
 
 
+def encoded(kind: str) -> bytes:
+    bodies = {
+        "gzip": lambda: gzip.compress(OK),
+        "deflate": lambda: zlib.compress(OK),
+        "br": lambda: brotli.compress(OK),
+        "zstd": lambda: zstandard.compress(OK),
+        "gzip-cut": lambda: gzip.compress(OK)[:-9],
+        "lies": lambda: OK,
+        "bomb": lambda: gzip.compress(b"x" * 100_000_000, 1),
+    }
+    return response(
+        bodies[kind](), "200 OK", f"content-encoding: {kind if len(kind) < 8 and kind in NAMES else 'gzip'}"
+    )
+
+
+NAMES = ("gzip", "deflate", "br", "zstd")
+
+
 def _bare(status: str) -> bytes:
     return f"HTTP/1.1 {status} Bare\r\n\r\n".encode()
 
@@ -117,6 +172,8 @@ async def serve(reader: asyncio.StreamReader, out: asyncio.StreamWriter) -> None
             method, path, _ = head.split(" ", 2)
             length = re.search(r"content-length: (\d+)", head)
             body = await reader.readexactly(int(length.group(1))) if length else b""
+            if len(seen) < 2000 and not path.startswith("/_counts"):
+                seen.append({"method": method, "path": path, "head": head, "body": body.decode("utf-8", "replace")})
             asked[path.lstrip("/").split("/")[0].split("?")[0]] += 1
             trace = re.search(r"traceparent: 00-([0-9a-f]{32})-[0-9a-f]{16}-01", head)
             if trace:

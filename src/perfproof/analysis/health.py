@@ -41,7 +41,7 @@ def examine(sides: Sequence[Side], failures: Sequence[dict[str, Failures]], rule
     reasons += _errors(sides, failures, rules)
     blocks = [block for side in sides for a_round in side.rounds for block in a_round.blocks if block.arm == side.arm]
     if blocks:
-        for findings, more in (_generator(blocks), _dropped(blocks), _steadiness(sides)):
+        for findings, more in (_generator(blocks), _dropped(blocks), _left_out(blocks), _steadiness(sides)):
             reasons += findings
             warnings += more
         steal = sum(b.steal_ns for b in blocks) / max(1, sum(b.ended_ns - b.started_ns for b in blocks))
@@ -114,6 +114,19 @@ def _dropped(blocks: Sequence[Block]) -> tuple[list[str], list[str]]:
             f"{percent(share, signed=False)} of requests could not be sent: the service cannot keep up, lower the rate."
         ], []
     return [], ([f"{count_of(dropped, 'request')} could not be sent."] if dropped else [])
+
+
+def _left_out(blocks: Sequence[Block]) -> tuple[list[str], list[str]]:
+    """Tell of requests that the scenario means and that were never due: a feed had ended, or a flow had failed."""
+    unfed, not_started = sum(b.unfed for b in blocks), sum(b.not_started for b in blocks)
+    warnings = []
+    if unfed:
+        warnings.append(f"{count_of(unfed, 'request')} were left out: the rows of a feed had ended. Give it more rows.")
+    if not_started:
+        warnings.append(
+            f"{count_of(not_started, 'step')} of flows were not started, for a step before them had failed."
+        )
+    return [], warnings
 
 
 def _steadiness(sides: Sequence[Side]) -> tuple[list[str], list[str]]:

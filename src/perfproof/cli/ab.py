@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from perfproof.cli import options
+from perfproof.cli.rehearsing import show_rehearsal
 from perfproof.cli.session import Session, read_scenario
 
 
@@ -23,10 +24,14 @@ def ab(
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
+    dry_run: options.DryRun = False,
 ) -> None:
     """Measure baseline and candidate in alternating blocks, and give the verdict."""
     session = Session(results, store, quiet)
     what = read_scenario(scenario, rounds=rounds, time=time, early_stop=not no_early_stop)
+    if dry_run:
+        show_rehearsal(what)
+        return
     with session.versions(what, baseline_ref, candidate_ref) as versions:
         measured = session.measure(versions, "ab", label)
     raise typer.Exit(session.conclude(measured, json, output))

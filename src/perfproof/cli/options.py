@@ -27,6 +27,9 @@ StoreUrl = Annotated[
         metavar="URL",
     ),
 ]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print the first requests as they would be sent; start and send nothing.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="Also write the result as JSON ('-' for stdout).", metavar="FILE")

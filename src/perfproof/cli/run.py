@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from perfproof.cli import options
+from perfproof.cli.rehearsing import show_rehearsal
 from perfproof.cli.session import Session, read_scenario
 from perfproof.errors import UsageError
 
@@ -24,6 +25,7 @@ def run(
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
+    dry_run: options.DryRun = False,
 ) -> None:
     """Measure one arm and record it; `perfproof compare A B` compares two such runs."""
     session = Session(results, store, quiet)
@@ -32,4 +34,7 @@ def run(
     if not chosen:
         names = ", ".join(each.name for each in what.arms)
         raise UsageError(f"the scenario has no arm '{arm}'", where=str(what.file), hint=f"it has: {names}")
+    if dry_run:
+        show_rehearsal(replace(what, arms=chosen))
+        return
     raise typer.Exit(session.conclude(session.measure(replace(what, arms=chosen), "run", label), json, output))

@@ -93,7 +93,8 @@ class Engine:
         refuse_rate(load, target)
         family, address = _answering(target)
         secure = Secure(plan.tls[arm] if plan.tls else None, target.host) if target.scheme == "https" else None
-        size = max(load.connections, load.users if load.model == "closed" else 0)
+        whole = max(load.connections, load.users if load.model == "closed" else 0)
+        size = len(range(self._share[0], whole, self._share[1]))
         pool = Pool(self._loop, (family, (address, target.port)), size, self._next_id, arm=arm, secure=secure)
         one = Pool(self._loop, pool.peer, 1, self._next_id, secure=secure)
         place, jar = Place(target, Ways(plan.allow)), Jar(secure=secure is not None)
@@ -159,20 +160,26 @@ class Engine:
         message = self._stocks[arm].alone(request, values)
         return send_alone(pool, message, lambda: bool(self._aborted_at), fresh=fresh)
 
-    def block(self, arm: int, pair: int, seconds: float, seed: int) -> BlockReport:
+    def prepare(self, arm: int) -> None:
+        """Make ready for a block of the arm: connections that the service closed while idle, and the garbage."""
+        self._reopen(self._pool(arm))
+        gc.collect()
+
+    def block(self, arm: int, pair: int, seconds: float, seed: int, *, start: int = 0) -> BlockReport:
         """Send one recorded block and return what came of it, once everything in flight has ended.
 
-        With stages the block takes as long as they do.
+        With stages the block takes as long as they do. ``start`` is when its schedule begins (ns; 0: as soon as can
+        be); to be asked for only after ``prepare``.
         """
         load = self._plan.load
         stages = load.stages or steady(load.rate, seconds)
         pool = self._pool(arm)
         opened, mark, steal = pool.opened, len(self._recorder), steal_ns()
-        self._reopen(pool)
-        gc.collect()
+        if not start:
+            self.prepare(arm)
         stock = self._stocks[arm]
         unfed = sum(stock.unfed.values())
-        sources = self._traffic(arm, stages, load.rate, seed, monotonic_ns() + _LEAD_NS, pair)
+        sources = self._traffic(arm, stages, load.rate, seed, start or monotonic_ns() + _LEAD_NS, pair)
         cpu, started = process_time_ns(), monotonic_ns()
         self._run(pool, self._recorder, pair, sources)
         ended = monotonic_ns()
@@ -208,12 +215,16 @@ class Engine:
 
     def seal(self, path: Path) -> int:
         """Write the samples since the last seal to ``path`` and forget them; LoadError (and they stay) if it fails."""
-        try:
-            rows = self._recorder.write(path)
-        except OSError as error:
-            raise LoadError(f"cannot write {path.name}", why=error.strerror or str(error)) from error
+        rows = self.write(path)
         self._recorder.clear()
         return rows
+
+    def write(self, path: Path) -> int:
+        """Write the samples since the last seal to ``path`` and keep them; LoadError if it fails."""
+        try:
+            return self._recorder.write(path)
+        except OSError as error:
+            raise LoadError(f"cannot write {path.name}", why=error.strerror or str(error)) from error
 
     def discard(self) -> None:
         """Forget the samples since the last seal."""
@@ -305,8 +316,9 @@ class Engine:
             self._sources = ()
             pool.record = ignore
             guard.spent_ns += monotonic_ns() - began
-        if self._stopped_for is not None:
-            raise self._stopped_for
+        problem = self._stopped_for or self._stocks[pool.arm].problem
+        if problem is not None:
+            raise problem
 
     def _reopen(self, pool: Pool) -> None:
         """Open the connections that the service kept before and closed while idle (another arm had its turn).

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ class Plan:
     """What the load process must know. It holds secrets and therefore travels through the socket only.
 
     ``folder`` is where samples go that would fill the memory (empty: the system's folder for temporary files).
+    With ``listen`` (HOST:PORT) the workers are awaited there, with this ``token``, instead of started here.
     ``tls`` is by arm; ``afresh`` says that every ``open`` finds services that know nothing of what was sent before.
     """
 
@@ -29,6 +30,8 @@ class Plan:
     arms: int = 1
     cpus: tuple[int, ...] = ()
     folder: str = ""
+    listen: str = ""
+    token: str = field(default="", repr=False)
     feeds: tuple[Feed, ...] = ()
     tls: tuple[Tls | None, ...] = ()
     afresh: bool = True
@@ -76,6 +79,39 @@ class BlockReport:
     aborted: bool = False
     not_started: int = 0
     unfed: int = 0
+
+    def on_clock(self, ahead_ns: int) -> BlockReport:
+        """Return the report with its times as of a clock that is ``ahead_ns`` behind."""
+        return replace(
+            self,
+            started_ns=self.started_ns - ahead_ns,
+            ended_ns=self.ended_ns - ahead_ns,
+            drained_ns=self.drained_ns - ahead_ns,
+        )
+
+    @staticmethod
+    def merged(reports: Sequence[BlockReport]) -> BlockReport:
+        """Return what workers did together: sums, and the worst of what they and their machines went through.
+
+        ``generator_cpu_ns`` becomes that of the busiest worker, since each has a core of its own to saturate.
+        """
+
+        def total(name: str) -> int:
+            return sum(getattr(report, name) for report in reports)
+
+        return BlockReport(
+            started_ns=min(report.started_ns for report in reports),
+            ended_ns=max(report.ended_ns for report in reports),
+            drained_ns=max(report.drained_ns for report in reports),
+            **{name: total(name) for name in ("intended", "sent", "completed", "failed", "dropped", "late")},
+            generator_cpu_ns=max(report.generator_cpu_ns for report in reports),
+            lag_max_ns=max(report.lag_max_ns for report in reports),
+            steal_ns=max(report.steal_ns for report in reports),
+            reconnects=total("reconnects"),
+            aborted=any(report.aborted for report in reports),
+            not_started=total("not_started"),
+            unfed=max(report.unfed for report in reports),  # each looks at the whole schedule
+        )
 
 
 @dataclass(frozen=True)

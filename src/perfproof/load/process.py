@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 # Locust replaces parts of the standard library when it is imported; it has to come before anything that uses them.
 import locust  # isort: skip
 import gc
 import socket
-import traceback
 
 import gevent
 from gevent.queue import Queue
@@ -29,7 +24,9 @@ from locust.env import Environment
 from perfproof.errors import LoadError
 from perfproof.load.engine import Engine
 from perfproof.load.mask import MaskingStream
-from perfproof.load.plan import decode, line
+from perfproof.load.master import Master
+from perfproof.load.plan import Plan, decode, line
+from perfproof.load.serving import Commanded, commands, obey, settle
 from perfproof.load.users import user_class
 
 
@@ -40,69 +37,53 @@ def main(descriptor: int) -> None:
     lines = channel.makefile("rb")
     plan = decode(json.loads(lines.readline() or _gone()))
     sys.stdout = sys.stderr = MaskingStream(sys.stderr, plan.secrets)
-    if plan.cpus:
-        os.sched_setaffinity(0, plan.cpus)
-    _allow_many_files()
-    sources: Queue = Queue()
-    engine = Engine(plan, sources.put)
-    users = 1 if plan.load.model == "open" else plan.load.users
-    environment = Environment(user_classes=[user_class(plan.load.model, sources)])
-    runner = environment.create_local_runner()
-    runner.start(users, spawn_rate=users)
+    settle(plan.cpus)
+    engine: Commanded
+    try:
+        engine = _many(plan) if plan.load.workers > 1 or plan.listen else _one(plan)
+    except LoadError as error:
+        told = {"what": error.what, "why": error.why, "hint": error.hint}
+        channel.sendall(line({"number": 0, "error": told}))
+        _gone()
     import pyarrow.parquet  # noqa: F401 - loaded now, so that no seal has to wait for it
 
     gc.collect()
     gc.freeze()  # what exists now lives as long as the process; no collection has to look at it again
-    commands: Queue = Queue()
-    gevent.spawn(_listen, lines, commands, engine)
+    waiting: Queue = Queue()
+    gevent.spawn(_listen, lines, waiting, engine)
     channel.sendall(line({"number": 0, "ok": {"locust": locust.__version__}}))
-    _serve(channel, commands, _commands(engine))
+    known = commands(engine)
+    while True:
+        channel.sendall(line(obey(waiting.get(), known)))
 
 
-def _commands(engine: Engine) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
-    return {
-        "open": lambda c: engine.open(c["arm"], c["url"]),
-        "warm": lambda c: asdict(engine.warm(c["arm"], c["seconds"], c["requests"], fresh=c["fresh"])),
-        "block": lambda c: asdict(engine.block(c["arm"], c["pair"], c["seconds"], c["seed"])),
-        "probe": lambda c: engine.probe(c["arm"], c["request"], c["values"], fresh=c["fresh"]),
-        "seal": lambda c: engine.seal(Path(c["path"])),
-        "discard": lambda _: engine.discard(),
-    }
+def _one(plan: Plan) -> Engine:
+    sources: Queue = Queue()
+    users = 1 if plan.load.model == "open" else plan.load.users
+    environment = Environment(user_classes=[user_class(plan.load.model, sources)])
+    environment.create_local_runner().start(users, spawn_rate=users)
+    return Engine(plan, sources.put)
 
 
-def _listen(lines: Any, commands: Queue, engine: Engine) -> None:
+def _many(plan: Plan) -> Master:
+    master = Master(plan)
+    master.start()
+    return master
+
+
+def _listen(lines: Any, waiting: Queue, engine: Commanded) -> None:
     """Pass commands on in their order, but obey ``abort`` at once; end the process when the parent is gone."""
     while data := lines.readline():
         command = json.loads(data)
         if command["do"] == "abort":
             engine.abort()
         else:
-            commands.put(command)
+            waiting.put(command)
     _gone()
-
-
-def _serve(channel: socket.socket, commands: Queue, known: Mapping[str, Callable[[Mapping[str, Any]], Any]]) -> None:
-    while True:
-        command = commands.get()
-        reply: dict[str, Any] = {"number": command["number"]}
-        try:
-            reply["ok"] = known[command["do"]](command)
-        except LoadError as error:
-            reply["error"] = {"what": error.what, "why": error.why, "hint": error.hint}
-        except Exception as error:  # noqa: BLE001 - the parent is told, and the log has the place
-            traceback.print_exc()
-            reply["error"] = {"what": f"the load process failed: {type(error).__name__}", "why": None, "hint": None}
-        channel.sendall(line(reply))
 
 
 def _gone() -> Any:
     os._exit(0)
-
-
-def _allow_many_files() -> None:
-    """Raise the limit of open files as far as allowed: every connection is one."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 if __name__ == "__main__":

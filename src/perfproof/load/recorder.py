@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from perfproof.load.sealing import write_samples
 from perfproof.load.spill import Piece, Spill
 from perfproof.model.recording import SAMPLE_COLUMNS, Outcome
 
@@ -79,30 +79,5 @@ class Recorder:
         self._spill.clear()
 
     def write(self, path: Path) -> int:
-        """Write every row to ``path`` as Parquet, whole or not at all, and return their number; OSError if it cannot.
-
-        Written chunk by chunk under another name in the same directory, flushed to the disk, then renamed.
-        """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        schema = pa.schema([(name, pa.from_numpy_dtype(np.dtype(kind))) for name, kind in SAMPLE_COLUMNS.items()])
-        partial = path.with_name(path.name + ".partial")
-        try:
-            with partial.open("wb") as file:
-                with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
-                    for rows in self.chunks():
-                        columns = {name: np.ascontiguousarray(rows[name]) for name in SAMPLE_COLUMNS}
-                        writer.write_table(pa.table(columns, schema=schema))
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-        return len(self)
+        """Write every row to ``path`` as Parquet, whole or not at all, and return their number; OSError if it fails."""
+        return write_samples(path, ({name: rows[name] for name in SAMPLE_COLUMNS} for rows in self.chunks()))

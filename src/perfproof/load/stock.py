@@ -75,7 +75,8 @@ class Draft:
 class Stock:
     """The entries of an arm, in order, every variant of each; drawn by flat index as the schedule deals them.
 
-    LoadError when a request cannot be sent. ``unfed`` counts, by feed, what was not sent because its rows had ended.
+    LoadError when a request cannot be sent. ``unfed`` counts, by feed, what was not sent because its rows had ended;
+    ``problem`` is why dealing ended early: it happens within the event loop, where nobody would hear an error.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Stock:
         hide: Callable[[str], str],
     ) -> None:
         self.unfed: dict[str, int] = {}
+        self.problem: LoadError | None = None
         self._requests, self._captured = requests, captured
         self._place, self._jar, self._files = place, jar, files
         self._supplies, self._turns, self._arm, self._hide = supplies, turns, arm, hide
@@ -117,7 +119,7 @@ class Stock:
         """Yield what is to be sent for each index of ``order``; ends when nothing is left that could be sent."""
         if self._fixed:
             return map(self._items.__getitem__, order)  # type: ignore[arg-type] # all are messages
-        return self._drawn(order, seed, pair)
+        return self._until_problem(self._drawn(order, seed, pair))
 
     def alone(self, number: int, values: Mapping[str, JsonValue]) -> Message:
         """Return request ``number`` with ``values`` filled in, as a single message that nobody takes care of."""
@@ -136,6 +138,12 @@ class Stock:
         """Return one item as it would be sent first, counting nothing: for showing it."""
         item = self._items[index]
         return item if isinstance(item, Message) else self._filled(item, Draw(dict(item.fixed), seed, 1, {}))
+
+    def _until_problem(self, dealt: Iterator[Message | Flow]) -> Iterator[Message | Flow]:
+        try:
+            yield from dealt
+        except LoadError as error:
+            self.problem = error
 
     def _drawn(self, order: Iterator[int], seed: int, pair: int) -> Iterator[Message | Flow]:
         counters = self._turns.begin(self._arm, pair)

@@ -88,7 +88,9 @@ class Block:
 
     ``sent = completed + failed`` and ``intended = sent + dropped``. ``service_cpu_ns`` is the CPU time of the whole
     process tree between just before and just after the block (None for a remote service). ``late`` counts requests
-    sent more than 1 ms after their intended start although a connection was free.
+    sent more than 1 ms after their intended start although a connection was free. ``not_started`` counts the steps
+    after a failed one of their flow, ``unfed`` the requests left out because a feed had no more rows; neither is in
+    ``intended``.
     """
 
     arm: int
@@ -106,6 +108,8 @@ class Block:
     generator_cpu_ns: int
     lag_max_ns: int
     steal_ns: int
+    not_started: int = 0
+    unfed: int = 0
 
 
 PROCESS_COLUMNS: dict[str, str] = {

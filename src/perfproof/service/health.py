@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import http.client
+import socket
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from perfproof.model.addresses import is_loopback
+from perfproof.model.scenario import Tls
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 0.25
@@ -22,12 +27,20 @@ class Answer:
     text: str
 
 
-def ask(base_url: str, path: str, timeout: float = ANSWER_WITHIN) -> Answer:
-    """Send one GET and tell what came back. Never raises for what a service may do."""
+def ask(base_url: str, path: str, timeout: float = ANSWER_WITHIN, *, tls: Tls | None = None) -> Answer:
+    """Send one GET and tell what came back. Never raises for what a service may do.
+
+    ``localhost`` needs no entry in a scenario's allow list, so nothing is sent when it is not this machine.
+    """
     parts = urlsplit(base_url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "127.0.0.1", parts.port, timeout=timeout)
+    host = parts.hostname or "127.0.0.1"
+    connection = http.client.HTTPConnection(host, parts.port, timeout=timeout)
     try:
+        elsewhere = _elsewhere(host) if host == "localhost" else None
+        if elsewhere is not None:
+            return Answer(False, f"localhost is {elsewhere}, which is not this machine; nothing was sent")
+        if parts.scheme == "https":
+            connection = http.client.HTTPSConnection(host, parts.port, timeout=timeout, context=_context(tls))
         connection.request("GET", parts.path.rstrip("/") + "/" + path.lstrip("/"), headers={"Connection": "close"})
         status = connection.getresponse().status
     except TimeoutError:
@@ -41,8 +54,25 @@ def ask(base_url: str, path: str, timeout: float = ANSWER_WITHIN) -> Answer:
     return Answer(status < 400, f"status {status}")
 
 
+def _elsewhere(host: str) -> str | None:
+    addresses = [str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+    return next((address for address in addresses if not is_loopback(address)), None)
+
+
+def _context(tls: Tls | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(tls.ca) if tls is not None and tls.ca is not None else None)
+    if tls is not None and tls.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def wait_until_healthy(
-    base_url: str, path: str, timeout: float, given_up: Callable[[], bool], ask: Callable[..., Answer] = ask
+    base_url: str,
+    path: str,
+    timeout: float,
+    given_up: Callable[[], bool],
+    ask: Callable[..., Answer] = ask,
 ) -> Answer:
     """Ask until the service is healthy, the timeout (seconds) is over or ``given_up``; return the last answer."""
     deadline = time.monotonic() + timeout

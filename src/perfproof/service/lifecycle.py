@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 
 from perfproof.errors import ServiceError, UsageError
 from perfproof.model.scenario import Arm
 from perfproof.service.command import fill, resolve
 from perfproof.service.guarded import Guarded
-from perfproof.service.health import wait_until_healthy
+from perfproof.service.health import ask, wait_until_healthy
 from perfproof.service.local import LocalProcesses
 from perfproof.service.logs import tail
 from perfproof.service.settle import wait_until_settled
@@ -196,6 +197,7 @@ def _wait(service: RunningService, cancelled: threading.Event) -> None:
         arm.service.health,
         arm.service.start_timeout,
         given_up=lambda: cancelled.is_set() or service.check() is not None,
+        ask=partial(ask, tls=arm.service.tls),
     )
     death = service.check()
     if cancelled.is_set():

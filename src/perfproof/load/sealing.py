@@ -1,0 +1,82 @@
+"""Writes samples as Parquet, whole or not at all, from any number of chunks or of parts by other workers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from perfproof.model.recording import SAMPLE_COLUMNS
+
+Columns = Mapping[str, npt.NDArray[Any]]
+
+_TIMES = ("intended_ns", "sent_ns", "first_byte_ns", "done_ns")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one worker recorded: a file, and by (arm, pair) how far its clock was ahead of ours in that block (ns)."""
+
+    path: Path
+    ahead: Mapping[tuple[int, int], int] = field(default_factory=dict)
+
+
+def write_samples(path: Path, chunks: Iterable[Columns]) -> int:
+    """Write the chunks to ``path``, one row group each, and return the number of rows; OSError if that fails.
+
+    Written under another name in the same directory, flushed to the disk, then renamed.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([(name, pa.from_numpy_dtype(np.dtype(kind))) for name, kind in SAMPLE_COLUMNS.items()])
+    partial = path.with_name(path.name + ".partial")
+    rows = 0
+    try:
+        with partial.open("wb") as file:
+            with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
+                for chunk in chunks:
+                    columns = {name: np.ascontiguousarray(chunk[name]) for name in SAMPLE_COLUMNS}
+                    writer.write_table(pa.table(columns, schema=schema))
+                    rows += len(columns["arm"])
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return rows
+
+
+def merge_parts(path: Path, parts: Sequence[Part]) -> int:
+    """Write the samples of all parts to ``path``, their times as of our clock; errors as ``write_samples``."""
+    return write_samples(path, (chunk for part in parts for chunk in _chunks(part)))
+
+
+def _chunks(part: Part) -> Iterator[Columns]:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(part.path, page_checksum_verification=True) as file:
+        for number in range(file.num_row_groups):
+            table = file.read_row_group(number)
+            yield _by_our_clock({name: table[name].to_numpy() for name in SAMPLE_COLUMNS}, part.ahead)
+
+
+def _by_our_clock(columns: dict[str, npt.NDArray[Any]], ahead: Mapping[tuple[int, int], int]) -> Columns:
+    for (arm, pair), nanoseconds in ahead.items():
+        if nanoseconds:
+            mine = (columns["arm"] == arm) & (columns["pair"] == pair)
+            for name in _TIMES:
+                # 0 means that it never came to that, and stays 0.
+                columns[name] = np.where(mine & (columns[name] != 0), columns[name] - nanoseconds, columns[name])
+    return columns

@@ -1,0 +1,88 @@
+"""How an engine is commanded, whether by the parent over its socket or by the master of several workers."""
+
+from __future__ import annotations
+
+import os
+import resource
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from perfproof.errors import LoadError
+
+if TYPE_CHECKING:
+    from perfproof.load.plan import BlockReport, WarmReport
+
+Known = Mapping[str, Callable[[Mapping[str, Any]], Any]]
+
+
+class Commanded(Protocol):
+    """What can be commanded: an engine, or a master of several."""
+
+    def open(self, arm: int, base_url: str) -> None:
+        """See Engine.open."""
+
+    def warm(self, arm: int, seconds: float, requests: int, *, fresh: bool) -> WarmReport:
+        """See Engine.warm."""
+
+    def block(self, arm: int, pair: int, seconds: float, seed: int) -> BlockReport:
+        """See Engine.block."""
+
+    def probe(self, arm: int, request: int, values: Any, *, fresh: bool) -> Any:
+        """See Engine.probe."""
+
+    def seal(self, path: Path) -> int:
+        """See Engine.seal."""
+
+    def discard(self) -> None:
+        """See Engine.discard."""
+
+    def abort(self) -> None:
+        """See Engine.abort."""
+
+
+def commands(engine: Commanded) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
+    """Return what the parent may ask for, by name."""
+    return {
+        "open": lambda c: engine.open(c["arm"], c["url"]),
+        "warm": lambda c: asdict(engine.warm(c["arm"], c["seconds"], c["requests"], fresh=c["fresh"])),
+        "block": lambda c: asdict(engine.block(c["arm"], c["pair"], c["seconds"], c["seed"])),
+        "probe": lambda c: engine.probe(c["arm"], c["request"], c["values"], fresh=c["fresh"]),
+        "seal": lambda c: engine.seal(Path(c["path"])),
+        "discard": lambda _: engine.discard(),
+    }
+
+
+def obey(command: Mapping[str, Any], known: Known) -> dict[str, Any]:
+    """Carry out one command and return the reply: its number with ``ok`` or ``error``."""
+    reply: dict[str, Any] = {"number": command["number"]}
+    try:
+        reply["ok"] = known[command["do"]](command)
+    except LoadError as error:
+        reply["error"] = {"what": error.what, "why": error.why, "hint": error.hint}
+    except Exception as error:  # noqa: BLE001 - who asked is told, and the log has the place
+        traceback.print_exc()
+        reply["error"] = {"what": f"the load process failed: {type(error).__name__}", "why": None, "hint": None}
+    return reply
+
+
+def result_of(reply: Mapping[str, Any]) -> Any:
+    """Return what a reply holds; LoadError if the command failed."""
+    if "error" in reply:
+        raise LoadError(reply["error"]["what"], why=reply["error"]["why"], hint=reply["error"]["hint"])
+    return reply["ok"]
+
+
+def allow_many_files() -> None:
+    """Raise the limit of open files as far as allowed: every connection is one."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def settle(cpus: tuple[int, ...]) -> None:
+    """Stay on ``cpus`` (any if there are none) and allow many connections."""
+    if cpus:
+        os.sched_setaffinity(0, cpus)
+    allow_many_files()
