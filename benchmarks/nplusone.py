@@ -1,7 +1,7 @@
 """Precision and recall of N+1 findings on the labelled corpus of endpoints: ``python benchmarks/nplusone.py``.
 
-FastAPI (SQLAlchemy, plain drivers) on SQLite, and on a private PostgreSQL also with asyncpg, Flask (psycopg2), Django and, if
-``NODE_PATH`` names a folder with the packages ``express`` and ``pg``, Node; Flask, Django and Node with two processes.
+FastAPI (SQLAlchemy, plain drivers) on SQLite; on a private PostgreSQL also asyncpg, Flask (psycopg2), Django and, if
+``NODE_PATH`` names a folder with the packages ``express`` and ``pg``, Node. The last three run with two processes.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ stopped before the first timed round starts its own.
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -248,6 +249,9 @@ class _ArmProbe:
         )
 
     def _command(self, line: str, purpose: str) -> None:
+        # The placeholders of service commands are filled already; those of a request's reseed are not.
+        work = self.phase.private / "work" / self.arm.name
+        line = line.replace("{python}", sys.executable).replace("{work}", str(work))
         log = self.logs / f"{self.arm.name}.{purpose}.log"
         run_command(self.arm, line, purpose=purpose, log=log, redactor=self.phase.redactor)
 

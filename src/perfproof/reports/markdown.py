@@ -111,7 +111,7 @@ def _queries(result: Result) -> str:
         ),
     )  # fmt: skip
     changed = [
-        f"{name(detail.request)}: {line.change}, {line.baseline} {queries.ARROW.strip()} {line.candidate} times:"
+        f"{name(detail.request)}: {line.change}, {line.baseline} times before, {line.candidate} after:"
         f" {escaped(line.text, 300)}"
         for detail in result.queries
         for line in queries.statement_lines(detail)[0]

@@ -20,8 +20,12 @@ CREATE TABLE articles (
   id INTEGER PRIMARY KEY, title TEXT NOT NULL, body TEXT NOT NULL,
   author_id INTEGER NOT NULL REFERENCES authors (id), category_id INTEGER NOT NULL REFERENCES categories (id)
 );
-CREATE TABLE comments (id INTEGER PRIMARY KEY, article_id INTEGER NOT NULL REFERENCES articles (id), body TEXT NOT NULL);
-CREATE TABLE grants (id INTEGER PRIMARY KEY, article_id INTEGER NOT NULL REFERENCES articles (id), allowed INTEGER NOT NULL);
+CREATE TABLE comments (
+  id INTEGER PRIMARY KEY, article_id INTEGER NOT NULL REFERENCES articles (id), body TEXT NOT NULL
+);
+CREATE TABLE grants (
+  id INTEGER PRIMARY KEY, article_id INTEGER NOT NULL REFERENCES articles (id), allowed INTEGER NOT NULL
+);
 CREATE TABLE settings (id INTEGER PRIMARY KEY, name TEXT NOT NULL, value TEXT NOT NULL);
 CREATE TABLE views (article_id INTEGER NOT NULL)
 """
@@ -34,7 +38,7 @@ END $$ LANGUAGE plpgsql
 
 
 def rows() -> dict[str, list[tuple[Any, ...]]]:
-    """Return every table's rows. The first articles have different authors and categories, as newest first often has."""
+    """Return every table's rows. Neighbouring articles have different authors and categories."""
     numbers = range(1, ROWS + 1)
     return {
         "teams": [(n, f"team {n}") for n in range(1, TEAMS + 1)],

@@ -396,10 +396,8 @@ async def raw_loop_with_literals(limit: int = 10) -> Rows:
 
 @app.get("/raw/loop-with-comments")
 async def raw_loop_with_comments(limit: int = 10) -> Rows:
-    out = []
-    for i in ids_of(limit):
-        out.append({"id": i, "title": run(f"SELECT title /* row {i} */ FROM articles WHERE id = ? -- {i}", i)[0][0]})
-    return out
+    sql = "SELECT title /* row {i} */ FROM articles WHERE id = ? -- {i}"
+    return [{"id": i, "title": run(sql.format(i=i), i)[0][0]} for i in ids_of(limit)]
 
 
 @app.get("/raw/in-list")
@@ -416,7 +414,8 @@ async def raw_join(limit: int = 10) -> Rows:
 
 @app.get("/raw/recursive")
 async def raw_recursive(limit: int = 10) -> Rows:
-    sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) SELECT a.id FROM n JOIN articles a ON a.id = n.i"
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+    sql = f"{numbers} SELECT id FROM n JOIN articles ON id = i"
     return [{"id": i} for (i,) in run(sql, limit)]
 
 

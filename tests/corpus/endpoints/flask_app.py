@@ -49,7 +49,7 @@ def template() -> str:
 
 @app.get("/template-joined")
 def template_joined() -> str:
-    sql = "SELECT a.id, count(c.id) FROM articles a LEFT JOIN comments c ON c.article_id = a.id GROUP BY a.id ORDER BY a.id LIMIT %s"
+    sql = "SELECT article_id, count(id) FROM comments GROUP BY article_id ORDER BY article_id LIMIT %s"
     return render_template_string(
         "{% for i, n in rows %}<li>{{ i }}: {{ n }}</li>{% endfor %}", rows=run(sql, request.args.get("limit", 10, int))
     )

@@ -1,0 +1,71 @@
+"""One count from several sources and repeats: background taken out, callers put in, disagreement told."""
+
+from __future__ import annotations
+
+from perfproof.analysis.queries.merging import Observed, merge
+from perfproof.model.queries import ProbeCount, Statement, StatementCount
+
+
+def count(source: str, void: str | None = None, **calls: int) -> ProbeCount:
+    return ProbeCount(
+        source, tuple(StatementCount(Statement(k, k), n, rows=n, time_ns=n) for k, n in calls.items()), void=void
+    )
+
+
+def seen(agent: dict[str, int] | None = None, **database: int) -> Observed:
+    return Observed((count("db", **database),), None if agent is None else count("agent", **agent))
+
+
+def calls(merged) -> dict[str, tuple[int, int]]:
+    return {each.count.statement.key: (each.count.calls, each.most) for each in merged.statements}
+
+
+def test_repeats_that_agree_are_one_exact_count() -> None:
+    assert calls(merge([seen(a=1, b=5)] * 3)) == {"a": (1, 1), "b": (5, 5)}
+
+
+def test_repeats_that_disagree_give_a_range() -> None:
+    assert calls(merge([seen(a=1, b=5), seen(a=1, b=7), seen(a=1)])) == {"a": (1, 1), "b": (0, 7)}
+
+
+def test_a_timer_seen_while_idle_is_not_booked_on_the_request() -> None:
+    repeats = [seen(a=1), seen(a=1, tick=1), seen(a=1, tick=2)]
+    assert calls(merge(repeats, {"tick"})) == {"a": (1, 1)}
+
+
+def test_the_agent_settles_what_a_timer_did_even_if_it_hit_every_repeat() -> None:
+    repeats = [seen({"a": 1}, a=1, tick=1)] * 3
+    assert calls(merge(repeats, {"tick"})) == {"a": (1, 1)}
+    assert calls(merge([seen({"a": 1}, a=1, late=n) for n in (1, 2, 1)])) == {"a": (1, 1)}
+
+
+def test_a_statement_of_the_request_that_also_runs_idle_keeps_its_own_calls() -> None:
+    repeats = [seen({"a": 2}, a=2), seen({"a": 2}, a=3), seen({"a": 2}, a=2)]
+    assert calls(merge(repeats, {"a"})) == {"a": (2, 2)}
+
+
+def test_sources_that_differ_are_told_with_both_counts() -> None:
+    assert merge([seen({"a": 12}, a=14)] * 3).disagreement == "agent 12, database 14"
+    assert merge([seen({"a": 14}, a=14)] * 3).disagreement is None
+
+
+def test_a_void_agent_says_nothing_and_a_void_database_leaves_it_to_the_agent() -> None:
+    mute = Observed((count("db", a=3),), count("agent", void="not Python"))
+    assert calls(merge([mute] * 3)) == {"a": (3, 3)}
+    assert merge([mute] * 3).disagreement is None
+    reset = Observed((count("db", void="counters were reset"),), count("agent", a=3))
+    merged = merge([reset] * 3)
+    assert (calls(merged), merged.source) == ({"a": (3, 3)}, "agent")
+    assert "counters were reset" in merged.doubts
+
+
+def test_nothing_that_counts_is_none_and_not_zero() -> None:
+    merged = merge([Observed((count("db", void="gone"),), None)] * 3)
+    assert merged.statements is None
+
+
+def test_callers_and_repeated_parameters_come_from_the_agent() -> None:
+    known = StatementCount(Statement("a", "a"), 2, callers=("x.py:1 f",), libraries=("django",), repeated=1)
+    observed = Observed((count("db", a=2),), ProbeCount("agent", (known,)))
+    (found,) = merge([observed] * 3).statements or ()
+    assert (found.count.callers, found.count.libraries, found.count.repeated) == (("x.py:1 f",), ("django",), 1)

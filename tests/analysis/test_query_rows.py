@@ -1,0 +1,117 @@
+"""Exact rows, what became of each statement, and sentences that let queries and latency disagree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perfproof.analysis.disagreement import disagreement
+from perfproof.analysis.queries import conclude_queries, judge_probes
+from perfproof.analysis.sentence import describe
+from perfproof.model.metrics import ALL
+from perfproof.model.probe import Difference, Probing
+from perfproof.model.result import Comparison, Verdict
+from perfproof.model.rules import Rules
+from perfproof.model.scenario import Budget, Goal
+from probe_builders import arm, both, probed
+
+
+def verdict(before: int | tuple[int, int], after: int | tuple[int, int], rules: Rules | None = None) -> Verdict:
+    probing = both(*(probed([(50, {"q": each})]) for each in (before, after)))
+    (row,) = [row for row in conclude_queries(probing, rules or Rules()).rows if row.metric == "queries_per_request"]
+    return row.verdict
+
+
+def test_fewer_queries_improve_more_regress_and_the_same_are_equivalent() -> None:
+    assert verdict(501, 1) is Verdict.IMPROVED
+    assert verdict(2, 3) is Verdict.REGRESSED
+    assert verdict(0, 1) is Verdict.REGRESSED
+    assert verdict(9, 9) is Verdict.EQUIVALENT
+
+
+def test_a_goal_on_queries_is_met_or_surely_missed() -> None:
+    rules = Rules(goals=(Goal("queries_per_request", 0.9),))
+    assert verdict(100, 10, rules) is Verdict.MET
+    assert verdict(100, 11, rules) is Verdict.SHORT
+
+
+def test_counts_that_vary_are_judged_by_their_ranges() -> None:
+    assert verdict((5, 8), (6, 9)) is Verdict.INCONCLUSIVE
+    assert verdict((5, 8), (9, 11)) is Verdict.REGRESSED
+    assert verdict((5, 8), (1, 4)) is Verdict.IMPROVED
+
+
+@given(st.integers(0, 500), st.integers(0, 500))
+def test_more_is_never_called_an_improvement(before: int, after: int) -> None:
+    found = verdict(before, after)
+    assert found not in ((Verdict.IMPROVED,) if after >= before else (Verdict.REGRESSED,))
+
+
+def test_the_difference_of_fingerprints_says_what_became_of_each() -> None:
+    before = probed([(n, {"page": 1, "each": n, "old": 1, "grown": 1}) for n in (1, 10, 50)])
+    after = probed([(n, {"page": 1, "new": 1, "each": max(1, n // 10), "grown": 2}) for n in (1, 10, 50)])
+    (detail,) = conclude_queries(both(before, after), Rules()).details
+    changes = {each.key: each.change for each in detail.statements}
+    expected = {"page": "same", "each": "slope changed", "old": "gone", "new": "new", "grown": "count changed"}
+    assert changes == expected
+
+
+def test_what_only_the_baseline_has_is_good_news_and_what_stays_is_a_warning() -> None:
+    slow = probed([(n, {"each": n}) for n in (1, 10, 50)])
+    fast = probed([(n, {"all": 1}) for n in (1, 10, 50)])
+    (gone,) = [f for f in conclude_queries(both(slow, fast), Rules()).findings if f.kind == "n_plus_one"]
+    assert gone.severity == "info"
+    stayed = [f for f in conclude_queries(both(slow, slow), Rules()).findings if f.kind == "n_plus_one"]
+    assert [f.severity for f in stayed] == ["warning", "warning"]
+
+
+def test_a_difference_is_a_finding_and_under_error_a_reason_to_conclude_nothing() -> None:
+    request = probed([(1, {"q": 1})])
+    unlike = Difference("list", 1, "json", ("$.n: 1 → 2",))
+    for policy, severity, reasons in (("warn", "warning", 0), ("error", "error", 1)):
+        found = conclude_queries(both(request, request, differences=(unlike,), policy=policy), Rules())
+        (finding,) = [each for each in found.findings if each.kind == "response_changed"]
+        assert finding.severity == severity
+        assert "$.n: 1 → 2" in finding.summary
+        assert len(found.reasons) == reasons
+
+
+def test_a_probe_alone_fails_on_a_broken_budget_and_not_on_n_plus_one() -> None:
+    probing = Probing((arm("baseline", probed([(n, {"each": n}) for n in (1, 10, 50)])),))
+    assert judge_probes(probing, Rules(), "s").exit_code == 0
+    assert judge_probes(probing, Rules(budgets=(Budget("queries_per_request", 50),)), "s").exit_code == 0
+    broken = judge_probes(probing, Rules(budgets=(Budget("queries_per_request", 49),)), "s")
+    assert (broken.exit_code, broken.budgets[0].value) == (1, 50)
+
+
+def test_a_run_without_probes_adds_nothing() -> None:
+    assert conclude_queries(None, Rules()).rows == ()
+
+
+def row(metric: str, request: str, before: float, after: float, verdict: Verdict, unit: str = "ms") -> Comparison:
+    return Comparison(metric, request, unit, before, after, after / before - 1, None, None, None, verdict, "gate", 8)
+
+
+ROWS = [
+    row("queries_per_request", "list", 501, 1, Verdict.IMPROVED, "queries"),
+    row("latency_p50", ALL, 10, 75, Verdict.REGRESSED),
+    row("memory_peak", ALL, 100, 400, Verdict.REGRESSED, "bytes"),
+]
+
+
+def test_queries_and_latency_may_disagree_and_the_sentence_says_so() -> None:
+    told = disagreement(Verdict.REGRESSED, ROWS, describe)
+    assert told == "; queries of list 501 → 1, but p50 latency 7.5 times slower and peak memory 4 times higher"
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_a_disagreement_is_told_whatever_the_verdict(verdict: Verdict) -> None:
+    assert "501 → 1, but" in disagreement(verdict, ROWS, describe)
+
+
+def test_no_disagreement_is_told_where_all_agree() -> None:
+    agreeing = [replace(each, verdict=Verdict.IMPROVED) for each in ROWS]
+    assert disagreement(Verdict.IMPROVED, agreeing, describe) == ""

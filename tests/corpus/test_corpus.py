@@ -1,0 +1,99 @@
+"""What is said about N+1 on a labelled corpus of endpoints is right on every one of them."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "endpoints"))
+
+import labels
+from judging import judge, precision_and_recall
+
+import counting
+import postgres
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(170)]
+
+TELLING = (
+    "/lazy-comments", "/few-parents", "/serializer", "/authorise-and-drop", "/memo-of-parents", "/every-second",
+    "/raw/loop-with-literals", "/wrapped", "/selectin", "/join-explodes", "/preamble", "/chunks-of-ten",
+    "/process-cache", "/only-the-first", "/one-in-ten", "/raw/in-list",
+)  # fmt: skip
+"""One of each kind; benchmarks/nplusone.py has them all."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[counting.Server]:
+    binaries, user = postgres.find_binaries(), postgres.unprivileged_user()
+    if binaries is None or user is None:
+        postgres.missing("PostgreSQL is not installed, or there is no user it could run as")
+    with postgres.running_server(binaries, user, counting.SETTINGS) as address:
+        yield counting.Server(address)
+
+
+def test_every_label_is_met_on_sqlite(tmp_path):
+    paths = {path: labels.FASTAPI[path] for path in TELLING}
+    judged, result = judge("fastapi", f"sqlite:///{tmp_path}/corpus.db", paths, tmp_path)
+    assert [each for each in judged if not each.right] == []
+    assert precision_and_recall(judged) == (1.0, 1.0)
+    kinds = {(finding.request, finding.kind) for finding in result.findings}
+    assert ("/preamble", "constant_queries") in kinds
+    assert ("/chunks-of-ten", "batched") in kinds
+    (finding,) = [f for f in result.findings if (f.request, f.kind) == ("/serializer", "n_plus_one")]
+    assert "selectinload" in finding.summary
+    assert "fastapi_app.py:" in finding.summary
+
+
+@pytest.mark.database
+def test_every_label_is_met_on_postgresql_with_a_timer_running(tmp_path, server):
+    url = server.new_database()
+    paths = {path: (labels.FASTAPI | labels.POSTGRES_ONLY)[path] for path in (*TELLING[:2], *labels.POSTGRES_ONLY)}
+    stop = threading.Event()
+
+    def tick() -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            while not stop.wait(0.05):
+                connection.execute("SELECT 'tick', count(*) FROM pg_class")
+
+    timer = threading.Thread(target=tick)
+    timer.start()
+    try:
+        judged, result = judge("fastapi", url.replace("postgresql://", "postgresql+psycopg://"), paths, tmp_path)
+    finally:
+        stop.set()
+        timer.join()
+    assert [each for each in judged if not each.right] == []
+    counts = {each.path: each.queries for each in judged}
+    assert counts["/lazy-comments"] == "2 11 51", "nothing of the timer is booked on the request"
+    assert counts["/asyncpg/late-commit"] == "1 1 1"
+    assert counts["/asyncpg/gather"] == "1 10 50"
+    assert counts["/raw/nested-function"] == "1 1 1", "what a function runs inside is apart"
+    assert any("in the background" in warning for warning in result.warnings)
+
+
+@pytest.mark.database
+def test_every_label_is_met_behind_two_workers_of_gunicorn(tmp_path, server):
+    for app, paths in (("flask", labels.FLASK), ("django", labels.DJANGO)):
+        url = server.new_database().replace("postgresql://", "postgresql+psycopg://")
+        judged, result = judge(app, url, paths, tmp_path)
+        assert [each for each in judged if not each.right] == []
+        if app == "django":
+            assert any("select_related" in finding.summary for finding in result.findings)
+
+
+@pytest.mark.database
+def test_every_label_is_met_on_a_cluster_of_node(tmp_path, server, monkeypatch):
+    import os
+
+    if not (shutil.which("node") and Path(os.environ.get("NODE_PATH", "/nowhere"), "pg").is_dir()):
+        pytest.skip("needs node, and NODE_PATH with the packages express and pg")
+    url = server.new_database().replace("postgresql://", "postgresql+psycopg://")
+    judged, _ = judge("node", url, labels.NODE, tmp_path, ', WORKERS: "2"')
+    assert [each for each in judged if not each.right] == []

@@ -1,0 +1,47 @@
+"""A tiny ASGI service over SQLite for tests of probing; its ways are set by the environment.
+
+LAZY: one query for each row instead of one for all; EXTRA: a field that only this version returns; STATUS: what every
+list request answers. When it starts it prints whether perfproof's agent is in the process.
+"""
+
+import json
+import os
+import sqlite3
+import sys
+
+LAZY = os.environ.get("LAZY") == "1"
+STATUS = int(os.environ.get("STATUS", "200"))
+SECRET = "zebra-4711-literal"
+print("agent in the process:", "perfproof_agent" in sys.modules or "PERFPROOF_AGENT_DIR" in os.environ, flush=True)
+
+database = sqlite3.connect(":memory:", isolation_level=None)
+database.execute("CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT, owner TEXT)")
+database.executemany("INSERT INTO books VALUES (?, ?, ?)", [(n, f"book {n}", SECRET) for n in range(1, 101)])
+
+
+def books(limit):
+    if not LAZY:
+        sql = f"SELECT id, title FROM books WHERE owner = '{SECRET}' ORDER BY id LIMIT ?"
+        return [{"id": n, "title": title} for n, title in database.execute(sql, [limit]).fetchall()]
+    ids = [n for (n,) in database.execute("SELECT id FROM books ORDER BY id LIMIT ?", [limit]).fetchall()]
+    sql = f"SELECT title FROM books WHERE owner = '{SECRET}' AND id = ?"
+    return [{"id": n, "title": database.execute(sql, [n]).fetchone()[0]} for n in ids]
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    status, answer = 200, {"status": "ok"}
+    if scope["path"] == "/books":
+        limit = int(scope["query_string"].decode().partition("limit=")[2] or 10)
+        status, answer = STATUS, {"items": books(limit), "secret": SECRET}
+        if os.environ.get("EXTRA"):
+            answer["extra"] = 1
+    body = json.dumps(answer).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
