@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from perfproof.model.gate import GateResult, GateRow
 from perfproof.reports import figures
@@ -10,6 +10,10 @@ from perfproof.reports.markdown import escaped, name, pipe_table, to_markdown
 
 SIGNS = {"passed": "✓", "failed": "✗", "warned": "⚠", "skipped": "?"}
 """One sign per outcome, so that colour never carries it alone."""
+
+_COLUMNS = ("outcome", "check", "request", "metric", "why")
+_SHORTEST = 20
+"""No line of the table is shorter, so more lines than this allows cannot fit; also what an empty one takes."""
 
 _URGENCY = ("failed", "warned", "skipped", "passed")
 _WORDS = {0: ("✓", "passed"), 1: ("✗", "failed"), 3: ("?", "not decided")}
@@ -26,22 +30,34 @@ def to_gate_markdown(gate: GateResult, limit: int | None = None, *, in_bytes: bo
     What does not fit goes in this order: the result's own tables, checks that passed, the least urgent of the others.
     The verdict stays, and what was left out is said.
     """
-    full = "\n\n".join([*_head(gate), *_checks(gate.rows, len(gate.rows)), _result(gate)]) + "\n"
     size = _bytes if in_bytes else len
-    if limit is None or size(full) <= limit:
-        return full
-    urgent = [row for row in gate.rows if row.outcome != "passed"]
-    low, high = 0, len(urgent)
-    while low < high:  # the most rows that fit
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if size(_cut(gate, middle)) <= limit else (low, middle - 1)
-    return _cut(gate, low)
+    ordered = sorted(gate.rows, key=lambda row: _URGENCY.index(row.outcome))
+    cells = [_cells(row) for row in (ordered if limit is None else ordered[: limit // _SHORTEST])]
+    if len(cells) == len(ordered):
+        full = "\n\n".join([*_head(gate), *_table(cells), _result(gate)]) + "\n"
+        if limit is None or size(full) <= limit:
+            return full
+    urgent = sum(row.outcome != "passed" for row in ordered)
+    return _cut(gate, cells[:urgent], limit or 0, size)
 
 
-def _cut(gate: GateResult, rows: int) -> str:
-    left_out = len(gate.rows) - rows
-    note = f"*Cut to fit: {figures.plural(left_out, 'check')} and the tables of the result are left out here.*"
-    return "\n\n".join([*_head(gate), *_checks(gate.rows, rows), note]) + "\n"
+def _cut(gate: GateResult, cells: Sequence[Sequence[str]], limit: int, size: Callable[[str], int]) -> str:
+    """Return the verdict, as many of the checks as fit, and how many were left out."""
+
+    def put(kept: int) -> str:
+        left_out = figures.plural(len(gate.rows) - kept, "check")
+        note = f"*Cut to fit: {left_out} and the tables of the result are left out here.*"
+        return "\n\n".join([*_head(gate), *_table(cells[:kept]), note]) + "\n"
+
+    room = limit - size(put(1 if cells else 0)) - _SHORTEST
+    kept = 1 if cells else 0
+    empty = size("\n".join(_table([[""] * len(_COLUMNS)])))
+    for each in cells[1:]:
+        room -= size("\n".join(_table([each]))) - empty + _SHORTEST
+        if room < 0:
+            break
+        kept += 1
+    return put(kept)
 
 
 def _head(gate: GateResult) -> list[str]:
@@ -52,22 +68,13 @@ def _head(gate: GateResult) -> list[str]:
     return blocks
 
 
-def _checks(rows: Sequence[GateRow], most: int) -> list[str]:
-    """Return the table of the ``most`` urgent checks."""
-    ordered = sorted(rows, key=lambda row: _URGENCY.index(row.outcome))[:most]
-    if not ordered:
-        return []
-    lines = (
-        (
-            f"{SIGNS[row.outcome]} {_outcome(row)}",
-            row.kind,
-            name(row.request),
-            escaped(figures.title(row.metric)),
-            escaped(row.reason, 400),
-        )
-        for row in ordered
-    )
-    return [pipe_table(("outcome", "check", "request", "metric", "why"), "lllll", lines)]
+def _table(cells: Sequence[Sequence[str]]) -> list[str]:
+    return [pipe_table(_COLUMNS, "lllll", cells)] if cells else []
+
+
+def _cells(row: GateRow) -> tuple[str, ...]:
+    metric, reason = escaped(figures.title(row.metric)), escaped(row.reason, 400)
+    return f"{SIGNS[row.outcome]} {_outcome(row)}", row.kind, name(row.request), metric, reason
 
 
 def _outcome(row: GateRow) -> str:

@@ -96,7 +96,7 @@ class ServiceSpec(Spec):
     prepare: Text | None = None
     """Command line run once per arm before the first round, not measured."""
     snapshot: Text | None = None
-    """Database that `prepare` filled, a SQLite file or a postgresql:// URL: kept once and put back before each round."""
+    """Database that `prepare` filled, a SQLite file or a postgresql:// URL: kept, and put back before every round."""
     reset: Text | None = None
     """Command line run before every round, not measured."""
     health: Health = "/"
