@@ -41,9 +41,10 @@ def test_a_gate_that_fails_fails_the_test_with_the_verdicts_sentence(tmp_path):
     arms = "arms: {baseline: {}, candidate: {}}\nbudgets: {latency_p50: 1us}\nrounds:"
     repo.write("perf.yaml", SCENARIO.replace("rounds:", arms))
     repo.write("test_perf.py", TESTS)
+    repo.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # the installed entry point would load it a second time
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "perfproof.pytest_plugin", "-q", "--strict-markers"],
-        cwd=repo.folder, env=repo.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}, capture_output=True, text=True, timeout=100, check=False,
+        cwd=repo.folder, env=repo.environ, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr
     assert "4 failed" in done.stdout
