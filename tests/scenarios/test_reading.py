@@ -293,3 +293,16 @@ def test_stages_make_the_block_and_start_from_nothing() -> None:
 def test_stages_that_cannot_be_are_told(lines: str, says: str) -> None:
     with pytest.raises(ScenarioError, match=says):
         parse(SMALL + lines + "\n")
+
+
+def test_workers_elsewhere_need_a_place_and_a_token() -> None:
+    found = parse(SMALL + "load: {workers: 2, listen: 127.0.0.1:5557, token_file: secret/token}\n")
+    assert (found.load.workers, found.load.listen) == (2, "127.0.0.1:5557")
+    assert found.load.token_file == "/secret/token"
+    for lines, says in (
+        ("{workers: 4, connections: 3}", "load.workers: are more than connections"),
+        ("{listen: 5557, token_file: t}", "load.listen: "),
+        ("{listen: 127.0.0.1:5557}", "load.listen: stands without token_file"),
+    ):
+        with pytest.raises(ScenarioError, match=says):
+            parse(SMALL + f"load: {lines}\n")

@@ -29,6 +29,7 @@ from perfproof.cli.report import report
 from perfproof.cli.run import run as run_command
 from perfproof.cli.serve import serve
 from perfproof.cli.show import show
+from perfproof.cli.worker import worker
 from perfproof.cli.transfer import export, import_
 from perfproof.errors import ExitCode, PerfproofError
 
@@ -52,6 +53,7 @@ app.command("report")(report)
 app.command("list")(list_runs)
 app.command("show")(show)
 app.command("noise")(noise)
+app.command("worker")(worker)
 app.command("history")(history)
 app.command("serve")(serve)
 app.add_typer(baseline)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from perfproof.errors import LoadError
 from perfproof.load.mask import mask
 from perfproof.load.plan import BlockReport, ProbeReply, WarmReport, encode, line, plan_of
 from perfproof.load.template import labels, variant_count
-from perfproof.model.scenario import JsonValue, Scenario
+from perfproof.model.scenario import JsonValue, Load, Scenario
 
 _START_TIMEOUT = 60.0
 _STOP_GRACE = 5.0
 _SLACK = 60.0
+_SEAL_TIMEOUT = 1800.0
 _TAIL_LINES = 15
 _MOST_VARIANTS = 100_000
 
@@ -69,8 +71,9 @@ class LoadProcess:
             raise LoadError("the load process cannot be started", why=str(error)) from error
         process = cls(scenario, child, ours, log)
         try:
-            process._tell(encode(plan_of(scenario, cpus, folder or log.parent)))
-            process._hear(_START_TIMEOUT)
+            plan = replace(plan_of(scenario, cpus, folder or log.parent), token=_token(scenario.load))
+            process._tell(encode(plan))
+            process._hear(_START_TIMEOUT * (3 if plan.load.workers > 1 or plan.load.listen else 1))
         except BaseException:
             process.stop()
             raise
@@ -112,7 +115,7 @@ class LoadProcess:
 
     def seal(self, path: Path) -> int:
         """Write the samples since the last seal to ``path`` (Parquet, whole or not at all); return their number."""
-        rows: int = self._ask({"do": "seal", "path": str(path.absolute())})
+        rows: int = self._ask({"do": "seal", "path": str(path.absolute())}, _SEAL_TIMEOUT)
         return rows
 
     def discard(self) -> None:
@@ -211,6 +214,16 @@ class LoadProcess:
         except OSError:
             return None
         return mask("\n".join(lines), self._secrets) or None
+
+
+def _token(load: Load) -> str:
+    """Return the token that joining workers must know; empty when none can join."""
+    if not load.listen:
+        return ""
+    try:
+        return Path(load.token_file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise LoadError("cannot read the token for workers", where=load.token_file, why=error.strerror) from error
 
 
 def _check_variants(scenario: Scenario) -> None:

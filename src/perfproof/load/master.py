@@ -104,7 +104,7 @@ class Master:
         self._token = plan.token or secrets.token_hex(32)
         if len(self._token) < SHORTEST_TOKEN:
             raise LoadError("the token is too short", hint=f"use at least {SHORTEST_TOKEN} random characters")
-        host, _, port = (plan.listen or "127.0.0.1:0").rpartition(":")
+        host, _, port = (plan.load.listen or "127.0.0.1:0").rpartition(":")
         count = plan.load.workers
         environment = Environment(user_classes=[host_class(Queue(), gevent.event.Event(), count)])
         self._runner = environment.create_master_runner(host.strip("[]"), int(port))
@@ -115,7 +115,7 @@ class Master:
     def start(self) -> None:
         """Start the workers, or wait for those elsewhere, and hand each its plan; LoadError if one does not come."""
         count = self._plan.load.workers
-        children = [] if self._plan.listen else [self._child() for _ in range(count)]
+        children = [] if self._plan.load.listen else [self._child() for _ in range(count)]
         deadline = monotonic_ns() + int(_JOIN_SECONDS * 1e9)
         while len(self._workers) < count:
             gevent.sleep(0.02)
@@ -124,11 +124,21 @@ class Master:
                 raise LoadError(came, hint="start `perfproof worker --join HOST:PORT --token-file FILE` on the others")
         for worker in self._workers:
             worker.process = next((child for child in children if child.pid == worker.pid), None)
-        plan = encode(replace(self._plan, token="", listen=""))
+        plan = encode(
+            replace(
+                self._plan,
+                token="",
+                cpus=() if self._plan.load.listen else self._plan.cpus,
+                folder="" if self._plan.load.listen else self._plan.folder,
+            )
+        )
         self._ahead = [{} for _ in self._workers]
         for place, worker in enumerate(self._workers):
             worker.tell("plan", plan=plan, share=(place, count))
         self._hear_all(_SLACK)
+        # Who connected and did not prove that it knows the token must not be given a user that one of ours then lacks.
+        for name in set(self._runner.clients) - {worker.name for worker in self._workers}:
+            del self._runner.clients[name]
         self._runner.start(count, spawn_rate=count)
         self._ask_all("ready")
 

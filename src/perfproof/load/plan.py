@@ -18,7 +18,7 @@ class Plan:
     """What the load process must know. It holds secrets and therefore travels through the socket only.
 
     ``folder`` is where samples go that would fill the memory (empty: the system's folder for temporary files).
-    With ``listen`` (HOST:PORT) the workers are awaited there, with this ``token``, instead of started here.
+    ``token`` is what workers on other machines must know.
     ``tls`` is by arm; ``afresh`` says that every ``open`` finds services that know nothing of what was sent before.
     """
 
@@ -30,7 +30,6 @@ class Plan:
     arms: int = 1
     cpus: tuple[int, ...] = ()
     folder: str = ""
-    listen: str = ""
     token: str = field(default="", repr=False)
     feeds: tuple[Feed, ...] = ()
     tls: tuple[Tls | None, ...] = ()

@@ -40,7 +40,7 @@ def main(descriptor: int) -> None:
     settle(plan.cpus)
     engine: Commanded
     try:
-        engine = _many(plan) if plan.load.workers > 1 or plan.listen else _one(plan)
+        engine = _many(plan) if plan.load.workers > 1 or plan.load.listen else _one(plan)
     except LoadError as error:
         told = {"what": error.what, "why": error.why, "hint": error.hint}
         channel.sendall(line({"number": 0, "error": told}))

@@ -223,7 +223,8 @@ class Load:
     """How requests arrive: ``open`` at ``rate`` per second (Poisson or constant gaps) or ``closed`` with ``users``.
 
     With ``stages`` the rate starts at ``rate`` and follows them; a block is then one walk through all of them.
-    ``workers`` is the number of processes that share the load; the merged schedule is the same for any number.
+    ``workers`` is the number of processes that share the load; the merged schedule is the same for any number. With
+    ``listen`` (HOST:PORT) they are awaited there from other machines, with the token in ``token_file``.
     """
 
     model: Literal["open", "closed"] = "open"
@@ -236,6 +237,8 @@ class Load:
     limits: Limits = Limits()
     stages: tuple[Stage, ...] = ()
     workers: int = 1
+    listen: str = ""
+    token_file: str = ""
 
 
 @dataclass(frozen=True)

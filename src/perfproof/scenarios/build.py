@@ -53,7 +53,7 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
         requests=tuple(one for each in spec.requests for one in requests(each, base)),
         setup=tuple(request(each, base) for each in spec.setup),
         feeds=tuple(Feed(name, base / feed.file, feed.order) for name, feed in spec.feeds.items()),
-        load=load(spec.load),
+        load=load(spec.load, base),
         rounds=rounds(spec),
         goals=tuple(
             Goal(metric, goal.improve, goal.stretch, tuple(goal.requests)) for metric, goal in spec.goals.items()
@@ -70,11 +70,14 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
     )
 
 
-def load(spec: LoadSpec) -> Load:
+def load(spec: LoadSpec, base: Path) -> Load:
     """Return the model's load; stages start from nothing unless a rate is written."""
     stages = tuple(Stage(stage.seconds, stage.to) for stage in spec.stages)
     start = 0.0 if stages and "rate" not in spec.model_fields_set else spec.rate
-    return Load(**{**dict(spec), "stages": stages, "rate": start, "limits": Limits(**dict(spec.limits))})
+    own = {"stages": stages, "rate": start, "limits": Limits(**dict(spec.limits))}
+    if spec.token_file:
+        own["token_file"] = str(base / spec.token_file)
+    return Load(**{**dict(spec), **own})
 
 
 def rounds(spec: ScenarioSpec) -> Rounds:

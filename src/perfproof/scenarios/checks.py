@@ -144,11 +144,21 @@ def _load(spec: ScenarioSpec, findings: Findings) -> None:
             fix = f"remove it, or write model: {other}"
             findings.add(("load", key), f"has no effect in the {load.model} model", fix, at_key=True)
     _stages(spec, findings)
+    _workers(spec, findings)
     limit = load.limits.rate
     if load.model == "open" and limit is not None and max([load.rate, *(stage.to for stage in load.stages)]) > limit:
         findings.add(("load", "rate"), "is above load.limits.rate", "lower it, or raise the limit if it may be")
     if spec.rounds.time is not None and "count" in spec.rounds.model_fields_set:
         findings.add(("rounds", "time"), "stands beside count", "keep the one that is meant", at_key=True)
+
+
+def _workers(spec: ScenarioSpec, findings: Findings) -> None:
+    load = spec.load
+    shared = "connections" if load.model == "open" else "users"
+    if load.workers > getattr(load, shared):
+        findings.add(("load", "workers"), f"are more than {shared}", f"write {shared}: {load.workers} or more")
+    if load.listen and not load.token_file:
+        findings.add(("load", "listen"), "stands without token_file", "add the file with the token workers must know")
 
 
 def _stages(spec: ScenarioSpec, findings: Findings) -> None:

@@ -9,6 +9,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 from perfproof.model.scenario import Limits, Load, Rounds
 from perfproof.scenarios.fields import (
     DURATION_SCHEMA,
+    AnyText,
     Duration,
     DurationOrNone,
     Empty,
@@ -19,9 +20,10 @@ from perfproof.scenarios.fields import (
     choice,
     quantity,
     schema,
+    text,
     whole_between,
 )
-from perfproof.scenarios.units import parse_duration
+from perfproof.scenarios.units import Mistake, parse_duration
 
 _LOAD = Load()
 _ROUNDS = Rounds()
@@ -37,6 +39,18 @@ Block = Annotated[
     PlainValidator(quantity(parse_duration, low=0.05, high=60, says="from 50ms to 60s")),
     WithJsonSchema(DURATION_SCHEMA),
 ]
+
+
+def address(value: object) -> str:
+    """Return a host and a port."""
+    found = text(value)
+    host, _, port = found.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise Mistake(f"`{found}` is not a host and a port", "write it like 127.0.0.1:5557")
+    return found
+
+
+Address = Annotated[str, PlainValidator(address), schema(type="string", minLength=3)]
 
 
 class StageSpec(Spec):
@@ -75,6 +89,12 @@ class LoadSpec(Spec):
     """Pause of a user between response and next request. Default: 0"""
     connections: whole_between(1, 10_000) = _LOAD.connections  # type: ignore[valid-type]
     """Most connections of the open model. Default: 16"""
+    workers: whole_between(1, 64) = _LOAD.workers  # type: ignore[valid-type]
+    """Processes that share the load; the merged schedule is the same for any number. Default: 1"""
+    listen: Address = _LOAD.listen
+    """Where workers on other machines join (HOST:PORT), with `perfproof worker`. Default: they are started here"""
+    token_file: AnyText = _LOAD.token_file
+    """A file with the token that joining workers must know, relative to the scenario."""
     seed: whole_between(0, 2**31 - 1) = _LOAD.seed  # type: ignore[valid-type]
     """Decides order, values and gaps; the same for both arms. Default: 1"""
     limits: Annotated[LimitsSpec, Empty] = LimitsSpec()
