@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from filled import fill
+from filled import fill, make_result
+from perfproof.evidence.directory import RunDirectory
+from perfproof.reports import write
 from perfproof.store.repository import Store
 from serving import served
 
@@ -56,7 +59,9 @@ def chromium() -> str:
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("board")
     with Store.open(f"sqlite:///{folder}/perfproof.db", results=folder) as store:
-        fill(store, folder, runs=40, step=28, machine=36)
+        infos = fill(store, folder, runs=40, step=28, machine=36)
+        kept = RunDirectory.create(folder, infos[28], "name: projects\n").path / "report.html"
+        write(make_result(infos[28], infos[28].requests, 1.2, np.random.default_rng(1), True), kept)
         with served(store) as address:
             yield address
 
@@ -89,6 +94,22 @@ def test_a_page_asks_for_its_style_sheet_only_and_the_console_stays_silent(
     complaints = [line for line in seen.messages if not (path == "/nope" and "404" in line)]
     assert complaints == []
     assert seen.addresses == {f"{address}/style.css"}
+
+
+def test_a_report_under_the_dashboards_headers_asks_for_nothing_and_looks_as_ever(
+    address: str, chromium: str, tmp_path: Path
+) -> None:
+    page = f"{address}/runs/20260829-061500-projects-001c/report"
+    seen = visit(chromium, tmp_path, page)
+    assert "Regressed: p95 of all requests" in seen.dom
+    assert seen.messages == []
+    assert seen.addresses == set()
+    shot = tmp_path / "report.png"
+    run(chromium, tmp_path, "--window-size=800,600", f"--screenshot={shot}", page)
+    with Image.open(shot) as picture:
+        colours = picture.convert("RGB").getcolors(1 << 20)
+    assert colours is not None
+    assert any(colour == (0xFD, 0xEB, 0xDF) for _, colour in colours), "the verdict has its ground: styles apply"
 
 
 @pytest.mark.parametrize("path", PATHS)

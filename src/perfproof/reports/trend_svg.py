@@ -19,7 +19,7 @@ from perfproof.model.history import ChangePoint, Point, Stretch, Trend
 from perfproof.reports import figures, trend_words
 
 WIDTH, HEIGHT = 860.0, 250.0
-LEFT, RIGHT, TOP, BOTTOM = 64.0, 14.0, 22.0, 30.0
+LEFT, RIGHT, TOP, BOTTOM = 84.0, 14.0, 22.0, 30.0
 LINES = 3
 """Line styles there are; later stretches begin again."""
 MAX_FLAGS = 8
@@ -62,7 +62,7 @@ def to_svg(trend: Trend, prefix: str, title: str, link: Link = lambda point: Non
     _text(root, "desc", trend_words.describe(trend), id=f"{prefix}-desc")
     if not points:
         return ET.tostring(root, encoding="unicode")
-    frame = _Frame({point.run: at for at, point in enumerate(points)}, *_limits(points))
+    frame = _Frame({point.run: at for at, point in enumerate(points)}, *_limits(points, trend.unit))
     _axes(root, frame, points, trend.unit)
     for at, stretch in enumerate(trend.stretches):
         _stretch(root, frame, stretch, at, trend, link)
@@ -80,14 +80,14 @@ def ticks(low: float, high: float) -> list[float]:
     return [at * step for at in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _limits(points: Sequence[Point]) -> tuple[float, float]:
+def _limits(points: Sequence[Point], unit: str) -> tuple[float, float]:
     """Return the values the axis spans; an interval that is much wider than all else leaves the frame instead."""
     values = [point.estimate.value for point in points]
-    span = max(values) - min(values) or abs(max(values)) * 0.1 or 1.0
+    span = max(values) - min(values) or abs(max(values)) * 0.1 or (0.01 if unit == "ratio" else 1.0)
     ends = [end for p in points for end in (p.estimate.low, p.estimate.high) if end is not None and math.isfinite(end)]
     low = max(min([*values, *ends]), min(values) - span)
     high = min(max([*values, *ends]), max(values) + span)
-    room = 0.08 * (high - low) or 0.05 * abs(high) or 0.5
+    room = 0.08 * (high - low) or 0.5 * span
     positive = min(values) >= 0
     low = max(low - room, 0.0) if positive else low - room
     return (0.0 if positive and low < 0.25 * high else low), high + room
