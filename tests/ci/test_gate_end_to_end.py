@@ -232,6 +232,7 @@ def test_a_missing_baseline_is_recorded_and_a_substituted_one_is_named(service):
     if first.code == 4:
         pytest.skip("this machine is too busy to measure anything now")
     document = json.loads((service.folder / "first.json").read_text())
+    (one,) = document["result"]["run_ids"]
     (note,) = document["notes"]
     assert re.match("No baseline `baseline` yet: the run .* is recorded as it and passes", note)
     assert note in first.out
@@ -244,14 +245,15 @@ def test_a_missing_baseline_is_recorded_and_a_substituted_one_is_named(service):
     )  # fmt: skip
     document = json.loads((service.folder / "second.json").read_text())
     assert second.code == document["exit_code"]
-    assert document["result"]["kind"] == ("compare" if second.code != 4 or document["notes"] else "run")
-    if document["result"]["kind"] == "compare":
+    two = document["result"]["run_ids"][-1]
+    if document["result"]["kind"] == "run":
+        assert second.code == 4, "only a run that is itself invalid is not compared"
+    else:
         assert document["provisional"]
         told = document["notes"][-1]
-        assert told.startswith("Provisional: `release` has no run to compare with; `baseline` (run ")
-        assert document["result"]["run_ids"][0] in told
-        assert "(provisional)" in document["summary"] or second.code == 4
-    one, two = document["result"]["run_ids"] if len(document["result"]["run_ids"]) == 2 else ("last-1", "last")
+        assert told.startswith(f"Provisional: `release` has no run to compare with; `baseline` (run {one}")
+        assert document["result"]["run_ids"] == [one, two]
+        assert "(provisional)" in document["summary"]
     (service.folder / "results" / one / "run.json").rename(service.folder / "results" / one / "run.gone")
     third = service.run("gate", "solo.yaml", "--json", "third.json", "--quiet")
     document = json.loads((service.folder / "third.json").read_text())
