@@ -138,9 +138,11 @@ def plain(text: object, limit: int = 120) -> str:
     """
     raw = str(text)
     cut = raw[: limit + 1]
-    shown = "".join(
-        " " if letter in "\t\n\r" else "\N{REPLACEMENT CHARACTER}" if _hidden(letter) else letter for letter in cut
-    )
+    shown = cut
+    if not cut.isprintable():  # which is true of nothing that is hidden, and asked at once of the whole text
+        shown = "".join(
+            " " if letter in "\t\n\r" else "\N{REPLACEMENT CHARACTER}" if _hidden(letter) else letter for letter in cut
+        )
     return shown if len(raw) <= limit else shown[: limit - 1] + "…"
 
 
