@@ -97,3 +97,30 @@ def test_differences_between_the_arms_are_listed(sound: Recording) -> None:
     assert (facts["command"].baseline, facts["command"].candidate) == ("serve --old", "serve --new")
     assert not facts["cpu model"].differs
     assert facts["load model"].baseline == "open"
+
+
+@pytest.mark.parametrize(
+    ("load", "cores", "words"),
+    [
+        ({"model": "open", "workers": 1}, "8", "lower the rate, or share the load with `workers: 2`"),
+        ({"model": "open", "workers": 7}, "8", "lower the rate, or take machines of their own"),
+        ({"model": "closed", "workers": 1}, "2", "use fewer users or a think time, or take machines"),
+        ({"model": "open", "workers": 9, "listen": "h:1"}, "8", "lower the rate, or let more machines join"),
+    ],
+)
+def test_advice_for_a_saturated_generator_goes_by_what_was_tried(
+    sound: Recording, load: dict[str, object], cores: str, words: str
+) -> None:
+    saturated = changed(sound, lambda b: replace(b, generator_cpu_ns=b.ended_ns - b.started_ns))
+    environment = replace(saturated.info.environment, facts={**saturated.info.environment.facts, "cores": cores})
+    info = replace(saturated.info, settings={**saturated.info.settings, "load": load}, environment=environment)
+    assert words in analyse(replace(saturated, info=info)).sentence
+
+
+def test_other_programs_on_the_generators_core_are_told_and_its_figures_shown(sound: Recording) -> None:
+    kept_waiting = changed(sound, lambda b: replace(b, waited_ns=(b.ended_ns - b.started_ns) // 10))
+    for recording, told in ((sound, False), (kept_waiting, True)):
+        comparability = analyse(recording).comparability
+        assert any("waiting for 10 % of the time" in doubt for doubt in comparability.warnings) is told
+        fact = next(fact for fact in comparability.facts if fact.name == "load generator")
+        assert ("10 % waiting for it" in fact.candidate) is told

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from perfproof.analysis.columns import Side
+from perfproof.analysis.health import generator_facts
 from perfproof.analysis.words import count_of
 from perfproof.model.recording import RunInfo
 from perfproof.model.result import Comparability, Fact
@@ -29,6 +30,8 @@ def describe(sides: Sequence[Side], rules: Rules, warnings: Sequence[str]) -> Co
     facts += _merged([_details(side) for side in (first, last)])
     facts += _merged([_flat(side.recording.info.settings) for side in (first, last)])
     facts += _merged([dict(side.recording.info.environment.facts) for side in (first, last)])
+    generators = [generator_facts(side) for side in (first, last)]
+    facts += [Fact("load generator", *generators)] if any(generators) else []
     doubts = list(warnings)
     if not rules.restarts:
         doubts.append("The service was not restarted: the variation between starts is not measured.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,8 @@ LATE_INVALID, LATE_DOUBT = 0.20, 0.05
 LAG_INVALID_MS, LAG_DOUBT_MS = 50.0, 10.0
 """Typical (median) longest stall of the generator's loop within a block."""
 STEAL_DOUBT = 0.02
+WAITED_DOUBT = 0.05
+"""Share of the time that the generator was ready to run and another program had its core."""
 UNSTEADY_INVALID = 0.5
 """Share of starts of an arm that never became steady."""
 
@@ -41,7 +43,8 @@ def examine(sides: Sequence[Side], failures: Sequence[dict[str, Failures]], rule
     reasons += _errors(sides, failures, rules)
     blocks = [block for side in sides for a_round in side.rounds for block in a_round.blocks if block.arm == side.arm]
     if blocks:
-        for findings, more in (_generator(blocks), _dropped(blocks), _left_out(blocks), _steadiness(sides)):
+        advice = _advice(sides[-1])
+        for findings, more in (_generator(blocks, advice), _dropped(blocks), _left_out(blocks), _steadiness(sides)):
             reasons += findings
             warnings += more
         steal = sum(b.steal_ns for b in blocks) / max(1, sum(b.ended_ns - b.started_ns for b in blocks))
@@ -82,12 +85,47 @@ def _errors(sides: Sequence[Side], failures: Sequence[dict[str, Failures]], rule
     return found
 
 
-def _generator(blocks: Sequence[Block]) -> tuple[list[str], list[str]]:
+def generator_facts(side: Side) -> str:
+    """Return how the load generator fared while it loaded this side, in a few words; empty if it never did."""
+    blocks = [block for a_round in side.rounds for block in a_round.blocks if block.arm == side.arm]
+    if not blocks:
+        return ""
+    seconds = max(1, sum(b.ended_ns - b.started_ns for b in blocks))
+    busy, waited, late = (
+        percent(part / whole, signed=False)
+        for part, whole in (
+            (sum(b.generator_cpu_ns for b in blocks), seconds),
+            (sum(b.waited_ns for b in blocks), seconds),
+            (sum(b.late for b in blocks), max(1, sum(b.sent for b in blocks))),
+        )
+    )
+    stall = float(np.median([b.lag_max_ns for b in blocks])) / 1e6
+    return (
+        f"{busy} of a core, {waited} waiting for it, {late} sent late, longest stall of a typical block {stall:.1f} ms"
+    )
+
+
+def _advice(side: Side) -> str:
+    """Return what would relieve the generator, going by what was already tried."""
+    info = side.recording.info
+    load = info.settings.get("load")
+    load = load if isinstance(load, Mapping) else {}
+    workers = load.get("workers", 1)
+    cores = info.environment.facts.get("cores", "1")
+    less = "use fewer users or a think time" if load.get("model") == "closed" else "lower the rate"
+    if load.get("listen"):
+        return f"{less}, or let more machines join"
+    if isinstance(workers, int) and cores.isdigit() and workers < int(cores) - 1:
+        return f"{less}, or share the load with `workers: {workers + 1}`"
+    return f"{less}, or take machines of their own for the load (`listen`)"
+
+
+def _generator(blocks: Sequence[Block], advice: str) -> tuple[list[str], list[str]]:
     """Judge the generator: its CPU, its lateness and its stalls."""
     reasons, warnings = [], []
     busy = sum(b.generator_cpu_ns for b in blocks) / max(1, sum(b.ended_ns - b.started_ns for b in blocks))
     if busy > GENERATOR_CPU:
-        reasons.append(f"the load generator was saturated ({percent(busy, signed=False)} of a core): lower the rate.")
+        reasons.append(f"the load generator was saturated ({percent(busy, signed=False)} of a core): {advice}.")
     late = sum(b.late for b in blocks) / max(1, sum(b.sent for b in blocks))
     if late > LATE_INVALID:
         reasons.append(
@@ -96,6 +134,12 @@ def _generator(blocks: Sequence[Block]) -> tuple[list[str], list[str]]:
     elif late > LATE_DOUBT:
         warnings.append(
             f"{percent(late, signed=False)} of requests were sent more than 1 ms late by the load generator."
+        )
+    waited = sum(b.waited_ns for b in blocks) / max(1, sum(b.ended_ns - b.started_ns for b in blocks))
+    if waited > WAITED_DOUBT:
+        warnings.append(
+            f"Other programs kept the load generator waiting for {percent(waited, signed=False)} of the time: "
+            "stop them, or keep them off its core."
         )
     lag = float(np.median([b.lag_max_ns for b in blocks])) / 1e6
     if lag > LAG_INVALID_MS:

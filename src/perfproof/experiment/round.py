@@ -208,6 +208,7 @@ def _block(arm: int, pair: int, position: int, report: BlockReport, service_cpu_
         steal_ns=report.steal_ns,
         not_started=report.not_started,
         unfed=report.unfed,
+        waited_ns=report.waited_ns,
     )
 
 

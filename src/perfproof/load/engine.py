@@ -24,7 +24,7 @@ from perfproof.load.connection import Connection
 from perfproof.load.cookies import Jar
 from perfproof.load.feeds import Supply, Turns
 from perfproof.load.flow import Flow
-from perfproof.load.health import Lag, steal_ns
+from perfproof.load.health import Lag, steal_ns, waited_ns
 from perfproof.load.limits import Guard, most_rate, refuse_rate
 from perfproof.load.mask import mask
 from perfproof.load.message import Message
@@ -180,10 +180,10 @@ class Engine:
         stock = self._stocks[arm]
         unfed = sum(stock.unfed.values())
         sources = self._traffic(arm, stages, load.rate, seed, start or monotonic_ns() + _LEAD_NS, pair)
-        cpu, started = process_time_ns(), monotonic_ns()
+        cpu, waited, started = process_time_ns(), waited_ns(), monotonic_ns()
         self._run(pool, self._recorder, pair, sources)
         ended = monotonic_ns()
-        cpu = process_time_ns() - cpu
+        cpu, waited = process_time_ns() - cpu, waited_ns() - waited
         outcomes = self._recorder.outcomes(mark)
         # What was never started because a step before it failed was not intended for any moment.
         completed, dropped, intended = (
@@ -211,6 +211,7 @@ class Engine:
             aborted=bool(self._aborted_at),
             not_started=int(outcomes[Outcome.NOT_STARTED]),
             unfed=sum(stock.unfed.values()) - unfed,
+            waited_ns=waited,
         )
 
     def seal(self, path: Path) -> int:

@@ -18,6 +18,17 @@ def steal_ns() -> int:
         return 0
 
 
+def waited_ns() -> int:
+    """Return how long this process has been ready to run and waited for a CPU, in ns (0: unknown).
+
+    The second figure of /proc/self/schedstat, of the main thread, which is the one that sends (see proc(5)).
+    """
+    try:
+        return int(Path("/proc/self/schedstat").read_text(encoding="ascii").split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
 class Lag:
     """How long the event loop was held up: the worst delay of a regular tick since ``reset``, in ns."""
 

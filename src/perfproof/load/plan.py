@@ -59,7 +59,8 @@ class BlockReport:
     from this machine's CPUs meanwhile; ``reconnects`` counts connections that had to be opened. ``started_ns`` and
     ``ended_ns`` bound the schedule, ``drained_ns`` is when the last request had ended. ``aborted`` marks a block cut
     short by ``abort``. ``not_started`` counts the steps after a failed one of their flow, ``unfed`` the requests that
-    were left out because the rows of a feed had ended; neither is in ``intended``.
+    were left out because the rows of a feed had ended; neither is in ``intended``. ``waited_ns`` is how long the
+    generator was ready to run and waited for a CPU.
     """
 
     started_ns: int
@@ -78,6 +79,7 @@ class BlockReport:
     aborted: bool = False
     not_started: int = 0
     unfed: int = 0
+    waited_ns: int = 0
 
     def on_clock(self, ahead_ns: int) -> BlockReport:
         """Return the report with its times as of a clock that is ``ahead_ns`` behind."""
@@ -110,6 +112,7 @@ class BlockReport:
             aborted=any(report.aborted for report in reports),
             not_started=total("not_started"),
             unfed=max(report.unfed for report in reports),  # each looks at the whole schedule
+            waited_ns=max(report.waited_ns for report in reports),
         )
 
 

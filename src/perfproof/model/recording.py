@@ -110,6 +110,7 @@ class Block:
     steal_ns: int
     not_started: int = 0
     unfed: int = 0
+    waited_ns: int = 0
 
 
 PROCESS_COLUMNS: dict[str, str] = {
