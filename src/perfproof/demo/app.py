@@ -22,6 +22,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from perfproof.demo import auth, queries, schemas
 from perfproof.demo.cache import TimedCache
 from perfproof.demo.database import reading_engine
+from perfproof.demo.jobs import Jobs, StartedJob
 from perfproof.demo.levers import Settings, from_environment
 from perfproof.demo.rendering import Plain, render_fast, render_slow
 from perfproof.demo.work import ExtraWork
@@ -39,6 +40,7 @@ def create_app(settings: Settings) -> FastAPI:
     engine = reading_engine(settings.database_url, levers.pool)
     sessions = sessionmaker(engine)
     render = render_fast if levers.serialization else render_slow
+    jobs = Jobs()
     dashboards: TimedCache[tuple[bytes, str]] = TimedCache(settings.cache_seconds)
 
     async def logged_in(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> int:
@@ -96,6 +98,25 @@ def create_app(settings: Settings) -> FastAPI:
                 session, project_id, limit, offset, eager=levers.eager, fast_similarity=levers.hotpath
             )
             return answer(schemas.RecordPage, page)
+
+    def job_view(job: StartedJob) -> schemas.StartedJobView:
+        return schemas.StartedJobView(id=job.id, project_id=job.project_id, status=jobs.status(job))
+
+    @app.post("/projects/{project_id}/jobs", status_code=202, dependencies=protected)
+    async def start_job(project_id: int, response: Response) -> schemas.StartedJobView:
+        with sessions() as session:
+            if not queries.project_exists(session, project_id):
+                raise HTTPException(404, "no such project")
+        job = jobs.start(project_id)
+        response.headers["Location"] = f"/jobs/{job.id}"
+        return job_view(job)
+
+    @app.get("/jobs/{job_id}", dependencies=protected)
+    async def show_job(job_id: int) -> schemas.StartedJobView:
+        job = jobs.find(job_id)
+        if job is None:
+            raise HTTPException(404, "no such job")
+        return job_view(job)
 
     def make_dashboard() -> tuple[bytes, str]:
         with sessions() as session:

@@ -26,6 +26,11 @@ def user_by_email(session: Session, email: str) -> User | None:
     return session.scalar(select(User).where(User.email == email))
 
 
+def project_exists(session: Session, project_id: int) -> bool:
+    """Tell whether there is a project of this id."""
+    return session.get(Project, project_id) is not None
+
+
 def project_page(session: Session, limit: int, offset: int, *, eager: bool) -> Plain:
     """Return a page of projects, each with its owner, the counts of its records and its last job."""
     query = select(Project).order_by(Project.id).limit(limit).offset(offset)

@@ -38,6 +38,14 @@ class JobView(BaseModel):
     seconds: int
 
 
+class StartedJobView(BaseModel):
+    """A job that was started over this API; ``status`` is pending or done."""
+
+    id: int
+    project_id: int
+    status: str
+
+
 class Counts(BaseModel):
     """How many records of a project are in which state."""
 

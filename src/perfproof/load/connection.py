@@ -249,13 +249,17 @@ class Connection:
         try:
             done = self._socket.shake()
         except ssl.SSLCertVerificationError as error:
-            self.fail(Outcome.CONNECT, f"the certificate is not good: {error.verify_message}")
+            self._refuse(f"the certificate is not good: {error.verify_message}")
         except OSError as error:
-            self.fail(Outcome.CONNECT, f"no TLS: {error.strerror or error}")
+            self._refuse(f"no TLS: {error.strerror or error}")
         else:
             if done:
                 self._reader.stop()
                 self._ready()
+
+    def _refuse(self, problem: str) -> None:
+        self.pool.note(problem)
+        self.fail(Outcome.CONNECT, problem)
 
     def _ready(self) -> None:
         message = self.message
@@ -396,7 +400,7 @@ class Connection:
                 outcome = _UNEXPECTED
         if problem is not None:
             self.problem = problem
-            self.pool.note(f"{care.request.name}: {problem}")
+            self.pool.note(f"unexpected response: {care.request.name}: {problem}")
         self._end(outcome, now)
 
     def _follow(self, hop: Message) -> None:

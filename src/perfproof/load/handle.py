@@ -15,6 +15,7 @@ from typing import Any
 from perfproof.errors import LoadError
 from perfproof.load.mask import mask
 from perfproof.load.plan import BlockReport, ProbeReply, WarmReport, encode, line, plan_of
+from perfproof.load.stock import longest
 from perfproof.load.template import labels, variant_count
 from perfproof.model.scenario import JsonValue, Load, Scenario
 
@@ -40,7 +41,7 @@ class LoadProcess:
         self._channel = channel
         self._log = log
         self._secrets = scenario.secrets
-        self._timeout = max((request.timeout for request in (*scenario.requests, *scenario.setup)), default=30.0)
+        self._timeout = max(longest(scenario.requests), *(step.timeout for step in scenario.setup), 1.0)
         self._steps = len(scenario.setup) + 1
         self._pending = b""
         self._number = 0

@@ -87,10 +87,10 @@ class Pool:
         return pool
 
     def note(self, problem: str) -> None:
-        """Say in the log what was wrong with a response: each thing once, and no more than a few."""
+        """Say in the log what went wrong: each thing once, and no more than a few."""
         if problem not in self._notes and len(self._notes) < NOTES:
             self._notes.add(problem)
-            sys.stderr.write(f"unexpected response: {problem}\n")
+            sys.stderr.write(f"{problem}\n")
 
     def close(self) -> None:
         """Close every connection."""

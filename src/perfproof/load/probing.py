@@ -14,7 +14,7 @@ from typing import Any
 from gevent.event import Event
 
 from perfproof.load.connection import Connection
-from perfproof.load.decoding import decoded
+from perfproof.load.decode import DecodingError, decode
 from perfproof.load.message import Message
 from perfproof.load.plan import ProbeReply
 from perfproof.load.pool import Pool
@@ -73,7 +73,11 @@ def send_alone(pool: Pool, message: Message, is_over: Callable[[], bool], *, fre
         if is_over():
             pool.give_up()
     wire = bytes(connection.body)
-    body, problem = decoded(wire, connection.headers.get("content-encoding", ""), LARGEST_BODY + 1)
+    body, problem = wire, connection.problem
+    try:
+        body = decode(wire, connection.headers.get("content-encoding", ""))
+    except DecodingError as error:
+        problem = str(error)
     reply = ProbeReply(
         outcome=Outcome(connection.outcome).name.lower(),
         status=connection.status,
@@ -83,6 +87,6 @@ def send_alone(pool: Pool, message: Message, is_over: Callable[[], bool], *, fre
         cut=len(body) > LARGEST_BODY,
         trace=seen.hex(),
         took_ns=connection.done - connection.sent,
-        problem=problem or connection.problem,
+        problem=problem,
     )
     return asdict(reply)

@@ -112,7 +112,7 @@ class Stock:
                     size += message.size
             if size > MOST_BYTES:
                 raise LoadError("the requests do not fit into memory", why=f"at most {MOST_BYTES >> 20} MiB in all")
-        self.longest_ns = max((_longest(entry) for entry in entries(requests)), default=0)
+        self.longest_ns = int(longest(requests) * 1e9)
         self._fixed = all(isinstance(item, Message) for item in self._items)
 
     def deal(self, order: Iterator[int], seed: int, pair: int) -> Iterator[Message | Flow]:
@@ -188,13 +188,17 @@ class Stock:
             raise LoadError(f"request {request.name!r} cannot be sent", why=self._hide(str(error))) from error
 
 
-def _longest(entry: Entry) -> int:
-    """Return the longest an entry may take, in ns."""
+def longest(requests: Sequence[Request]) -> float:
+    """Return the longest that one of the entries may take, in seconds."""
+    return max(map(_longest, entries(requests)), default=0.0)
+
+
+def _longest(entry: Entry) -> float:
     seconds = 0.0
     for step in entry:
         tries, pause = (step.request.repeat.at_most, step.request.repeat.every) if step.request.repeat else (1, 0.0)
         seconds += tries * step.request.timeout + (tries - 1) * pause + step.request.think_time
-    return int(seconds * 1e9)
+    return seconds
 
 
 def weights(requests: Sequence[Request]) -> tuple[list[float], list[int]]:
