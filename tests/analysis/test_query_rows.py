@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfproof.analysis.disagreement import disagreement
-from perfproof.analysis.queries import conclude_queries, judge_probes
+from perfproof.analysis.queries import across, conclude_queries, judge_probes
 from perfproof.analysis.sentence import describe
 from perfproof.model.metrics import ALL
 from perfproof.model.probe import Difference, Probing
@@ -85,6 +85,15 @@ def test_a_probe_alone_fails_on_a_broken_budget_and_not_on_n_plus_one() -> None:
     assert judge_probes(probing, Rules(budgets=(Budget("queries_per_request", 50),)), "s").exit_code == 0
     broken = judge_probes(probing, Rules(budgets=(Budget("queries_per_request", 49),)), "s")
     assert (broken.exit_code, broken.budgets[0].value) == (1, 50)
+
+
+def test_two_recorded_runs_are_compared_by_their_last_arms() -> None:
+    slow = Probing((arm("baseline", probed([(n, {"each": n}) for n in (1, 10, 50)])),))
+    fast = Probing((arm("baseline", probed([(n, {"all": 1}) for n in (1, 10, 50)])),))
+    joined = across(slow, fast, ("baseline", "candidate"))
+    row = next(r for r in conclude_queries(joined, Rules()).rows if r.metric == "queries_per_request")
+    assert (row.baseline, row.candidate, row.verdict) == (50, 1, Verdict.IMPROVED)
+    assert across(slow, None, ("baseline", "candidate")) is None
 
 
 def test_a_run_without_probes_adds_nothing() -> None:

@@ -113,3 +113,31 @@ def test_requests_that_write_are_left_out_unless_the_scenario_opts_in(bench):
     ran = bench.run("probe", str(bench.scenario(write, text=SHELF)), "--arm", "candidate")
     assert ran.code == 0, ran.err + ran.out
     assert "add was not probed: it writes" in ran.out
+
+
+def test_a_table_is_grown_by_reseeding_and_brought_back(bench):
+    path = bench.scenario(
+        ("  database: sqlite\n", "  database: sqlite\n  shell: true\n  environment: {TABLE: '{work}/rows'}\n"
+         "  prepare: echo 7 > {work}/rows\n"),
+        ('get: "/books?limit={limit}", values: {limit: [10]}, scale: {parameter: limit, sizes: [1, 10, 50]}',
+         "get: /all, scale: {reseed: 'echo {size} > {work}/rows', sizes: [1, 10, 101]}"),
+        text=SHELF,
+    )  # fmt: skip
+    ran = bench.run("probe", str(path), "--arm", "baseline")
+    assert ran.code == 0, ran.err + ran.out
+    assert "1 → 10 → 100 rows" in ran.out, "the shelf holds a hundred books"
+    assert "N+1 on baseline" in ran.out
+
+
+def test_a_write_is_probed_with_a_reset_before_each_repeat(bench):
+    path = bench.scenario(
+        ("  database: sqlite\n", "  database: sqlite\n  shell: true\n  reset: echo reset >> RESETS\n"),
+        ("load:", "  - {name: add, post: /books, probe: {writes: true, repeat: 2}}\nload:"),
+        text=SHELF,
+    )  # fmt: skip
+    path.write_text(path.read_text().replace("RESETS", str(bench.folder / "resets")))
+    ran = bench.run("probe", str(path), "--arm", "candidate", "--json", "out.json")
+    assert ran.code == 0, ran.err + ran.out
+    levels = {(v["metric"], v["request"]): v["value"] for v in bench.json("out.json")["levels"]}
+    assert levels["queries_per_request", "add"] == 1
+    assert (bench.folder / "resets").read_text().count("reset") == 3, "before the start, and before each repeat"

@@ -1,13 +1,15 @@
 """A tiny ASGI service over SQLite for tests of probing; its ways are set by the environment.
 
-LAZY: one query for each row instead of one for all; EXTRA: a field that only this version returns; STATUS: what every
-list request answers. When it starts it prints whether perfproof's agent is in the process.
+LAZY: one query for each row instead of one for all; TABLE: a file that holds how many rows `/all` finds; EXTRA: a field
+that only this version returns; STATUS: what every list request answers. When it starts it prints whether perfproof's
+agent is in the process.
 """
 
 import json
 import os
 import sqlite3
 import sys
+from pathlib import Path
 
 LAZY = os.environ.get("LAZY") == "1"
 STATUS = int(os.environ.get("STATUS", "200"))
@@ -36,7 +38,11 @@ async def app(scope, receive, send):
             if message["type"] == "lifespan.shutdown":
                 return
     status, answer = 200, {"status": "ok"}
-    if scope["path"] == "/books":
+    if scope["path"] == "/books" and scope["method"] == "POST":
+        database.execute("INSERT INTO books (title, owner) VALUES ('new', 'me')")
+    elif scope["path"] == "/all":
+        answer = books(int(Path(os.environ["TABLE"]).read_text()))
+    elif scope["path"] == "/books":
         limit = int(scope["query_string"].decode().partition("limit=")[2] or 10)
         status, answer = STATUS, {"items": books(limit), "secret": SECRET}
         if os.environ.get("EXTRA"):

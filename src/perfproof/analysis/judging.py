@@ -21,7 +21,7 @@ from perfproof.analysis.findings import find, in_order
 from perfproof.analysis.health import Health, examine
 from perfproof.analysis.impact import with_impact
 from perfproof.analysis.matching import common
-from perfproof.analysis.queries import Conclusion, conclude_queries
+from perfproof.analysis.queries import Conclusion, across, conclude_queries
 from perfproof.analysis.resources import memory
 from perfproof.analysis.rows import Terms, correct, growth_row, levels_of, ratio_row, smallest_change, spread_of
 from perfproof.analysis.series import PRIMARY, Series, latency_series, resource_series
@@ -80,7 +80,9 @@ def compare(
             warnings.append(f"{side.recording.info.id} has two arms: its {side.name} is the {role} here.")
     if set(first.requests) != set(last.requests):
         warnings.append("Only request names that both runs have are compared.")
-    return _two("compare", _measure(sides, terms, failures, Health(tuple(reasons), tuple(warnings))))
+    measured = _measure(sides, terms, failures, Health(tuple(reasons), tuple(warnings)))
+    probing = across(baseline.probing, candidate.probing, measured.labels)
+    return _two("compare", replace(measured, probed=conclude_queries(probing, rules)))
 
 
 def _mismatches(baseline: Recording, candidate: Recording) -> list[str]:

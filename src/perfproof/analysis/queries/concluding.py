@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from perfproof.analysis.budgets import check_budgets
@@ -48,6 +49,17 @@ def conclude_queries(probing: Probing | None, rules: Rules) -> Conclusion:
         warnings=tuple(_warnings(arms)),
         reasons=_reasons(probing),
     )
+
+
+def across(baseline: Probing | None, candidate: Probing | None, labels: Sequence[str]) -> Probing | None:
+    """Return the last arms of two recorded runs as one probe phase; None unless both were probed.
+
+    Their responses were not held against each other: bodies are not kept.
+    """
+    if baseline is None or candidate is None or not baseline.arms or not candidate.arms:
+        return None
+    sides = (baseline.arms[-1], candidate.arms[-1])
+    return Probing(tuple(replace(side, arm=label) for side, label in zip(sides, labels, strict=True)), policy="off")
 
 
 def judge_probes(probing: Probing, rules: Rules, scenario: str) -> ProbeResult:
