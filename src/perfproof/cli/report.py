@@ -9,6 +9,7 @@ import typer
 
 from perfproof.cli import options
 from perfproof.cli.session import Session
+from perfproof.errors import UsageError
 
 
 def report(
@@ -17,7 +18,10 @@ def report(
         str | None, typer.Argument(metavar="AFTER", help="With two runs: the one after.", show_default=False)
     ] = None,
     output: Annotated[
-        list[Path], typer.Option("--output", "-o", help="File to write: .html .md .json .csv .parquet", metavar="FILE")
+        list[Path],
+        typer.Option(
+            "--output", "-o", help="File to write: .html .md .json .csv .parquet .hlog _stats.csv", metavar="FILE"
+        ),
     ] = [Path("report.html")],  # noqa: B006 - typer reads the default, nothing mutates it
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
@@ -26,7 +30,14 @@ def report(
     from perfproof.reports import write
 
     session = Session(results, store)
-    result = session.judge(run) if against is None else session.compare(run, against)
+    raw = [file for file in output if file.name.endswith((".hlog", "_stats.csv", "_stats_history.csv"))]
+    if raw and against is not None:
+        raise UsageError(f"{raw[0].name} holds the samples of one run", hint="name one run")
+    if len(raw) < len(output):
+        result = session.judge(run) if against is None else session.compare(run, against)
     for file in output:
-        write(result, file)
+        if file in raw:
+            session.export(run, file)
+        else:
+            write(result, file)
         typer.echo(str(file))

@@ -156,6 +156,16 @@ class Session:
         recording = read(self.locate(reference))
         return analyse(recording, self._spreads(recording.info.environment.hash, recording.info.scenario_hash))
 
+    def export(self, reference: str, file: Path) -> None:
+        """Write the samples of a recorded run for another tool; the file's name says which."""
+        from perfproof.evidence.reading import read
+        from perfproof.reports.recorded import writer_of
+
+        writer = writer_of(file)
+        if writer is None:
+            raise UsageError(f"{file.name} is not the name of a file of samples")
+        writer(read(self.locate(reference)), file)
+
     def compare(self, baseline: str, candidate: str, *, force: bool = False) -> Result:
         """Compare two recorded runs from their evidence."""
         from perfproof.analysis import compare
