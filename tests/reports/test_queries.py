@@ -1,4 +1,4 @@
-"""What was counted of queries, in every report: sizes, slopes, what became of statements; hostile text stays text."""
+"""What was counted of queries, in every report: sizes, slopes, each statement's fate; hostile text stays text."""
 
 from __future__ import annotations
 

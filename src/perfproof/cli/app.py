@@ -29,8 +29,8 @@ from perfproof.cli.report import report
 from perfproof.cli.run import run as run_command
 from perfproof.cli.serve import serve
 from perfproof.cli.show import show
-from perfproof.cli.worker import worker
 from perfproof.cli.transfer import export, import_
+from perfproof.cli.worker import worker
 from perfproof.errors import ExitCode, PerfproofError
 
 app = typer.Typer(

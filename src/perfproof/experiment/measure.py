@@ -347,7 +347,7 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
         started_at=now.isoformat(timespec="seconds"),
         revision=_revision(arms[-1]),
         rules=Rules(
-            goals=scenario.goals if options.kind == "ab" else (),
+            goals=scenario.goals if options.kind != "noise" else (),
             budgets=scenario.budgets if options.kind != "noise" else (),
             margin=scenario.margin,
             max_error_rate=scenario.max_error_rate,
