@@ -193,6 +193,8 @@ def test_the_openapi_document_describes_every_route(fast: Client) -> None:
         "/projects",
         "/projects/{project_id}",
         "/projects/{project_id}/records",
+        "/projects/{project_id}/jobs",
+        "/jobs/{job_id}",
         "/dashboard",
     }
     assert document["paths"]["/dashboard"]["get"]["security"] == [{"HTTPBearer": []}]

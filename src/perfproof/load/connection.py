@@ -376,10 +376,10 @@ class Connection:
         else:
             self.kept = self.kept and self._keep
             self.close()
-        if message.care is not None and not self._excess:
-            self._look(message, outcome, now)
-        else:
+        if message.plain or message.care is None or self._excess:
             self._end(outcome, now)
+        else:
+            self._look(message, outcome, now)
 
     def _look(self, message: Message, outcome: int, now: int) -> None:
         """Look at a response whose time has been taken: follow it elsewhere, or judge it."""

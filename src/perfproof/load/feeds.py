@@ -135,8 +135,8 @@ def _shuffled(number: int, total: int, seed: int) -> int:
             mixed = (
                 right * 0x9E3779B97F4A7C15 + (seed + 1) * 0xBF58476D1CE4E5B9 + deck * 0x94D049BB133111EB + turn
             ) & ((1 << 64) - 1)
-            mixed = ((mixed ^ (mixed >> 31)) * 0xD6E8FEB86659FD93) & ((1 << 64) - 1)
-            left, right = right, left ^ ((mixed ^ (mixed >> 29)) & low)
+            mixed = ((mixed ^ (mixed >> 31)) * 0xD6E8FEB86659FD93) & ((1 << 64) - 1)  # its upper bits are the good ones
+            left, right = right, left ^ (mixed >> 40 & low)
         place = (left << half) | right
         if place < total:
             return place

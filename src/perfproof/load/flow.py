@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic_ns
-from typing import TYPE_CHECKING
+from typing import Any
 
 from perfproof.load.body import Files
 from perfproof.load.care import Place, attentive
@@ -15,10 +15,10 @@ from perfproof.load.message import Message, message_of, outgoing
 from perfproof.model.recording import Outcome
 from perfproof.model.scenario import Request
 
-if TYPE_CHECKING:
-    from perfproof.load.connection import Connection
-
-Owner = Callable[["Connection"], None]
+# A ``perfproof.load.connection.Connection``, which cannot be named here: the parent's side reads scenarios with this
+# module and must not come near gevent.
+Connection = Any
+Owner = Callable[[Connection], None]
 
 _OK, _NOT_STARTED = int(Outcome.OK), int(Outcome.NOT_STARTED)
 
