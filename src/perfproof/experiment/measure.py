@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sys
@@ -265,10 +266,23 @@ def _interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    hook = sys.unraisablehook
+
+    def try_again(unraisable: Any) -> None:
+        """Deliver an interruption anew that hit a callback of the garbage collector, where it is swallowed."""
+        if unraisable.exc_type is not KeyboardInterrupt:
+            hook(unraisable)
+            return
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, interrupt)
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+
     before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, signal.SIGTERM)}
+    sys.unraisablehook = try_again
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for each, handler in before.items():
             signal.signal(each, handler)
 
