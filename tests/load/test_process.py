@@ -484,3 +484,11 @@ def test_a_ramp_is_walked_once_in_a_block(server, start_load, sealed):
     assert report.intended == report.completed == 150
     since = (sealed(load)["intended_ns"] - report.started_ns) / 1e9
     assert np.histogram(since, [0, 0.5, 1.0, 1.5, 2.1])[0] == pytest.approx([12, 38, 50, 50], abs=2)
+
+
+def test_the_child_ends_with_a_parent_that_had_not_read_its_last_reply(start_load):
+    load = start_load(get("/ok"))
+    load._tell({"do": "discard", "number": 1})
+    time.sleep(0.5)
+    load._channel.close()
+    load._child.wait(10)

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 # Locust replaces parts of the standard library when it is imported; it has to come before anything that uses them.
@@ -73,12 +74,13 @@ def _many(plan: Plan) -> Master:
 
 def _listen(lines: Any, waiting: Queue, engine: Commanded) -> None:
     """Pass commands on in their order, but obey ``abort`` at once; end the process when the parent is gone."""
-    while data := lines.readline():
-        command = json.loads(data)
-        if command["do"] == "abort":
-            engine.abort()
-        else:
-            waiting.put(command)
+    with suppress(OSError):  # reset, when the parent died with a reply unread
+        while data := lines.readline():
+            command = json.loads(data)
+            if command["do"] == "abort":
+                engine.abort()
+            else:
+                waiting.put(command)
     _gone()
 
 
