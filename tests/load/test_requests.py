@@ -417,3 +417,12 @@ def test_a_rate_above_the_limit_is_refused_before_anything_is_sent(server, start
     with pytest.raises(LoadError, match="a rate of 100/s is more than the limit of 50/s"):
         load.open(0, server.url)
     assert server.counts()["asked"] == {"_counts": 1}
+
+
+def test_a_request_may_name_the_port_of_its_service(server, start_load):
+    load = start_load(Request("r", "GET", "/ok?callback=http://127.0.0.1:{port}/back"))
+    load.open(0, server.url)
+    assert load.block(0, 0, 0, 0.3, seed=1).failed == 0
+    seen = [one["path"] for one in server.counts()["seen"] if "callback" in one["path"]]
+    assert seen
+    assert all(path.endswith(f":{server.url.rsplit(':', 1)[1].strip('/')}/back") for path in seen)

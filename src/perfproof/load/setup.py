@@ -31,12 +31,12 @@ def run_setup(
     secrets: Collection[str],
     is_over: Callable[[], bool],
 ) -> dict[str, JsonValue]:
-    """Send the steps and return the captured variables; cookies go to ``jar``.
+    """Send the steps and return the captured variables, and ``port``; cookies go to ``jar``.
 
     LoadError names the step, the status and the masked start of the response. Captured values are masked as well:
     they are tokens more often than not. Once ``is_over`` says so, the step under way is given up.
     """
-    captured: dict[str, JsonValue] = {}
+    captured: dict[str, JsonValue] = {"port": place.target.port}
     for number, step in enumerate(steps):
         name = f"set-up step {step.name!r}"
         variables = Draw({**combinations(step)[0], **captured}, 0, number + 1, {})
