@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from perfproof.collectors.environment import fingerprint
 
+from perfproof.collectors.environment import fingerprint
 from perfproof.evidence.directory import RunDirectory, new_id
 from perfproof.model.recording import SAMPLE_COLUMNS, ArmRound, Block, Round, RunInfo, Samples
 
