@@ -93,7 +93,7 @@ def test_every_label_is_met_on_a_cluster_of_node(tmp_path, server, monkeypatch):
     import os
 
     if not (shutil.which("node") and Path(os.environ.get("NODE_PATH", "/nowhere"), "pg").is_dir()):
-        pytest.skip("needs node, and NODE_PATH with the packages express and pg")
+        postgres.missing("needs node, and NODE_PATH with the packages express and pg")
     url = server.new_database().replace("postgresql://", "postgresql+psycopg://")
     judged, _ = judge("node", url, labels.NODE, tmp_path, ', WORKERS: "2"')
     assert [each for each in judged if not each.right] == []
