@@ -491,4 +491,4 @@ def test_the_child_ends_with_a_parent_that_had_not_read_its_last_reply(start_loa
     load._tell({"do": "discard", "number": 1})
     time.sleep(0.5)
     load._channel.close()
-    load._child.wait(10)
+    assert load._child.wait(10) is not None, "it ended by itself; otherwise this raises TimeoutExpired"
