@@ -29,6 +29,8 @@ def demo(
     code = session.conclude(measured, json, None)
     page = (measured.directory / "report.html").absolute()
     if not quiet:
+        if measured.result is not None:
+            sys.stderr.write(f"{measured.result.sentence}\n")  # again, where the eye is after a long result
         if sys.stdout.isatty() and _has_display():
             webbrowser.open(page.as_uri())
         sys.stderr.write(
