@@ -26,7 +26,9 @@ from perfproof.analysis.resources import memory
 from perfproof.analysis.rows import Terms, correct, growth_row, levels_of, ratio_row, smallest_change, spread_of
 from perfproof.analysis.series import PRIMARY, Series, latency_series, resource_series
 from perfproof.analysis.timing import measured_seconds, seconds_per_round
+from perfproof.analysis.why import explain
 from perfproof.errors import ExitCode
+from perfproof.model.levers import Causes
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.recording import Recording
 from perfproof.model.result import BudgetCheck, Comparability, Comparison, Level, Result, Verdict
@@ -53,7 +55,7 @@ def analyse(recording: Recording, spreads: Sequence[Spread] = ()) -> Result:
     probed = conclude_queries(recording.probing, info.rules)
     if probed.reasons:
         health = Health((*health.reasons, *probed.reasons), health.warnings)
-    measured = replace(_measure(sides, terms, failures, health), probed=probed)
+    measured = replace(_measure(sides, terms, failures, health), probed=probed, causes=recording.causes)
     return _single(measured) if arms < 2 else _two(info.kind, measured)
 
 
@@ -112,6 +114,7 @@ class _Measured:
     series: Sequence[Series]
     figures: latency.Latency
     probed: Conclusion = field(default_factory=Conclusion)
+    causes: Causes | None = None
 
     @property
     def rounds(self) -> int:
@@ -208,6 +211,7 @@ def _result(
         started_at=first.started_at,
         advice=_advice(verdict, rows, measured.health),
         queries=measured.probed.details,
+        why=explain(measured.causes, rows, measured.probed.details, verdict),
     )
 
 

@@ -12,10 +12,18 @@ from pathlib import Path
 
 from perfproof.errors import EvidenceError
 from perfproof.evidence.files import flush, write_whole, writing
-from perfproof.evidence.formats import PROBE_FILE, RoundFacts, round_folder, write_document
+from perfproof.evidence.formats import (
+    CAUSES_FILE,
+    PROBE_FILE,
+    RoundFacts,
+    round_folder,
+    write_compressed,
+    write_document,
+)
 from perfproof.evidence.logs import masked_extract
 from perfproof.evidence.reading import sealed_rounds
 from perfproof.evidence.tables import check_table, empty_table, write_table
+from perfproof.model.levers import Causes
 from perfproof.model.probe import Probing
 from perfproof.model.recording import PROCESS_COLUMNS, SAMPLE_COLUMNS, Round, RunInfo
 
@@ -123,6 +131,11 @@ class RunDirectory:
         """Write ``probe.json``: what the probe phase observed."""
         with writing(self.path / PROBE_FILE):
             write_whole(self.path / PROBE_FILE, write_document(probing))
+
+    def save_causes(self, causes: Causes) -> None:
+        """Write ``causes.json.gz``: what was observed to say why."""
+        with writing(self.path / CAUSES_FILE):
+            write_whole(self.path / CAUSES_FILE, write_compressed(causes))
 
     def save_result(self, result_json: str) -> None:
         """Write ``result.json``, replacing an earlier one."""

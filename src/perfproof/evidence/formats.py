@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from perfproof.evidence.codec import CodecError, decode, encode
 from perfproof.model.recording import ArmRound, Block
 
 PROBE_FILE = "probe.json"
+CAUSES_FILE = "causes.json.gz"
 FORMAT = 1
 """The version this program writes. Raise it when an older program would misread the files, and add an upgrade."""
 
@@ -48,15 +51,23 @@ def write_document(value: object) -> bytes:
     return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
+def write_compressed(value: object) -> bytes:
+    """Return what ``write_document`` does, gzipped: folded stacks repeat themselves to a twentieth of their size."""
+    return gzip.compress(write_document(value), mtime=0)
+
+
 def read_document(file: Path, kind: type[T]) -> T:
     """Return the content of ``file`` as ``kind``; ``EvidenceError`` if it is missing, damaged or of a newer format."""
     try:
-        document = json.loads(file.read_bytes())
+        content = file.read_bytes()
+        document = json.loads(gzip.decompress(content) if file.suffix == ".gz" else content)
         return decode(kind, upgraded(document, file))
     except FileNotFoundError:
         raise EvidenceError(
             f"{file.name} is missing", where=str(file.parent), hint="name a folder that perfproof has written"
         ) from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise damaged(file, f"it is not whole gzip: {error}") from error
     except OSError as error:
         raise EvidenceError(f"{file.name} cannot be read", where=str(file), why=error.strerror) from error
     except CodecError as error:

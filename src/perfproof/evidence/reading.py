@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from perfproof.errors import EvidenceError
-from perfproof.evidence.formats import PROBE_FILE, RoundFacts, read_document, round_folder
+from perfproof.evidence.formats import CAUSES_FILE, PROBE_FILE, RoundFacts, read_document, round_folder
 from perfproof.evidence.tables import read_table
+from perfproof.model.levers import Causes
 from perfproof.model.probe import Probing
 from perfproof.model.recording import PROCESS_COLUMNS, SAMPLE_COLUMNS, Recording, Round, RunInfo, Samples
 
@@ -18,13 +19,20 @@ def read(path: Path) -> Recording:
     Raises ``EvidenceError``, naming the file and what to do, when something is missing, damaged or of a newer format.
     """
     info = read_info(path)
-    return Recording(info, tuple(read_round(path, number) for number in sealed_rounds(path)), read_probing(path))
+    rounds = tuple(read_round(path, number) for number in sealed_rounds(path))
+    return Recording(info, rounds, read_probing(path), read_causes(path))
 
 
 def read_probing(path: Path) -> Probing | None:
     """Return what the probe phase of the run in the folder ``path`` observed; None if it had none."""
     file = path / PROBE_FILE
     return read_document(file, Probing) if file.exists() else None
+
+
+def read_causes(path: Path) -> Causes | None:
+    """Return what the cause pass of the run in the folder ``path`` observed; None if it had none."""
+    file = path / CAUSES_FILE
+    return read_document(file, Causes) if file.exists() else None
 
 
 def read_info(path: Path) -> RunInfo:

@@ -26,11 +26,13 @@ from perfproof.collectors.revision import revision
 from perfproof.errors import Interrupted, PerfproofError, UsageError
 from perfproof.evidence.directory import RunDirectory, new_id
 from perfproof.evidence.reading import read_round
+from perfproof.experiment.causes import find_causes
 from perfproof.experiment.observer import Observer
 from perfproof.experiment.probe import Phase, probe
 from perfproof.experiment.probe_plan import worth_probing
 from perfproof.experiment.round import Stage, interrupted, run_round
 from perfproof.load.handle import LoadProcess
+from perfproof.model.levers import Causes
 from perfproof.model.metrics import ALL
 from perfproof.model.probe import Probing
 from perfproof.model.recording import Recording, Round, RunInfo
@@ -116,6 +118,11 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                     with pinned(cpus.generator):
                         stage = Stage(scenario, load, directory, private, redactor, cpus, observer, kept, snapshots)
                         rounds.conduct(stage)
+                    if options.kind != "noise":
+                        phase = Phase(scenario, load, private, redactor, cpus, observer, kept, compare=False)
+                        rounds.causes = find_causes(phase, rounds.probing)
+                        if rounds.causes is not None:
+                            directory.save_causes(rounds.causes)
             finally:
                 load.stop()
         except (PerfproofError, KeyboardInterrupt) as error:
@@ -167,6 +174,7 @@ class _Rounds:
     spreads: tuple[Spread, ...]
 
     probing: Probing | None = None
+    causes: Causes | None = None
 
     def __post_init__(self) -> None:
         self._read: dict[int, Round] = {}
@@ -208,7 +216,7 @@ class _Rounds:
         for number in self.directory.sealed_rounds():
             if number not in self._read:
                 self._read[number] = read_round(self.directory.path, number)
-        return Recording(info, tuple(self._read[number] for number in sorted(self._read)), self.probing)
+        return Recording(info, tuple(self._read[number] for number in sorted(self._read)), self.probing, self.causes)
 
 
 def describe(rows: Sequence[Comparison]) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from perfproof.model.levers import Causes
 from perfproof.model.probe import Probing
 from perfproof.model.revision import Revision
 from perfproof.model.rules import Rules
@@ -206,8 +207,9 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class Recording:
-    """A run as read back: its identity, its sealed rounds, and what its probe phase observed, if it had one."""
+    """A run as read back: its identity, its sealed rounds, and what its probe phase and its cause pass observed."""
 
     info: RunInfo
     rounds: tuple[Round, ...]
     probing: Probing | None = None
+    causes: Causes | None = None

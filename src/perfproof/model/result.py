@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from perfproof.model.scenario import Goal
+from perfproof.model.why import Why
 
 
 class Verdict(StrEnum):
@@ -226,3 +227,4 @@ class Result:
     started_at: str = ""
     advice: str | None = None
     queries: tuple[QueryDetail, ...] = ()
+    why: Why | None = None

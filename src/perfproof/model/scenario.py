@@ -258,6 +258,21 @@ class Rounds:
 
 
 @dataclass(frozen=True)
+class Explain:
+    """What is looked at after the timed rounds to say why: the levers' mechanisms, and a profile of ``seconds`` per
+    arm.
+
+    ``profile`` names the engine (``auto`` takes the first that works), ``interval`` is its sampling interval in
+    seconds.
+    """
+
+    levers: bool = True
+    profile: Literal["auto", "off", "pyinstrument", "py-spy", "perf"] = "auto"
+    seconds: float = 8.0
+    interval: float = 0.001
+
+
+@dataclass(frozen=True)
 class Goal:
     """A demanded improvement of a metric as a fraction (0.2 = 20 % better), with an optional stretch.
 
@@ -302,6 +317,7 @@ class Scenario:
     responses: Responses = Responses()
     gate: Policy = field(default_factory=Policy)
     feeds: tuple[Feed, ...] = ()
+    explain: Explain = Explain()
     text: str = field(default="", repr=False)
     hash: str = ""
     secrets: frozenset[str] = field(default=frozenset(), repr=False)

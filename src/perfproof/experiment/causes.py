@@ -1,0 +1,54 @@
+"""The cause pass: after the timed rounds, each arm is started again and watched, to say why the figures moved.
+
+Watching costs time and timing must not, so the two never meet: levers (headers, pools, plans) and profiles have starts
+of their own. Nothing that goes wrong here touches the verdict: it becomes a note.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from perfproof.errors import PerfproofError
+from perfproof.experiment.levers import observe_levers
+from perfproof.experiment.probe import Phase
+from perfproof.experiment.profiling import profile_arms
+from perfproof.model.levers import ArmLevers, Causes
+from perfproof.model.probe import Probing
+from perfproof.model.profile import ArmProfile
+
+T = TypeVar("T")
+
+
+def find_causes(phase: Phase, probing: Probing | None) -> Causes | None:
+    """Return what was observed of every arm, or None where nothing was wanted; only an interruption is raised."""
+    wanted = phase.scenario.explain
+    if not wanted.levers and wanted.profile == "off":
+        return None
+    began = time.monotonic()
+    names = [arm.name for arm in phase.scenario.arms]
+    levers: tuple[ArmLevers, ...] = ()
+    profiles: tuple[ArmProfile, ...] = ()
+    if wanted.levers:
+        failed = _noted(lambda: observe_levers(phase, probing), phase)
+        levers = failed.value or tuple(ArmLevers(name, notes=(failed.note,)) for name in names)
+    if wanted.profile != "off":
+        told = _noted(lambda: profile_arms(phase), phase)
+        profiles = told.value or tuple(ArmProfile(name, "none", notes=(told.note,)) for name in names)
+    return Causes(levers=levers, profiles=profiles, seconds=time.monotonic() - began)
+
+
+@dataclass(frozen=True)
+class _Tried(Generic[T]):
+    value: T | None
+    note: str = ""
+
+
+def _noted(action: Callable[[], T], phase: Phase) -> _Tried[T]:
+    """Return what ``action`` returns, or why it could not, in one masked line."""
+    try:
+        return _Tried(action())
+    except PerfproofError as error:
+        return _Tried(None, phase.redactor(": ".join(part for part in (error.what, error.why) if part)))

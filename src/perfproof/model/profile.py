@@ -1,0 +1,84 @@
+"""Where the time of requests went: folded stacks of one arm, sampled in a pass of its own after the timed rounds.
+
+``collectors.profiles`` makes these whatever the engine, ``analysis.why`` concludes from them. Names of functions and
+modules only: no argument, no value, no path outside the user's project is part of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Engine = Literal["pyinstrument", "py-spy", "perf", "none"]
+Clock = Literal["wall", "cpu"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A function on a stack: dotted ``module`` (or shared object), qualified ``function`` without line numbers.
+
+    ``own`` is the user's code: neither an installed library nor the interpreter or kernel. Two frames are the same
+    function where module and function are, so that a profile matches after lines have moved.
+    """
+
+    module: str
+    function: str
+    own: bool
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Time spent in one stack: ``frames`` index ``ArmProfile.frames``, outermost first; the last one ran.
+
+    ``request`` indexes ``ArmProfile.requests``, ``slice`` is the stretch of load (from 0) it was sampled in.
+    """
+
+    request: int
+    slice: int
+    frames: tuple[int, ...]
+    ns: int
+
+
+@dataclass(frozen=True)
+class ArmProfile:
+    """The profile of one arm.
+
+    ``counts[request][slice]`` is how many of each request were completed in each slice of load, so that
+    ``ns / counts`` is time per request. ``interval_ns`` is the sampling interval; ``clock`` whether waiting counts
+    (``wall``: time a request was current, also in the database) or only running (``cpu``). ``unresolved`` is the share
+    of time in frames without a name. With engine ``none``, ``notes`` say why and everything else is empty.
+    """
+
+    arm: str
+    engine: Engine
+    clock: Clock = "wall"
+    interval_ns: int = 0
+    seconds: float = 0.0
+    requests: tuple[str, ...] = ()
+    counts: tuple[tuple[int, ...], ...] = ()
+    frames: tuple[Frame, ...] = ()
+    stacks: tuple[Stack, ...] = ()
+    unresolved: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Memory allocated at one line of a stack per request, from ``--memory-profile``: ``line`` is ``app/x.py:12 f``."""
+
+    request: str
+    line: str
+    own: bool
+    bytes_per_request: float
+    blocks_per_request: float
+
+
+@dataclass(frozen=True)
+class MemoryProfile:
+    """What one arm allocated by line, in a pass of its own. ``notes`` say what could not be seen."""
+
+    arm: str
+    engine: Literal["memray", "tracemalloc", "none"]
+    requests: int = 0
+    allocations: tuple[Allocation, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,118 @@
+"""Why the arms differ: causes, each with its mechanism and its outcome, and what became of each function.
+
+``analysis.why`` makes it, reports draw it and compute nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Lever = Literal[
+    "queries", "index", "connection pool", "response cache", "serialization", "compression", "hot path", "memory"
+]
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """One figure that the lever moves, on both arms (None: not known), in ``unit``."""
+
+    name: str
+    unit: str
+    baseline: float | None
+    candidate: float | None
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One lever on one request name.
+
+    It is ``claimed`` only when mechanism and outcome both moved; ``ms_per_request`` is the time it accounts for
+    (negative: saved, positive: added; None: not known), ``impact`` orders causes: milliseconds per second of traffic,
+    saved first. ``outcome`` names in words the measured rows that moved with it; ``sentence`` tells the whole in plain
+    words.
+    """
+
+    lever: Lever
+    request: str
+    claimed: bool
+    mechanisms: tuple[Mechanism, ...]
+    outcome: str
+    sentence: str
+    ms_per_request: float | None = None
+    impact: float = 0.0
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FunctionChange:
+    """One function of one request name on both arms, in milliseconds per request; library time is in its user frame.
+
+    ``change`` is the difference of the total (of self for ``folded`` library rows) with its interval ``low`` to
+    ``high`` over time slices; ``sure`` says that it does not hold zero. ``libraries`` are the library functions folded
+    under it.
+    """
+
+    request: str
+    module: str
+    function: str
+    own: bool
+    status: Literal["new", "gone", "grown", "shrunk", "same"]
+    self_baseline: float
+    self_candidate: float
+    total_baseline: float
+    total_candidate: float
+    change: float
+    low: float | None
+    high: float | None
+    sure: bool
+    libraries: tuple[FunctionChange, ...] = ()
+
+
+@dataclass(frozen=True)
+class FlameNode:
+    """A node of the before/after flame graph: ms per request on both arms, its frame, and its callees by weight."""
+
+    name: str
+    own: bool
+    baseline: float
+    candidate: float
+    children: tuple[FlameNode, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProfileDifference:
+    """The profiles of one request name (or ``all``) held against each other; functions by weight of change."""
+
+    request: str
+    functions: tuple[FunctionChange, ...]
+    flame: FlameNode | None = None
+
+
+@dataclass(frozen=True)
+class AllocationChange:
+    """Bytes allocated per request at one line, on both arms."""
+
+    request: str
+    line: str
+    own: bool
+    baseline: float
+    candidate: float
+
+
+@dataclass(frozen=True)
+class Why:
+    """The section "Why": one sentence, claimed causes ranked by time times traffic, and what else was looked at.
+
+    ``sentence`` ends honestly ("faster, cause not shown") where nothing is claimed. ``engines`` say by arm how was
+    profiled; ``unclaimed`` are levers of which only the mechanism, or only the outcome, moved.
+    """
+
+    sentence: str
+    causes: tuple[Cause, ...] = ()
+    unclaimed: tuple[Cause, ...] = ()
+    profiles: tuple[ProfileDifference, ...] = ()
+    allocations: tuple[AllocationChange, ...] = ()
+    engines: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
