@@ -259,8 +259,7 @@ class Rounds:
 
 @dataclass(frozen=True)
 class Explain:
-    """What is looked at after the timed rounds to say why: the levers' mechanisms, and a profile of ``seconds`` per
-    arm.
+    """What is looked at after the timed rounds to say why: the levers' mechanisms, and a profile of some ``seconds``.
 
     ``profile`` names the engine (``auto`` takes the first that works), ``interval`` is its sampling interval in
     seconds.
