@@ -1,6 +1,6 @@
 """Counts of every source against the server's own statement log, over many probed requests.
 
-    python benchmarks/queries.py [--requests 10000] [--services sqlalchemy-postgresql,node-mariadb,...] [--node-modules FOLDER]
+    python benchmarks/queries.py [--requests 10000] [--services django-mariadb,...] [--node-modules FOLDER]
 
 Starts a private PostgreSQL and a private MariaDB server and, one after another, services in Python and Node, most with
 two worker processes and a background timer that queries the same database as another role; every request runs 1 + n
@@ -59,8 +59,9 @@ SERVICES = {
     "sqlalchemy-mariadb": 1, "django-mariadb": 1, "node-mariadb": 1,
 }  # fmt: skip
 """Each with its share of the requests; a probe on MariaDB takes ten times as long."""
-TABLE = ("CREATE TABLE relations (id integer PRIMARY KEY, name varchar(64))",) + tuple(
-    f"INSERT INTO relations VALUES ({n}, 'name {n}')" for n in range(1, 21)
+TABLE = (
+    "CREATE TABLE relations (id integer PRIMARY KEY, name varchar(64))",
+    *(f"INSERT INTO relations VALUES ({n}, 'name {n}')" for n in range(1, 21)),
 )
 MARIADB_SETTINGS = {"general-log": "ON", "log-output": "FILE"}
 NO_QUERY = re.compile(r"(?i)\s*(begin|commit|rollback|start |set |show |select pg_advisory_unlock_all)")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -35,8 +35,8 @@ def prove(request: ProbedRequest, arm: str) -> Proven:
     if counted and request.by != "none":
         steep = {key: slope(points) for key, points in points_of(request).items()}
         slopes = {key: value for key, value in steep.items() if value is not None}
-        if distinct(request) < FEWEST:
-            found.append(_not_enough(request, arm))
+        if distinct(replace(request, sizes=tuple(counted))) < FEWEST:
+            found.append(_not_enough(request, counted, arm))
         found += _growing(request, arm, slopes)
         found += _constant(request, arm, slopes)
     found += _unbounded(request, arm)
@@ -90,8 +90,12 @@ def _constant(request: ProbedRequest, arm: str, slopes: dict[str, Slope]) -> Ite
         yield Finding("constant_queries", request.request, "info", summary, evidence)
 
 
-def _not_enough(request: ProbedRequest, arm: str) -> Finding:
-    rows = [x_of(size) for size in request.sizes]
+def _not_enough(request: ProbedRequest, counted: Sequence[ProbedSize], arm: str) -> Finding:
+    rows = [x_of(size) for size in counted]
+    if len(counted) < len(request.sizes):
+        told = f"only {len(counted)} of {count_of(len(request.sizes), 'size')} could be counted"
+        summary = f"not enough data on {arm}: {told}, since a source was lost; probe again once it is back"
+        return Finding("not_enough_data", request.request, "warning", summary, {"arm": arm, "rows": rows})
     seen = distinct(request)
     summary = (
         f"not enough data on {arm}: {count_of(seen, 'different number', 'different numbers')} of rows at sizes"

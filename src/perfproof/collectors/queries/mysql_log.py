@@ -51,7 +51,7 @@ class MysqlLog:
         problems = self._problems()
         if problems:
             raise SourceError("the general log cannot be used", why=problems[0])
-        self._ours = self._length() == 0
+        self._ours = self._ours or self._length() == 0  # opened again after the server restarted, it holds our lines
         before = {name: self._client.variable(name) for name in _VARIABLES}
         # A log that is being kept in a file goes on; one that is switched off is not begun there.
         output = f"{before['log_output']},TABLE" if before["general_log"] == "ON" else "TABLE"
