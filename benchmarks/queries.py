@@ -19,6 +19,7 @@ import os
 import random
 import re
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -157,6 +158,7 @@ def main() -> int:
     parser.add_argument("--services", default=",".join(SERVICES))
     parser.add_argument("--node-modules", type=Path, help="a folder in which `npm install express pg mysql2` was run")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the services end too
     names = [name for name in arguments.services.split(",") if not name.startswith("node") or arguments.node_modules]
     binaries, user = postgres.find_binaries(), postgres.unprivileged_user()
     if binaries is None or user is None:

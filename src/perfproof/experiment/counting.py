@@ -18,7 +18,7 @@ from typing import Any
 from perfproof.analysis.queries.merging import Observed
 from perfproof.collectors.queries.agent_source import AgentSource
 from perfproof.collectors.queries.choosing import ServiceFacts, choose
-from perfproof.collectors.queries.source import FAILURES, AnySource
+from perfproof.collectors.queries.source import FAILURES, AnySource, SourceLostError
 from perfproof.errors import PerfproofError
 from perfproof.model.queries import StatementCount
 from perfproof.model.scenario import Arm
@@ -109,7 +109,7 @@ class Sources:
             return action()
         except FAILURES as error:
             told = one_line(error)
-            if self._recovered(source):
+            if isinstance(error, SourceLostError) and self._recovered(source):
                 self.problems.append(f"{told}. It counts again; the probe that it missed was repeated")
                 return None
             self.problems.append(f"{told}. What came after was counted without it")

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from perfproof.analysis.queries.advice import advice
-from perfproof.analysis.queries.slopes import FEWEST, N_PLUS_ONE, Slope, distinct, points_of, slope, x_of
+from perfproof.analysis.queries.slopes import FEWEST, Slope, distinct, points_of, slope, x_of
 from perfproof.analysis.words import count_of
 from perfproof.model.probe import ProbedRequest, ProbedSize, RepeatedCount
 from perfproof.model.result import Finding
@@ -53,7 +53,6 @@ def _growing(request: ProbedRequest, arm: str, slopes: dict[str, Slope]) -> Iter
         statement = _statement(request, key)
         calls = [_calls(size, key) for size in request.sizes]
         rows = [x_of(size) for size in request.sizes]
-        n_plus_one = steep.sure >= N_PLUS_ONE
         evidence: dict[str, Any] = {
             "arm": arm,
             "statement": statement.count.statement.text,
@@ -66,7 +65,7 @@ def _growing(request: ProbedRequest, arm: str, slopes: dict[str, Slope]) -> Iter
         where = f" at {statement.count.callers[0]}" if statement.count.callers else ""
         text = _short(statement.count.statement.text)
         told = f"{_arrows(calls)} times for {_arrows(rows)} rows"
-        if n_plus_one:
+        if steep.n_plus_one:
             evidence["advice"] = advice(statement.count.libraries)
             summary = f"N+1 on {arm}: `{text}` runs {told} (slope {steep.steepest:.2g}){where}; {evidence['advice']}"
             yield Finding("n_plus_one", request.request, "warning", summary, evidence)

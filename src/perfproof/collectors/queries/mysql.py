@@ -12,7 +12,7 @@ from typing import Any
 import pymysql
 
 from perfproof.collectors.queries.quiet import Look, Quiet
-from perfproof.collectors.queries.source import SourceError
+from perfproof.collectors.queries.source import SourceLostError
 from perfproof.collectors.queries.urls import Address
 
 OWN = "perfproof_own"
@@ -49,7 +49,7 @@ class MysqlClient:
             if isinstance(error, pymysql.err.OperationalError) and error.args and error.args[0] not in _LOST:
                 raise
             self.close()
-            raise SourceError(
+            raise SourceLostError(
                 f"the database {self.address} does not answer",
                 why=self.address.hide(str(error.args[-1] if error.args else error)),
                 hint="check that it runs and that the address in service.database is right",

@@ -23,6 +23,10 @@ FAILURES = (PerfproofError, OSError, psycopg.Error, pymysql.err.Error)
 """What a source may raise: its own errors, and what a driver says when something was taken away in mid-probe."""
 
 
+class SourceLostError(SourceError):
+    """The database does not answer. It may come back: a restart, or a connection that somebody has ended."""
+
+
 class QuerySource(Protocol[State]):
     """A place where statements can be counted around serial probes.
 
