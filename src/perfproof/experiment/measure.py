@@ -146,6 +146,7 @@ def probe_alone(scenario: Scenario, arm: str | None, observer: Observer) -> Prob
         raise UsageError(f"the scenario has no arm {arm!r}", hint=f"it has {names}")
     cpus = split_cpus()
     redactor = Redactor(scenario.secrets)
+    failures: list[str] = []
     with _private_directory() as private, _interruptible():
         arms = tuple(_placed(each, private) for each in arms)
         scenario = replace(scenario, arms=arms)
@@ -156,12 +157,13 @@ def probe_alone(scenario: Scenario, arm: str | None, observer: Observer) -> Prob
             load = LoadProcess.start(scenario, log=private / "load.log", cpus=cpus.generator, folder=private)
             try:
                 with _kept_services(arms, private, redactor, cpus) as kept:
-                    found = probe(Phase(scenario, load, private, redactor, cpus, observer, kept, compare=both))
+                    phase = Phase(scenario, load, private, redactor, cpus, observer, kept, both, failures)
+                    found = probe(phase)
             finally:
                 load.stop()
         except KeyboardInterrupt:
             raise interrupted() from None
-    return judge_probes(found, Rules(budgets=scenario.budgets, margin=scenario.margin), scenario.name)
+    return judge_probes(found, Rules(budgets=scenario.budgets, margin=scenario.margin), scenario.name, failures)
 
 
 @dataclass
