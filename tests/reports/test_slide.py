@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import io
 import re
 import shutil
@@ -50,6 +51,7 @@ def placed(make: Any) -> list[tuple[str, float, float, float, float]]:
     kept: list[Figure] = []
     drawn = FigureCanvasAgg.print_png
 
+    @functools.wraps(drawn)  # whose parameters matplotlib looks at
     def keep(canvas: FigureCanvasAgg, *arguments: Any, **more: Any) -> None:
         kept.append(canvas.figure)
         drawn(canvas, *arguments, **more)
