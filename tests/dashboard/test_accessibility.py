@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from boards import EVIL
@@ -22,7 +23,7 @@ PATHS = {
     "a run": f"/runs/{RUN}",
     "trends": "/trends",
     "trends of one request": "/trends?scenario=projects&request=dashboard",
-    "hostile trends": "/trends?scenario=%3Cscript%3Ealert(1)%3C%2Fscript%3E%22%27%3E%3Cimg+src%3Dx+onerror%3Dalert(2)%3E",
+    "hostile trends": f"/trends?scenario={quote(EVIL, safe='')}",
     "compare": "/compare",
     "a choice to compare": f"/compare?baseline={RUN}&candidate=last&choose=1",
     "no such page": "/nope",
