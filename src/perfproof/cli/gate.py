@@ -77,12 +77,13 @@ def gate(
     json: Annotated[
         Path | None, typer.Option("--json", help="Also write the gate as JSON ('-' for stdout).", metavar="FILE")
     ] = None,
+    output: options.ReportFile = None,
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Pass or fail by a policy: measure a scenario, or judge recorded runs; write what the CI shows."""
-    from perfproof.reports.gate_files import formats_of
+    from perfproof.reports.gate_files import formats_of, write_report
 
     session = Session(results, store, quiet)
     chosen = tuple(each.value for each in formats) if formats else formats_of(os.environ)
@@ -95,6 +96,8 @@ def gate(
                 judged, by = _measured(made, what, (baseline_ref, candidate_ref), baseline, label, rounds, time)
             outcome = made.apply(judged, by)
             _show(session, outcome, json)
+            if output is not None:
+                write_report(outcome, output)
             if judged.problem is not None:
                 report_failure(judged.problem)
         except PerfproofError as error:

@@ -36,7 +36,9 @@ JsonFile = Annotated[
 ]
 ReportFile = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="Also write a report: .html .md .json .csv .parquet", metavar="FILE"),
+    typer.Option(
+        "--output", "-o", help="Also write a report: .html .pdf .png .md .json .csv .parquet .xml", metavar="FILE"
+    ),
 ]
 Label = Annotated[str | None, typer.Option("--label", "-l", help="A name to find this run by.")]
 Rounds = Annotated[int | None, typer.Option("--rounds", min=1, help="Plan this many rounds instead of the scenario's.")]

@@ -1,4 +1,4 @@
-"""Drawing: the only place that imports matplotlib. Gets what analysis computed and returns SVG for a page.
+"""The charts of a page, by matplotlib: gets what analysis computed and returns SVG.
 
 Every drawing uses sentinel colours that the page defines for light and dark (Okabe and Ito's palette, which
 colour-blind people can tell apart), marks arms by line style and a direct label as well as by colour, and is the same,
@@ -21,9 +21,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from perfproof.model.metrics import ALL, METRICS
-from perfproof.model.result import Comparison, Curve, Verdict
-from perfproof.reports import figures, rows, svg
+from perfproof.model.result import Comparison, Curve
+from perfproof.reports import figures, forests, svg
 
 INK, MUTED, GRID, BAND, PAPER = "#010101", "#010102", "#010103", "#010104", "#010105"
 ARMS = ("#010201", "#010202", "#010203")
@@ -154,91 +153,14 @@ def line_chart(kind: Kind, curves: Sequence[Curve], prefix: str, title: str) -> 
 def forest(shown: Sequence[Comparison], prefix: str, title: str) -> str:
     """Draw a row per comparison: its change with interval, the line of no change, and its goal's band."""
     drawn = [row for row in shown if figures.known(row.change)]
-    lines: list[str | Comparison] = []
-    for at, row in enumerate(drawn):
-        if not at or row.request != drawn[at - 1].request:
-            lines.append(row.request)
-        lines.append(row)
+    lines = forests.lines_of(drawn)
     height = 0.25 * len(lines) + 0.75
-    with mpl.rc_context(_SETTINGS | {"font.size": 8.5}):
+    with mpl.rc_context(_SETTINGS | {"font.size": forests.SIZE}):
         figure = Figure(figsize=(9.2, height))
         bottom, top = 0.38 / height, 1 - 0.37 / height
         axes = figure.add_axes((0.155, bottom, 0.47, top - bottom))
-        limits = _forest_range(drawn)
-        axes.set_xlim(limits)
-        axes.set_ylim(len(lines) - 0.5, -0.5)
-        axes.yaxis.set_major_locator(NullLocator())
-        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: figures.change(number).replace(".0 ", " ")))
-        axes.grid(visible=True, axis="x")
-        axes.axvline(0, color=INK, linewidth=0.9)
-        for at, line in enumerate(lines):
-            if isinstance(line, str):
-                _forest_name(axes, at, line)
-            else:
-                _forest_row(axes, at, line, limits)
-        _forest_heads(axes, drawn, 1 + 0.1 / (height * (top - bottom)))
+        forests.draw(axes, lines, forests.Palette(INK, MUTED, GRID, BAND, PAPER, TONE_COLOURS))
         return _inline(figure, prefix, title, f"{len(drawn)} changes with their intervals; the table below holds them.")
-
-
-def _forest_heads(axes: Axes, drawn: Sequence[Comparison], above: float) -> None:
-    edge = axes.get_xaxis_transform()
-    axes.text(0, above, "no change", transform=edge, ha="center", color=MUTED)
-    wanted = {figures.goal(row.goal): row.goal for row in drawn if row.goal}
-    for text, goal in wanted.items():
-        if len(wanted) == 1 and goal.improve >= 0.15 and not _higher_is_better(goal.metric):
-            axes.text(-goal.improve, above, f"goal {text}", transform=edge, ha="right", color=MUTED)
-
-
-def _forest_name(axes: Axes, at: int, request: str) -> None:
-    name = "all requests" if request == ALL else figures.plain(request, 56)
-    if at:
-        axes.axhline(at - 0.5, color=GRID, linewidth=0.6, xmin=-0.33, xmax=1.795, clip_on=False)
-    label = axes.text(-0.33, at + 0.05, name, transform=axes.get_yaxis_transform(), va="center", weight="bold")
-    label.set_zorder(5)
-
-
-def _forest_row(axes: Axes, at: int, row: Comparison, limits: tuple[float, float]) -> None:
-    colour = TONE_COLOURS[rows.TONES[row.verdict]]
-    low, high = limits
-    change = row.change if row.change is not None else 0.0
-    if row.goal:
-        sign = 1.0 if _higher_is_better(row.metric) else -1.0
-        far = row.goal.stretch if row.goal.stretch is not None else row.goal.improve + 0.002
-        axes.fill_between(sorted((sign * row.goal.improve, sign * far)), at - 0.5, at + 0.5, color=BAND, linewidth=0)
-    ends = [end for end in (row.ci_low, row.ci_high) if end is not None and math.isfinite(end)]
-    if len(ends) == 2 and ends[0] < high and ends[1] > low:
-        axes.plot([max(ends[0], low), min(ends[1], high)], [at, at], color=colour, linewidth=2.2, solid_capstyle="butt")
-    shape = "D" if row.verdict in {Verdict.REGRESSED, Verdict.INVALID} else "o"
-    if low <= change <= high:
-        fill = PAPER if rows.noise(row) else colour
-        axes.plot([change], [at], shape, color=colour, markerfacecolor=fill, markersize=5.5, markeredgewidth=1.4)
-    else:
-        axes.plot([min(max(change, low), high)], [at], ">" if change > high else "<", color=colour, clip_on=False)
-    place = axes.get_yaxis_transform()
-    axes.text(-0.32, at, figures.title(row.metric, short=True), transform=place, va="center", color=MUTED)
-    axes.text(1.17, at, figures.change(row.change), transform=place, va="center", ha="right")
-    axes.text(
-        1.46, at, figures.interval(row.ci_low, row.ci_high), transform=place, va="center", ha="right", color=MUTED
-    )
-    axes.text(1.49, at, f"{rows.SYMBOLS[row.verdict]} {rows.verdict_words(row)}", transform=place, va="center")
-
-
-def _higher_is_better(metric: str) -> bool:
-    return metric in METRICS and METRICS[metric].better == "higher"
-
-
-def _forest_range(drawn: Sequence[Comparison]) -> tuple[float, float]:
-    """Return the limits of the axis: everything is inside unless it more than doubles, then an arrow points to it."""
-    ends = [0.05, -0.05]
-    for row in drawn:
-        ends += [end for end in (row.change, row.ci_low, row.ci_high) if end is not None and math.isfinite(end)]
-        if row.goal:
-            sign = 1.0 if _higher_is_better(row.metric) else -1.0
-            ends.append(sign * (row.goal.stretch or row.goal.improve))
-    low, high = max(min(ends), -1.0), min(max(ends), 1.0)
-    room = 0.06 * (high - low)
-    return low - room, high + room
 
 
 def _finite(curve: Curve, kind: Kind) -> Curve:

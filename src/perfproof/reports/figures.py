@@ -146,6 +146,15 @@ def plain(text: object, limit: int = 120) -> str:
     return shown if len(raw) <= limit else shown[: limit - 1] + "…"
 
 
+def ends(text: object, limit: int) -> str:
+    """Return text as ``plain`` does, but cut in its middle: what tells long request names apart is often their end."""
+    whole = plain(text, 4 * limit)
+    if len(whole) <= limit:
+        return whole
+    kept = limit - 1
+    return f"{whole[: kept - kept // 2].rstrip()}…{whole[-(kept // 2) :].lstrip()}"
+
+
 def unbroken(text: str) -> str:
     """Return text whose numbers keep their units at the end of a line, by no-break spaces."""
     return _UNBREAKABLE.sub("\N{NO-BREAK SPACE}", text)
