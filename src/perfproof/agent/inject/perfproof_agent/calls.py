@@ -13,6 +13,7 @@ import time
 from typing import Any, Callable
 
 from . import callers, channel, scanner
+from .wants import QUERIES
 
 KEPT = 500  # statements of one request held back for their row counts; more are written at once
 CACHED = 2000
@@ -41,8 +42,9 @@ class Request:
             channel.send(*[each.line() for each in ready])
 
     def begin(self) -> None:
-        """Say that the request has begun."""
-        channel.send({"k": "b", "r": self.trace})
+        """Say that the request has begun, where somebody counts what it runs."""
+        if QUERIES:
+            channel.send({"k": "b", "r": self.trace})
 
     def end(self) -> None:
         """Write what is left and say that the request has ended."""
@@ -51,7 +53,8 @@ class Request:
                 return
             self.done = True
             ready = self._take()
-        channel.send(*[each.line() for each in ready], {"k": "e", "r": self.trace})
+        if QUERIES:
+            channel.send(*[each.line() for each in ready], {"k": "e", "r": self.trace})
 
     def _take(self) -> list[Call]:
         ready, self.calls = self.calls, []
