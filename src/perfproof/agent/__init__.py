@@ -14,6 +14,8 @@ from typing import Literal
 
 DIRECTORY_VARIABLE = "PERFPROOF_AGENT_DIR"
 WANTS_VARIABLE = "PERFPROOF_AGENT_WANTS"
+INTERVAL_VARIABLE = "PERFPROOF_AGENT_INTERVAL"
+"""Nanoseconds between two samples of a profile."""
 SITE = Path(__file__).parent / "inject"
 
 Want = Literal["queries", "profile", "pool", "memory"]

@@ -23,12 +23,17 @@ _stripped: dict[tuple[str, str], str] = {}
 
 
 class Request:
-    """One request that the service is working on; ``trace`` is its trace id, "" without a traceparent header."""
+    """One request that the service is working on; ``trace`` is its trace id, "" without a traceparent header.
 
-    __slots__ = ("_lock", "calls", "done", "trace")
+    ``number`` says which of the scenario's requests it is, ``slice`` in which slice of a profile it began (0: none).
+    """
+
+    __slots__ = ("_lock", "calls", "done", "number", "slice", "trace")
 
     def __init__(self, trace: str) -> None:
         self.trace = trace
+        self.number = 0
+        self.slice = 0
         self.calls: list[Call] = []
         self.done = False
         self._lock = threading.Lock()

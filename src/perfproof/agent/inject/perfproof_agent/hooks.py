@@ -10,7 +10,7 @@ import sys
 from typing import Any, Callable, Iterable
 
 from . import channel
-from .wants import WANTED
+from .wants import PROFILE, WANTED
 
 HOOKS: dict[str, dict[str, tuple[str, str]]] = {
     "requests": {
@@ -56,11 +56,22 @@ def wanted(wants: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
 def install() -> None:
     """Say hello and hook the modules that are there; others follow when they are imported."""
     channel.send()
+    if PROFILE:
+        _start_profiling()
     hooks = wanted(WANTED)
     sys.meta_path.insert(0, _Finder(hooks))
     for name in hooks:
         if name in sys.modules:
             run(name, hooks[name], sys.modules[name])
+
+
+def _start_profiling() -> None:
+    try:
+        from . import profiling
+
+        profiling.install()
+    except Exception:  # noqa: BLE001 - never the service's problem
+        channel.complain("profiling")
 
 
 def run(name: str, hooks: list[tuple[str, str]], module: Any) -> None:
