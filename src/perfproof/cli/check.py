@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from perfproof.cli import options
 from perfproof.cli.session import read_scenario
+
+if TYPE_CHECKING:
+    from perfproof.model.scenario import Explain
 
 
 def check(scenario: options.ScenarioArgument = None) -> None:
@@ -19,3 +24,12 @@ def check(scenario: options.ScenarioArgument = None) -> None:
     typer.echo(f"  {found.name}: {len(found.requests)} requests, arms {arms}, {how}")
     typer.echo(f"  at most {rounds.count} rounds of {rounds.blocks} blocks of {rounds.block:g} s an arm,")
     typer.echo(f"  about {seconds:.0f} s with warm-up, starting and stopping not counted")
+    typer.echo(f"  {_why(found.explain)}")
+
+
+def _why(explain: Explain) -> str:
+    looked = ["levers"] if explain.levers else []
+    if explain.profile != "off":
+        engine = "" if explain.profile == "auto" else f" by {explain.profile}"
+        looked.append(f"a profile{engine} of {explain.seconds:g} s an arm, every {explain.interval * 1e3:g} ms")
+    return f"then the causes: {' and '.join(looked)}" if looked else "causes are not looked for (`why: off`)"

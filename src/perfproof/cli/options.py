@@ -46,6 +46,9 @@ TimeBudget = Annotated[
     str | None, typer.Option("--time", help="Plan as many rounds as fit, e.g. 150s or 5m.", metavar="DURATION")
 ]
 NoEarlyStop = Annotated[bool, typer.Option("--no-early-stop", help="Measure all planned rounds, whatever they show.")]
+NoWhy = Annotated[
+    bool, typer.Option("--no-why", help="Do not look for causes after the timed rounds, whatever the scenario says.")
+]
 BaselineRef = Annotated[
     str | None,
     typer.Option(

@@ -266,7 +266,7 @@ class Explain:
     """
 
     levers: bool = True
-    profile: Literal["auto", "off", "pyinstrument", "py-spy", "perf"] = "auto"
+    profile: Literal["auto", "off", "agent", "pyinstrument", "py-spy", "perf"] = "auto"
     seconds: float = 8.0
     interval: float = 0.001
 

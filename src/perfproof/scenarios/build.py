@@ -14,6 +14,7 @@ from perfproof.model.scenario import (
     Budget,
     Capture,
     Expect,
+    Explain,
     Feed,
     Goal,
     JsonValue,
@@ -67,6 +68,7 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
         max_error_rate=spec.max_error_rate,
         responses=Responses(spec.responses.policy, tuple(spec.responses.ignore), spec.responses.order),
         gate=policy(spec.gate, str(file)),
+        explain=Explain(**dict(spec.why)),
     )
 
 

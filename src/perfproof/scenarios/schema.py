@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator
 
-from perfproof.scenarios import feed_spec, payload_spec, reply_spec
+from perfproof.scenarios import feed_spec, payload_spec, reply_spec, why_spec
 from perfproof.scenarios.feed_spec import Feeds
 from perfproof.scenarios.fields import Empty, Many, Name, Ratio, Spec, schema, text
 from perfproof.scenarios.gate_spec import GateSpec
@@ -19,6 +19,7 @@ from perfproof.scenarios.request_spec import METHODS, RequestSpec, SetupSpec
 from perfproof.scenarios.rules_spec import Budgets, Goals, budgets_schema, goals_schema
 from perfproof.scenarios.service_spec import ArmsSpec, ServiceSpec
 from perfproof.scenarios.units import Mistake
+from perfproof.scenarios.why_spec import Why, WhySpec
 
 
 def host(value: object) -> str:
@@ -63,6 +64,8 @@ class ScenarioSpec(Spec):
     """Change that still counts as none. Default: 5%"""
     responses: Responses = ResponsesSpec()
     """Whether and how the arms' responses are compared, e.g. {policy: error, ignore: ["$.generated_at"]}"""
+    why: Why = WhySpec()
+    """What is looked at after the timed rounds to say why, e.g. {profile: py-spy}, or off"""
     max_error_rate: Ratio = 0.01
     """Share of failed requests above which nothing is concluded. Default: 1%"""
 
@@ -99,6 +102,7 @@ def json_schema() -> dict[str, Any]:
     reply_spec.shorthands(found)
     payload_spec.shorthands(found)
     feed_spec.shorthand(found)
+    why_spec.shorthand(found)
     for rule in ("GoalSpec", "BudgetSpec"):
         _one_or_many(found["$defs"][rule]["properties"]["requests"])
     _one_or_many(found["$defs"]["RequestSpec"]["properties"]["values"]["additionalProperties"])
