@@ -336,6 +336,7 @@ def _placed(arm: Arm, private: Path) -> Arm:
             prepare=fill(service.prepare),
             reset=fill(service.reset),
             snapshot=fill(service.snapshot),
+            database=tuple((fill(url) or "").replace("{arm}", arm.name) for url in service.database),
             environment={key: fill(value) or "" for key, value in service.environment.items()},
         ),
     )
