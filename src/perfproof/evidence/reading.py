@@ -54,4 +54,5 @@ def read_round(path: Path, number: int) -> Round:
         processes=read_table(folder / "processes.parquet", PROCESS_COLUMNS),
         complete=facts.complete,
         problem=facts.problem,
+        troubles=facts.troubles,
     )

@@ -114,7 +114,9 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                     if rounds.probing is not None:
                         directory.save_probing(rounds.probing)
                     with pinned(cpus.generator):
-                        stage = Stage(scenario, load, directory, private, redactor, cpus, observer, kept, snapshots)
+                        stage = Stage(
+                            scenario, load, directory, private, redactor, cpus, observer, kept, snapshots, rounds.name
+                        )
                         rounds.conduct(stage)
             finally:
                 load.stop()
@@ -185,6 +187,12 @@ class _Rounds:
             stop = self._look(number)
             left = 0 if stop else self.info.rules.planned_rounds - number
             self.observer.time_left(left * seconds)
+
+    def name(self, names: Sequence[str]) -> None:
+        """Take down the names that a Locust file's requests have had so far."""
+        if len(names) > len(self.info.requests):
+            self.info = replace(self.info, requests=tuple(names), variants=(("",),) * len(names))
+            self.directory.note(self.info)
 
     def _plan(self, seconds_per_round: float, budget: float | None) -> None:
         """Fix the number of rounds after the first one, by the clock alone and never by what it showed."""

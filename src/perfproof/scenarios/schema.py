@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator
 
-from perfproof.scenarios import feed_spec, payload_spec, reply_spec
+from perfproof.scenarios import feed_spec, locust_spec, payload_spec, reply_spec
 from perfproof.scenarios.feed_spec import Feeds
 from perfproof.scenarios.fields import Empty, Many, Name, Ratio, Spec, schema, text
 from perfproof.scenarios.gate_spec import GateSpec
 from perfproof.scenarios.load_spec import LoadSpec, RoundsSpec
+from perfproof.scenarios.locust_spec import Locustfile
 from perfproof.scenarios.probe_spec import Responses, ResponsesSpec
 from perfproof.scenarios.request_spec import METHODS, RequestSpec, SetupSpec
 from perfproof.scenarios.rules_spec import Budgets, Goals, budgets_schema, goals_schema
@@ -43,8 +44,10 @@ class ScenarioSpec(Spec):
     """The versions compared. Without it there is one, baseline, enough for `perfproof run`."""
     setup: list[SetupSpec] = Field(default_factory=list)
     """Requests sent per arm before measuring, e.g. a login."""
-    requests: Annotated[list[RequestSpec], Field(json_schema_extra={"minItems": 1})]
+    requests: Annotated[list[RequestSpec], Field(json_schema_extra={"minItems": 1})] = Field(default_factory=list)
     """The requests that are measured."""
+    locustfile: Locustfile | None = None
+    """A Locust file whose User classes make the requests instead: a path, or {file: load.py, users: [Shopper]}"""
     feeds: Annotated[Feeds, Empty] = Field(default_factory=dict)
     """Files whose rows fill {feed.column}, e.g. {users: users.csv}"""
     load: Annotated[LoadSpec, Empty] = LoadSpec()
@@ -65,6 +68,11 @@ class ScenarioSpec(Spec):
     """Whether and how the arms' responses are compared, e.g. {policy: error, ignore: ["$.generated_at"]}"""
     max_error_rate: Ratio = 0.01
     """Share of failed requests above which nothing is concluded. Default: 1%"""
+
+    @property
+    def model(self) -> str:
+        """Return the load model; the users of a Locust file wait for their responses, so there it is closed."""
+        return self.load.model if self.locustfile is None else "closed"
 
 
 def json_schema() -> dict[str, Any]:
@@ -99,6 +107,8 @@ def json_schema() -> dict[str, Any]:
     reply_spec.shorthands(found)
     payload_spec.shorthands(found)
     feed_spec.shorthand(found)
+    locust_spec.shorthand(found)
+    found["oneOf"] = [{"required": [one]} for one in ("requests", "locustfile")]
     for rule in ("GoalSpec", "BudgetSpec"):
         _one_or_many(found["$defs"][rule]["properties"]["requests"])
     _one_or_many(found["$defs"]["RequestSpec"]["properties"]["values"]["additionalProperties"])
