@@ -69,6 +69,7 @@ class Crowd:
         self._recorder: Recorder | None = None
         self._pair = -1
         self._phase: Literal["starting", "working", "leaving"] = "starting"
+        by_name: dict[str, Any] = {each.__name__: each for each in loaded.classes}
         environment = TurnEnvironment(
             user_classes=list(loaded.classes),
             events=loaded.events,
@@ -78,19 +79,19 @@ class Crowd:
             stop_timeout=_STOP_SECONDS,
             parsed_options=loaded.options,
             locustfile=spec.file.name,
-            available_user_classes={each.__name__: each for each in loaded.classes},
+            available_user_classes=by_name,
         )
         environment.turnstile = self.turnstile
         self._environment = environment
-        self._runner = environment.create_local_runner()
-        events = loaded.events
+        self._runner: Any = environment.create_local_runner()
+        self._events = events = loaded.events
         events.request.add_listener(self._heard)
         events.user_error.add_listener(self._failed)
         events.test_stopping.add_listener(lambda **_: self.turnstile.dismiss())
         events.init.fire(environment=environment, runner=self._runner, web_ui=None)
 
     def assemble(self, is_over: Callable[[], bool]) -> None:
-        """Start the users and return when each is about to begin its first task; LoadError if one does not get there."""
+        """Start the users and return when each is about to begin its first task; LoadError if one is not."""
         rate = self._spec.spawn_rate or self.users
         limit = monotonic_ns() + int((START_SECONDS + self.users / rate) * 1e9)
         self._runner.start(self.users, spawn_rate=rate)
@@ -156,7 +157,7 @@ class Crowd:
         """Have the users stop, their on_stop included; nothing of it is recorded."""
         self._phase = "leaving"
         self._runner.quit()
-        self._environment.events.quitting.fire(environment=self._environment, reverse=True)
+        self._events.quitting.fire(environment=self._environment, reverse=True)
 
     def kill(self) -> None:
         """End the users where they are."""

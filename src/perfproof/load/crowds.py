@@ -144,7 +144,7 @@ class Crowds:
             waited_ns=waited,
         )
 
-    def probe(self, arm: int, request: int, values: Any, *, fresh: bool) -> Any:
+    def probe(self, arm: int, request: int, values: Any, *, fresh: bool) -> Any:  # noqa: ARG002 - as Engine.probe
         """Refuse: what a Locust file would send cannot be asked for."""
         raise LoadError("requests of a Locust file cannot be probed")
 

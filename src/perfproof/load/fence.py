@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from gevent import get_hub
@@ -59,9 +60,9 @@ class Fence:
     def cut(self) -> None:
         """End every connection of this process to the internet protocols' peers, and let no new one come about."""
         self._shut = True
-        for name in os.listdir("/proc/self/fd"):
-            with suppress(OSError, ValueError):
-                twin = _socket.socket(fileno=os.dup(int(name)))  # closes what is no socket, too
+        for each in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):
+                twin = _twin(int(each.name))
                 try:
                     if twin.family in _INTERNET and twin.getpeername()[1] != self._spared:
                         twin.shutdown(_socket.SHUT_RDWR)
@@ -108,6 +109,16 @@ class _Listening:
         found = self._resolver.gethostbyname(host, *args)
         self._found(host, [str(found)])
         return found
+
+
+def _twin(descriptor: int) -> _socket.socket:
+    """Return another socket object over the same connection; OSError if the descriptor is no socket."""
+    copy = os.dup(descriptor)
+    try:
+        return _socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        raise
 
 
 def _plain(address: str) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,11 +14,12 @@ from typing import Any
 import locust
 from locust import User
 from locust.argument_parser import get_parser
-from locust.event import Events
 from locust.util.load_locustfile import load_locustfile
 
 from perfproof.errors import UsageError
 from perfproof.model.scenario import LocustFile
+
+_new_events: Callable[[], Any] = locust.event.Events
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Loaded:
     """What a Locust file holds: its User classes, the listeners it has registered, and its own options' defaults."""
 
     classes: tuple[type[User], ...]
-    events: Events
+    events: Any
     options: Namespace
 
 
@@ -46,7 +46,7 @@ class Loader:
         spec = self._spec
         self._forget()
         # Listeners of the file go to `locust.events`; those of another arm or round must not hear of this one.
-        locust.events = Events()
+        locust.events = _new_events()
         path, writes = sys.path[:], sys.dont_write_bytecode
         sys.dont_write_bytecode = True
         try:
@@ -59,8 +59,8 @@ class Loader:
         except (Exception, SystemExit) as error:
             raise _unloadable(spec.file, error) from error
         finally:
-            here = [] if os.getcwd() in path else [os.getcwd()]
-            sys.path[:] = [*here, *path]
+            here = str(Path.cwd())
+            sys.path[:] = path if here in path else [here, *path]
             sys.dont_write_bytecode = writes
         return Loaded(self._chosen(classes, shapes), locust.events, options)
 

@@ -100,7 +100,8 @@ class TurnEnvironment(Environment):
 
 def heed() -> None:
     """Have the users of every TurnEnvironment pass its turnstile; to be called once in a process."""
-    begin, sleep = TaskSet.execute_next_task, TaskSet._sleep
+    kind: Any = TaskSet
+    begin, sleep = kind.execute_next_task, kind._sleep
 
     def execute_next_task(self: TaskSet) -> None:
         environment = self.user.environment
@@ -115,8 +116,8 @@ def heed() -> None:
         else:
             sleep(self, seconds)
 
-    TaskSet.execute_next_task = execute_next_task
-    TaskSet._sleep = _sleep
+    kind.execute_next_task = execute_next_task
+    kind._sleep = _sleep
 
 
 def _standing(tasks: TaskSet, turnstile: Turnstile, act: Callable[[], None]) -> None:

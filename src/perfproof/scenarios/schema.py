@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator
 
@@ -70,7 +70,7 @@ class ScenarioSpec(Spec):
     """Share of failed requests above which nothing is concluded. Default: 1%"""
 
     @property
-    def model(self) -> str:
+    def model(self) -> Literal["open", "closed"]:
         """Return the load model; the users of a Locust file wait for their responses, so there it is closed."""
         return self.load.model if self.locustfile is None else "closed"
 
