@@ -363,7 +363,7 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
             "load": asdict(scenario.load),
             "rounds": asdict(scenario.rounds),
             "cpus": cpus.sentence,
-            "weights": [request.weight for request in scenario.requests],
+            **_requests(scenario),
         },
         environment=fingerprint({"perfproof": __version__, "placement": cpus.sentence}),
         started_at=now.isoformat(timespec="seconds"),
@@ -378,6 +378,18 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
             restarts=not any(_kept(arm) for arm in arms),
         ),
     )
+
+
+def _requests(scenario: Scenario) -> dict[str, Any]:
+    """Return how the requests come about, fit for reports."""
+    source = scenario.locustfile
+    if source is None:
+        return {"weights": [request.weight for request in scenario.requests]}
+    chosen = {"users": source.users, "tags": source.tags, "exclude tags": source.exclude_tags}
+    return {
+        "locustfile": {"file": source.file.name, **{name: list(found) for name, found in chosen.items() if found}},
+        "latency": "from when a request was sent, as the clients of the Locust file measured it",
+    }
 
 
 def _revision(arm: Arm) -> Revision | None:
