@@ -668,3 +668,12 @@ def test_nothing_is_left_beside_the_file(server, start, tmp_path):
     load = start("import beside\nclass A(HttpUser):\n    @task\n    def t(self): self.client.get('/ok')\n")
     load.open(0, server.url)
     assert {each.name for each in tmp_path.iterdir()} == {"beside.py", "load.py", "load.log"}
+
+
+def test_a_proxy_of_the_environment_is_not_taken(server, start, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    load = start("class A(HttpUser):\n    @task\n    def t(self): self.client.get('/ok')\n")
+    load.open(0, server.url)
+    report = load.block(0, 0, 0, 0.1, seed=1)
+    assert report.completed == report.sent > 0

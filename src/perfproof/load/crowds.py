@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import random
 import secrets as randomness
 from collections import Counter
@@ -50,6 +51,8 @@ class Crowds:
         self._spec = plan.locustfile
         self._fence = Fence(plan.allow, spared)
         self._fence.build()
+        for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+            del os.environ[name]  # a proxy would be measured too, and lead wherever it likes
         heed()
         hide = partial(mask, secrets=plan.secrets)
         ids = count((randomness.randbits(30) << 32) + 1).__next__
