@@ -9,6 +9,7 @@ import numpy as np
 
 from perfproof.analysis.columns import Side
 from perfproof.analysis.failures import Failures, commonest
+from perfproof.analysis.troubles import weigh
 from perfproof.analysis.words import count_of, percent
 from perfproof.model.metrics import ALL
 from perfproof.model.recording import Block
@@ -41,6 +42,9 @@ def examine(sides: Sequence[Side], failures: Sequence[dict[str, Failures]], rule
     if not all(side.rounds for side in sides):
         reasons.append("no round was completed.")
     reasons += _errors(sides, failures, rules)
+    voiding, doubts = weigh(sides, rules)
+    reasons += voiding
+    warnings += doubts
     blocks = [block for side in sides for a_round in side.rounds for block in a_round.blocks if block.arm == side.arm]
     if blocks:
         advice = _advice(sides[-1])

@@ -26,6 +26,7 @@ from perfproof.analysis.resources import memory
 from perfproof.analysis.rows import Terms, correct, growth_row, levels_of, ratio_row, smallest_change, spread_of
 from perfproof.analysis.series import PRIMARY, Series, latency_series, resource_series
 from perfproof.analysis.timing import measured_seconds, seconds_per_round
+from perfproof.analysis.troubles import unnamed
 from perfproof.analysis.why import explain
 from perfproof.errors import ExitCode
 from perfproof.model.levers import Causes
@@ -53,8 +54,9 @@ def analyse(recording: Recording, spreads: Sequence[Spread] = ()) -> Result:
     failures = [count_failures(side) for side in sides]
     health = examine(sides, failures, info.rules)
     probed = conclude_queries(recording.probing, info.rules)
-    if probed.reasons:
-        health = Health((*health.reasons, *probed.reasons), health.warnings)
+    more = (*probed.reasons, *unnamed(sides[0], info.rules))
+    if more:
+        health = Health((*health.reasons, *more), health.warnings)
     measured = replace(_measure(sides, terms, failures, health), probed=probed, causes=recording.causes)
     return _single(measured) if arms < 2 else _two(info.kind, measured)
 

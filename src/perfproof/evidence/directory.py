@@ -108,7 +108,7 @@ class RunDirectory:
         write_table(partial.path / "processes.parquet", processes, PROCESS_COLUMNS)
         for name, source in logs.items():
             _copy_log(source, partial.path / f"{name}.log", redactor)
-        facts = RoundFacts(round.number, round.arms, round.blocks, round.complete, round.problem)
+        facts = RoundFacts(round.number, round.arms, round.blocks, round.complete, round.problem, round.troubles)
         write_whole(partial.path / "round.json", write_document(facts))
         partial.path.rename(round_folder(self.path, partial.number))
         flush(self.path / "rounds")
@@ -141,6 +141,11 @@ class RunDirectory:
         """Write ``result.json``, replacing an earlier one."""
         with writing(self.path / "result.json"):
             write_whole(self.path / "result.json", result_json.encode())
+
+    def note(self, info: RunInfo) -> None:
+        """Rewrite ``run.json`` in the middle of the run; rounds being written stay as they are."""
+        with writing(self.path / "run.json"):
+            write_whole(self.path / "run.json", write_document(info))
 
     def finish(self, info: RunInfo) -> None:
         """Rewrite ``run.json`` with the final status, after removing rounds that were left partial.

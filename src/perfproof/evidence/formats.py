@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from perfproof import __version__
 from perfproof.errors import EvidenceError
 from perfproof.evidence.codec import CodecError, decode, encode
-from perfproof.model.recording import ArmRound, Block
+from perfproof.model.recording import ArmRound, Block, Trouble
 
 PROBE_FILE = "probe.json"
 CAUSES_FILE = "causes.json.gz"
@@ -38,6 +38,7 @@ class RoundFacts:
     blocks: tuple[Block, ...]
     complete: bool = True
     problem: str | None = None
+    troubles: tuple[Trouble, ...] = ()
 
 
 def round_folder(path: Path, number: int) -> Path:

@@ -62,4 +62,5 @@ def read_round(path: Path, number: int) -> Round:
         processes=read_table(folder / "processes.parquet", PROCESS_COLUMNS),
         complete=facts.complete,
         problem=facts.problem,
+        troubles=facts.troubles,
     )

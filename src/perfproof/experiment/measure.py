@@ -116,7 +116,9 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                     if rounds.probing is not None:
                         directory.save_probing(rounds.probing)
                     with pinned(cpus.generator):
-                        stage = Stage(scenario, load, directory, private, redactor, cpus, observer, kept, snapshots)
+                        stage = Stage(
+                            scenario, load, directory, private, redactor, cpus, observer, kept, snapshots, rounds.name
+                        )
                         rounds.conduct(stage)
                     if options.kind != "noise":
                         phase = Phase(scenario, load, private, redactor, cpus, observer, kept, compare=False)
@@ -195,6 +197,12 @@ class _Rounds:
             stop = self._look(number)
             left = 0 if stop else self.info.rules.planned_rounds - number
             self.observer.time_left(left * seconds)
+
+    def name(self, names: Sequence[str]) -> None:
+        """Take down the names that a Locust file's requests have had so far."""
+        if len(names) > len(self.info.requests):
+            self.info = replace(self.info, requests=tuple(names), variants=(("",),) * len(names))
+            self.directory.note(self.info)
 
     def _plan(self, seconds_per_round: float, budget: float | None) -> None:
         """Fix the number of rounds after the first one, by the clock alone and never by what it showed."""
@@ -366,7 +374,7 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
             "load": asdict(scenario.load),
             "rounds": asdict(scenario.rounds),
             "cpus": cpus.sentence,
-            "weights": [request.weight for request in scenario.requests],
+            **_requests(scenario),
         },
         environment=fingerprint({"perfproof": __version__, "placement": cpus.sentence}),
         started_at=now.isoformat(timespec="seconds"),
@@ -381,6 +389,18 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
             restarts=not any(_kept(arm) for arm in arms),
         ),
     )
+
+
+def _requests(scenario: Scenario) -> dict[str, Any]:
+    """Return how the requests come about, fit for reports."""
+    source = scenario.locustfile
+    if source is None:
+        return {"weights": [request.weight for request in scenario.requests]}
+    chosen = {"users": source.users, "tags": source.tags, "exclude tags": source.exclude_tags}
+    return {
+        "locustfile": {"file": source.file.name, **{name: list(found) for name, found in chosen.items() if found}},
+        "latency": "from when a request was sent, as the clients of the Locust file measured it",
+    }
 
 
 def _revision(arm: Arm) -> Revision | None:

@@ -19,7 +19,7 @@ from perfproof.evidence.directory import RunDirectory
 from perfproof.experiment.observer import Observer
 from perfproof.experiment.warmup import Warmth, warm_up
 from perfproof.load.handle import LoadProcess
-from perfproof.load.plan import BlockReport
+from perfproof.load.plan import BlockReport, Learned
 from perfproof.model.recording import ArmRound, Block, Round, Samples
 from perfproof.model.scenario import Scenario
 from perfproof.service.cpus import CpuPlan
@@ -32,7 +32,10 @@ FULL_LOOK_EVERY = 1.0
 
 @dataclass(frozen=True)
 class Stage:
-    """What every round of a run shares. ``kept`` services (``url:`` or ``restart: never``) outlive a round."""
+    """What every round of a run shares. ``kept`` services (``url:`` or ``restart: never``) outlive a round.
+
+    ``named`` is told the names of a Locust file's requests, before any sample that refers to them is sealed.
+    """
 
     scenario: Scenario
     load: LoadProcess
@@ -43,6 +46,7 @@ class Stage:
     observer: Observer
     kept: Mapping[str, RunningService]
     snapshots: Sequence[Snapshot] = ()
+    named: Callable[[Sequence[str]], None] = lambda names: None  # noqa: ARG005
 
 
 def block_order(scenario: Scenario, round_number: int, arms: int) -> list[list[int]]:
@@ -104,7 +108,8 @@ def run_round(stage: Stage, number: int) -> Round:
         for tree in progress.trees:
             tree.look(full=True, always=True)
         unsealed = _seal_samples(stage, partial.samples_path)
-        problem = problem or unsealed
+        learned, unknown = _learn(stage)
+        problem = problem or unsealed or unknown
     round_ = Round(
         number=number,
         arms=tuple(_arm_round(arm, progress, problem) for arm in range(len(services))),
@@ -113,6 +118,7 @@ def run_round(stage: Stage, number: int) -> Round:
         processes=_merge([tree.columns() for tree in progress.trees]),
         complete=problem is None,
         problem=str(problem) if problem else None,
+        troubles=learned.troubles,
     )
     stage.directory.seal(partial, round_, {each.arm.name: each.log for each in services}, stage.redactor)
     if problem is not None:
@@ -131,6 +137,21 @@ def _seal_samples(stage: Stage, path: Path) -> PerfproofError | None:
         stage.load.discard()  # answered after the seal that is under way, which is thus not repeated without samples
         return interrupted()
     return None
+
+
+def _learn(stage: Stage) -> tuple[Learned, PerfproofError | None]:
+    """Ask for the names of a Locust file's requests and its troubles; without names its samples mean nothing."""
+    try:
+        learned = stage.load.learned()
+    except LoadError as error:
+        return Learned(), error
+    except KeyboardInterrupt:
+        stage.load.abort()
+        learned = stage.load.learned()
+        stage.named(learned.names)
+        return learned, interrupted()
+    stage.named(learned.names)
+    return learned, None
 
 
 @contextmanager

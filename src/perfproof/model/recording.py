@@ -150,6 +150,21 @@ class ArmRound:
 
 
 @dataclass(frozen=True)
+class Trouble:
+    """Something that went wrong in the code of a Locust file, ``count`` times; ``arm`` is -1 where it has none.
+
+    ``kind`` is ``task`` (a task ended with an exception while it was measured), ``start`` (requests that failed before
+    the first task), ``listener`` (a listener or ``on_stop`` failed), ``stopped`` (users ended by themselves), ``stray``
+    (requests outside of the arm's blocks) or ``refused`` (a connection to a host that is not allowed).
+    """
+
+    arm: int
+    kind: str
+    text: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
 class Round:
     """A fresh start of every arm, warm-up, then blocks: the statistical unit. ``number`` counts from 1."""
 
@@ -160,6 +175,7 @@ class Round:
     processes: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     complete: bool = True
     problem: str | None = None
+    troubles: tuple[Trouble, ...] = ()
 
 
 @dataclass(frozen=True)

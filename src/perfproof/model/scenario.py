@@ -199,6 +199,21 @@ class Request:
 
 
 @dataclass(frozen=True)
+class LocustFile:
+    """A Locust file whose User classes make the requests: those named in ``users``, or all of them.
+
+    ``tags`` and ``exclude_tags`` choose tasks as Locust's options of these names do. ``spawn_rate`` is how many users
+    start per second (None: all at once).
+    """
+
+    file: Path
+    users: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    exclude_tags: tuple[str, ...] = ()
+    spawn_rate: float | None = None
+
+
+@dataclass(frozen=True)
 class Limits:
     """Caps that stop the load when they are exceeded: requests a second, seconds of load in all, failures in a row.
 
@@ -295,7 +310,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Everything a measurement needs to know.
+    """Everything a measurement needs to know. It has ``requests`` or a ``locustfile``, never both.
 
     ``text`` is the file as written but with secrets masked (safe to store); ``hash`` is its fingerprint over the
     meaning, not the layout. ``secrets`` are values that must never leave this process except towards the service.
@@ -317,6 +332,7 @@ class Scenario:
     gate: Policy = field(default_factory=Policy)
     feeds: tuple[Feed, ...] = ()
     explain: Explain = Explain()
+    locustfile: LocustFile | None = None
     text: str = field(default="", repr=False)
     hash: str = ""
     secrets: frozenset[str] = field(default=frozenset(), repr=False)

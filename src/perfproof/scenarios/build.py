@@ -20,6 +20,7 @@ from perfproof.model.scenario import (
     JsonValue,
     Limits,
     Load,
+    LocustFile,
     Part,
     Probe,
     Repeat,
@@ -34,6 +35,7 @@ from perfproof.model.scenario import (
 )
 from perfproof.scenarios.gate_spec import policy
 from perfproof.scenarios.load_spec import LoadSpec
+from perfproof.scenarios.locust_spec import LocustSpec
 from perfproof.scenarios.merging import merged, overrides
 from perfproof.scenarios.payload_spec import GraphqlSpec, operations
 from perfproof.scenarios.probe_spec import ScaleSpec
@@ -54,7 +56,8 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
         requests=tuple(one for each in spec.requests for one in requests(each, base)),
         setup=tuple(request(each, base) for each in spec.setup),
         feeds=tuple(Feed(name, base / feed.file, feed.order) for name, feed in spec.feeds.items()),
-        load=load(spec.load, base),
+        load=replace(load(spec.load, base), model=spec.model),
+        locustfile=locustfile(spec.locustfile, base) if spec.locustfile is not None else None,
         rounds=rounds(spec),
         goals=tuple(
             Goal(metric, goal.improve, goal.stretch, tuple(goal.requests)) for metric, goal in spec.goals.items()
@@ -80,6 +83,12 @@ def load(spec: LoadSpec, base: Path) -> Load:
     if spec.token_file:
         own["token_file"] = str(base / spec.token_file)
     return Load(**{**dict(spec), **own})
+
+
+def locustfile(spec: LocustSpec, base: Path) -> LocustFile:
+    """Return the model's Locust file."""
+    file = Path(os.path.normpath(base.absolute() / spec.file))
+    return LocustFile(file, tuple(spec.users), tuple(spec.tags), tuple(spec.exclude_tags), spec.spawn_rate)
 
 
 def rounds(spec: ScenarioSpec) -> Rounds:

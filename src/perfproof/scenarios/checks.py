@@ -15,6 +15,7 @@ from perfproof.model.metrics import ALL, METRICS
 from perfproof.scenarios.document import Path
 from perfproof.scenarios.fields import closest
 from perfproof.scenarios.file_checks import check_feeds, check_files
+from perfproof.scenarios.locust_checks import check_locustfile
 from perfproof.scenarios.merging import merged, origin, overrides
 from perfproof.scenarios.probe_checks import check_probes
 from perfproof.scenarios.request_checks import check_requests
@@ -39,6 +40,7 @@ def check(spec: ScenarioSpec, file: pathlib.Path, findings: Findings) -> None:
     check_requests(spec, columns, findings)
     check_files(spec, file.parent, findings)
     check_probes(spec, findings)
+    check_locustfile(spec, file.parent, findings)
     _load(spec, findings)
     _rules(spec, findings)
 
@@ -139,14 +141,14 @@ def _load(spec: ScenarioSpec, findings: Findings) -> None:
         return
     idle = ("users", "think_time") if load.model == "open" else ("rate", "arrivals", "stages")
     other = "closed" if load.model == "open" else "open"
-    for key in idle:
+    for key in idle if spec.locustfile is None else ():
         if key in load.model_fields_set:
             fix = f"remove it, or write model: {other}"
             findings.add(("load", key), f"has no effect in the {load.model} model", fix, at_key=True)
     _stages(spec, findings)
     _workers(spec, findings)
     limit = load.limits.rate
-    if load.model == "open" and limit is not None and max([load.rate, *(stage.to for stage in load.stages)]) > limit:
+    if spec.model == "open" and limit is not None and max([load.rate, *(stage.to for stage in load.stages)]) > limit:
         findings.add(("load", "rate"), "is above load.limits.rate", "lower it, or raise the limit if it may be")
     if spec.rounds.time is not None and "count" in spec.rounds.model_fields_set:
         findings.add(("rounds", "time"), "stands beside count", "keep the one that is meant", at_key=True)
@@ -154,7 +156,7 @@ def _load(spec: ScenarioSpec, findings: Findings) -> None:
 
 def _workers(spec: ScenarioSpec, findings: Findings) -> None:
     load = spec.load
-    shared = "connections" if load.model == "open" else "users"
+    shared = "connections" if spec.model == "open" else "users"
     if load.workers > getattr(load, shared):
         findings.add(("load", "workers"), f"are more than {shared}", f"write {shared}: {load.workers} or more")
     if load.listen and not load.token_file:
@@ -190,6 +192,8 @@ def _rules(spec: ScenarioSpec, findings: Findings) -> None:
         except Mistake as mistake:
             findings.add((*place, "limit"), mistake.reason, mistake.fix)
         _names(place, budget, spec, findings)
+    if spec.locustfile is not None:
+        return  # the names come up while it runs
     known = [ALL, *(request.title for _, request in measured(spec.requests))]
     for position, rule in enumerate(spec.gate.rules):
         if not any(fnmatchcase(name, rule.request) for name in known) and not findings.rests_on_sand(("requests",)):
@@ -208,6 +212,8 @@ def _names(place: Path, rule: GoalSpec | BudgetSpec, spec: ScenarioSpec, finding
         fix = "leave requests out"
         findings.add((*place, "requests"), f"{metric.name} is known for all requests together only", fix, at_key=True)
         return
+    if spec.locustfile is not None:
+        return  # the names come up while it runs
     known = [request.title for _, request in measured(spec.requests)]
     if any(path[0] == "requests" and path[2:] in ((), ("name",)) for path in findings.broken):
         return

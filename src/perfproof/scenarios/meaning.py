@@ -39,12 +39,15 @@ def fingerprint(
         if served[later] is None:
             del served[later]
     del served["database"]  # where is counted and how is probed changes nothing of what is timed
-    meaning = {
+    meaning: dict[str, Any] = {
         "service": served,
         "setup": [_timed(asdict(request(step, base))) for step in spec.setup],
         "requests": [_timed(asdict(one)) for each in spec.requests for one in requests(each, base)],
         "load": spec.load.model_dump(exclude={"limits"}),
     }
+    if spec.locustfile is not None:
+        meaning["load"]["model"] = spec.model
+        meaning["locustfile"] = {**dict(spec.locustfile), "file": _content(base / spec.locustfile.file)}
     if spec.feeds:
         meaning["feeds"] = {name: [_content(base / feed.file), feed.order] for name, feed in spec.feeds.items()}
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), default=_plain)

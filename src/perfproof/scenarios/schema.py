@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import re
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator
 
-from perfproof.scenarios import feed_spec, payload_spec, reply_spec, why_spec
+from perfproof.scenarios import feed_spec, locust_spec, payload_spec, reply_spec, why_spec
 from perfproof.scenarios.feed_spec import Feeds
 from perfproof.scenarios.fields import Empty, Many, Name, Ratio, Spec, schema, text
 from perfproof.scenarios.gate_spec import GateSpec
 from perfproof.scenarios.load_spec import LoadSpec, RoundsSpec
+from perfproof.scenarios.locust_spec import Locustfile
 from perfproof.scenarios.probe_spec import Responses, ResponsesSpec
 from perfproof.scenarios.request_spec import METHODS, RequestSpec, SetupSpec
 from perfproof.scenarios.rules_spec import Budgets, Goals, budgets_schema, goals_schema
@@ -44,8 +45,10 @@ class ScenarioSpec(Spec):
     """The versions compared. Without it there is one, baseline, enough for `perfproof run`."""
     setup: list[SetupSpec] = Field(default_factory=list)
     """Requests sent per arm before measuring, e.g. a login."""
-    requests: Annotated[list[RequestSpec], Field(json_schema_extra={"minItems": 1})]
+    requests: Annotated[list[RequestSpec], Field(json_schema_extra={"minItems": 1})] = Field(default_factory=list)
     """The requests that are measured."""
+    locustfile: Locustfile | None = None
+    """A Locust file whose User classes make the requests instead: a path, or {file: load.py, users: [Shopper]}"""
     feeds: Annotated[Feeds, Empty] = Field(default_factory=dict)
     """Files whose rows fill {feed.column}, e.g. {users: users.csv}"""
     load: Annotated[LoadSpec, Empty] = LoadSpec()
@@ -68,6 +71,11 @@ class ScenarioSpec(Spec):
     """What is looked at after the timed rounds to say why, e.g. {profile: py-spy}, or off"""
     max_error_rate: Ratio = 0.01
     """Share of failed requests above which nothing is concluded. Default: 1%"""
+
+    @property
+    def model(self) -> Literal["open", "closed"]:
+        """Return the load model; the users of a Locust file wait for their responses, so there it is closed."""
+        return self.load.model if self.locustfile is None else "closed"
 
 
 def json_schema() -> dict[str, Any]:
@@ -103,6 +111,8 @@ def json_schema() -> dict[str, Any]:
     payload_spec.shorthands(found)
     feed_spec.shorthand(found)
     why_spec.shorthand(found)
+    locust_spec.shorthand(found)
+    found["oneOf"] = [{"required": [one]} for one in ("requests", "locustfile")]
     for rule in ("GoalSpec", "BudgetSpec"):
         _one_or_many(found["$defs"][rule]["properties"]["requests"])
     _one_or_many(found["$defs"]["RequestSpec"]["properties"]["values"]["additionalProperties"])
