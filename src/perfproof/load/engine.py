@@ -165,21 +165,24 @@ class Engine:
         self._reopen(self._pool(arm))
         gc.collect()
 
-    def block(self, arm: int, pair: int, seconds: float, seed: int, *, start: int = 0) -> BlockReport:
+    def block(
+        self, arm: int, pair: int, seconds: float, seed: int, *, rate: float | None = None, start: int = 0
+    ) -> BlockReport:
         """Send one recorded block and return what came of it, once everything in flight has ended.
 
-        With stages the block takes as long as they do. ``start`` is when its schedule begins (ns; 0: as soon as can
-        be); to be asked for only after ``prepare``.
+        With stages the block takes as long as they do. ``rate`` stands in for the plan's. ``start`` is when its
+        schedule begins (ns; 0: as soon as can be); to be asked for only after ``prepare``.
         """
         load = self._plan.load
-        stages = load.stages or steady(load.rate, seconds)
+        rate = load.rate if rate is None else rate
+        stages = load.stages or steady(rate, seconds)
         pool = self._pool(arm)
         opened, mark, steal = pool.opened, len(self._recorder), steal_ns()
         if not start:
             self.prepare(arm)
         stock = self._stocks[arm]
         unfed = sum(stock.unfed.values())
-        sources = self._traffic(arm, stages, load.rate, seed, start or monotonic_ns() + _LEAD_NS, pair)
+        sources = self._traffic(arm, stages, rate, seed, start or monotonic_ns() + _LEAD_NS, pair)
         cpu, waited, started = process_time_ns(), waited_ns(), monotonic_ns()
         self._run(pool, self._recorder, pair, sources)
         ended = monotonic_ns()

@@ -90,7 +90,8 @@ class Block:
     process tree between just before and just after the block (None for a remote service). ``late`` counts requests
     sent more than 1 ms after their intended start although a connection was free. ``not_started`` counts the steps
     after a failed one of their flow, ``unfed`` the requests left out because a feed had no more rows; neither is in
-    ``intended``.
+    ``intended``. ``waited_ns`` is how long the generator was ready to run and waited for a CPU. ``rate`` is what a
+    search for the capacity asked for, in requests per second.
     """
 
     arm: int
@@ -111,6 +112,7 @@ class Block:
     not_started: int = 0
     unfed: int = 0
     waited_ns: int = 0
+    rate: float | None = None
 
 
 PROCESS_COLUMNS: dict[str, str] = {
@@ -182,7 +184,7 @@ class RunInfo:
     """
 
     id: str
-    kind: Literal["run", "ab", "noise"]
+    kind: Literal["run", "ab", "noise", "capacity"]
     label: str | None
     scenario_name: str
     scenario_hash: str

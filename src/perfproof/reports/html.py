@@ -37,6 +37,7 @@ KINDS = {
     "ab": "both sides in turn",
     "compare": "two recorded runs",
     "noise": "identical sides",
+    "capacity": "search for the capacity",
 }
 
 

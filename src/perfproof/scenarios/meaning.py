@@ -43,7 +43,7 @@ def fingerprint(
         "service": served,
         "setup": [_timed(asdict(request(step, base))) for step in spec.setup],
         "requests": [_timed(asdict(one)) for each in spec.requests for one in requests(each, base)],
-        "load": spec.load.model_dump(exclude={"limits"}),
+        "load": spec.load.model_dump(exclude={"limits", "samples"}),
     }
     if spec.feeds:
         meaning["feeds"] = {name: [_content(base / feed.file), feed.order] for name, feed in spec.feeds.items()}
