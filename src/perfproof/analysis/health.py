@@ -122,17 +122,23 @@ def generator_facts(side: Side) -> str:
 
 def relief(side: Side) -> str:
     """Return what would relieve the generator, going by what was already tried."""
+    load = side.recording.info.settings.get("load")
+    closed = isinstance(load, Mapping) and load.get("model") == "closed"
+    return f"{'use fewer users or a think time' if closed else 'lower the rate'}, or {reinforcement(side)}"
+
+
+def reinforcement(side: Side) -> str:
+    """Return what would let the generator send more, going by what was already tried."""
     info = side.recording.info
     load = info.settings.get("load")
     load = load if isinstance(load, Mapping) else {}
     workers = load.get("workers", 1)
     cores = info.environment.facts.get("cores", "1")
-    less = "use fewer users or a think time" if load.get("model") == "closed" else "lower the rate"
     if load.get("listen"):
-        return f"{less}, or let more machines join"
+        return "let more machines join"
     if isinstance(workers, int) and cores.isdigit() and workers < int(cores) - 1:
-        return f"{less}, or share the load with `workers: {workers + 1}`"
-    return f"{less}, or take machines of their own for the load (`listen`)"
+        return f"share the load with `workers: {workers + 1}`"
+    return "take machines of their own for the load (`listen`)"
 
 
 def busy_share(blocks: Sequence[Block]) -> float:

@@ -1,4 +1,4 @@
-"""Searches for the highest rate that keeps the budgets: one search per arm in each fresh start, step by step in turn."""
+"""Searches for the highest rate that keeps the budgets: in each fresh start once per arm, step by step in turn."""
 
 from __future__ import annotations
 

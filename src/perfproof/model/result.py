@@ -273,3 +273,8 @@ class Result:
     advice: str | None = None
     queries: tuple[QueryDetail, ...] = ()
     capacity: CapacitySearch | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Tell whether one arm was measured, so that nothing is compared."""
+        return len(self.arms) < 2

@@ -56,7 +56,7 @@ class ScenarioSpec(Spec):
     """Demanded improvements by metric, e.g. {latency_p95: 20%}"""
     budgets: Annotated[Budgets, Empty] = Field(default_factory=dict)
     """Absolute limits by metric, e.g. {latency_p95: 500ms}"""
-    capacity: Annotated[CapacitySpec, Empty] = Field(default_factory=CapacitySpec)
+    capacity: Annotated[CapacitySpec, Empty] = CapacitySpec.model_validate({})
     """How `perfproof capacity` searches for the highest rate that keeps the budgets."""
     gate: Annotated[GateSpec, Empty] = GateSpec()
     """What `perfproof gate` makes of the verdict (docs/ci.md)."""

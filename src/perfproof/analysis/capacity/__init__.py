@@ -1,5 +1,7 @@
-"""The highest rate that keeps the budgets: one step judged (``steps``), the next rate and the knee of a start
-(``search``), and the result of all starts of one arm or two (``concluding``).
+"""The highest rate that keeps the budgets.
+
+One step judged (``steps``), the next rate and the knee of a start (``search``), and the result of all starts of one arm
+or two (``concluding``) in plain words (``telling``).
 """
 
 from perfproof.analysis.capacity.concluding import conclude_capacity

@@ -71,7 +71,7 @@ def judge_step(recording: Recording, a_round: Round, block: Block) -> Step:
         if worst > budget.limit or not isfinite(worst):
             broken.append(_told(budget, worst, who))
     if not broken and limit is not None and (rise := _growth(mine["intended_ns"][chosen], latency, limit)):
-        broken.append(f"latency rose by {in_unit(rise, 'ms')} in each second: a queue was growing")
+        broken.append(f"a queue was growing: latency rose by {in_unit(rise, 'ms')} in each second")
     failed = int((mine["outcome"] != int(Outcome.OK)).sum())
     limited = _limited(block, alone, chosen, rules, info.settings.get("load", {})) if broken else ""
     return Step(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from perfproof.analysis.capacity.steps import searched
 from perfproof.analysis.columns import Side
-from perfproof.analysis.health import relief
+from perfproof.analysis.health import reinforcement
 from perfproof.analysis.sentence import broken_budgets, describe, invalid
 from perfproof.analysis.words import count_of, in_unit, listed, sureness
 from perfproof.model.metrics import METRICS
@@ -107,7 +107,7 @@ def advice(verdict: Verdict, row: Comparison | None, knees: Sequence[Knee], side
 
 def _way_out(knee: Knee, side: Side) -> str:
     if knee.why == "generator":
-        return f": {relief(side)}"
+        return f": {reinforcement(side)}"
     if knee.why == "connections":
         return ": raise `load.connections`"
     return ": raise `capacity.to`" if knee.why == "highest" else ""
