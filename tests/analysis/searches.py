@@ -65,10 +65,10 @@ def identity(arms: Sequence[str] = ("baseline",), rules: Rules = RULES, connecti
     return Recording(replace(info, kind="capacity", **changes), ())  # type: ignore[arg-type]
 
 
-def judged(found: Samples, of: Block, rules: Rules = RULES, connections: int = 64) -> Step:
+def judged(found: Samples, of: Block, rules: Rules = RULES, connections: int = 64, before: Sequence[Step] = ()) -> Step:
     """Return a step judged alone."""
     a_round = Round(1, (), (of,), found)
-    return judge_step(replace(identity(rules=rules, connections=connections), rounds=(a_round,)), a_round, of)
+    return judge_step(replace(identity(rules=rules, connections=connections), rounds=(a_round,)), a_round, of, before)
 
 
 def search(

@@ -63,8 +63,13 @@ def test_a_broken_step_of_a_troubled_generator_is_not_blamed_on_the_service(trou
 
 def test_waiting_for_a_connection_while_the_service_is_quick_is_not_blamed_on_the_service():
     slow = samples(block(400), 150.0, served_ms=40.0)
-    assert judged(slow, block(400), connections=16).limited == "connections"
-    assert judged(slow, block(400), connections=64).limited == "", "as many as the budget itself needs"
+    before = [judged(samples(block(100), 38.0), block(100))]
+    assert judged(slow, block(400), connections=16, before=before).limited == "connections"
+    assert judged(slow, block(400), connections=64, before=before).limited == "", "as many as the budget itself needs"
+    quick = [judged(samples(block(100), 5.0), block(100))]
+    assert judged(slow, block(400), connections=16, before=quick).limited == "", "it took longer the more it had to do"
+    growing = samples(block(210), lambda t: 8 + 50 * t)
+    assert judged(growing, block(210), connections=16, before=before).limited == "", "nobody waited for a connection"
 
 
 def test_a_step_without_a_single_completed_request_is_broken():

@@ -10,10 +10,11 @@ from statistics import median
 
 from perfproof.analysis.capacity import judge_step, next_rate, settle
 from perfproof.errors import UsageError
+from perfproof.evidence.directory import PartialRound
 from perfproof.evidence.tables import join_tables, read_table
 from perfproof.experiment.round import Progress, Stage, block_seed, send_block
 from perfproof.load.limits import RATE_HERE
-from perfproof.model.recording import SAMPLE_COLUMNS, Block, Recording, Round, RunInfo, Samples
+from perfproof.model.recording import SAMPLE_COLUMNS, Recording, Round, RunInfo, Samples
 from perfproof.model.result import Step
 from perfproof.model.scenario import Scenario
 
@@ -85,15 +86,15 @@ class Search:
                 )
                 if rate is not None:
                     going = True
-                    steps[arm].append(self._step(stage, number, progress, arm, rate))
+                    self._step(stage, number, progress, (arm, rate), steps[arm])
         for arm in arms:
             found = settle(steps[arm])
             if found is not None and not found.bound:
                 self.known.setdefault(arm, []).append(found.rate)
 
-    def seal(self, stage: Stage, path: Path) -> None:
+    def seal(self, stage: Stage, partial: PartialRound) -> None:
         """Join the samples of all steps, and of a step that was cut short."""
-        rest = path.with_name(".step-rest.parquet")
+        path, rest = partial.samples_path, partial.path / ".step-rest.parquet"
         stage.load.seal(rest)
         self._parts.append(rest)
         join_tables(path, self._parts, SAMPLE_COLUMNS)
@@ -104,8 +105,9 @@ class Search:
         known = self.known.get(arm)
         return (_NEAR * median(known) if known else scenario.capacity.lowest) * shift
 
-    def _step(self, stage: Stage, number: int, progress: Progress, arm: int, rate: float) -> Step:
-        scenario, place = stage.scenario, len(progress.blocks)
+    def _step(self, stage: Stage, number: int, progress: Progress, what: tuple[int, float], steps: list[Step]) -> None:
+        """Hold an arm at a rate and add what came of it to its ``steps``."""
+        (arm, rate), scenario, place = what, stage.scenario, len(progress.blocks)
         stage.observer.phase(f"{scenario.arms[arm].name} at {rate:,.4g}/s")
         hold = scenario.capacity.hold
         seconds = max(hold, min(_LONGEST * hold, FEWEST / rate))
@@ -113,15 +115,10 @@ class Search:
         part = progress.partial.path / f".step-{place:03d}.parquet"
         stage.load.seal(part)
         self._parts.append(part)
-        step = self._judged(number, block, part)
-        if not step.kept:
+        a_round = Round(number, (), (block,), Samples(read_table(part, SAMPLE_COLUMNS)))
+        steps.append(judge_step(Recording(self.info, (a_round,)), a_round, block, steps))
+        if not steps[-1].kept:
             time.sleep(_RECOVER)  # what the service still has queued must not be met by the next step
-        return step
-
-    def _judged(self, number: int, block: Block, part: Path) -> Step:
-        samples = Samples(read_table(part, SAMPLE_COLUMNS))
-        a_round = Round(number, (), (block,), samples)
-        return judge_step(Recording(self.info, (a_round,)), a_round, block)
 
 
 def so_far(info: RunInfo, known: dict[int, list[float]]) -> str:

@@ -86,8 +86,8 @@ class Measuring(Protocol):
     def __call__(self, stage: Stage, number: int, progress: Progress) -> None:
         """Measure; blocks go to ``progress``."""
 
-    def seal(self, stage: Stage, path: Path) -> None:
-        """Write every sample of this round to ``path``; LoadError or EvidenceError if that fails."""
+    def seal(self, stage: Stage, partial: PartialRound) -> None:
+        """Write every sample of this round to ``partial``; LoadError or EvidenceError if that fails."""
 
 
 class Pairs:
@@ -97,9 +97,10 @@ class Pairs:
         """Measure all pairs."""
         _measure(stage, number, progress)
 
-    def seal(self, stage: Stage, path: Path) -> None:
+    def seal(self, stage: Stage, partial: PartialRound) -> None:
         """Have the load process write what it recorded."""
-        stage.load.seal(path)
+        histograms = stage.scenario.load.samples == "histogram"
+        stage.load.seal(partial.histograms_path if histograms else partial.samples_path)
 
 
 def run_round(stage: Stage, number: int, measuring: Measuring | None = None) -> Round:
@@ -127,7 +128,7 @@ def run_round(stage: Stage, number: int, measuring: Measuring | None = None) -> 
                 problem = interrupted()
         for tree in progress.trees:
             tree.look(full=True, always=True)
-        unsealed = _seal_samples(stage, measuring, partial.samples_path)
+        unsealed = _seal_samples(stage, measuring, partial)
         problem = problem or unsealed
     round_ = Round(
         number=number,
@@ -144,10 +145,10 @@ def run_round(stage: Stage, number: int, measuring: Measuring | None = None) -> 
     return round_
 
 
-def _seal_samples(stage: Stage, measuring: Measuring, path: Path) -> PerfproofError | None:
+def _seal_samples(stage: Stage, measuring: Measuring, partial: PartialRound) -> PerfproofError | None:
     """Have the samples written; return what prevents it. The round is then sealed as incomplete, not lost."""
     try:
-        measuring.seal(stage, path)
+        measuring.seal(stage, partial)
     except (LoadError, EvidenceError) as error:
         return error
     except KeyboardInterrupt:

@@ -28,7 +28,7 @@ from locust.env import Environment
 
 from perfproof.errors import LoadError
 from perfproof.load.plan import BlockReport, Plan, WarmReport, encode
-from perfproof.load.sealing import Part, merge_parts
+from perfproof.load.sealing import Part, merge_histograms, merge_parts
 from perfproof.load.serving import result_of
 from perfproof.load.trust import SHORTEST_TOKEN, DistrustError, Trust
 from perfproof.load.users import host_class
@@ -200,7 +200,8 @@ class Master:
         """
         with self._collected(path.parent) as parts:
             try:
-                rows = merge_parts(path, parts)
+                merge = merge_histograms if self._plan.load.samples == "histogram" else merge_parts
+                rows = merge(path, parts)
             except OSError as error:
                 raise LoadError(f"cannot write {path.name}", why=error.strerror or str(error)) from error
         if rows != self._owed:

@@ -207,9 +207,9 @@ class ProbeResult:
 class Step:
     """One step of a search for the capacity: an arm under ``rate`` requests per second for ``seconds``.
 
-    ``value`` is the figure that the first latency budget limits (None: nothing completed), ``errors`` the share of
-    requests that failed. A step that was not ``kept`` says ``why``; ``limited`` is what kept the service from being
-    put to the test, if something did.
+    ``value`` is the figure that the first latency budget limits (None: nothing completed), ``served`` the median
+    service time (ms), ``errors`` the share of requests that failed. A step that was not ``kept`` says ``why``;
+    ``limited`` is what kept the service from being put to the test, if something did.
     """
 
     arm: str
@@ -221,6 +221,7 @@ class Step:
     kept: bool
     limited: Literal["", "generator", "connections"] = ""
     why: str = ""
+    served: float | None = None
 
 
 @dataclass(frozen=True)

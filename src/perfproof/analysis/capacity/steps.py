@@ -5,15 +5,16 @@ The conductor judges a step with this while it searches, and the same function j
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
 from perfproof.analysis.columns import MS, Ints, completed, latency_ns
 from perfproof.analysis.health import GENERATOR_CPU, LAG_INVALID_MS, LATE_INVALID, busy_share
 from perfproof.analysis.quantiles import Floats, harrell_davis
-from perfproof.analysis.words import in_unit, percent
+from perfproof.analysis.words import in_unit
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.recording import Block, Outcome, Recording, Round, Samples
 from perfproof.model.result import Step
@@ -25,6 +26,7 @@ HORIZON = 10.0
 A step is too short for a queue that grows by some percent to get there."""
 _GROWN = 1.5
 _PARTS = 4
+_WAITING = 1.1
 _QUANTILES = {"latency_p50": 0.5, "latency_p95": 0.95, "latency_p99": 0.99}
 _FEWEST_TO_GROW = 40
 
@@ -45,15 +47,18 @@ def searched(rules: Rules) -> tuple[Budget, ...]:
 
 def steps_of(recording: Recording, a_round: Round, arm: int) -> list[Step]:
     """Return the steps of one arm in one start, in their order."""
-    return [
-        judge_step(recording, a_round, block)
-        for block in sorted(a_round.blocks, key=lambda block: block.pair)
-        if block.arm == arm and block.rate is not None
-    ]
+    steps: list[Step] = []
+    for block in sorted(a_round.blocks, key=lambda block: block.pair):
+        if block.arm == arm and block.rate is not None:
+            steps.append(judge_step(recording, a_round, block, steps))
+    return steps
 
 
-def judge_step(recording: Recording, a_round: Round, block: Block) -> Step:
-    """Judge one step; ``a_round`` holds its samples (those of other steps may be there too)."""
+def judge_step(recording: Recording, a_round: Round, block: Block, before: Sequence[Step] = ()) -> Step:
+    """Judge one step; ``a_round`` holds its samples (those of other steps may be there too).
+
+    ``before`` are the steps of the same arm in the same start that came before it.
+    """
     info = recording.info
     rules, names = info.rules, info.requests
     samples = a_round.samples
@@ -73,13 +78,19 @@ def judge_step(recording: Recording, a_round: Round, block: Block) -> Step:
     if not broken and limit is not None and (rise := _growth(mine["intended_ns"][chosen], latency, limit)):
         broken.append(f"a queue was growing: latency rose by {in_unit(rise, 'ms')} in each second")
     failed = int((mine["outcome"] != int(Outcome.OK)).sum())
-    limited = _limited(block, alone, chosen, rules, info.settings.get("load", {})) if broken else ""
+    served = latency_ns(alone, chosen, "sent_ns") / MS
+    limited = ""
+    if broken:
+        limited = "generator" if _troubled(block) else ""
+        if not limited and _out_of_connections(block, latency, served, rules, info.settings, before):
+            limited = "connections"
     return Step(
         arm=info.arms[block.arm],
         start=a_round.number,
         rate=float(block.rate or 0.0),
         seconds=(block.ended_ns - block.started_ns) / 1e9,
         value=value,
+        served=float(np.median(served)) if len(served) else None,
         errors=failed / len(mine) if len(mine) else 0.0,
         kept=not broken,
         limited=limited,  # type: ignore[arg-type] # a word of Step
@@ -141,24 +152,36 @@ def _growth(intended: Ints, latency: Floats, limit: float) -> float:
     return slope if medians[0] + slope * HORIZON > limit else 0.0
 
 
-def _limited(block: Block, alone: Round, chosen: np.ndarray, rules: Rules, load: dict[str, object]) -> str:
-    """Return what kept the service from being put to the test: the generator, its connections, or nothing."""
+def _troubled(block: Block) -> bool:
+    """Tell whether the generator had more to do than it could, or was kept from doing it."""
     late = block.late / max(1, block.sent)
-    if busy_share([block]) > GENERATOR_CPU or late > LATE_INVALID or block.lag_max_ns > LAG_INVALID_MS * 1e6:
-        return "generator"
+    return busy_share([block]) > GENERATOR_CPU or late > LATE_INVALID or block.lag_max_ns > LAG_INVALID_MS * 1e6
+
+
+def _out_of_connections(
+    block: Block,
+    latency: Floats,
+    served: Floats,
+    rules: Rules,
+    settings: Mapping[str, Any],
+    before: Sequence[Step],
+) -> bool:
+    """Tell whether requests waited for a connection while the service was as quick as ever.
+
+    More connections than the budget asks for (Little's law: so many requests are under way when each takes as long as
+    it allows) cannot be what is lacking, and a service that takes longer when more is under way is busy itself.
+    """
     budget = next((b for b in rules.budgets if b.metric in _QUANTILES), None)
-    connections = load.get("connections")
-    if budget is None or not isinstance(connections, int) or not chosen.any():
-        return ""
-    # Little's law: so many requests are under way when each takes as long as the budget allows.
+    connections = settings.get("load", {}).get("connections")
+    if budget is None or not isinstance(connections, int) or not len(served):
+        return False
     needed = float(block.rate or 0.0) * budget.limit / 1e3
-    served = harrell_davis(np.sort(latency_ns(alone, chosen, "sent_ns") / MS), _QUANTILES[budget.metric])
-    return "connections" if connections < needed and served <= budget.limit else ""
-
-
-def doubt(block: Block) -> str:
-    """Return what the generator went through in a step, in a few words."""
+    quantile = _QUANTILES[budget.metric]
+    alone, waited = harrell_davis(np.sort(served), quantile), harrell_davis(np.sort(latency), quantile)
+    idle = min((step.served for step in before if step.served is not None), default=None)
     return (
-        f"{percent(busy_share([block]), signed=False)} of a core used or waited for, "
-        f"longest stall {block.lag_max_ns / 1e6:.0f} ms"
+        connections < needed
+        and alone <= budget.limit
+        and waited > _WAITING * alone
+        and (idle is None or float(np.median(served)) < _GROWN * idle)
     )
