@@ -11,6 +11,7 @@ import numpy as np
 
 from perfproof.analysis import latency, looks, sentence
 from perfproof.analysis.budgets import check_budgets
+from perfproof.analysis.capacity import conclude_capacity
 from perfproof.analysis.columns import Side
 from perfproof.analysis.comparability import describe, environment_differences
 from perfproof.analysis.conclude import conclude, primary_rows
@@ -39,8 +40,10 @@ Kind = Literal["run", "ab", "compare", "noise"]
 
 
 def analyse(recording: Recording, spreads: Sequence[Spread] = ()) -> Result:
-    """Return the conclusion of one recorded run (kinds ``run``, ``ab`` and ``noise``), by the rules stored with it."""
+    """Return the conclusion of one recorded run (any kind but ``compare``), by the rules stored with it."""
     info = recording.info
+    if info.kind == "capacity":
+        return conclude_capacity(recording)
     arms = len(info.arms)
     sides = [Side(recording, arm) for arm in range(min(arms, 2))]
     rounds = len(sides[0].rounds)

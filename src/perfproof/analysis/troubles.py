@@ -37,7 +37,7 @@ def unnamed(side: Side, rules: Rules) -> list[str]:
     """Return a sentence per request name that a goal or budget has and that never came up; they cannot be judged."""
     if not side.rounds:
         return []
-    wanted = [name for rule in (*rules.goals, *rules.budgets) for name in rule.requests]
+    wanted = [name for several in (rules.goals, rules.budgets) for rule in several for name in rule.requests]
     known = ", ".join(side.requests) or "none"
     return [
         f"no request was called `{name}`, which a goal or budget names (there were: {known})."

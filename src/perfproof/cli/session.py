@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from perfproof.model.scenario import Scenario
     from perfproof.store.repository import Store
 
-Kind = Literal["run", "ab", "noise"]
+Kind = Literal["run", "ab", "noise", "capacity"]
 
 
 @dataclass(frozen=True)

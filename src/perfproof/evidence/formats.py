@@ -17,6 +17,8 @@ from perfproof.model.recording import ArmRound, Block, Trouble
 
 PROBE_FILE = "probe.json"
 CAUSES_FILE = "causes.json.gz"
+SAMPLES_FILE, HISTOGRAMS_FILE = "samples.parquet", "histograms.parquet"
+"""What was recorded of the requests of a round: one of the two."""
 FORMAT = 1
 """The version this program writes. Raise it when an older program would misread the files, and add an upgrade."""
 

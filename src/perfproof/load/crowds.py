@@ -111,7 +111,16 @@ class Crowds:
         self._crowd(arm)
         gc.collect()
 
-    def block(self, arm: int, pair: int, seconds: float, seed: int, *, start: int = 0) -> BlockReport:
+    def block(
+        self,
+        arm: int,
+        pair: int,
+        seconds: float,
+        seed: int,
+        *,
+        rate: float | None = None,  # noqa: ARG002 - users have no rate that could be set
+        start: int = 0,
+    ) -> BlockReport:
         """Let the users go on for one recorded block and return what came of it, once each has ended its task.
 
         Whatever they draw from ``random`` follows from ``seed``. The block ended when its users did on average, so
@@ -147,7 +156,16 @@ class Crowds:
             waited_ns=waited,
         )
 
-    def probe(self, arm: int, request: int, values: Any, *, fresh: bool) -> Any:  # noqa: ARG002 - as Engine.probe
+    def probe(  # as Engine.probe
+        self,
+        arm: int,  # noqa: ARG002
+        request: int,  # noqa: ARG002
+        values: Any,  # noqa: ARG002
+        *,
+        fresh: bool,  # noqa: ARG002
+        headers: Any,  # noqa: ARG002
+        times: int,  # noqa: ARG002
+    ) -> Any:
         """Refuse: what a Locust file would send cannot be asked for."""
         raise LoadError("requests of a Locust file cannot be probed")
 

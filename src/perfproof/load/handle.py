@@ -123,13 +123,16 @@ class LoadProcess:
         command |= {"headers": dict(headers), "times": times}
         return ProbeReply(**self._ask(command, (1 + times) * self._timeout))
 
-    def block(self, arm: int, pair: int, position: int, seconds: float, seed: int) -> BlockReport:
+    def block(
+        self, arm: int, pair: int, position: int, seconds: float, seed: int, *, rate: float | None = None
+    ) -> BlockReport:
         """Send one recorded block; the same ``seed`` gives the same requests at the same offsets.
 
-        ``pair`` goes into the samples; ``position`` (first or second of the pair) is the caller's own.
+        ``pair`` goes into the samples; ``position`` (first or second of the pair) is the caller's own. ``rate`` (open
+        model) stands in for the scenario's.
         """
         del position
-        command = {"do": "block", "arm": arm, "pair": pair, "seconds": seconds, "seed": seed}
+        command = {"do": "block", "arm": arm, "pair": pair, "seconds": seconds, "seed": seed, "rate": rate}
         return BlockReport(**self._ask(command, seconds + 2 * self._timeout))
 
     def learned(self) -> Learned:

@@ -27,7 +27,7 @@ class Commanded(Protocol):
     def warm(self, arm: int, seconds: float, requests: int, *, fresh: bool) -> WarmReport:
         """See Engine.warm."""
 
-    def block(self, arm: int, pair: int, seconds: float, seed: int) -> BlockReport:
+    def block(self, arm: int, pair: int, seconds: float, seed: int, *, rate: float | None = None) -> BlockReport:
         """See Engine.block."""
 
     def probe(self, arm: int, request: int, values: Any, *, fresh: bool, headers: Any, times: int) -> Any:
@@ -59,7 +59,7 @@ def commands(engine: Commanded) -> dict[str, Callable[[Mapping[str, Any]], Any]]
     known: dict[str, Callable[[Mapping[str, Any]], Any]] = {
         "open": lambda c: engine.open(c["arm"], c["url"]),
         "warm": lambda c: asdict(engine.warm(c["arm"], c["seconds"], c["requests"], fresh=c["fresh"])),
-        "block": lambda c: asdict(engine.block(c["arm"], c["pair"], c["seconds"], c["seed"])),
+        "block": lambda c: asdict(engine.block(c["arm"], c["pair"], c["seconds"], c["seed"], rate=c.get("rate"))),
         "probe": lambda c: engine.probe(
             c["arm"], c["request"], c["values"], fresh=c["fresh"], headers=c["headers"], times=c["times"]
         ),

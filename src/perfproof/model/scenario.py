@@ -239,7 +239,8 @@ class Load:
 
     With ``stages`` the rate starts at ``rate`` and follows them; a block is then one walk through all of them.
     ``workers`` is the number of processes that share the load; the merged schedule is the same for any number. With
-    ``listen`` (HOST:PORT) they are awaited there from other machines, with the token in ``token_file``.
+    ``listen`` (HOST:PORT) they are awaited there from other machines, with the token in ``token_file``. ``samples``
+    says whether every request is kept or only histograms of them.
     """
 
     model: Literal["open", "closed"] = "open"
@@ -254,6 +255,7 @@ class Load:
     workers: int = 1
     listen: str = ""
     token_file: str = ""
+    samples: Literal["raw", "histogram"] = "raw"
 
 
 @dataclass(frozen=True)
@@ -287,6 +289,32 @@ class Explain:
 
 
 @dataclass(frozen=True)
+class Budget:
+    """An absolute limit in the metric's own unit, for the candidate (or the only arm)."""
+
+    metric: str
+    limit: float
+    requests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How the highest rate that keeps the budgets is searched for.
+
+    From ``lowest`` requests per second (0: the load's rate) up to ``highest`` (0: what the limits allow), each step
+    held for ``hold`` seconds, until the rates kept and broken differ by less than the fraction ``resolution``; over
+    ``starts`` fresh starts. ``budgets`` empty means the scenario's own.
+    """
+
+    lowest: float = 0.0
+    highest: float = 0.0
+    hold: float = 2.0
+    resolution: float = 0.05
+    starts: int = 5
+    budgets: tuple[Budget, ...] = ()
+
+
+@dataclass(frozen=True)
 class Goal:
     """A demanded improvement of a metric as a fraction (0.2 = 20 % better), with an optional stretch.
 
@@ -296,15 +324,6 @@ class Goal:
     metric: str
     improve: float
     stretch: float | None = None
-    requests: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Budget:
-    """An absolute limit in the metric's own unit, for the candidate (or the only arm)."""
-
-    metric: str
-    limit: float
     requests: tuple[str, ...] = ()
 
 
@@ -333,6 +352,7 @@ class Scenario:
     feeds: tuple[Feed, ...] = ()
     explain: Explain = Explain()
     locustfile: LocustFile | None = None
+    capacity: Capacity = Capacity()
     text: str = field(default="", repr=False)
     hash: str = ""
     secrets: frozenset[str] = field(default=frozenset(), repr=False)

@@ -21,7 +21,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from perfproof.model.result import Comparison, Curve
+from perfproof.model.result import CapacitySearch, Comparison, Curve, Knee, Step
 from perfproof.reports import figures, forests, svg
 
 INK, MUTED, GRID, BAND, PAPER = "#010101", "#010102", "#010103", "#010104", "#010105"
@@ -64,6 +64,7 @@ _SETTINGS: dict[Any, Any] = {
     "axes.spines.left": False,
     "axes.axisbelow": True,
 }
+_MARKS = ("o", "s", "^")
 _WIDTH, _HEIGHT = 4.6, 2.5
 
 
@@ -148,6 +149,91 @@ def line_chart(kind: Kind, curves: Sequence[Curve], prefix: str, title: str) -> 
         figure.text(0.01, 0.93, unit, color=MUTED)
         (_label_ends if kind.labels == "end" else _label_middles)(axes, lines)
         return _inline(figure, prefix, title, f"{kind.reading} {_spoken(kind, lines)}")
+
+
+def capacity(search: CapacitySearch, prefix: str, title: str) -> str:
+    """Draw the steps of a search for the capacity, the budget, and each arm's knee with its interval."""
+    arms = [knee.arm for knee in search.knees][: len(ARMS)]
+    drawn = [step for step in search.steps if step.arm in arms and step.value is not None and step.value > 0]
+    with mpl.rc_context(_SETTINGS | {"font.size": 8.5}):
+        figure = Figure(figsize=(9.2, 3.9))
+        axes = figure.add_axes((0.07, 0.12, 0.9, 0.73))
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.grid(visible=True, axis="y")
+        for at, arm in enumerate(arms):
+            for kept in (True, False):
+                found = [step for step in drawn if step.arm == arm and step.kept == kept]
+                axes.plot(
+                    [step.rate for step in found],
+                    [step.value or math.nan for step in found],
+                    _MARKS[at],
+                    color=ARMS[at],
+                    markerfacecolor=ARMS[at] if kept else PAPER,
+                    markersize=5,
+                    markeredgewidth=1.2,
+                )
+        _plain_decades(axes, drawn, search)
+        if math.isfinite(search.limit):
+            axes.axhline(search.limit, color=INK, linewidth=0.9)
+            limit = figures.value(search.limit, search.unit)
+            axes.text(
+                0.002, search.limit, f"budget {limit}", transform=axes.get_yaxis_transform(), va="bottom", color=INK
+            )
+        _knees(axes, search.knees[: len(ARMS)])
+        axes.set_xlabel("requests per second", labelpad=2)
+        unit = f"{figures.title(search.metric, short=True)}, {search.unit}"
+        figure.text(0.01, 0.94, unit, color=MUTED)
+        spoken = "; ".join(f"{knee.arm}: {knee.bound} {knee.estimate.value:,.4g} per second" for knee in search.knees)
+        return _inline(figure, prefix, title, f"{len(drawn)} steps. {spoken}.")
+
+
+def _plain_decades(axes: Axes, drawn: Sequence[Step], search: CapacitySearch) -> None:
+    """Give both logarithmic axes ticks that people can read, and room around what is drawn."""
+    values = {
+        "x": [step.rate for step in drawn] + [knee.estimate.value for knee in search.knees if knee.estimate.value],
+        "y": [step.value for step in drawn if step.value] + [search.limit] * math.isfinite(search.limit),
+    }
+    for axis, found in ((axes.xaxis, values["x"]), (axes.yaxis, values["y"])):
+        low, high = min(found, default=1.0) / 1.15, max(found, default=1.0) * 1.15
+        (axes.set_xlim if axis is axes.xaxis else axes.set_ylim)(low, high)
+        decades = math.log10(high / low)
+        steps = (1.0,) if decades > 4 else (1.0, 3.0) if decades > 2.4 else (1.0, 2.0, 5.0)
+        if decades < 0.7:
+            axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        else:
+            axis.set_major_locator(LogLocator(subs=steps))
+        axis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,g}"))
+        axis.set_minor_locator(NullLocator())
+
+
+def _knees(axes: Axes, knees: Sequence[Knee]) -> None:
+    """Draw each knee as an upright line with its interval, its name above; names that would meet go on two lines."""
+    place = axes.get_xaxis_transform()
+    ordered = sorted((knee.estimate.value, at, knee) for at, knee in enumerate(knees) if knee.estimate.value > 0)
+    width = math.log(axes.get_xlim()[1] / axes.get_xlim()[0])
+    last, level = -math.inf, 0
+    for value, at, knee in ordered:
+        low, high = knee.estimate.low, knee.estimate.high
+        if low is not None and high is not None and not knee.bound:
+            axes.axvspan(max(low, axes.get_xlim()[0]), high, color=ARMS[at], alpha=0.15, linewidth=0)
+        axes.axvline(value, color=ARMS[at], linestyle=_LINES[at], linewidth=1.4)
+        level = 1 - level if math.log(value) - last < 0.3 * width else 0
+        last = math.log(value)
+        # In the outer quarters a name is written inwards, or it would leave the drawing.
+        inside = (last - math.log(axes.get_xlim()[0])) / width
+        side = "left" if inside < 0.2 else "right" if inside > 0.8 else "center"
+        name = f"{figures.plain(knee.arm, 16)} {'≥ ' if knee.bound == 'at least' else ''}"
+        name += "< " if knee.bound == "below" else ""
+        axes.text(
+            value,
+            1.02 + 0.065 * level,
+            name + figures.value(value, "1/s"),
+            transform=place,
+            ha=side,
+            color=ARMS[at],
+            weight="bold",
+        )
 
 
 def forest(shown: Sequence[Comparison], prefix: str, title: str) -> str:

@@ -26,6 +26,7 @@ SHORT_TITLES = {
     "memory_steady": "steady memory",
     "memory_growth": "memory growth",
     "throughput": "throughput",
+    "capacity": "capacity",
     "error_rate": "errors",
     "queries_per_request": "queries",
     "rows_fetched_per_request": "rows fetched",

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Comparison, Curve, Detail, QueryDetail, Result
-from perfproof.reports import charts, figures, pages, queries, rows
+from perfproof.reports import capacity, charts, figures, pages, queries, rows
 from perfproof.reports.cards import cards
 from perfproof.reports.json_report import to_document
 
@@ -38,6 +38,7 @@ KINDS = {
     "ab": "both sides in turn",
     "compare": "two recorded runs",
     "noise": "identical sides",
+    "capacity": "search for the capacity",
 }
 
 
@@ -55,6 +56,7 @@ def to_html(result: Result) -> str:
         "kind": KINDS[result.kind],
         "moment": pages.moment(result.started_at),
         "cards": cards(result),
+        "capacity": _capacity(result),
         "forest": _forest(ordered),
         "table": _table(ordered, anchors),
         "levels": _levels(result, anchors),
@@ -79,6 +81,23 @@ def to_html(result: Result) -> str:
 def _template() -> Template:
     """Return the page's template; kept, since compiling it costs more than filling it."""
     return pages.environment().get_template("report.html")
+
+
+def _capacity(result: Result) -> dict[str, Any] | None:
+    """Return the search for the capacity: its chart with the knees and every step as tables."""
+    search = result.capacity
+    if search is None or not search.steps:
+        return None
+    steps, left_out = capacity.step_lines(search)
+    metric = figures.title(search.metric, short=True)
+    drawing = charts.capacity(search, "capacity", f"Rate and {metric} of every step")
+    return {
+        "svg": Markup(drawing),  # noqa: S704 - built by ElementTree, which escapes every text
+        "metric": metric,
+        "knees": capacity.knee_lines(search),
+        "steps": steps,
+        "left_out": left_out,
+    }
 
 
 def _forest(ordered: Sequence[Comparison]) -> dict[str, Any] | None:

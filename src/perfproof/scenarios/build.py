@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from perfproof.model.metrics import METRICS
 from perfproof.model.placeholders import literal
 from perfproof.model.scenario import (
     Arm,
-    Budget,
     Capture,
     Expect,
     Explain,
@@ -33,6 +31,7 @@ from perfproof.model.scenario import (
     Stage,
     Tls,
 )
+from perfproof.scenarios.capacity_spec import budget, capacity
 from perfproof.scenarios.gate_spec import policy
 from perfproof.scenarios.load_spec import LoadSpec
 from perfproof.scenarios.locust_spec import LocustSpec
@@ -41,7 +40,6 @@ from perfproof.scenarios.payload_spec import GraphqlSpec, operations
 from perfproof.scenarios.probe_spec import ScaleSpec
 from perfproof.scenarios.reply_spec import CaptureSpec, ExpectSpec, UntilSpec
 from perfproof.scenarios.request_spec import FlowStepSpec, RequestSpec, SetupSpec, StepSpec
-from perfproof.scenarios.rules_spec import limit_of
 from perfproof.scenarios.schema import ScenarioSpec
 from perfproof.scenarios.service_spec import ServiceSpec
 
@@ -62,10 +60,8 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
         goals=tuple(
             Goal(metric, goal.improve, goal.stretch, tuple(goal.requests)) for metric, goal in spec.goals.items()
         ),
-        budgets=tuple(
-            Budget(metric, limit_of(METRICS[metric], budget.limit), tuple(budget.requests))
-            for metric, budget in spec.budgets.items()
-        ),
+        budgets=tuple(budget(metric, each) for metric, each in spec.budgets.items()),
+        capacity=capacity(spec.capacity),
         allow=tuple(spec.allow),
         margin=spec.margin,
         max_error_rate=spec.max_error_rate,

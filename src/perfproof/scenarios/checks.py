@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from perfproof.model.metrics import ALL, METRICS
+from perfproof.scenarios.capacity_spec import SEARCHED
 from perfproof.scenarios.document import Path
 from perfproof.scenarios.fields import closest
 from perfproof.scenarios.file_checks import check_feeds, check_files
@@ -186,12 +187,13 @@ def _rules(spec: ScenarioSpec, findings: Findings) -> None:
             findings.add((*place, "stretch"), "is below improve", "write more than improve, or leave it out")
         _names(place, goal, spec, findings)
     for name, budget in spec.budgets.items():
-        place = ("budgets", name)
-        try:
-            limit_of(METRICS[name], budget.limit)
-        except Mistake as mistake:
-            findings.add((*place, "limit"), mistake.reason, mistake.fix)
-        _names(place, budget, spec, findings)
+        _budget(("budgets", name), budget, spec, findings)
+    for name, budget in spec.capacity.budgets.items():
+        if name in SEARCHED:
+            _budget(("capacity", "budgets", name), budget, spec, findings)
+        else:
+            findings.add(("capacity", "budgets", name), "cannot be kept by a rate", f"known: {', '.join(SEARCHED)}")
+    _capacity(spec, findings)
     if spec.locustfile is not None:
         return  # the names come up while it runs
     known = [ALL, *(request.title for _, request in measured(spec.requests))]
@@ -204,10 +206,26 @@ def _rules(spec: ScenarioSpec, findings: Findings) -> None:
             )
 
 
+def _budget(place: Path, budget: BudgetSpec, spec: ScenarioSpec, findings: Findings) -> None:
+    try:
+        limit_of(METRICS[str(place[-1])], budget.limit)
+    except Mistake as mistake:
+        findings.add((*place, "limit"), mistake.reason, mistake.fix)
+    _names(place, budget, spec, findings)
+
+
+def _capacity(spec: ScenarioSpec, findings: Findings) -> None:
+    search, limit = spec.capacity, spec.load.limits.rate
+    if search.lowest is not None and search.highest is not None and search.lowest > search.highest:
+        findings.add(("capacity", "from"), "is above capacity.to", "lower it")
+    if search.highest is not None and limit is not None and search.highest > limit:
+        findings.add(("capacity", "to"), "is above load.limits.rate", "lower it, or raise the limit if it may be")
+
+
 def _names(place: Path, rule: GoalSpec | BudgetSpec, spec: ScenarioSpec, findings: Findings) -> None:
     if not rule.requests:
         return
-    metric = METRICS[str(place[1])]
+    metric = METRICS[str(place[-1])]
     if not metric.per_request and set(rule.requests) != {ALL}:
         fix = "leave requests out"
         findings.add((*place, "requests"), f"{metric.name} is known for all requests together only", fix, at_key=True)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator
 
 from perfproof.scenarios import feed_spec, locust_spec, payload_spec, reply_spec, why_spec
+from perfproof.scenarios.capacity_spec import SEARCHED, CapacitySpec
 from perfproof.scenarios.feed_spec import Feeds
 from perfproof.scenarios.fields import Empty, Many, Name, Ratio, Spec, schema, text
 from perfproof.scenarios.gate_spec import GateSpec
@@ -59,6 +60,8 @@ class ScenarioSpec(Spec):
     """Demanded improvements by metric, e.g. {latency_p95: 20%}"""
     budgets: Annotated[Budgets, Empty] = Field(default_factory=dict)
     """Absolute limits by metric, e.g. {latency_p95: 500ms}"""
+    capacity: Annotated[CapacitySpec, Empty] = CapacitySpec.model_validate({})
+    """How `perfproof capacity` searches for the highest rate that keeps the budgets."""
     gate: Annotated[GateSpec, Empty] = GateSpec()
     """What `perfproof gate` makes of the verdict (docs/ci.md)."""
     allow: Annotated[list[Host], Many] = Field(default_factory=list)
@@ -84,6 +87,10 @@ def json_schema() -> dict[str, Any]:
     description = {name: found["properties"][name].get("description", "") for name in ("goals", "budgets")}
     found["properties"]["goals"] = {"description": description["goals"], **goals_schema()}
     found["properties"]["budgets"] = {"description": description["budgets"], **budgets_schema()}
+    found["$defs"]["CapacitySpec"]["properties"]["budgets"] = {
+        "description": found["$defs"]["CapacitySpec"]["properties"]["budgets"].get("description", ""),
+        **budgets_schema(SEARCHED),
+    }
     found["title"] = "perfproof scenario"
     found["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     baseline = found["$defs"]["ArmsSpec"]["properties"]["baseline"]
