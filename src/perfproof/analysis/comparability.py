@@ -76,6 +76,11 @@ def _source_doubts(arm: str, details: Mapping[str, str]) -> list[str]:
 def _run_doubts(info: RunInfo) -> list[str]:
     """Return the doubts that one run's own record raises."""
     doubts = []
+    if info.settings.get("locustfile"):
+        doubts.append(
+            "Latency counts from the send: users of a Locust file wait for their responses, so a stall of the service "
+            "shows in few requests."
+        )
     if info.environment.facts.get("cores") == "1":
         doubts.append("Service and load generator shared one core.")
     if info.status == "interrupted":

@@ -34,17 +34,16 @@ def weigh(sides: Sequence[Side], rules: Rules) -> tuple[list[str], list[str]]:
 
 
 def unnamed(side: Side, rules: Rules) -> list[str]:
-    """Return a sentence per request name that a goal or budget has and that never came up; they cannot be judged."""
+    """Return a sentence if goals or budgets name requests that never came up: they cannot be judged."""
     if not side.rounds:
         return []
     wanted = [name for goal in rules.goals for name in goal.requests]
     wanted += [name for budget in rules.budgets for name in budget.requests]
+    missing = [f"`{name}`" for name in dict.fromkeys(wanted) if name != ALL and name not in side.requests]
+    if not missing:
+        return []
     known = ", ".join(side.requests) or "none"
-    return [
-        f"no request was called `{name}`, which a goal or budget names (there were: {known})."
-        for name in dict.fromkeys(wanted)
-        if name != ALL and name not in side.requests
-    ]
+    return [f"no request was called {' or '.join(missing)}, which goals or budgets name (there were: {known})."]
 
 
 _OTHERS = {
