@@ -14,8 +14,8 @@ series). A step far wider than what is left varies by is kept as it is: drift do
 alarms and to real steps is in `benchmarks/changepoints.py`.
 
 Rejected: shuffling whole blocks of runs (histories are too short for blocks that are both long and many); whitening the
-series before it is ranked (it turns a step into a spike); ruptures, whose penalties are not probabilities (a false alarm
-rate would have to be tuned per project); apache-otava, which brings the client libraries of three clouds along.
+series before it is ranked (it turns a step into a spike); ruptures, whose penalties are not probabilities (a false
+alarm rate would have to be tuned per project); apache-otava, which brings the client libraries of three clouds along.
 """
 
 from __future__ import annotations
