@@ -41,8 +41,6 @@ def describe(sides: Sequence[Side], rules: Rules, warnings: Sequence[str]) -> Co
     for side in dict.fromkeys(side.recording.info.id for side in sides):
         info = next(s.recording.info for s in sides if s.recording.info.id == side)
         doubts += _run_doubts(info)
-    if two_runs:
-        doubts.append("The runs were recorded at different times: drift of the machine between them is not cancelled.")
     return Comparability(tuple(facts), tuple(dict.fromkeys(doubts)))
 
 
