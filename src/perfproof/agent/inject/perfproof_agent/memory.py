@@ -1,4 +1,4 @@
-"""Allocations by line while perfproof asks for it, a window at a time: memray where it can be imported, else tracemalloc.
+"""Allocations by line while perfproof asks for it, in windows: by memray where it can be imported, else by tracemalloc.
 
 perfproof writes the number of a window into the file ``memory`` of the agent's directory (0: none). A thread of each
 process begins the window (``memory-<pid>-<n>.on`` says so) and ends it (``memory-<pid>-<n>.json`` is what was seen).
