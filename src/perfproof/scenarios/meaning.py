@@ -28,9 +28,9 @@ def fingerprint(
 
     Left out are goals, budgets, the gate's policy, rounds, ``why``, arms, builds, comments, layout, the file's name,
     and everything secret: text that came from the environment counts as it is written (``${PASSWORD}``), secrets in
-    the file count as ``***``. Where the environment gives a number (``rate: ${RATE}``), the number counts. Arms are left
-    out because they are what is compared; how each was run is recorded beside the result. Of files that are sent and
-    of feeds (relative to ``base``) the content counts, not the name.
+    the file count as ``***``. Where the environment gives a number (``rate: ${RATE}``), the number counts. Arms are
+    left out because they are what is compared; how each was run is recorded beside the result. Of files that are sent
+    and of feeds (relative to ``base``) the content counts, not the name.
     """
     spec = _public_spec(data, {**dict.fromkeys(secrets, MASK), **public})
     served = asdict(service(spec.service, FilePath()))
