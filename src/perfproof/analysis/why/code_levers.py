@@ -1,0 +1,238 @@
+"""Levers in the service's own work: encoding, hot paths, memory. They rest on profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from perfproof.analysis.why import comparing
+from perfproof.analysis.why.difference import Pairing, functions, summed
+from perfproof.analysis.why.folding import Floats, Folded, kind_times, package_times
+from perfproof.analysis.why.kinds import kind_of, package
+from perfproof.analysis.why.outcomes import MEMORY, TIME, direction
+from perfproof.analysis.why.suspect import Sides, Suspect
+from perfproof.model.levers import HttpFacts
+from perfproof.model.metrics import ALL
+from perfproof.model.profile import Frame, MemoryProfile
+from perfproof.model.why import AllocationChange, Mechanism
+
+MOST_NAMED = 3
+MOVED_SHARE = 0.25
+"""Time that left one function and came up in another, but for this share, has moved house and explains nothing."""
+ALLOCATED = 1024.0
+ALLOCATED_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One function's net change in ms per request, without database, encoding and compression."""
+
+    frame: Frame
+    was: str
+    baseline: float
+    candidate: float
+    change: float
+
+    @property
+    def name(self) -> str:
+        """Return what the function is called in sentences."""
+        return f"{self.frame.module}.{self.frame.function}" if self.frame.function else f"library {self.frame.module}"
+
+
+def encoding(sides: Sides) -> Suspect | None:
+    """Milliseconds per request in encoder frames moved; CPU per row beside it, where the queries are the same."""
+    if sides.profile is None:
+        return None
+    found = sides.profile.compare(
+        kind_times(sides.profile.before, "encoding"), kind_times(sides.profile.after, "encoding")
+    )
+    if not comparing.changed([found], sides.profile.floor)[0]:
+        return None
+    mechanisms = [Mechanism("time in encoders", "ms", found.baseline, found.candidate)]
+    slopes = [_cpu_per_row(facts) for facts in sides.http]
+    if None not in slopes:
+        mechanisms.append(Mechanism("CPU per row", "ms/row", *slopes))
+    towards = 1 if found.change > 0 else -1
+    names = [_encoders(folded) for folded in (sides.profile.before, sides.profile.after)]
+    told = f"time in encoders {found.baseline:.2g} → {found.candidate:.2g} ms per request"
+    if names[0] != names[1] and all(names):
+        told += f" ({names[0]} → {names[1]})"
+    return Suspect(
+        "serialization", sides.request, towards, tuple(mechanisms), TIME, told, found.change,
+        evidence={"encoders": names},
+    )  # fmt: skip
+
+
+def hot_path(sides: Sides) -> Suspect | None:
+    """Functions whose own work per request moved, in net: what only moved from one to another is no cause."""
+    if sides.profile is None:
+        return None
+    movements = net(settled(moved_functions(sides.profile), sides.profile.floor))
+    change = sum(each.change for each in movements)
+    if abs(change) < sides.profile.floor:
+        return None
+    towards = 1 if change > 0 else -1
+    ours = [each for each in movements if each.change * towards > 0][:MOST_NAMED]
+    mechanisms = [Mechanism(each.name, "ms", each.baseline, each.candidate) for each in ours]
+    cpu = sides.outcomes.value(ALL, "cpu_per_request")
+    if cpu is not None:
+        mechanisms.append(Mechanism("CPU per request", "ms", cpu.baseline, cpu.candidate))
+    first = ours[0]
+    told = _of_function(first)
+    counterpart = max(
+        (each for each in movements if each.change * towards < 0), key=lambda e: abs(e.change), default=None
+    )
+    if counterpart is not None:
+        told += f"; {_of_function(counterpart)}"
+    return Suspect(
+        "hot path", sides.request, towards, tuple(mechanisms), TIME, told, change,
+        evidence={"functions": [each.name for each in movements[: 2 * MOST_NAMED]]},
+    )  # fmt: skip
+
+
+def allocations(sides: Sides) -> Suspect | None:
+    """Bytes allocated per request moved by line, from ``--memory-profile``."""
+    one, two = sides.memory
+    if sides.request != ALL or one is None or two is None:
+        return None
+    changes = allocation_changes(one, two)
+    before, after = (sum(getattr(each, side) for each in changes) for side in ("baseline", "candidate"))
+    if abs(after - before) < max(ALLOCATED, ALLOCATED_SHARE * max(before, after)):
+        return None
+    towards = 1 if after > before else -1
+    first = next((each for each in changes if (each.candidate - each.baseline) * towards > 0), changes[0])
+    mechanisms = (
+        Mechanism("allocated per request", "bytes", before, after),
+        Mechanism(first.line, "bytes", first.baseline, first.candidate),
+    )
+    told = f"{'more' if towards > 0 else 'less'} is allocated per request, most of it at {first.line}"
+    return Suspect("memory", ALL, towards, mechanisms, MEMORY, told)
+
+
+def allocation_changes(one: MemoryProfile, two: MemoryProfile) -> tuple[AllocationChange, ...]:
+    """Return every allocating line of both arms, the largest change first."""
+    lines: dict[tuple[str, str, bool], list[float]] = {}
+    for side, profile in enumerate((one, two)):
+        for each in profile.allocations:
+            lines.setdefault((each.request, each.line, each.own), [0.0, 0.0])[side] += each.bytes_per_request
+    changes = [AllocationChange(*key, *values) for key, values in lines.items()]
+    return tuple(sorted(changes, key=lambda each: -abs(each.candidate - each.baseline)))
+
+
+def moved_functions(pairing: Pairing) -> list[Movement]:
+    """Return the functions whose own work surely changed, the largest first.
+
+    Library time counts only as far as that package's time changed over the whole request: a function that is put
+    between (a decorator, a middleware) inherits what it calls, and that is no change.
+    """
+    rows = [row for row in functions(pairing) if row.own or not row.function]
+    packages = _package_changes(pairing)
+    found: list[Movement] = []
+    differences = []
+    for row in rows:
+        key = Frame(row.module, row.function, row.own)
+        old = _frame_named(pairing.before, row.was) if row.was else key
+        before, after = _code(pairing.before, old), _code(pairing.after, key)
+        difference = pairing.compare(before, after)
+        differences.append(difference)
+        change = difference.change
+        for name, held in _package_changes(pairing, old, key).items():
+            # What the package did not change in all is taken out of this function's change again.
+            change -= held - _within(held, packages.get(name, 0.0))
+        found.append(Movement(key, row.was, difference.baseline, difference.candidate, change))
+    sure = comparing.changed(differences, pairing.floor)
+    kept = [
+        each
+        for each, certain, whole in zip(found, sure, differences, strict=True)
+        if certain and abs(each.change) >= pairing.floor and each.change * whole.change > 0
+    ]
+    return sorted(kept, key=lambda each: -abs(each.change))
+
+
+def settled(movements: list[Movement], floor: float) -> list[Movement]:
+    """Take out pairs that cancel: what one function lost another of the same module, or a new one, has gained."""
+    left = list(movements)
+    for one in movements:
+        if one not in left:
+            continue
+        for two in left:
+            opposite = one.change * two.change < 0 and (one.baseline == 0 or two.baseline == 0 or _near(one, two))
+            size = max(abs(one.change), abs(two.change))
+            if opposite and abs(one.change + two.change) <= max(MOVED_SHARE * size, floor):
+                left = [each for each in left if each is not one and each is not two]
+                break
+    return left
+
+
+def net(movements: list[Movement]) -> list[Movement]:
+    """Return movements, the largest first."""
+    return sorted(movements, key=lambda each: -abs(each.change))
+
+
+def _near(one: Movement, two: Movement) -> bool:
+    return one.frame.module == two.frame.module
+
+
+def _of_function(each: Movement) -> str:
+    if each.baseline == 0:
+        return f"{each.name} is new with {each.candidate:.2g} ms per request"
+    if each.candidate == 0:
+        return f"{each.name} is gone with its {each.baseline:.2g} ms per request"
+    return f"{each.name} {each.baseline:.2g} → {each.candidate:.2g} ms per request"
+
+
+def _frame_named(folded: Folded, name: str) -> Frame | None:
+    return next((key for key in folded.functions if f"{key.module}.{key.function}" == name), None)
+
+
+def _code(folded: Folded, key: Frame | None) -> Floats:
+    """Return an owner's time that is neither database, encoding nor compression."""
+    kinds = folded.kinds.get(key, {}) if key is not None else {}
+    return summed([times for kind, times in kinds.items() if kind == "code"], folded)
+
+
+def _package_changes(pairing: Pairing, before: Frame | None = None, after: Frame | None = None) -> dict[str, float]:
+    """Return the change of each library package in ms per request: of one function, or of the whole request."""
+    if before is None and after is None:
+        sides: tuple[Mapping[str, Floats], Mapping[str, Floats]] = (
+            package_times(pairing.before),
+            package_times(pairing.after),
+        )
+    else:
+        sides = (
+            pairing.before.packages.get(before, {}) if before else {},
+            pairing.after.packages.get(after, {}) if after else {},
+        )
+    return {name: pairing.compare(sides[0].get(name), sides[1].get(name)).change for name in {*sides[0], *sides[1]}}
+
+
+def _within(part: float, whole: float) -> float:
+    """Return as much of ``part`` as goes the way of ``whole`` and is no larger."""
+    if part * whole <= 0:
+        return 0.0
+    return part if abs(part) <= abs(whole) else whole
+
+
+def _encoders(folded: Folded) -> str:
+    """Return the package that encodes most."""
+    weights: dict[str, float] = {}
+    for held in folded.libraries.values():
+        for frame, times in held.items():
+            if kind_of([frame]) == "encoding":
+                name = package(frame.module)
+                weights[name] = weights.get(name, 0.0) + float(times.own.sum())
+    return max(weights, key=lambda name: weights[name], default="")
+
+
+def _cpu_per_row(facts: HttpFacts | None) -> float | None:
+    """Return milliseconds of CPU per row between the smallest and the largest size, or None."""
+    known = sorted((each.rows, each.cpu_ns) for each in (facts.sizes if facts else ()) if each.rows is not None)
+    if len(known) < 2 or known[-1][0] == known[0][0]:
+        return None
+    return (known[-1][1] - known[0][1]) / (known[-1][0] - known[0][0]) / 1e6
+
+
+def cpu_follows(sides: Sides, towards: int) -> bool:
+    """Tell whether CPU per request of all went the same way, or at least not surely the other."""
+    row = sides.outcomes.value(ALL, "cpu_per_request")
+    return row is None or direction(row) != -towards
