@@ -126,7 +126,7 @@ def moved_functions(pairing: Pairing) -> list[Movement]:
     between (a decorator, a middleware) inherits what it calls, and that is no change.
     """
     rows = [row for row in functions(pairing) if row.own or not row.function]
-    packages = _package_changes(pairing)
+    packages = _whole_packages(pairing)
     found: list[Movement] = []
     differences = []
     for row in rows:
@@ -191,19 +191,28 @@ def _code(folded: Folded, key: Frame | None) -> Floats:
     return summed([times for kind, times in kinds.items() if kind == "code"], folded)
 
 
-def _package_changes(pairing: Pairing, before: Frame | None = None, after: Frame | None = None) -> dict[str, float]:
-    """Return the change of each library package in ms per request: of one function, or of the whole request."""
-    if before is None and after is None:
-        sides: tuple[Mapping[str, Floats], Mapping[str, Floats]] = (
-            package_times(pairing.before),
-            package_times(pairing.after),
-        )
-    else:
-        sides = (
-            pairing.before.packages.get(before, {}) if before else {},
-            pairing.after.packages.get(after, {}) if after else {},
-        )
-    return {name: pairing.compare(sides[0].get(name), sides[1].get(name)).change for name in {*sides[0], *sides[1]}}
+def _package_changes(pairing: Pairing, before: Frame | None, after: Frame | None) -> dict[str, float]:
+    """Return the change in ms per request of each library package as far as it was called by one function."""
+    return {
+        name: each.change for name, each in _compared(pairing, _of(pairing.before, before), _of(pairing.after, after))
+    }
+
+
+def _whole_packages(pairing: Pairing) -> dict[str, float]:
+    """Return the change of each library package over the whole request, 0 where it is not sure."""
+    found = _compared(pairing, package_times(pairing.before), package_times(pairing.after))
+    return {name: each.change if comparing.changed([each], pairing.floor)[0] else 0.0 for name, each in found}
+
+
+def _compared(
+    pairing: Pairing, before: Mapping[str, Floats], after: Mapping[str, Floats]
+) -> list[tuple[str, comparing.Difference]]:
+    names = dict.fromkeys([*before, *after])
+    return [(name, pairing.compare(before.get(name), after.get(name))) for name in names]
+
+
+def _of(folded: Folded, key: Frame | None) -> Mapping[str, Floats]:
+    return folded.packages.get(key, {}) if key is not None else {}
 
 
 def _within(part: float, whole: float) -> float:

@@ -23,6 +23,7 @@ ALPHA = 0.01
 START_SHARE = 0.05
 """A start's memory layout alone makes a whole arm some per cent slower, and slices cannot see that: the change of a
 function must surely be more than this share of its own time."""
+MOST_DEGREES = 60
 FLOOR_MS = 0.02
 FLOOR_SHARE = 0.02
 """What is neither 0.02 ms nor 2 % of the request is no news, however sure."""
@@ -84,4 +85,7 @@ def _rate(ns: Floats, counts: Floats, tick_ns: int) -> tuple[float, float, float
     if slices > 1:
         residuals = ns[used] - rate * counts[used]
         scatter = slices / (slices - 1) * float((residuals**2).sum()) / requests**2
-    return rate / 1e6, max(scatter, sampled) / 1e12, float(slices - 1)
+    # Where slices scatter by less than sampling alone must, its variance stands, which the number of samples tells.
+    known = scatter >= sampled or slices < 2
+    degrees = slices - 1 if known else max(slices - 1, min(MOST_DEGREES, int(ns.sum() / tick_ns)))
+    return rate / 1e6, max(scatter, sampled) / 1e12, float(degrees)

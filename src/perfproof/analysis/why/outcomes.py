@@ -74,7 +74,8 @@ class Outcomes:
 
 
 def in_words(rows: Sequence[Comparison], most: int = 3) -> str:
-    """Return moved rows as ``p50 latency of list −24.1 % (98 % CI −26.0 to −22.1 %), ...``."""
+    """Return moved rows as ``p50 latency of list −24.1 % (98 % CI −26.0 to −22.1 %); ...``, of latency the first alone."""
     order = list(METRICS)
     ranked = sorted(rows, key=lambda row: (row.request == ALL, order.index(row.metric)))
-    return "; ".join(describe(row) for row in ranked[:most])
+    first = next((row for row in ranked if row.metric in LATENCY), None)
+    return "; ".join(describe(row) for row in [r for r in ranked if r is first or r.metric not in LATENCY][:most])
