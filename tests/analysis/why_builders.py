@@ -1,6 +1,6 @@
 """Made-up evidence with known truth for "why": profiles sampled from known times, levers, and judged rows.
 
-A stack is written as it is called: ``"app.views:show > ~sqlalchemy.orm:execute > ~sqlite3:step"``, libraries with ``~``.
+A stack is written as it is called, libraries with ``~``: ``"app.views:show > ~sqlalchemy.orm:execute > ~sqlite3:run"``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def profile(
     speed: float = 1.0,
     **fields: Any,
 ) -> ArmProfile:
-    """Return a profile of ``times`` (request -> stack -> ms per request), sampled every ``tick`` unless seed is None."""
+    """Return a profile of ``times`` (request -> stack -> ms per request), exact where seed is None."""
     rng = np.random.default_rng(seed)
     frames: dict[Frame, int] = {}
     stacks, served = [], []

@@ -11,7 +11,7 @@ from perfproof.analysis.why.code_levers import allocation_changes
 from perfproof.analysis.why.difference import differ, names_of, pair
 from perfproof.analysis.why.outcomes import TIME, Outcomes, direction
 from perfproof.analysis.why.suspect import Sides
-from perfproof.analysis.words import listed
+from perfproof.analysis.words import count_of
 from perfproof.model.levers import ArmLevers, Causes, HttpFacts, Plan, PoolFacts
 from perfproof.model.metrics import ALL
 from perfproof.model.profile import ArmProfile, MemoryProfile
@@ -167,7 +167,9 @@ def _sentence(claimed: Sequence[Cause], outcomes: Outcomes, verdict: Verdict, ki
     if kind == "noise":
         return "Both sides are the same, so there is nothing to explain."
     if claimed:
-        return f"{listed(_named(claimed), NAMED + 1)}."
+        named = _named(claimed)
+        more = [f"and {count_of(len(named) - NAMED, 'more lever')}"] if len(named) > NAMED else []
+        return f"{'; '.join([*named[:NAMED], *more])}."
     moved = outcomes.anything(TIME)
     ways = {direction(row) for row in moved}
     if ways == {-1}:
@@ -185,15 +187,16 @@ def _sentence(claimed: Sequence[Cause], outcomes: Outcomes, verdict: Verdict, ki
 
 def _named(claimed: Sequence[Cause]) -> list[str]:
     """Return each lever once, with where it was pulled and what it is worth: the heaviest first."""
-    levers = list(dict.fromkeys(cause.lever for cause in claimed))
+    held: dict[str, list[Cause]] = {}
+    for cause in claimed:
+        held.setdefault(cause.lever, []).append(cause)
     told = []
-    for lever in levers:
-        mine = [cause for cause in claimed if cause.lever == lever]
+    for lever, mine in sorted(held.items(), key=lambda pair: -abs(sum(cause.impact for cause in pair[1]))):
         first = mine[0]
         where = "" if first.request == ALL else f" on {first.request}"
-        more = f" and {len(mine) - 1} more" if len(mine) > 1 else ""
-        ms = f" ({_signed(first.ms_per_request)} ms per request)" if first.ms_per_request else ""
-        told.append(f"{lever}{where}{ms}{more}")
+        more = f" and {count_of(len(mine) - 1, 'more request')}" if len(mine) > 1 else ""
+        ms = f", {_signed(first.ms_per_request)} ms per request" if first.ms_per_request else ""
+        told.append(f"{lever}{where}{more}{ms}")
     return [each[0].upper() + each[1:] if at == 0 else each for at, each in enumerate(told)]
 
 

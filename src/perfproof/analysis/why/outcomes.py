@@ -74,7 +74,7 @@ class Outcomes:
 
 
 def in_words(rows: Sequence[Comparison], most: int = 3) -> str:
-    """Return moved rows as ``p50 latency of list −24.1 % (98 % CI −26.0 to −22.1 %); ...``, of latency the first alone."""
+    """Return moved rows as ``p50 latency of list −24.1 % (98 % CI −26.0 to −22.1 %); ...``, one of latency alone."""
     order = list(METRICS)
     ranked = sorted(rows, key=lambda row: (row.request == ALL, order.index(row.metric)))
     first = next((row for row in ranked if row.metric in LATENCY), None)
