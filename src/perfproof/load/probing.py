@@ -47,7 +47,9 @@ def headed_pool(template: Pool) -> Pool:
     return pool
 
 
-def send_alone(pool: Pool, message: Message, is_over: Callable[[], bool], *, fresh: bool, times: int = 1) -> dict[str, Any]:
+def send_alone(
+    pool: Pool, message: Message, is_over: Callable[[], bool], *, fresh: bool, times: int = 1
+) -> dict[str, Any]:
     """Send one request and wait for its response; return a ``ProbeReply`` as plain JSON values.
 
     With ``fresh`` it opens a connection of its own, so that another process of the service may get it. It is sent

@@ -38,6 +38,18 @@ HOOKS: dict[str, dict[str, tuple[str, str]]] = {
         "MySQLdb.connections": ("mysql", "patch_mysqldb"),
         "MySQLdb.cursors": ("mysql", "patch_mysqldb_cursors"),
     },
+    "pool": {
+        "sqlalchemy.pool.base": ("pools", "sqlalchemy"),
+        "psycopg_pool.pool": ("pools", "psycopg_pool"),
+        "psycopg_pool.pool_async": ("pools", "psycopg_pool_async"),
+        "asyncpg.pool": ("pools", "asyncpg_pool"),
+        "asyncpg.connect_utils": ("pools", "asyncpg"),
+        "psycopg": ("pools", "psycopg"),
+        "psycopg2": ("pools", "psycopg2"),
+        "sqlite3.dbapi2": ("pools", "sqlite"),
+        "pymysql.connections": ("pools", "pymysql"),
+        "MySQLdb.connections": ("pools", "mysqldb"),
+    },
 }
 """What is wanted (``wants.py``; requests always are) -> module -> where its hook is: a module of this package and a
 function that takes the imported module. A module may have hooks in several groups."""
