@@ -109,3 +109,10 @@ rows = c.cursor(Row).execute('SELECT a FROM t').fetchall()
 print(c.execute('SELECT EVERY FROM t').fetchall(), rows, isinstance(c, Mine))
 """
     assert python(code, injected({}, tmp_path)) == "[(3,)] [(3,)] True\n"
+
+
+def test_only_what_is_wanted_is_hooked(tmp_path):
+    assert python(WORK, injected({}, tmp_path, "profile")) == "9 True\n"
+    assert [line["k"] for line in lines(tmp_path)] == ["hello"]
+    assert python(WORK, injected({}, tmp_path, "queries", "pool")) == "9 True\n"
+    assert "q" in {line["k"] for line in lines(tmp_path)}

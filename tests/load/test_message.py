@@ -51,7 +51,7 @@ def test_the_id_is_patched_into_its_place_and_nowhere_else():
     before = bytes(message.data)
     message.data[message.place : message.place + 16] = b"%016x" % 0xABC
     seen = Seen(message.data)
-    assert seen.headers["traceparent"] == f"00-{0xABC:032x}-7065726670726f66-01"
+    assert seen.headers["traceparent"] == f"00-{0xABC:032x}-7065726670000000-01"
     assert seen.body == b"0000000000000000"
     assert len(before) == len(message.data) == message.size
 
@@ -68,6 +68,7 @@ def test_expectations_and_the_timeout_come_along():
     assert 404 in message.accepted
     assert 201 not in message.accepted
     assert (message.timeout_ns, message.request, message.variant) == (1_500_000_000, 3, 4)
+    assert Seen(message.data).headers["traceparent"].endswith("-7065726670000003-01")
     assert prepare(Request("r", "GET", "/"), {}, "h").accepted == ANY_2XX
 
 

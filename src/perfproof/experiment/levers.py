@@ -1,13 +1,131 @@
-"""The mechanisms of the levers, watched on a start of each arm's own: headers, encodings, pools, plans, CPU by size."""
+"""The mechanisms of the levers, watched on a start of each arm's own: headers, encodings, pools, plans, CPU by size.
+
+First one request at a time, each for the first time since the start, then again; then a short stretch of load. The
+agent that is in the services (Python ones) would lengthen what it watches: hence no start is shared with timed rounds.
+"""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from perfproof.agent import WANTS_VARIABLE
+from perfproof.collectors.levers.connections import pool_facts
+from perfproof.collectors.processes import ProcessTree
+from perfproof.collectors.queries.agent_source import AgentSource, Offsets
+from perfproof.errors import LoadError, PerfproofError
+from perfproof.experiment.counting import Sources, one_line, opened
+from perfproof.experiment.http_facts import Asker, first_and_again, with_encodings, with_sizes
 from perfproof.experiment.probe import Phase
-from perfproof.model.levers import ArmLevers
+from perfproof.experiment.probe_plan import reads
+from perfproof.experiment.starting import startable, started
+from perfproof.model.levers import ArmLevers, HttpFacts, PoolFacts
 from perfproof.model.probe import Probing
+from perfproof.model.scenario import Arm
+
+LOAD_SECONDS = 1.5
+"""How long the arm is put under the scenario's load while connections are watched."""
+CPU_SECONDS, MOST_PER_REQUEST = 3.0, 1.2
+"""How long CPU is measured, of all requests of an arm and of one at most."""
 
 
 def observe_levers(phase: Phase, probing: Probing | None) -> tuple[ArmLevers, ...]:
     """Return what was observed of every arm; what could not be is told in its notes."""
-    del probing
-    return tuple(ArmLevers(arm.name, notes=("levers are not observed yet",)) for arm in phase.scenario.arms)
+    return tuple(_observed(phase, number, probing) for number in range(len(phase.scenario.arms)))
+
+
+def _observed(phase: Phase, number: int, probing: Probing | None) -> ArmLevers:
+    """Watch one arm; what ends it early does not keep the other from being watched."""
+    watched = _Watched(phase, number, probing)
+    try:
+        return watched.observe()
+    except PerfproofError as error:
+        return watched.told(one_line(error))
+
+
+class _Watched:
+    """One arm being watched."""
+
+    def __init__(self, phase: Phase, number: int, probing: Probing | None) -> None:
+        self.phase, self.number, self.probing = phase, number, probing
+        self.arm: Arm = phase.scenario.arms[number]
+        self.notes: list[str] = []
+        self.http: tuple[HttpFacts, ...] = ()
+        self.pools: tuple[PoolFacts, ...] = ()
+
+    def observe(self) -> ArmLevers:
+        """Start the arm, watch it, stop it."""
+        phase, arm = self.phase, self.arm
+        logs = phase.private / f"levers-{arm.name}"
+        logs.mkdir(mode=0o700, exist_ok=True)
+        injectable = startable(phase, arm)
+        with opened(arm, logs / "agent" if injectable else None) as sources, ExitStack() as stack:
+            if injectable and sources.agent is None:
+                sources.agent = self._agent(logs / "agent")
+            phase.observer.phase(f"watching {arm.name}: starting")
+            service = stack.enter_context(started(phase, _wanting(sources.arm(arm)), logs))
+            phase.load.open(self.number, service.base_url)
+            tree = ProcessTree(self.number, service.processes)
+            self.http = self._http(sources, tree, afresh=injectable)
+            self.pools = self._pools(sources)
+            return self.told(*sources.problems)
+
+    def told(self, *notes: str) -> ArmLevers:
+        """Return what is known by now, with its notes."""
+        every = dict.fromkeys(map(self.phase.redactor, [*self.notes, *notes]))
+        return ArmLevers(self.arm.name, self.http, self.pools, notes=tuple(every))
+
+    def _agent(self, directory: Path) -> AgentSource | None:
+        agent = AgentSource(directory)
+        try:
+            agent.open()
+        except OSError as error:
+            self.notes.append(f"the agent's directory cannot be used: {error.strerror}")
+            return None
+        return agent
+
+    def _http(self, sources: Sources, tree: ProcessTree, *, afresh: bool) -> tuple[HttpFacts, ...]:
+        """Ask every request that only reads, each for the first time before any is asked for something else."""
+        phase = self.phase
+        askers = []
+        each = min(MOST_PER_REQUEST, CPU_SECONDS / max(len(phase.scenario.requests), 1))
+        for index, request in enumerate(phase.scenario.requests):
+            if not reads(request):
+                self.notes.append(f"{request.name}: it writes, so its responses are not looked at")
+            elif request.flow:
+                self.notes.append(f"{request.name}: it is a step of a flow and cannot be sent alone")
+            else:
+                askers.append(Asker(phase.load, self.number, index, request, tree, each))
+        found: list[tuple[Asker, HttpFacts]] = []
+        for asker in askers:
+            phase.observer.phase(f"watching {self.arm.name}: {asker.request.name}")
+            try:
+                found.append((asker, first_and_again(asker, sources, afresh=afresh)))
+            except LoadError as error:
+                if "cannot be sent" not in error.what:
+                    raise
+                self.notes.append(f"{error.what}: {error.why}")
+        if found and not tree.cpu_by_pid():
+            self.notes.append("the service runs on another machine, so its CPU per request is not known")
+        return tuple(with_sizes(with_encodings(facts, asker), asker) for asker, facts in found)
+
+    def _pools(self, sources: Sources) -> tuple[PoolFacts, ...]:
+        """Put the arm under load for a moment and return what became of its database connections."""
+        self.phase.observer.phase(f"watching {self.arm.name}: connections under load")
+        agent = sources.agent
+        mark = agent.snapshot() if agent is not None else Offsets({})
+        report = self.phase.load.warm(self.number, LOAD_SECONDS)
+        found: list[PoolFacts] = []
+        if agent is not None:
+            facts = pool_facts(agent.lines(mark), agent.lines(Offsets({})), report.requests)
+            found += [facts] if facts else []
+        return tuple(found)
+
+
+def _wanting(arm: Arm) -> Arm:
+    """Return the arm with an agent, if there is one, that watches connections as well as statements."""
+    environment = arm.service.environment
+    if WANTS_VARIABLE not in environment:
+        return arm
+    return replace(arm, service=replace(arm.service, environment={**environment, WANTS_VARIABLE: "queries,pool"}))

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import count, islice
 from pathlib import Path
 from time import monotonic_ns, process_time_ns
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -153,12 +154,24 @@ class Engine:
             connections=pool.opened - opened,
         )
 
-    def probe(self, arm: int, request: int, values: Mapping[str, JsonValue], *, fresh: bool) -> dict[str, Any]:
-        """Send one request alone, its variables filled from ``values`` and the set-up; return its ``ProbeReply``."""
+    def probe(
+        self,
+        arm: int,
+        request: int,
+        values: Mapping[str, JsonValue],
+        *,
+        fresh: bool,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        times: int = 1,
+    ) -> dict[str, Any]:
+        """Send one request alone, its variables filled from ``values`` and the set-up; return its ``ProbeReply``.
+
+        ``headers`` take the place of the request's own; with ``times`` it is sent that often, one after the other.
+        """
         self._refuse_if_aborted()
         pool = self._alone.setdefault(arm, headed_pool(self._pool(arm)))
-        message = self._stocks[arm].alone(request, values)
-        return send_alone(pool, message, lambda: bool(self._aborted_at), fresh=fresh)
+        message = self._stocks[arm].alone(request, values, headers)
+        return send_alone(pool, message, lambda: bool(self._aborted_at), fresh=fresh, times=times)
 
     def prepare(self, arm: int) -> None:
         """Make ready for a block of the arm: connections that the service closed while idle, and the garbage."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from perfproof.errors import LoadError
@@ -96,14 +97,24 @@ class LoadProcess:
         return WarmReport(**self._ask(command, seconds + 60.0 + 2 * self._timeout))
 
     def probe(
-        self, arm: int, request: int, values: Mapping[str, JsonValue], *, fresh_connection: bool = False
+        self,
+        arm: int,
+        request: int,
+        values: Mapping[str, JsonValue],
+        *,
+        fresh_connection: bool = False,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        times: int = 1,
     ) -> ProbeReply:
         """Send ``request`` (its place in the scenario) once and alone, filled with ``values``, and return the reply.
 
-        Nothing of it is recorded as load. An answer of a wrong status is no error here; see ``ProbeReply.outcome``.
+        ``headers`` (small names) take the place of the request's own. With ``times`` it is sent that often, one after
+        the other, until one fails; the reply is the last one's. Nothing of it is recorded as load. An answer of a wrong
+        status is no error here; see ``ProbeReply.outcome``.
         """
         command = {"do": "probe", "arm": arm, "request": request, "values": dict(values), "fresh": fresh_connection}
-        return ProbeReply(**self._ask(command, 2 * self._timeout))
+        command |= {"headers": dict(headers), "times": times}
+        return ProbeReply(**self._ask(command, (1 + times) * self._timeout))
 
     def block(self, arm: int, pair: int, position: int, seconds: float, seed: int) -> BlockReport:
         """Send one recorded block; the same ``seed`` gives the same requests at the same offsets.

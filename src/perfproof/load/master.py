@@ -187,10 +187,10 @@ class Master:
         self._owed += whole.intended + whole.not_started
         return whole
 
-    def probe(self, arm: int, request: int, values: Any, *, fresh: bool) -> Any:
+    def probe(self, arm: int, request: int, values: Any, *, fresh: bool, headers: Any, times: int) -> Any:
         """Have the first worker send one request alone."""
-        seconds = 2 * self._timeout() + _SLACK
-        return self._workers[0].ask("probe", seconds, arm=arm, request=request, values=values, fresh=fresh)
+        given = {"arm": arm, "request": request, "values": values, "fresh": fresh, "headers": headers, "times": times}
+        return self._workers[0].ask("probe", (1 + times) * self._timeout() + _SLACK, **given)
 
     def seal(self, path: Path) -> int:
         """Fetch what every worker recorded, write it as one file and have them forget it.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ID_DIGITS = 16
 ANY_2XX = range(200, 300)
 
-_SPAN = "7065726670726f66"
+_SPAN = "7065726670"  # "perfp", and then which request it is, for a profiler in the service
 _TRACE = "traceparent"
 _FRAMING = ("content-length", "transfer-encoding", _TRACE)
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -55,8 +55,8 @@ class Outgoing:
     headers: dict[str, str] = field(repr=False)
     body: bytes | None = field(default=None, repr=False)
 
-    def encode(self, authority: str) -> tuple[bytearray, int]:
-        """Return the bytes and the place of the id; ValueError says which header is not legal.
+    def encode(self, authority: str, number: int = 0) -> tuple[bytearray, int]:
+        """Return the bytes of request ``number`` and the place of the id; ValueError says which header is not legal.
 
         A line break in a captured value would forge a header.
         """
@@ -66,11 +66,12 @@ class Outgoing:
             _check_header(name, value)
         if self.body is not None or self.method in ("POST", "PUT", "PATCH"):
             headers["content-length"] = str(len(self.body or b""))
-        headers[_TRACE] = f"00-{0:032x}-{_SPAN}-01"
+        span = f"{_SPAN}{number:06x}"
+        headers[_TRACE] = f"00-{0:032x}-{span}-01"
         lines = [f"{self.method} {target} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         head = "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n"
-        place = head.rindex(f"-{_SPAN}-01".encode()) - ID_DIGITS
+        place = head.rindex(f"-{span}-01".encode()) - ID_DIGITS
         return bytearray(head + (self.body or b"")), place
 
 
@@ -97,7 +98,7 @@ def message_of(
     request: Request, out: Outgoing, authority: str, *, number: int = 0, variant: int = 0, care: Care | None = None
 ) -> Message:
     """Return what is sent for ``out``, the filled ``request``."""
-    data, place = out.encode(authority)
+    data, place = out.encode(authority, number)
     return Message(
         data=data,
         place=place,

@@ -122,6 +122,7 @@ class ProbeReply:
 
     ``headers`` have small names; ``wire`` are the bytes of the body as it came, ``body`` (base64) it is decoded and
     ``cut`` if it was very long; ``trace`` is the trace id the request carried, ``problem`` what went wrong, in words.
+    ``each_ns`` are the service times of all that were sent, where it was more than one.
     """
 
     outcome: str
@@ -133,6 +134,7 @@ class ProbeReply:
     trace: str
     took_ns: int
     problem: str = ""
+    each_ns: Sequence[int] = ()
 
     @property
     def content(self) -> bytes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from time import monotonic_ns
 from typing import Any
 
@@ -47,15 +47,27 @@ def headed_pool(template: Pool) -> Pool:
     return pool
 
 
-def send_alone(pool: Pool, message: Message, is_over: Callable[[], bool], *, fresh: bool) -> dict[str, Any]:
+def send_alone(
+    pool: Pool, message: Message, is_over: Callable[[], bool], *, fresh: bool, times: int = 1
+) -> dict[str, Any]:
     """Send one request and wait for its response; return a ``ProbeReply`` as plain JSON values.
 
-    With ``fresh`` it opens a connection of its own, so that another process of the service may get it.
+    With ``fresh`` it opens a connection of its own, so that another process of the service may get it. It is sent
+    ``times`` times, each when the one before has been answered, until one is not answered as it should be.
     """
     connection = pool.connections[0]
     assert isinstance(connection, HeadedConnection)  # noqa: S101 - made by headed_pool
     if fresh:
         connection.close()
+    each: list[int] = []
+    reply = _sent(pool, connection, message, is_over)
+    while len(each) < times - 1 and reply.outcome == "ok" and not is_over():
+        each.append(reply.took_ns)
+        reply = _sent(pool, connection, message, is_over)
+    return asdict(replace(reply, each_ns=(*each, reply.took_ns) if times > 1 else ()))
+
+
+def _sent(pool: Pool, connection: HeadedConnection, message: Message, is_over: Callable[[], bool]) -> ProbeReply:
     seen = bytearray(16)
 
     def note(*values: int) -> None:
@@ -78,7 +90,7 @@ def send_alone(pool: Pool, message: Message, is_over: Callable[[], bool], *, fre
         body = decode(wire, connection.headers.get("content-encoding", ""))
     except DecodingError as error:
         problem = str(error)
-    reply = ProbeReply(
+    return ProbeReply(
         outcome=Outcome(connection.outcome).name.lower(),
         status=connection.status,
         headers=connection.headers,
@@ -89,4 +101,3 @@ def send_alone(pool: Pool, message: Message, is_over: Callable[[], bool], *, fre
         took_ns=connection.done - connection.sent,
         problem=problem,
     )
-    return asdict(reply)

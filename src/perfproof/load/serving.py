@@ -30,7 +30,7 @@ class Commanded(Protocol):
     def block(self, arm: int, pair: int, seconds: float, seed: int) -> BlockReport:
         """See Engine.block."""
 
-    def probe(self, arm: int, request: int, values: Any, *, fresh: bool) -> Any:
+    def probe(self, arm: int, request: int, values: Any, *, fresh: bool, headers: Any, times: int) -> Any:
         """See Engine.probe."""
 
     def seal(self, path: Path) -> int:
@@ -49,7 +49,9 @@ def commands(engine: Commanded) -> dict[str, Callable[[Mapping[str, Any]], Any]]
         "open": lambda c: engine.open(c["arm"], c["url"]),
         "warm": lambda c: asdict(engine.warm(c["arm"], c["seconds"], c["requests"], fresh=c["fresh"])),
         "block": lambda c: asdict(engine.block(c["arm"], c["pair"], c["seconds"], c["seed"])),
-        "probe": lambda c: engine.probe(c["arm"], c["request"], c["values"], fresh=c["fresh"]),
+        "probe": lambda c: engine.probe(
+            c["arm"], c["request"], c["values"], fresh=c["fresh"], headers=c["headers"], times=c["times"]
+        ),
         "seal": lambda c: engine.seal(Path(c["path"])),
         "discard": lambda _: engine.discard(),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from types import MappingProxyType
 
 from perfproof.errors import LoadError
 from perfproof.load.body import Files
@@ -121,8 +122,11 @@ class Stock:
             return map(self._items.__getitem__, order)  # type: ignore[arg-type] # all are messages
         return self._until_problem(self._drawn(order, seed, pair))
 
-    def alone(self, number: int, values: Mapping[str, JsonValue]) -> Message:
-        """Return request ``number`` with ``values`` filled in, as a single message that nobody takes care of."""
+    def alone(self, number: int, values: Mapping[str, JsonValue], headers: Mapping[str, str]) -> Message:
+        """Return request ``number`` with ``values`` filled in, as a single message that nobody takes care of.
+
+        ``headers`` (small names) are sent as they are, in place of the request's own of the same name.
+        """
         counters = self._turns.begin(self._arm, -1)
         rows = {}
         for name, supply in self._supplies.items():
@@ -131,7 +135,7 @@ class Stock:
             counters[name] = counters.get(name, 0) + 1
         counters["#"] = drawn = counters.get("#", WARM_FROM) + 1
         variables = Draw({**self._captured, **values}, 0, drawn, rows)
-        message = self._message(Step(self._requests[number], number), 0, variables)
+        message = self._message(Step(self._requests[number], number), 0, variables, headers)
         return replace(message, care=None, plain=not message.head)
 
     def first(self, index: int, seed: int = 0) -> Message | Flow:
@@ -178,10 +182,17 @@ class Stock:
             return Flow(draft.entry, draft.variant, variables, self._place, self._files, jar)
         return self._message(draft.entry[0], draft.variant, variables)
 
-    def _message(self, step: Step, variant: int, variables: Mapping[str, JsonValue]) -> Message:
+    def _message(
+        self,
+        step: Step,
+        variant: int,
+        variables: Mapping[str, JsonValue],
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Message:
         request, target = step.request, self._place.target
         try:
             out = outgoing(request, variables, target.prefix, files=self._files, jar=self._jar)
+            out.headers.update(headers)
             care = attentive(request, variables, self._place, out, shared=self._jar)
             return message_of(request, out, target.authority, number=step.number, variant=variant, care=care)
         except ValueError as error:

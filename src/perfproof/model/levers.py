@@ -46,7 +46,9 @@ class HttpFacts:
     identical requests were sent after the first, ``hits`` of which say they came from a cache by their headers.
     ``revalidated`` is the status answered to ``If-None-Match`` or ``If-Modified-Since`` (None: no validator given).
     ``cold_ns`` is the service time of the first request after the start, ``warm_ns`` those of the identical ones after
-    it; ``cold_queries`` and ``warm_queries`` (of the last one) are None where nothing counts.
+    it; ``cold_queries`` and ``warm_queries`` (of the last one) are None where nothing counts. ``accepts`` is the
+    Accept-Encoding of the timed rounds ("": none was sent). ``small`` is the body at the smallest size of ``scale:``
+    asked for in gzip: compressing little costs more than it saves.
     """
 
     request: str
@@ -61,6 +63,8 @@ class HttpFacts:
     warm_queries: int | None = None
     encodings: tuple[Encoding, ...] = ()
     sizes: tuple[Sized, ...] = ()
+    accepts: str = ""
+    small: Encoding | None = None
 
 
 @dataclass(frozen=True)

@@ -120,17 +120,18 @@ class AgentSource:
     def _wait(self, snapshot: Offsets, trace: str | None) -> tuple[list[Line], tuple[str, ...]]:
         """Return the lines since ``snapshot`` once the request has ended (without a trace: all that began)."""
         deadline = time.monotonic() + self._timeout
-        lines = self._lines(snapshot)
+        lines = self.lines(snapshot)
         if trace is not None and not _began(lines, trace):  # it has answered, so its beginning would be there
             return lines, _complaints(lines)
         while not _ended(lines, trace):
             if time.monotonic() > deadline:
                 return lines, (*_complaints(lines), "the request has not ended inside the service")
             time.sleep(SETTLE_S / 5)
-            lines = self._lines(snapshot)
+            lines = self.lines(snapshot)
         return lines, _complaints(lines)
 
-    def _lines(self, snapshot: Offsets) -> list[Line]:
+    def lines(self, snapshot: Offsets) -> list[Line]:
+        """Return every whole line that was written since ``snapshot``."""
         lines: list[Line] = []
         for file in self._files():
             with file.open("rb") as stream:

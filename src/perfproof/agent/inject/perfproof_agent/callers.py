@@ -61,6 +61,11 @@ def find() -> Caller:
     return Caller(second, tuple(reversed(libraries)))
 
 
+def kind_of(code: CodeType) -> str:
+    """Return whose a function is: ``user``, ``library`` or ``python``."""
+    return (_places.get(code) or _placed(code)).kind
+
+
 def _line(frame: FrameType, place: _Place) -> str:
     return "%s:%d %s" % (place.path, frame.f_lineno, frame.f_code.co_name)
 

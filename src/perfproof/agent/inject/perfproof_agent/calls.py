@@ -13,6 +13,7 @@ import time
 from typing import Any, Callable
 
 from . import callers, channel, scanner
+from .wants import QUERIES
 
 KEPT = 500  # statements of one request held back for their row counts; more are written at once
 CACHED = 2000
@@ -22,12 +23,17 @@ _stripped: dict[tuple[str, str], str] = {}
 
 
 class Request:
-    """One request that the service is working on; ``trace`` is its trace id, "" without a traceparent header."""
+    """One request that the service is working on; ``trace`` is its trace id, "" without a traceparent header.
 
-    __slots__ = ("_lock", "calls", "done", "trace")
+    ``number`` says which of the scenario's requests it is, ``slice`` in which slice of a profile it began (0: none).
+    """
+
+    __slots__ = ("_lock", "calls", "done", "number", "slice", "trace")
 
     def __init__(self, trace: str) -> None:
         self.trace = trace
+        self.number = 0
+        self.slice = 0
         self.calls: list[Call] = []
         self.done = False
         self._lock = threading.Lock()
@@ -41,8 +47,9 @@ class Request:
             channel.send(*[each.line() for each in ready])
 
     def begin(self) -> None:
-        """Say that the request has begun."""
-        channel.send({"k": "b", "r": self.trace})
+        """Say that the request has begun, where somebody counts what it runs."""
+        if QUERIES:
+            channel.send({"k": "b", "r": self.trace})
 
     def end(self) -> None:
         """Write what is left and say that the request has ended."""
@@ -51,7 +58,8 @@ class Request:
                 return
             self.done = True
             ready = self._take()
-        channel.send(*[each.line() for each in ready], {"k": "e", "r": self.trace})
+        if QUERIES:
+            channel.send(*[each.line() for each in ready], {"k": "e", "r": self.trace})
 
     def _take(self) -> list[Call]:
         ready, self.calls = self.calls, []

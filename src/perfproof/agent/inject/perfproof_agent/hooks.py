@@ -7,51 +7,95 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
-from typing import Any, Callable
+from typing import Any, Callable, Iterable
 
 from . import channel
+from .wants import PROFILE, WANTED
 
-HOOKS: dict[str, tuple[str, str]] = {
-    "sqlite3.dbapi2": ("sqlite", "patch"),
-    "aiosqlite.core": ("sqlite", "patch_aiosqlite"),
-    "psycopg": ("psycopg3", "patch"),
-    "psycopg2": ("psycopg2_driver", "patch"),
-    "asyncpg": ("asyncpg_driver", "patch"),
-    "pymysql.connections": ("mysql", "patch_pymysql"),
-    "MySQLdb.connections": ("mysql", "patch_mysqldb"),
-    "MySQLdb.cursors": ("mysql", "patch_mysqldb_cursors"),
-    "concurrent.futures.thread": ("servers", "executor"),
-    "uvicorn.config": ("servers", "uvicorn"),
-    "hypercorn.app_wrappers": ("servers", "hypercorn"),
-    "gunicorn.workers.base": ("servers", "gunicorn"),
-    "gunicorn.workers.gasgi": ("servers", "gunicorn_asgi"),
-    "werkzeug.serving": ("servers", "werkzeug"),
-    "wsgiref.simple_server": ("servers", "wsgiref"),
-    "waitress.server": ("servers", "waitress"),
-    "starlette.applications": ("servers", "starlette"),
-    "flask.app": ("servers", "flask"),
-    "django.core.handlers.wsgi": ("servers", "django_wsgi"),
-    "django.core.handlers.asgi": ("servers", "django_asgi"),
-    "aiohttp.web_app": ("servers", "aiohttp"),
+HOOKS: dict[str, dict[str, tuple[str, str]]] = {
+    "requests": {
+        "concurrent.futures.thread": ("servers", "executor"),
+        "uvicorn.config": ("servers", "uvicorn"),
+        "hypercorn.app_wrappers": ("servers", "hypercorn"),
+        "gunicorn.workers.base": ("servers", "gunicorn"),
+        "gunicorn.workers.gasgi": ("servers", "gunicorn_asgi"),
+        "werkzeug.serving": ("servers", "werkzeug"),
+        "wsgiref.simple_server": ("servers", "wsgiref"),
+        "waitress.server": ("servers", "waitress"),
+        "starlette.applications": ("servers", "starlette"),
+        "flask.app": ("servers", "flask"),
+        "django.core.handlers.wsgi": ("servers", "django_wsgi"),
+        "django.core.handlers.asgi": ("servers", "django_asgi"),
+        "aiohttp.web_app": ("servers", "aiohttp"),
+    },
+    "queries": {
+        "sqlite3.dbapi2": ("sqlite", "patch"),
+        "aiosqlite.core": ("sqlite", "patch_aiosqlite"),
+        "psycopg": ("psycopg3", "patch"),
+        "psycopg2": ("psycopg2_driver", "patch"),
+        "asyncpg": ("asyncpg_driver", "patch"),
+        "pymysql.connections": ("mysql", "patch_pymysql"),
+        "MySQLdb.connections": ("mysql", "patch_mysqldb"),
+        "MySQLdb.cursors": ("mysql", "patch_mysqldb_cursors"),
+    },
+    "pool": {
+        "sqlalchemy.pool.base": ("pools", "sqlalchemy"),
+        "psycopg_pool.pool": ("pools", "psycopg_pool"),
+        "psycopg_pool.pool_async": ("pools", "psycopg_pool_async"),
+        "asyncpg.pool": ("pools", "asyncpg_pool"),
+        "asyncpg.connect_utils": ("pools", "asyncpg"),
+        "psycopg": ("pools", "psycopg"),
+        "psycopg2": ("pools", "psycopg2"),
+        "sqlite3.dbapi2": ("pools", "sqlite"),
+        "pymysql.connections": ("pools", "pymysql"),
+        "MySQLdb.connections": ("pools", "mysqldb"),
+    },
 }
-"""Module -> where its hook is: a module of this package and a function that takes the imported module."""
+"""What is wanted (``wants.py``; requests always are) -> module -> where its hook is: a module of this package and a
+function that takes the imported module. A module may have hooks in several groups."""
+
+
+def wanted(wants: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+    """Return the hooks of each module for what is wanted, those that tell requests apart first."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for group, hooks in HOOKS.items():
+        if group == "requests" or group in wants:
+            for name, hook in hooks.items():
+                found.setdefault(name, []).append(hook)
+    return found
 
 
 def install() -> None:
     """Say hello and hook the modules that are there; others follow when they are imported."""
     channel.send()
-    sys.meta_path.insert(0, _Finder())
-    for name in HOOKS:
+    if PROFILE:
+        _start_profiling()
+    hooks = wanted(WANTED)
+    sys.meta_path.insert(0, _Finder(hooks))
+    for name in hooks:
         if name in sys.modules:
-            run(name, sys.modules[name])
+            run(name, hooks[name], sys.modules[name])
 
 
-def run(name: str, module: Any) -> None:
-    """Run the hook of a module; a library that has changed too much is reported and left alone."""
+def _start_profiling() -> None:
     try:
-        where, function = HOOKS[name]
-        hooks = importlib.import_module("." + where, __package__)
-        getattr(hooks, function)(module)
+        from . import profiling
+
+        profiling.install()
+    except Exception:  # noqa: BLE001 - never the service's problem
+        channel.complain("profiling")
+
+
+def run(name: str, hooks: list[tuple[str, str]], module: Any) -> None:
+    """Run the hooks of a module; a library that has changed too much is reported and left alone."""
+    for hook in hooks:
+        _run(name, hook, module)
+
+
+def _run(name: str, hook: tuple[str, str], module: Any) -> None:
+    where, function = hook
+    try:
+        getattr(importlib.import_module("." + where, __package__), function)(module)
     except Exception:  # noqa: BLE001 - never the service's problem
         channel.complain("hook of " + name)
 
@@ -59,18 +103,19 @@ def run(name: str, module: Any) -> None:
 class _Finder(importlib.abc.MetaPathFinder):
     """Lets the others find a module and adds the hook to its loader."""
 
-    def __init__(self) -> None:
+    def __init__(self, hooks: dict[str, list[tuple[str, str]]]) -> None:
+        self._hooks = hooks
         self._finding: set[str] = set()
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         """Return the real spec of a module that has a hook, None for all others."""
-        if fullname not in HOOKS or fullname in self._finding:
+        if fullname not in self._hooks or fullname in self._finding:
             return None
         self._finding.add(fullname)
         try:
             spec = self._real_spec(fullname, path, target)
             if spec is not None and spec.loader is not None:
-                _add_hook(spec.loader, fullname)
+                _add_hook(spec.loader, fullname, self._hooks[fullname])
             return spec
         except Exception:  # noqa: BLE001 - then the import goes on without the hook
             channel.complain("import of " + fullname)
@@ -88,13 +133,13 @@ class _Finder(importlib.abc.MetaPathFinder):
         return None
 
 
-def _add_hook(loader: Any, name: str) -> None:
-    """Have ``loader`` (an object made for this one module) run the hook after the module's code."""
+def _add_hook(loader: Any, name: str, hooks: list[tuple[str, str]]) -> None:
+    """Have ``loader`` (an object made for this one module) run the hooks after the module's code."""
     original = loader.exec_module
 
     @functools.wraps(original)
     def exec_module(module: Any) -> None:
         original(module)
-        run(name, module)
+        run(name, hooks, module)
 
     loader.exec_module = exec_module

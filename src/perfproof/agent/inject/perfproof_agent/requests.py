@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 from typing import Any, Callable
 
-from . import channel
+from . import channel, profiling
 from .calls import Request, request
+from .wants import PROFILE
 
 _TRACE = slice(3, 35)  # 00-<32 hex digits>-<16 hex digits>-01
+_SPAN = slice(36, 52)
 
 
 def trace_of(header: str | None) -> str:
@@ -30,6 +32,8 @@ def _start(header: str | None) -> Request | None:
             return None
         started = Request(trace_of(header))
         started.begin()
+        if PROFILE:
+            profiling.begin(started, (header or "")[_SPAN])
     except Exception:  # noqa: BLE001 - the service goes on without
         channel.complain("request")
         return None

@@ -1,0 +1,37 @@
+"""What every profiling engine can do, so that the pass need not know which one it drives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from perfproof.collectors.profiles.folding import Folded
+from perfproof.errors import PerfproofError
+from perfproof.model.profile import Clock, Engine
+
+
+class UnavailableError(PerfproofError):
+    """An engine cannot be used on a service: why, and what to install or grant. It becomes a note, never an exit."""
+
+
+class Profiler(Protocol):
+    """Samples one arm, slice by slice. ``by_request`` says whether it can tell requests apart."""
+
+    engine: Engine
+    clock: Clock
+    by_request: bool
+
+    def environment(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment to start the service with."""
+
+    def begin(self, slice_: int) -> None:
+        """Record from now on; slices count from 0."""
+
+    def end(self) -> None:
+        """Stop recording."""
+
+    def result(self) -> Folded:
+        """Return what was seen. Raises UnavailableError if nothing can have been."""
+
+    def close(self) -> None:
+        """Leave nothing behind."""

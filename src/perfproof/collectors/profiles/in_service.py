@@ -1,0 +1,121 @@
+"""pyinstrument inside a Python service, brought there by the agent (``perfproof_agent/profiling.py`` tells how).
+
+The agent is told through a file of eight bytes, which every process of the service maps, which slice is under way.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from perfproof.agent import INTERVAL_VARIABLE, injected
+from perfproof.collectors.profiles.engine import UnavailableError
+from perfproof.collectors.profiles.folding import Folded
+from perfproof.model.profile import Clock, Engine, Frame
+
+HANDED_ON_WITHIN = 5.0
+"""Seconds that the service's processes may take to write what they sampled, once a slice is over."""
+_POLL = 0.02
+
+
+class InService:
+    """A Profiler that works in every Python process of a service which can import pyinstrument."""
+
+    engine: Engine = "pyinstrument"
+    clock: Clock = "wall"
+    by_request = True
+
+    def __init__(self, directory: Path, interval_ns: int) -> None:
+        self._directory = directory
+        self._interval_ns = interval_ns
+        self._lines: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._offsets: dict[str, int] = defaultdict(int)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._slice = directory / "slice"
+        self._tell(0)
+
+    def environment(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return the service's environment with the agent switched on."""
+        return {**injected(environment, self._directory, "profile"), INTERVAL_VARIABLE: str(self._interval_ns)}
+
+    def unable(self) -> str | None:
+        """Return why nothing can be sampled in a service that has started, or None."""
+        self._read()
+        lines = [line for each in self._lines.values() for line in each]
+        if not lines:
+            return "no process of the service has loaded the agent: it is not Python, or is started with -I, -E or -S"
+        whys = [str(line["why"]) for line in lines if line["k"] == "unable"]
+        able = len(self._lines) - len(whys)
+        return whys[0] if whys and not able else None
+
+    def begin(self, slice_: int) -> None:
+        """Record what begins from now on."""
+        self._tell(slice_ + 1)
+
+    def end(self) -> None:
+        """Stop recording, and wait until every process has written what it has."""
+        ended = int.from_bytes(self._slice.read_bytes(), "little")
+        self._tell(0)
+        deadline = time.monotonic() + HANDED_ON_WITHIN
+        while time.monotonic() < deadline:
+            self._read()
+            if all(_done(lines, ended) for lines in self._lines.values()):
+                return
+            time.sleep(_POLL)
+
+    def result(self) -> Folded:
+        """Return what was sampled in all processes."""
+        self._read()
+        folded = Folded()
+        for lines in self._lines.values():
+            frames = {line["i"]: Frame(line["m"], line["f"], line["o"]) for line in lines if line["k"] == "f"}
+            for line in lines:
+                if line["k"] == "t":
+                    stack = [frames[number] for number in line["f"] if number in frames]
+                    folded.add(line["n"], line["s"] - 1, stack, line["t"] * self._interval_ns)
+        if not folded.total_ns:
+            raise UnavailableError(self._nothing())
+        return folded
+
+    def problems(self) -> tuple[str, ...]:
+        """Return where the agent failed."""
+        lines = [line for each in self._lines.values() for line in each if line["k"] == "x"]
+        return tuple(
+            f"the agent failed in {x['where']} ({x['error'] or 'changed library'}, line {x['line']})" for x in lines
+        )
+
+    def close(self) -> None:
+        """Remove what the agent wrote."""
+        for file in self._directory.glob("*"):
+            file.unlink(missing_ok=True)
+
+    def _nothing(self) -> str:
+        if not any(line["k"] == "sampling" for lines in self._lines.values() for line in lines):
+            return "the agent saw no request: the service uses a server or framework that it does not know"
+        return "no sample fell into a request"
+
+    def _tell(self, number: int) -> None:
+        with self._slice.open("r+b" if self._slice.exists() else "w+b") as file:
+            file.write(number.to_bytes(8, "little"))
+
+    def _read(self) -> None:
+        for file in sorted(self._directory.glob("agent-*.jsonl")):
+            with file.open("rb") as stream:
+                stream.seek(self._offsets[file.name])
+                data = stream.read()
+            complete = data[: data.rfind(b"\n") + 1]
+            self._offsets[file.name] += len(complete)
+            self._lines[file.name].extend(json.loads(line) for line in complete.splitlines())
+
+
+def _done(lines: list[dict[str, Any]], slice_: int) -> bool:
+    """Tell whether a process has written all of a slice, never sampled, or is no more."""
+    pid = next((line["pid"] for line in lines if line["k"] == "sampling"), None)
+    if pid is None or any(line["k"] == "flushed" and line["s"] == slice_ for line in reversed(lines)):
+        return True
+    return not os.path.exists(f"/proc/{pid}")

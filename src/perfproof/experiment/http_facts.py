@@ -1,0 +1,152 @@
+"""What one request's responses tell: cold and warm, with each content encoding, with a condition, at each size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from perfproof.analysis.responses import rows_in
+from perfproof.collectors.levers.headers import conditions, is_hit, telling
+from perfproof.collectors.processes import ProcessTree
+from perfproof.experiment.counting import Sources
+from perfproof.load.handle import LoadProcess
+from perfproof.load.plan import ProbeReply
+from perfproof.model.levers import Encoding, HttpFacts, Sized
+from perfproof.model.scenario import Request, Scalar
+
+IDENTICAL = 6
+"""Identical requests sent after the first one."""
+ENCODINGS = ("identity", "gzip", "br", "zstd")
+PASSES = 3
+"""CPU is measured in turns, so that a machine that slows down does so for every encoding and size."""
+LEAST, MOST = 4, 60
+"""Requests in one turn."""
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Sends one request of the scenario to one arm. ``seconds`` is what its CPU measurements may take together."""
+
+    load: LoadProcess
+    arm: int
+    index: int
+    request: Request
+    tree: ProcessTree
+    seconds: float
+
+    @property
+    def values(self) -> dict[str, Scalar]:
+        """Return the first choice of every value, as the probe takes it."""
+        return {name: choices[0] for name, choices in self.request.values.items()}
+
+    def ask(
+        self, headers: Mapping[str, str] | None = None, values: Mapping[str, Scalar] | None = None, times: int = 1
+    ) -> ProbeReply:
+        """Send it; LoadError where it cannot be sent alone."""
+        filled = self.values if values is None else values
+        return self.load.probe(self.arm, self.index, filled, headers=headers or {}, times=times)
+
+
+def first_and_again(asker: Asker, sources: Sources, *, afresh: bool) -> HttpFacts:
+    """Send the request for the first time since the start, then ``IDENTICAL`` times more.
+
+    ``afresh`` is False for a service that was not started for this: then nothing of it is known to be cold.
+    """
+    before = sources.snapshots()
+    first = asker.ask()
+    cold_queries = sources.count(before, first.trace).total(prefer_agent=sources.prefer_agent)
+    replies = [asker.ask() for _ in range(IDENTICAL - 1)]
+    before = sources.snapshots()
+    replies.append(asker.ask())
+    warm_queries = sources.count(before, replies[-1].trace).total(prefer_agent=sources.prefer_agent)
+    return HttpFacts(
+        request=asker.request.name,
+        status=first.status,
+        headers=telling(replies[-1].headers),
+        asked=len(replies),
+        hits=sum(is_hit(reply.headers) for reply in replies),
+        revalidated=_revalidated(asker, replies[-1]),
+        cold_ns=first.took_ns if afresh else None,
+        warm_ns=tuple(reply.took_ns for reply in replies),
+        cold_queries=cold_queries if afresh else None,
+        warm_queries=warm_queries,
+        accepts=accepted(asker.request),
+    )
+
+
+def accepted(request: Request) -> str:
+    """Return the Accept-Encoding that timed rounds send, "" where the scenario names none."""
+    return next((value for name, value in request.headers.items() if name.lower() == "accept-encoding"), "")
+
+
+def _revalidated(asker: Asker, reply: ProbeReply) -> int | None:
+    asking = conditions(reply.headers)
+    return asker.ask(asking).status if asking else None
+
+
+def with_encodings(facts: HttpFacts, asker: Asker) -> HttpFacts:
+    """Return ``facts`` with the body in every encoding, and what each costs the service; also of its smallest body."""
+    found = [_encoded(asker, asked, asker.values) for asked in ENCODINGS]
+    distinct = {encoding.given: at for at, encoding in reversed(list(enumerate(found)))}
+    places = sorted(distinct.values())
+    headers = [{"accept-encoding": found[at].asked} for at in places]
+    expected = [found[at].took_ns[0] for at in places]
+    costs = cpu_in_turns(asker, [(each, asker.values) for each in headers], expected, asker.seconds / 2)
+    for at, (cpu_ns, took, _) in zip(places, costs, strict=True):
+        found[at] = replace(found[at], cpu_ns=cpu_ns, took_ns=took)
+    scale = asker.request.scale
+    small: Encoding | None = None
+    if scale is not None and scale.parameter:
+        small = _encoded(asker, "gzip", {**asker.values, scale.parameter: min(scale.sizes)})
+    return replace(facts, encodings=tuple(found), small=small)
+
+
+def _encoded(asker: Asker, asked: str, values: Mapping[str, Scalar]) -> Encoding:
+    reply = asker.ask({"accept-encoding": asked}, values)
+    given = telling(reply.headers).get("content-encoding", "") or "identity"
+    return Encoding(asked, given, reply.wire, len(reply.content), (reply.took_ns,))
+
+
+def with_sizes(facts: HttpFacts, asker: Asker) -> HttpFacts:
+    """Return ``facts`` with the service's CPU at each size that is a value of a parameter."""
+    scale = asker.request.scale
+    if scale is None or not scale.parameter:
+        return facts
+    parameter, sizes = scale.parameter, sorted(scale.sizes)
+    filled = [{**asker.values, parameter: size} for size in sizes]
+    replies = [asker.ask(values=values) for values in filled]
+    took = [reply.took_ns for reply in replies]
+    costs = cpu_in_turns(asker, [({}, values) for values in filled], took, asker.seconds / 2)
+    found = [
+        Sized(size, rows_in(reply.content, asker.request.rows)[0], cpu_ns, sent)
+        for size, reply, (cpu_ns, _, sent) in zip(sizes, replies, costs, strict=True)
+        if cpu_ns is not None
+    ]
+    return replace(facts, sizes=tuple(found))
+
+
+def cpu_in_turns(
+    asker: Asker,
+    ways: Sequence[tuple[Mapping[str, str], Mapping[str, Scalar]]],
+    took_ns: Sequence[int],
+    seconds: float,
+) -> list[tuple[float | None, tuple[int, ...], int]]:
+    """Return, for each way of asking, the tree's CPU per request (None: cannot be read), times and their number.
+
+    The ways take turns; ``took_ns`` of each plans how often it is sent within ``seconds``.
+    """
+    share = seconds * 1e9 / (len(ways) * PASSES)
+    cpu = [0] * len(ways)
+    times: list[list[int]] = [[] for _ in ways]
+    for _ in range(PASSES):
+        for at, (headers, values) in enumerate(ways):
+            expected = max(took_ns[at], 1)
+            count = int(min(max(share / expected, LEAST), MOST))
+            before = asker.tree.cpu_ns()
+            reply = asker.ask(headers, values, times=count)
+            cpu[at] += asker.tree.cpu_ns() - before
+            times[at].extend(reply.each_ns or (reply.took_ns,))
+    readable = bool(asker.tree.cpu_by_pid())
+    return [
+        (used / len(took) if readable else None, tuple(took), len(took)) for used, took in zip(cpu, times, strict=True)
+    ]

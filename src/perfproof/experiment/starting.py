@@ -1,0 +1,32 @@
+"""One arm started alone, outside of rounds, or lent where it cannot be started afresh."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from perfproof.experiment.probe import Phase
+from perfproof.model.scenario import Arm
+from perfproof.service.lifecycle import RunningService, run_command, start
+
+
+def startable(phase: Phase, arm: Arm) -> bool:
+    """Tell whether perfproof starts this arm itself, so that something can be put into its environment."""
+    return arm.name not in phase.kept and arm.service.command is not None
+
+
+@contextmanager
+def started(phase: Phase, arm: Arm, logs: Path) -> Iterator[RunningService]:
+    """Lend the arm, reset and started afresh and stopped afterwards; a kept one is lent as it is."""
+    if arm.name in phase.kept:
+        yield phase.kept[arm.name]
+        return
+    if arm.service.reset:
+        log = logs / f"{arm.name}.reset.log"
+        run_command(arm, arm.service.reset, purpose="reset", log=log, redactor=phase.redactor)
+    (service,) = start([arm], logs=logs, redactor=phase.redactor, cpus=phase.cpus.service)
+    try:
+        yield service
+    finally:
+        service.stop()
