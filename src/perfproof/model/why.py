@@ -78,7 +78,8 @@ class FunctionChange:
 class FlameNode:
     """A node of the before/after flame graph: ms per request on both arms, its frame, and its callees by weight.
 
-    Neighbouring library frames of one package are one node, named after the function that was called.
+    Neighbouring library frames are one node: all that lead to the user's code, and those of one package below it, named
+    after the function that was called.
     """
 
     name: str

@@ -93,4 +93,5 @@ def _node(box: _Box, whole: float, one_arm: bool) -> str:
 
 def _short(name: str) -> str:
     """Return the last two parts of a dotted name: what fits is the function and where it belongs."""
-    return figures.plain(".".join(name.split(".")[-2:]), 60)
+    parts = [part for part in name.split(".") if part != "<locals>"]
+    return figures.plain(".".join(parts[-2:]), 60)

@@ -16,7 +16,7 @@ NOTHING_LEFT = 0.0005
 """Milliseconds below which a time is not worth a digit."""
 
 STATUS_TONES = {"new": "bad", "grown": "bad", "gone": "good", "shrunk": "good", "same": "calm"}
-STATUS_SIGNS = {"new": "▲ new", "grown": "▲ grown", "gone": "▼ gone", "shrunk": "▼ shrunk", "same": "= same"}
+STATUS_SIGNS = {"new": "▲ new", "grown": "▲ grown", "gone": "▼ gone", "shrunk": "▼ shrunk", "same": "≈ same"}
 """What became of a function, with a sign, so that colour never carries it alone."""
 
 
@@ -25,6 +25,7 @@ class FunctionLine:
     """One function as cells; times are milliseconds per request."""
 
     name: str
+    place: str
     own: bool
     status: str
     tone: str
@@ -93,7 +94,8 @@ def function_lines(found: ProfileDifference, limit: int = MAX_FUNCTIONS) -> tupl
 
 def _line(each: FunctionChange) -> FunctionLine:
     return FunctionLine(
-        name=function_name(each),
+        name=each.function.replace("<locals>.", "") or each.module,
+        place=each.module if each.function else "not called by your code",
         own=each.own,
         status=STATUS_SIGNS[each.status],
         tone=STATUS_TONES[each.status],

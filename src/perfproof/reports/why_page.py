@@ -117,8 +117,6 @@ def _profiles(result: Result, found: Why, one_arm: bool) -> tuple[list[dict[str,
         found.profiles,
         key=lambda each: (each.request != ALL, -claimed.get(each.request, 0.0), -weight.get(each.request, 0.0)),
     )
-    if len(ranked) == 2:  # all requests are that one request
-        ranked = [each for each in ranked if each.request != ALL]
     flame_room, table_room, shown = FLAME_BYTES, TABLE_BYTES, []
     for each in ranked[:MAX_PROFILES]:
         drawn = _flames(each, one_arm) if flame_room > 0 else []

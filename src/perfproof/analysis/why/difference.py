@@ -16,8 +16,10 @@ from perfproof.model.metrics import ALL
 from perfproof.model.profile import ArmProfile, Frame
 from perfproof.model.why import FunctionChange, ProfileDifference
 
-MAX_FUNCTIONS = 60
-MAX_LIBRARIES = 12
+MAX_FUNCTIONS = 40
+MAX_LIBRARIES = 8
+LIGHTEST = 0.002
+"""Share of the request below which a library function is not listed under its caller."""
 SAME_TIME = 0.25
 """A function that is gone and one that is new are the same, renamed, where their times differ by less than this."""
 
@@ -61,8 +63,9 @@ def names_of(before: ArmProfile, after: ArmProfile) -> tuple[str, ...]:
 
 
 def differ(before: ArmProfile, after: ArmProfile) -> tuple[ProfileDifference, ...]:
-    """Return the difference for all requests together and for each request name that both arms answered."""
-    pairs = [pair(before, after, name) for name in names_of(before, after)]
+    """Return the difference for each request name that both arms answered, and for all if there are several."""
+    names = names_of(before, after)
+    pairs = [pair(before, after, name) for name in (names if len(names) > 2 else names[1:])]
     return tuple(
         replace(difference(each), flame=flame_of(before, after, each.request)) for each in pairs if each is not None
     )
@@ -123,8 +126,10 @@ def _libraries(
     pairing: Pairing, before: Mapping[Frame, Times], after: Mapping[Frame, Times]
 ) -> tuple[FunctionChange, ...]:
     """Return the heaviest library functions under one owner."""
-    keys = list(dict.fromkeys([*before, *after]))
-    differences = [pairing.compare(_own(before, key), _own(after, key)) for key in keys]
+    least = LIGHTEST * max(pairing.whole.baseline, pairing.whole.candidate)
+    compared = {key: pairing.compare(_own(before, key), _own(after, key)) for key in dict.fromkeys([*before, *after])}
+    keys = [key for key, each in compared.items() if max(each.baseline, each.candidate) >= least]
+    differences = [compared[key] for key in keys]
     sure = comparing.changed(differences, pairing.floor)
     rows = []
     for key, found, certain in zip(keys, differences, sure, strict=True):

@@ -13,6 +13,8 @@ from perfproof.model.why import FlameNode
 
 SMALLEST = 0.005
 """Share of the whole below which a node is left out."""
+SERVER = "server and framework"
+"""The node of everything that leads to the user's first function."""
 MAX_NODES = 160
 MAX_DEPTH = 28
 
@@ -47,7 +49,7 @@ def flame_of(before: ArmProfile, after: ArmProfile, request: str) -> FlameNode |
 
 
 class _Steps:
-    """The nodes that a stack passes: each frame of the user's, and each stretch of one library package."""
+    """The nodes that a stack passes: each frame of the user's, and stretches of library frames."""
 
     def __init__(self, profile: ArmProfile) -> None:
         self._frames = profile.frames
@@ -60,14 +62,25 @@ class _Steps:
 
     @staticmethod
     def _make(frames: Sequence[Frame]) -> list[tuple[str, bool]]:
+        inner = max((at for at, frame in enumerate(frames) if frame.own), default=-1)
+        outer = next((at for at, frame in enumerate(frames) if frame.own), len(frames))
         found: list[tuple[str, bool]] = []
         last: str | None = None
-        for frame in frames:
-            within = None if frame.own else package(frame.module)
-            if within is None or within != last:
+        for at, frame in enumerate(frames):
+            # What leads to a function of the user's is one node, however many frameworks pass it on.
+            within = None if frame.own else SERVER if at < min(outer, len(frames) - 1) else _stretch(frame, at < inner)
+            if within == SERVER:
+                if last != SERVER:
+                    found.append((SERVER, False))
+            elif within is None or within != last:
                 found.append((f"{frame.module}.{frame.function}".strip("."), frame.own))
             last = within
         return found
+
+
+def _stretch(frame: Frame, between: bool) -> str:
+    """Return what joins neighbouring library frames: all of them between two of the user's, else their package."""
+    return "(between)" if between else package(frame.module)
 
 
 def _count(profile: ArmProfile, request: str) -> int:
