@@ -1,5 +1,18 @@
-// Express with pg in two processes: a list and, per row, one query; a timer queries as another role.
+// Express with pg or mysql2 in two processes: a list and, per row, one query; a timer queries as another role.
 const cluster = require('cluster');
+
+function connect(url, size) {
+  if (url.startsWith('mysql')) {
+    const pool = require('mysql2/promise').createPool({ uri: url, connectionLimit: size });
+    // Values travel in prepared statements (the binary protocol), everything else as text.
+    return { pool, take: () => pool.getConnection(), ask: (c, sql, values) => (values ? c.execute(sql, values) : c.query(sql)) };
+  }
+  const { Pool } = require('pg');
+  const pool = new Pool({ connectionString: url, max: size });
+  let number = 0;
+  const numbered = (sql) => ((number = 0), sql.replace(/\?/g, () => `$${++number}`));
+  return { pool, take: () => pool.connect(), ask: (c, sql, values) => c.query(numbered(sql), values) };
+}
 
 if (cluster.isPrimary) {
   cluster.fork();
@@ -10,21 +23,22 @@ if (cluster.isPrimary) {
   });
 } else {
   const express = require('express');
-  const { Pool } = require('pg');
-  const pool = new Pool({ connectionString: process.env.DATABASE, max: 2 });
-  const background = new Pool({ connectionString: process.env.TIMER, max: 1 });
-  setInterval(() => background.query('SELECT count(*) FROM pg_class').catch(() => {}), 50);
+  const service = connect(process.env.DATABASE, 2);
+  const background = connect(process.env.TIMER, 1);
+  setInterval(() => background.pool.query('SELECT count(*) FROM relations').catch(() => {}), 50);
   const app = express();
   app.get('/', async (request, response) => {
     const number = Number(request.query.n);
-    const client = await pool.connect();
-    await client.query('BEGIN');
-    await client.query('SELECT generate_series(1, $1::int)', [number]);
-    for (let i = 0; i < number; i++) await client.query('SELECT relname FROM pg_class WHERE oid = $1::int', [i]);
+    const connection = await service.take();
+    await service.ask(connection, 'BEGIN');
+    await service.ask(connection, `SELECT id FROM relations LIMIT ${number}`);
+    for (let i = 0; i < number; i++) {
+      await service.ask(connection, 'SELECT name FROM relations WHERE id = ?', [i]);
+    }
     response.send(String(1 + number));
     if (request.query.late === '1') await new Promise((done) => setTimeout(done, 50));
-    await client.query('COMMIT');
-    client.release();
+    await service.ask(connection, 'COMMIT');
+    connection.release();
   });
   app.listen(Number(process.argv[2]), '127.0.0.1');
 }

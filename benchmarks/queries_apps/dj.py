@@ -1,4 +1,4 @@
-"""Django with psycopg: a list and, per row, one lazy query inside a transaction."""
+"""Django with psycopg or mysqlclient: a list and, per row, one lazy query inside a transaction."""
 
 import os
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ from django.urls import path
 
 parts = urlsplit(os.environ["DATABASE"])
 DATABASE = {
-    "ENGINE": "django.db.backends.postgresql",
+    "ENGINE": f"django.db.backends.{'mysql' if parts.scheme == 'mysql' else 'postgresql'}",
     "NAME": parts.path[1:],
     "USER": parts.username,
     "PASSWORD": parts.password,
@@ -27,22 +27,22 @@ from django.db import connection, models  # noqa: E402
 
 
 class Relation(models.Model):  # noqa: D101 - a table
-    oid = models.IntegerField(primary_key=True)
-    relname = models.TextField()
+    id = models.IntegerField(primary_key=True)
+    name = models.CharField(max_length=64)
 
     class Meta:  # noqa: D106 - Django's
         app_label = "bench"
         managed = False
-        db_table = "pg_class"
+        db_table = "relations"
 
 
 def view(request):
     number = int(request.GET["n"])
     with connection.cursor() as cursor:
-        cursor.execute("SELECT generate_series(1, %s)", [number])
+        cursor.execute("SELECT id FROM relations LIMIT %s", [number])
         cursor.fetchall()
     for i in range(number):
-        Relation.objects.filter(oid=i).first()
+        Relation.objects.filter(id=i).first()
     return HttpResponse(str(1 + number))
 
 

@@ -7,14 +7,22 @@ from urllib.parse import parse_qs
 
 from sqlalchemy import create_engine, text
 
-engine = create_engine(os.environ["DATABASE"].replace("postgresql://", "postgresql+psycopg://"), pool_size=2)
+DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
+
+
+def make(url):
+    scheme, _, rest = url.partition("://")
+    return create_engine(f"{DRIVERS[scheme]}://{rest}", pool_size=2)
+
+
+engine = make(os.environ["DATABASE"])
 
 
 def tick():
-    background = create_engine(os.environ["TIMER"].replace("postgresql://", "postgresql+psycopg://"))
+    background = make(os.environ["TIMER"])
     while True:
         with background.begin() as connection:
-            connection.execute(text("SELECT count(*) FROM pg_class"))
+            connection.execute(text("SELECT count(*) FROM relations"))
         time.sleep(0.05)
 
 
@@ -28,9 +36,9 @@ def wsgi(environ, start_response):
     query = parse_qs(environ["QUERY_STRING"])
     number, late = int(query["n"][0]), query["late"][0] == "1"
     connection = engine.connect()
-    connection.execute(text("SELECT generate_series(1, :n)"), {"n": number}).fetchall()
+    connection.execute(text("SELECT id FROM relations LIMIT :n"), {"n": number}).fetchall()
     for i in range(number):
-        connection.execute(text("SELECT relname FROM pg_class WHERE oid = :oid"), {"oid": i}).fetchall()
+        connection.execute(text("SELECT name FROM relations WHERE id = :id"), {"id": i}).fetchall()
     start_response("200 OK", [("Content-Type", "text/plain")])
     return Body(str(1 + number).encode(), connection, late)
 

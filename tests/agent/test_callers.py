@@ -22,7 +22,7 @@ def test_statements_of_sqlalchemy_lead_to_the_line_of_the_service(mode, first, l
         missing("the driver aiosqlite is not installed")
     command = [sys.executable, APP, mode, f"/{shop}"]
     subprocess.run(command, env=agent.environment(dict(os.environ)), check=True, timeout=30, cwd=APP.parent)
-    lines = [line for line in agent._lines(Offsets({})) if line["k"] == "q" and "SELECT" in line["s"]]
+    lines = [line for line in agent.lines(Offsets({})) if line["k"] == "q" and "SELECT" in line["s"]]
     assert len(lines) == 5
     assert all(line["l"] == ["sqlalchemy"] for line in lines)
     assert lines[0]["c"].startswith("orm.py:")

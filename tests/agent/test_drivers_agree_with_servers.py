@@ -36,7 +36,7 @@ def counted(agent):
     from perfproof.collectors.queries.fingerprint import fingerprints
 
     found = Counter()
-    for line in agent._lines(Offsets({})):
+    for line in agent.lines(Offsets({})):
         if line["k"] == "q":
             for statement in fingerprints(line["s"], line["d"]):
                 found[statement.text] += line["m"]

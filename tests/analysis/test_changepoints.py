@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfproof.analysis.changepoints import LEVEL, SIDE, change_points, split_statistics
+from perfproof.analysis.changepoints import LEVEL, SIDE, _inflation, change_points, dependence, split_statistics
 
 SERIES = st.lists(st.floats(0.001, 1e6), max_size=60)
 
@@ -95,3 +95,49 @@ def test_flat_histories_are_called_changed_about_as_rarely_as_promised() -> None
 def test_what_is_not_a_number_is_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
         change_points([1.0, float("nan")])
+
+
+def drifting(share: float, length: int, count: int, seed: int = 3) -> np.ndarray:
+    """Return flat series in which each run is alike the one before it by ``share``."""
+    noise = np.random.default_rng(seed).normal(size=(count, length + 50))
+    for at in range(1, length + 50):
+        noise[:, at] += share * noise[:, at - 1]
+    return noise[:, 50:]
+
+
+def test_machines_that_drift_raise_few_false_alarms() -> None:
+    alarms = sum(bool(change_points(np.exp(0.05 * series))) for series in drifting(0.6, 40, 300))
+    assert alarms <= 15, "75 of 300 were raised when runs were taken to be independent"
+
+
+def test_a_wide_step_is_found_on_a_machine_that_drifts() -> None:
+    found = 0
+    for series in drifting(0.5, 60, 40):
+        level = np.repeat([1.0, 1.5], [45, 15])
+        found += any(abs(step.index - 45) <= 1 for step in change_points(np.exp(0.04 * series) * level))
+    assert found >= 36
+
+
+@pytest.mark.parametrize(("share", "length"), [(0.0, 20), (0.3, 15), (0.6, 40), (0.9, 60)])
+def test_sums_of_dependent_runs_vary_as_computed(share: float, length: int) -> None:
+    series = drifting(share, length, 40_000)
+    series = series - series.mean(axis=1, keepdims=True)
+    series /= np.sqrt((series**2).sum(axis=1, keepdims=True) / (length - 1))
+    first = np.arange(SIDE, length - SIDE + 1)
+    sums = series.cumsum(axis=1)[:, first - 1]
+    expected = first * (length - first) / length * _inflation(length, share)
+    # Dividing by a variance that was estimated itself changes a ratio of strongly dependent runs a little.
+    assert (sums**2).mean(axis=0) == pytest.approx(expected, rel=0.08 + 0.2 * share**2)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=6, max_size=80), st.integers(1, 6))
+def test_dependence_is_a_share_and_does_not_depend_on_direction(left: list[float], levels: int) -> None:
+    found = dependence(np.array(left), levels)
+    assert 0 <= found <= 0.9
+    assert found == pytest.approx(dependence(np.array(left[::-1]), levels))
+
+
+def test_dependence_is_estimated_without_much_bias() -> None:
+    for share in (0.3, 0.6):
+        estimates = [dependence(each - np.median(each), 1) for each in drifting(share, 60, 400)]
+        assert np.mean(estimates) == pytest.approx(share, abs=0.12)

@@ -55,6 +55,11 @@ def test_chunks_of_ten_are_batched_and_not_accused() -> None:
     assert kinds(probed([(1, {"q": 1}), (10, {"q": 1}), (50, {"q": 5})])) == {"batched"}
 
 
+def test_one_call_more_from_some_size_on_is_a_condition_and_no_loop() -> None:
+    assert kinds(probed([(3, {"q": 0}), (4, {"q": 0}), (5, {"q": 1}), (30, {"q": 1})])) == {"batched"}
+    assert "n_plus_one" in kinds(probed([(1, {"q": 1}), (2, {"q": 2}), (3, {"q": 3})])), "three sizes in a row"
+
+
 def test_two_sizes_are_not_enough_data_and_never_clean() -> None:
     assert kinds(probed([(1, {"q": 1}), (50, {"q": 50})])) == {"not_enough_data"}
 

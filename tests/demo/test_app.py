@@ -63,6 +63,16 @@ def test_each_lever_on_its_own_changes_no_answer(name: str, client_with: MakeCli
         assert one_slow.get(path).json() == fast.get(path).json()
 
 
+def test_the_placebo_changes_neither_answers_nor_statements(
+    client_with: MakeClient, fast: Client, slow: Client
+) -> None:
+    for levers, original in (Levers.all(True), fast), (Levers.all(False), slow):
+        placebo = client_with(levers, placebo=True)
+        for path in PATHS:
+            assert placebo.get(path).json() == original.get(path).json()
+            assert sorted(placebo.statements) == sorted(original.statements)
+
+
 def test_without_the_index_the_answers_stay(tmp_path: Path, client_with: MakeClient, fast: Client) -> None:
     url = f"sqlite:///{tmp_path / 'bare.db'}"
     seed.seed(url, indexed=False)

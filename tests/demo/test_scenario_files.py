@@ -14,7 +14,7 @@ from perfproof.demo import seed
 from perfproof.demo.levers import NAMES, Levers, from_environment
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
-OF_THE_DEMO = ["demo", *NAMES, "identical", "slower"]
+OF_THE_DEMO = ["demo", *NAMES, "identical", "slower", "placebo"]
 
 
 def load(name: str) -> dict[str, Any]:
@@ -35,6 +35,12 @@ def test_a_lever_scenario_moves_that_lever_alone(lever: str) -> None:
 
 def test_the_demo_scenario_moves_them_all() -> None:
     assert [settings.levers for settings in settings_of(load("demo"))] == [Levers.all(False), Levers.all(True)]
+
+
+def test_the_placebo_moves_no_lever() -> None:
+    first, second = settings_of(load("placebo"))
+    assert first.levers == second.levers
+    assert [first.placebo, second.placebo] == [False, True]
 
 
 def test_identical_arms_differ_in_nothing_and_slower_ones_by_five_percent() -> None:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from perfproof.errors import LoadError
 from perfproof.load.handle import LoadProcess
 from perfproof.model.recording import Outcome
-from perfproof.model.scenario import Arm, Load, Request, Scenario, Service
+from perfproof.model.scenario import Arm, Load, LocustFile, Request, Scenario, Service
 
 OUTSIDE = "203.0.113.5"
 FOLDER = Path(sys.argv[1])
@@ -105,7 +105,8 @@ def main() -> None:
         document = {
             "redirects": redirects(places, outside, other),
             "names": names(places, outside),
-            "asked": asked,
+            "asked": dict(asked),
+            "locust": locust(places, outside),
         }
     finally:
         service.kill()
@@ -166,6 +167,119 @@ def names(places: dict[str, int], outside: Stranger) -> dict[str, Any]:
                 except LoadError as error:
                     said.append(str(error))
             found[name] = {"said": said, "reached": len(outside.reached) - before}
+    return found
+
+
+REACHING = """
+import socket, sys, time
+import urllib.request
+import requests
+from locust import FastHttpUser, HttpUser, User, constant, events, task
+from pathlib import Path
+
+OUTSIDE, PORT, TRIES = "203.0.113.5", {port}, {tries!r}
+
+
+def socket_to(host, family=socket.AF_INET):
+    with socket.socket(family) as end:
+        end.settimeout(2)
+        end.connect((host, {outside}))
+        end.sendall(b"GET /raw HTTP/1.1\\r\\n\\r\\n")
+
+
+def datagram_to(host, connected=False):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+        if connected:
+            end.connect((host, {datagrams}))
+            end.send(b"spy")
+        else:
+            end.sendto(b"spy", (host, {datagrams}))
+
+
+def original_socket_to(host):
+    from gevent import monkey
+
+    with monkey.get_original("socket", "socket")() as end:
+        end.connect((host, {outside}))
+
+
+def in_a_thread_to(host):
+    import gevent
+
+    gevent.get_hub().threadpool.apply(original_socket_to, (host,))
+
+
+def by_urllib(url):
+    urllib.request.urlopen(url, timeout=2).read()
+
+
+def by_requests(url):
+    requests.get(url, timeout=2).raise_for_status()
+
+
+class Plain(HttpUser):
+    wait_time = constant(0.05)
+
+    @task
+    def reach(self):
+        for name, what in TRIES.items():
+            if name.startswith("own "):
+                try:
+                    eval(what)
+                    problem = None
+                except Exception as error:
+                    problem = error
+                events.request.fire(
+                    request_type="TRY", name=name, response_time=1.0, response_length=0, exception=problem
+                )
+            else:
+                self.client.get(what, name=name, timeout=2)
+
+
+class Fast(FastHttpUser):
+    wait_time = constant(0.05)
+
+    @task
+    def reach(self):
+        for name, what in TRIES.items():
+            if not name.startswith("own "):
+                self.client.get(what, name="fast " + name)
+"""
+
+
+def locust(places: dict[str, int], outside: Stranger) -> dict[str, Any]:
+    """Have users of a Locust file try every way out of the list; tell how each ended and what got out."""
+    found: dict[str, Any] = {}
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    datagrams.bind((OUTSIDE, 0))
+    datagrams.setblocking(False)
+    numbers = {**places, "datagrams": datagrams.getsockname()[1]}
+    listed = json.loads((FOLDER / "locust.json").read_text())
+    for allowed in ((), ("allowed.test",)):
+        before = len(outside.reached)
+        chosen = {name: what.format(**numbers) for name, what in listed.items() if ("allowed" in name) == bool(allowed)}
+        file = FOLDER / "reaching.py"
+        file.write_text(REACHING.format(tries=chosen, **numbers))
+        arms = (Arm("baseline", Service(url="u")),)
+        load = Load(model="closed", users=2)
+        scenario = Scenario("test", Path("test.yaml"), arms, (), load=load, allow=allowed, locustfile=LocustFile(file))
+        with LoadProcess.start(scenario, log=FOLDER / f"locust{len(allowed)}.log") as process:
+            process.open(0, f"http://127.0.0.1:{places['port']}")
+            process.block(0, 0, 0, 1.0, seed=1)
+            path = FOLDER / "samples.parquet"
+            process.seal(path)
+            learned = process.learned()
+        table = pq.read_table(path).to_pydict()
+        for number, name in enumerate(learned.names):
+            ended = {Outcome(o).name for r, o in zip(table["request"], table["outcome"], strict=True) if r == number}
+            found[name.partition(" ")[2]] = sorted(ended)
+        found["reached allowed" if allowed else "reached"] = outside.reached[before:]
+        if not allowed:
+            found["refused"] = sorted(each.text for each in learned.troubles if each.kind == "refused")
+    try:
+        found["datagrams"] = [datagrams.recv(100).decode()]
+    except BlockingIOError:
+        found["datagrams"] = []
     return found
 
 

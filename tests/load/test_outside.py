@@ -67,6 +67,38 @@ URLS = {
 }
 
 
+REACHES = {
+    "an absolute URL": "http://203.0.113.5:{outside}/x",
+    "a name": "http://outside.test:{outside}/x",
+    "a name that is loopback only once": "http://rebind.test:{outside}/x",
+    "a name with two addresses": "http://two.test:{outside}/x",
+    "a redirect": "/redirect/302/http://203.0.113.5:{outside}/x",
+    "a redirect to a name": "/redirect/307/http://outside.test:{outside}/x",
+    "two redirects": "/redirect/302//redirect/302/http://203.0.113.5:{outside}/x",
+    "a decimal address": "http://3405803781:{outside}/x",
+    "IPv4 as IPv6": "http://[::ffff:203.0.113.5]:{outside}/x",
+    "every address of this machine": "http://0.0.0.0:{outside}/x",
+    "own socket": "socket_to(OUTSIDE)",
+    "own socket by name": "socket_to('outside.test')",
+    "own IPv6 socket": "socket_to('::ffff:203.0.113.5', socket.AF_INET6)",
+    "own datagram": "datagram_to(OUTSIDE)",
+    "own datagram by name": "datagram_to('outside.test')",
+    "own connected datagram": "datagram_to(OUTSIDE, True)",
+    "own unpatched socket": "original_socket_to(OUTSIDE)",
+    "own thread": "in_a_thread_to(OUTSIDE)",
+    "own urllib": "by_urllib('http://203.0.113.5:{outside}/x')",
+    "own requests": "by_requests('http://outside.test:{outside}/x')",
+}
+MAY_REACH = {
+    "the service": "/ok",
+    "this machine by its name": "http://localhost:{port}/ok",
+    "a redirect within the service": "/redirect/302//ok",
+    "own urllib within": "by_urllib('http://127.0.0.1:{port}/ok')",
+    "an allowed name": "http://allowed.test:{outside}/welcome",
+    "a redirect to an allowed name": "/redirect/302/http://allowed.test:{outside}/welcome",
+    "own socket to an allowed name": "socket_to('allowed.test')",
+}
+
 HERE = ("a name of this machine", "loopback in decimal")
 
 
@@ -75,6 +107,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("network")
     wanted = {**REFUSED, **FOLLOWED, **{f"allowed: {name}": where for name, where in ALLOWED.items()}}
     (folder / "redirects.json").write_text(json.dumps(wanted))
+    (folder / "locust.json").write_text(json.dumps({**REACHES, **MAY_REACH}))
     (folder / "urls.json").write_text(json.dumps(URLS))
     if subprocess.run(["unshare", "-rmn", "true"], capture_output=True).returncode:
         pytest.skip("this machine does not let a user make a network namespace")
@@ -137,3 +170,30 @@ def test_a_name_that_is_rebound_is_refused_when_it_is_next_looked_up(outcome):
 @pytest.mark.parametrize("name", HERE)
 def test_this_machine_by_any_name_may_be_loaded(name, outcome):
     assert outcome["names"][name]["said"][0].split(" of ")[0] == outcome["names"][name]["said"][0].split(" of ")[1]
+
+
+@pytest.mark.parametrize("name", REACHES)
+def test_users_of_a_locust_file_cannot_reach_outside_whatever_they_use(name, outcome):
+    kinds = [name] if name.startswith("own ") else [name, f"fast {name}"]
+    for kind in kinds:
+        assert outcome["locust"][kind]
+        assert "OK" not in outcome["locust"][kind]
+
+
+def test_no_packet_of_a_locust_file_got_out(outcome):
+    assert outcome["locust"]["reached"] == []
+    assert outcome["locust"]["datagrams"] == []
+    assert "203.0.113.5 is neither this machine nor named in `allow:`" in outcome["locust"]["refused"]
+
+
+@pytest.mark.parametrize("name", MAY_REACH)
+def test_users_of_a_locust_file_reach_this_machine_and_what_is_allowed(name, outcome):
+    kinds = [name] if name.startswith("own ") else [name, f"fast {name}"]
+    for kind in kinds:
+        assert outcome["locust"][kind] == ["OK"]
+
+
+def test_only_what_asked_for_the_allowed_name_got_there(outcome):
+    heads = outcome["locust"]["reached allowed"]
+    assert heads
+    assert {head.split()[1] for head in heads} == {"/welcome", "/raw"}

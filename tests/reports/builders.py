@@ -19,7 +19,10 @@ from perfproof.model.result import (
     Fact,
     Finding,
     Level,
+    QueryDetail,
     Result,
+    SizeFigures,
+    StatementChange,
     Verdict,
 )
 from perfproof.model.scenario import Goal
@@ -295,6 +298,22 @@ def make_empty(kind: Literal["run", "ab", "compare", "noise"] = "ab") -> Result:
         comparability=Comparability(()),
     )
 
+
+SIZES = (1, 10, 50)
+QUERIES = QueryDetail(
+    "list projects",
+    SIZES,
+    {
+        "baseline": tuple(SizeFigures(n, n, n + 1, n + 1, 2 * n, 0.5, 100 * n) for n in SIZES),
+        "candidate": tuple(SizeFigures(n, n, 2, 2 + (n == 50), 2 * n, None, 100 * n) for n in SIZES),
+    },
+    (
+        StatementChange("k1", "select * from owners where id = ?", "gone", (1, 10, 50), (), 1.0, None, "app.py:7 show"),
+        StatementChange("k2", "select <script>alert(1)</script> from t", "new", (), (1, 1, 1), None, 0.0),
+        StatementChange("k3", "select 1", "same", (1, 1, 1), (1, 1, 1), 0.0, 0.0),
+    ),
+    ("agent 12, database 14",),
+)
 
 HOSTILE = (
     "<script>alert(1)</script>",

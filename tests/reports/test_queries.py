@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from perfproof.model.result import ProbeResult, QueryDetail, SizeFigures, StatementChange
+from perfproof.model.result import ProbeResult
 from perfproof.reports import queries
 from perfproof.reports.html import to_html
 from perfproof.reports.json_report import to_document
@@ -21,21 +21,8 @@ from perfproof.reports.probe_report import probe_json, render_probe
 from perfproof.reports.terminal import render
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "result.schema.json").read_text(encoding="utf-8"))
-SIZES = (1, 10, 50)
-DETAIL = QueryDetail(
-    "list projects",
-    SIZES,
-    {
-        "baseline": tuple(SizeFigures(n, n, n + 1, n + 1, 2 * n, 0.5, 100 * n) for n in SIZES),
-        "candidate": tuple(SizeFigures(n, n, 2, 2 + (n == 50), 2 * n, None, 100 * n) for n in SIZES),
-    },
-    (
-        StatementChange("k1", "select * from owners where id = ?", "gone", (1, 10, 50), (), 1.0, None, "app.py:7 show"),
-        StatementChange("k2", "select <script>alert(1)</script> from t", "new", (), (1, 1, 1), None, 0.0),
-        StatementChange("k3", "select 1", "same", (1, 1, 1), (1, 1, 1), 0.0, 0.0),
-    ),
-    ("agent 12, database 14",),
-)
+SIZES = builders.SIZES
+DETAIL = builders.QUERIES
 RESULT = replace(builders.make_result(), queries=(DETAIL,))
 
 

@@ -16,6 +16,8 @@ DIRECTORY_VARIABLE = "PERFPROOF_AGENT_DIR"
 WANTS_VARIABLE = "PERFPROOF_AGENT_WANTS"
 INTERVAL_VARIABLE = "PERFPROOF_AGENT_INTERVAL"
 """Nanoseconds between two samples of a profile."""
+SAMPLER_VARIABLE = "PERFPROOF_AGENT_SAMPLER"
+"""``pyinstrument``, or nothing for the agent's own."""
 SITE = Path(__file__).parent / "inject"
 
 Want = Literal["queries", "profile", "pool", "memory"]

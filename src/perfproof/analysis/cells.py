@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perfproof.analysis.columns import MS, Ints, Side, completed, edges, latency_ns, milliseconds, pack
+from perfproof.analysis.columns import MS, Ints, Packed, Side, completed, counts_of, latency_ns, merged, pack
 from perfproof.analysis.quantiles import Floats, harrell_davis
 
 BLOCK_FLOOR = 5
@@ -28,12 +28,12 @@ class Cells:
     round_p50: Floats
     round_p95: Floats
     round_p99: Floats
-    packed: Ints
+    packed: Packed
     levels: Floats
 
 
-def _groups(side: Side, number: int, modes: Ints, humps: int) -> tuple[Ints, Ints, Ints, Ints]:
-    """Return request, request-and-hump, pair and latency (ns) of what counts in one round of one side."""
+def _groups(side: Side, number: int, modes: Ints, humps: int) -> tuple[Ints, Ints, Ints, Ints, Ints | None]:
+    """Return request, request-and-hump, pair, latency (ns) and number of what counts in one round of one side."""
     a_round = side.rounds[number]
     chosen = completed(a_round, side.arm)
     request = a_round.samples["request"][chosen].astype(np.int64)
@@ -41,7 +41,18 @@ def _groups(side: Side, number: int, modes: Ints, humps: int) -> tuple[Ints, Int
     if humps > 1:
         hump = modes[request, np.clip(a_round.samples["variant"][chosen], 0, modes.shape[1] - 1)]
     pair = a_round.samples["pair"][chosen].astype(np.int64)
-    return request, request * humps + hump, pair, latency_ns(a_round, chosen)
+    return request, request * humps + hump, pair, latency_ns(a_round, chosen), counts_of(a_round.samples, chosen)
+
+
+def _sample(part: tuple[Ints, Ints, Ints, Ints, Ints | None], step: int) -> tuple[Ints, Ints, Ints]:
+    """Return group, pair and latency of every ``step``-th request."""
+    _, group, pair, latency, counts = part
+    if counts is None:
+        return group[::step], pair[::step], latency[::step]
+    reached = np.cumsum(counts)
+    total = int(reached[-1]) if len(reached) else 0
+    rows = np.searchsorted(reached, np.arange(0, total, step), side="right")
+    return group[rows], pair[rows], latency[rows]
 
 
 def machine_levels(sides: Sequence[Side], modes: Ints, humps: int, pairs: int) -> Floats:
@@ -56,9 +67,10 @@ def machine_levels(sides: Sequence[Side], modes: Ints, humps: int, pairs: int) -
     levels = np.zeros((rounds, pairs))
     for number in range(rounds):
         parts = [_groups(side, number, modes, humps) for side in sides]
-        step = max(1, sum(len(part[3]) for part in parts) // _LEVEL_SAMPLES)
-        group, pair = (np.concatenate([part[i] for part in parts])[::step] for i in (1, 2))
-        logs = np.log(np.concatenate([part[3] for part in parts])[::step].astype(np.float64))
+        count = sum(len(part[3]) if part[4] is None else int(part[4].sum()) for part in parts)
+        chosen = [_sample(part, max(1, count // _LEVEL_SAMPLES)) for part in parts]
+        group, pair, latency = (np.concatenate([each[i] for each in chosen]) for i in range(3))
+        logs = np.log(latency.astype(np.float64))
         logs -= _medians_by(group, logs, len(modes) * humps)[group]
         counts = np.bincount(pair, minlength=pairs)[:pairs]
         known = counts >= _LEVEL_FLOOR
@@ -87,29 +99,34 @@ def reduce_side(side: Side, modes: Ints, humps: int, pairs: int, levels: Floats,
     p50, total = np.full(shape, np.nan), np.zeros(shape)
     hump_p50 = np.full(shape[:3], np.nan)
     whole = {q: np.full(shape[:2], np.nan) for q in (0.5, 0.95, 0.99)}
-    parts: list[Ints] = []
+    parts: list[Packed] = []
     for index in range(rounds):
-        request, group, pair, latency = _groups(side, index, modes, humps)
+        request, group, pair, latency, number = _groups(side, index, modes, humps)
         block = group * pairs + pair
         scaled = np.maximum(1, latency * np.exp(-levels[index])[pair]).astype(np.int64)
-        packed = pack(block, scaled)
-        bounds = edges(packed, requests * humps * pairs)
-        values = milliseconds(packed)
-        counts[index] = np.diff(bounds).reshape(shape[1:])
-        total[index] = np.bincount(block, latency / MS, requests * humps * pairs).reshape(shape[1:])
+        packed = pack(block, scaled, number)
+        bounds = packed.edges(requests * humps * pairs)
+        counts[index] = packed.sizes(bounds).reshape(shape[1:])
+        times = latency / MS if number is None else latency / MS * number
+        total[index] = np.bincount(block, times, requests * humps * pairs).reshape(shape[1:])
         flat = p50[index].reshape(-1)
-        for cell in np.flatnonzero(np.diff(bounds) >= BLOCK_FLOOR):
-            flat[cell] = harrell_davis(values[bounds[cell] : bounds[cell + 1]], 0.5)
+        for cell in np.flatnonzero(counts[index].reshape(-1) >= BLOCK_FLOOR):
+            flat[cell] = _quantile(packed[bounds[cell] : bounds[cell + 1]], 0.5)
         for name in range(requests):
             for part in range(humps if humps > 1 else 0):
                 first = (name * humps + part) * pairs
-                hump_p50[index, name, part] = harrell_davis(np.sort(values[bounds[first] : bounds[first + pairs]]), 0.5)
+                hump_p50[index, name, part] = _quantile(packed[bounds[first] : bounds[first + pairs]], 0.5)
             first, last = bounds[name * humps * pairs], bounds[(name + 1) * humps * pairs]
-            ordered = np.sort(values[first:last])
+            ordered, often = packed[first:last].by_size()
             for quantile in whole if tails else (0.5,):
-                whole[quantile][index, name] = harrell_davis(ordered, quantile)
-        parts.append(pack(request, latency))
+                whole[quantile][index, name] = harrell_davis(ordered, quantile, often)
+        parts.append(pack(request, latency, number))
     if humps == 1:
         hump_p50[:, :, 0] = whole[0.5]
-    pooled = np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
-    return Cells(counts, p50, total, hump_p50, whole[0.5], whole[0.95], whole[0.99], pooled, levels)
+    return Cells(counts, p50, total, hump_p50, whole[0.5], whole[0.95], whole[0.99], merged(parts), levels)
+
+
+def _quantile(part: Packed, quantile: float) -> float:
+    """Return a quantile of what was packed, whatever its groups."""
+    ordered, often = part.by_size()
+    return harrell_davis(ordered, quantile, often)

@@ -14,12 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from perfproof.analysis.quantiles import Floats
-from perfproof.model.recording import Outcome, Recording, Round
+from perfproof.model.recording import SETTLE_NS, Outcome, Recording, Round, Samples
 
 Ints = npt.NDArray[np.int64]
-
-SETTLE_NS = 50_000_000
-"""Requests meant for the first 50 ms of a block still meet the other arm's caches: they are left out."""
 
 LATENCY_BITS = 37
 _MASK = (1 << LATENCY_BITS) - 1
@@ -62,12 +59,20 @@ def pair_count(sides: Sequence[Side]) -> int:
 def settled(a_round: Round, arm: int) -> npt.NDArray[np.bool_]:
     """Return which samples of ``arm`` were meant for the settled part of their block, completed or not."""
     samples = a_round.samples
+    if samples.counts is not None:
+        return _settled(samples, arm)
     starts = {block.pair: block.started_ns for block in a_round.blocks if block.arm == arm}
     table = np.zeros(max(starts, default=0) + 2, dtype=np.int64)
     for pair, start in starts.items():
         table[pair] = start + SETTLE_NS
     earliest = table[np.clip(samples["pair"], 0, len(table) - 1)]
     chosen: npt.NDArray[np.bool_] = (samples["arm"] == arm) & (samples["intended_ns"] >= earliest)
+    return chosen
+
+
+def _settled(samples: Samples, arm: int) -> npt.NDArray[np.bool_]:
+    """Return which rows made of histograms are of ``arm`` and settled."""
+    chosen: npt.NDArray[np.bool_] = (samples["arm"] == arm) & (samples["settled"] == 1)
     return chosen
 
 
@@ -84,21 +89,99 @@ def latency_ns(a_round: Round, chosen: npt.NDArray[Any], since: str = "intended_
     return waited
 
 
-def pack(groups: npt.NDArray[np.integer], latencies: Ints) -> Ints:
+def counts_of(samples: Samples, chosen: npt.NDArray[Any]) -> Ints | None:
+    """Return how many requests each of the chosen rows stands for; None where each stands for itself."""
+    counts = samples.counts
+    return None if counts is None else counts[chosen]
+
+
+def tally(groups: npt.NDArray[np.integer], counts: Ints | None, length: int) -> Ints:
+    """Return the number of requests in each of ``length`` groups."""
+    found = np.bincount(groups, weights=counts, minlength=length)[:length]
+    return found.astype(np.int64)
+
+
+def pack_service(side: Side) -> Packed:
+    """Return done minus sent of every completed request of one side, packed by request name."""
+    parts = []
+    for a_round in side.rounds:
+        if a_round.service is None:
+            chosen, samples = completed(a_round, side.arm), a_round.samples
+            took = latency_ns(a_round, chosen, "sent_ns")
+        else:
+            samples = a_round.service
+            chosen = _settled(samples, side.arm)
+            took = np.clip(samples["done_ns"][chosen], 1, _MASK)
+        parts.append(pack(samples["request"][chosen], took, counts_of(samples, chosen)))
+    return merged(parts)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Latencies sorted by group, then by size (``keys``).
+
+    ``counts`` says how many requests each stands for; None where each stands for itself.
+    """
+
+    keys: Ints
+    counts: Ints | None = None
+
+    def __getitem__(self, part: slice) -> Packed:
+        """Return a part."""
+        return Packed(self.keys[part], None if self.counts is None else self.counts[part])
+
+    def edges(self, groups: int) -> Ints:
+        """Return ``groups + 1`` positions: group g is ``self[edges[g]:edges[g + 1]]``."""
+        return np.searchsorted(self.keys, np.arange(groups + 1, dtype=np.int64) << LATENCY_BITS).astype(np.int64)
+
+    def group(self, number: int) -> Packed:
+        """Return one group."""
+        first, last = np.searchsorted(self.keys, [number << LATENCY_BITS, (number + 1) << LATENCY_BITS])
+        return self[first:last]
+
+    def sizes(self, edges: Ints) -> Ints:
+        """Return the number of requests between each of ``edges`` and the next."""
+        if self.counts is None:
+            return np.diff(edges)
+        return np.diff(np.concatenate(([0], np.cumsum(self.counts)))[edges])
+
+    @property
+    def milliseconds(self) -> Floats:
+        """Return the latencies in milliseconds."""
+        return (self.keys & _MASK) / MS
+
+    def by_size(self) -> tuple[Floats, Ints | None]:
+        """Return the latencies of all groups together in rising order (ms), and how many requests each stands for."""
+        if self.counts is None:
+            return np.sort(self.milliseconds), None
+        times = self.milliseconds
+        order = np.argsort(times, kind="stable")
+        return times[order], self.counts[order]
+
+
+def pack(groups: npt.NDArray[np.integer], latencies: Ints, counts: Ints | None = None) -> Packed:
     """Return latencies sorted by group, then by size."""
-    packed = (groups.astype(np.int64) << LATENCY_BITS) | latencies
-    packed.sort()
-    return packed
+    keys = (groups.astype(np.int64) << LATENCY_BITS) | latencies
+    return _sorted(keys, counts)
 
 
-def milliseconds(packed: Ints) -> Floats:
-    """Return the latencies of packed samples in milliseconds."""
-    return (packed & _MASK) / MS
+def merged(parts: Sequence[Packed]) -> Packed:
+    """Return all parts as one; they hold requests or counts, all alike."""
+    if not parts:
+        return Packed(np.empty(0, dtype=np.int64))
+    keys = np.concatenate([part.keys for part in parts])
+    if all(part.counts is None for part in parts):
+        return _sorted(keys, None)
+    counts = [np.ones(len(part.keys), dtype=np.int64) if part.counts is None else part.counts for part in parts]
+    return _sorted(keys, np.concatenate(counts))
 
 
-def edges(packed: Ints, groups: int) -> Ints:
-    """Return ``groups + 1`` positions: group g is ``packed[edges[g]:edges[g + 1]]``."""
-    return np.searchsorted(packed, np.arange(groups + 1, dtype=np.int64) << LATENCY_BITS).astype(np.int64)
+def _sorted(keys: Ints, counts: Ints | None) -> Packed:
+    if counts is None:
+        keys.sort()
+        return Packed(keys)
+    order = np.argsort(keys, kind="stable")
+    return Packed(keys[order], counts[order])
 
 
 def process_rows(a_round: Round, arm: int, kind: str) -> tuple[Ints, Ints]:

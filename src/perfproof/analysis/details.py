@@ -6,27 +6,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from perfproof.analysis.columns import (
-    LATENCY_BITS,
-    MS,
-    Ints,
-    Side,
-    completed,
-    latency_ns,
-    milliseconds,
-    pack,
-    process_rows,
-)
+from perfproof.analysis.columns import MS, Packed, Side, counts_of, pack_service, process_rows, tally
 from perfproof.analysis.failures import Failures
 from perfproof.analysis.latency import Latency
 from perfproof.analysis.quantiles import Floats, thin
 from perfproof.model.metrics import ALL
-from perfproof.model.recording import Outcome
+from perfproof.model.recording import LATE_NS, Outcome
 from perfproof.model.result import Curve, Detail
 
 _BEYOND = 10
 """A percentile is drawn only where at least this many samples lie beyond it."""
-_LATE_NS = 1_000_000
 _PERCENTILES = np.unique(np.concatenate([np.linspace(0.01, 0.99, 99), 1 - np.logspace(-2, -6, 81)]))
 
 
@@ -34,7 +23,7 @@ def detail_all(
     sides: Sequence[Side], labels: Sequence[str], figures: Latency, failures: Sequence[Mapping[str, Failures]]
 ) -> tuple[Detail, ...]:
     """Return the details of ``all`` and of every request name; ``labels`` name the sides in the charts."""
-    service = [_service_time(side) for side in sides]
+    service = [pack_service(side) for side in sides]
     counts = [_counts(side) for side in sides]
     rows = [(ALL, -1), *((name, index) for index, name in enumerate(sides[0].requests))]
     return tuple(_detail(name, index, sides, labels, figures, service, counts, failures) for name, index in rows)
@@ -46,16 +35,18 @@ def _detail(
     sides: Sequence[Side],
     labels: Sequence[str],
     figures: Latency,
-    service: Sequence[Ints],
+    service: Sequence[Packed],
     counts: Sequence[Sequence[dict[str, int]]],
     failures: Sequence[Mapping[str, Failures]],
 ) -> Detail:
     """Return the detail of one request name, or of all of them for index -1."""
-    latency = [_sorted(packed, index) for packed in figures.pooled]
+    latency, served = (
+        [packed.group(index) if index >= 0 else packed for packed in each] for each in (figures.pooled, service)
+    )
     charts = {
         "ecdf": tuple(map(_ecdf, labels, latency)),
         "percentiles": tuple(map(_percentiles, labels, latency)),
-        "service_time": tuple(_percentiles(label, _sorted(s, index)) for label, s in zip(labels, service, strict=True)),
+        "service_time": tuple(map(_percentiles, labels, served)),
         "latency_over_time": tuple(
             _latency_over_time(label, side, blocks, figures.weights, index)
             for label, side, blocks in zip(labels, sides, figures.blocks, strict=True)
@@ -70,23 +61,6 @@ def _detail(
     return Detail(name, {key: curves for key, curves in kept.items() if curves}, told, errors)
 
 
-def _service_time(side: Side) -> Ints:
-    """Return done minus sent of every completed request, packed by request name."""
-    parts = []
-    for a_round in side.rounds:
-        chosen = completed(a_round, side.arm)
-        parts.append(pack(a_round.samples["request"][chosen], latency_ns(a_round, chosen, "sent_ns")))
-    return np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
-
-
-def _sorted(packed: Ints, index: int) -> Floats:
-    """Return the sorted milliseconds of one request name, or of all."""
-    if index < 0:
-        return np.sort(milliseconds(packed))
-    first, last = np.searchsorted(packed, [index << LATENCY_BITS, (index + 1) << LATENCY_BITS])
-    return milliseconds(packed[first:last])
-
-
 def _curve(label: str, x: Floats, y: Floats) -> Curve:
     """Return a curve with its points thinned and its gaps left out."""
     known = np.isfinite(x) & np.isfinite(y)
@@ -95,15 +69,20 @@ def _curve(label: str, x: Floats, y: Floats) -> Curve:
     return Curve(label, tuple(x[index].tolist()), tuple(y[index].tolist()))
 
 
-def _ecdf(label: str, latency: Floats) -> Curve:
-    return _curve(label, latency, np.arange(1, len(latency) + 1) / max(1, len(latency)))
+def _ecdf(label: str, latency: Packed) -> Curve:
+    times, often = latency.by_size()
+    reached = np.arange(1, len(times) + 1) if often is None else np.cumsum(often)
+    return _curve(label, times, reached / (reached[-1] if len(reached) else 1))
 
 
-def _percentiles(label: str, latency: Floats) -> Curve:
-    count = len(latency)
+def _percentiles(label: str, latency: Packed) -> Curve:
+    times, often = latency.by_size()
+    count = len(times) if often is None else int(often.sum())
     shown = _PERCENTILES[count * (1 - _PERCENTILES) >= _BEYOND] if count else _PERCENTILES[:0]
-    values = latency[np.minimum((shown * count).astype(np.int64), count - 1)] if len(shown) else latency[:0]
-    return _curve(label, shown * 100, values)
+    place = np.minimum((shown * count).astype(np.int64), count - 1)
+    if often is not None:
+        place = np.searchsorted(np.cumsum(often), place, side="right")
+    return _curve(label, shown * 100, times[place] if len(shown) else times[:0])
 
 
 def _origin(side: Side) -> int:
@@ -168,9 +147,14 @@ def _counts(side: Side) -> list[dict[str, int]]:
         request, outcome = samples["request"][mine], samples["outcome"][mine]
         dropped = outcome == int(Outcome.DROPPED)
         sent = ~dropped & (outcome != int(Outcome.NOT_STARTED))
-        late = sent & (samples["sent_ns"][mine] - samples["intended_ns"][mine] > _LATE_NS)
-        for row, chosen in enumerate((sent, outcome == int(Outcome.OK), dropped, late)):
-            table[row] += np.bincount(request[chosen], minlength=names)[:names]
+        number = counts_of(samples, mine)
+        for row, chosen in enumerate((sent, outcome == int(Outcome.OK), dropped)):
+            table[row] += tally(request[chosen], None if number is None else number[chosen], names)
+        if number is None:
+            late = sent & (samples["sent_ns"][mine] - samples["intended_ns"][mine] > LATE_NS)
+            table[3] += tally(request[late], None, names)
+        else:
+            table[3] += tally(request, samples["late"][mine], names)
     blocks = [b for r in side.rounds for b in r.blocks if b.arm == side.arm]
     total = {key: sum(getattr(b, key) for b in blocks) for key in ("sent", "completed", "failed", "dropped", "late")}
     rows = [

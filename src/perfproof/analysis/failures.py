@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from perfproof.analysis.columns import Side
+from perfproof.analysis.columns import Side, counts_of, tally
 from perfproof.model.metrics import ALL
 from perfproof.model.recording import Outcome
 
@@ -43,13 +43,15 @@ def count_failures(side: Side) -> dict[str, Failures]:
         request = samples["request"][mine].astype(np.int64)
         outcome = samples["outcome"][mine]
         bad = outcome != int(Outcome.OK)
-        sent[index] = np.bincount(request, minlength=len(names))[: len(names)]
-        failed[index] = np.bincount(request[bad], minlength=len(names))[: len(names)]
+        number = counts_of(samples, mine)
+        sent[index] = tally(request, number, len(names))
+        failed[index] = tally(request[bad], None if number is None else number[bad], len(names))
         if bad.any():
             triples = np.stack(
                 [request[bad], outcome[bad].astype(np.int64), samples["status"][mine][bad].astype(np.int64)]
             )
-            found, counts = np.unique(triples, axis=1, return_counts=True)
+            found, places = np.unique(triples, axis=1, return_inverse=True)
+            counts = tally(places.ravel(), None if number is None else number[bad], found.shape[1])
             for (name, kind, status), count in zip(found.T, counts, strict=True):
                 label = _label(Outcome(int(kind)), int(status))
                 kinds[name][label] = kinds[name].get(label, 0) + int(count)

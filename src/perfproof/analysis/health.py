@@ -9,6 +9,7 @@ import numpy as np
 
 from perfproof.analysis.columns import Side
 from perfproof.analysis.failures import Failures, commonest
+from perfproof.analysis.troubles import weigh
 from perfproof.analysis.words import count_of, percent
 from perfproof.model.metrics import ALL
 from perfproof.model.recording import Block
@@ -37,29 +38,47 @@ class Health:
 
 def examine(sides: Sequence[Side], failures: Sequence[dict[str, Failures]], rules: Rules) -> Health:
     """Return everything that speaks against the measurement of these sides."""
-    reasons, warnings = _deaths(sides), []
+    reasons, warnings = deaths(sides), []
     if not all(side.rounds for side in sides):
         reasons.append("no round was completed.")
     reasons += _errors(sides, failures, rules)
+    voiding, doubts = weigh(sides, rules)
+    reasons += voiding
+    warnings += doubts
     blocks = [block for side in sides for a_round in side.rounds for block in a_round.blocks if block.arm == side.arm]
     if blocks:
-        advice = _advice(sides[-1])
-        for findings, more in (_generator(blocks, advice), _dropped(blocks), _left_out(blocks), _steadiness(sides)):
+        advice = relief(sides[-1])
+        for findings, more in (_generator(blocks, advice), _dropped(blocks), _left_out(blocks), steadiness(sides)):
             reasons += findings
             warnings += more
-        steal = sum(b.steal_ns for b in blocks) / max(1, sum(b.ended_ns - b.started_ns for b in blocks))
-        if steal > STEAL_DOUBT:
-            warnings.append(
-                f"The host took {percent(steal, signed=False)} of a core away from this virtual machine (steal)."
-            )
-    cold = sum(arm.cold_processes for side in sides for r in side.rounds for arm in r.arms if arm.arm == side.arm)
-    if cold:
-        who = count_of(cold, "worker process", "worker processes")
-        warnings.append(f"{who} served nothing in the warm-up and may have been cold when measured.")
+        warnings += _stolen(blocks)
+    warnings += _cold(sides)
     return Health(tuple(dict.fromkeys(reasons)), tuple(dict.fromkeys(warnings)))
 
 
-def _deaths(sides: Sequence[Side]) -> list[str]:
+def doubts(sides: Sequence[Side]) -> list[str]:
+    """Return what weakens a search for the capacity: of load that is meant to be too much, only the surroundings."""
+    blocks = [block for side in sides for a_round in side.rounds for block in a_round.blocks if block.arm == side.arm]
+    unsteady, doubtful = steadiness(sides)
+    found = [f"{text[0].upper()}{text[1:]}" for text in unsteady] + doubtful
+    return list(dict.fromkeys([*found, *(_stolen(blocks) if blocks else []), *_cold(sides)]))
+
+
+def _stolen(blocks: Sequence[Block]) -> list[str]:
+    """Return a warning where the host took CPU away."""
+    steal = sum(b.steal_ns for b in blocks) / max(1, sum(b.ended_ns - b.started_ns for b in blocks))
+    share = percent(steal, signed=False)
+    return [f"The host took {share} of a core away from this virtual machine (steal)."] if steal > STEAL_DOUBT else []
+
+
+def _cold(sides: Sequence[Side]) -> list[str]:
+    """Return a warning where worker processes had served nothing before they were measured."""
+    cold = sum(arm.cold_processes for side in sides for r in side.rounds for arm in r.arms if arm.arm == side.arm)
+    who = count_of(cold, "worker process", "worker processes")
+    return [f"{who} served nothing in the warm-up and may have been cold when measured."] if cold else []
+
+
+def deaths(sides: Sequence[Side]) -> list[str]:
     """Return a sentence per service that died, complete round or not."""
     return [
         f"the service of {side.name} died in round {a_round.number}: {arm.died.rstrip('.')}."
@@ -105,27 +124,49 @@ def generator_facts(side: Side) -> str:
     )
 
 
-def _advice(side: Side) -> str:
+def relief(side: Side) -> str:
     """Return what would relieve the generator, going by what was already tried."""
+    load = side.recording.info.settings.get("load")
+    closed = isinstance(load, Mapping) and load.get("model") == "closed"
+    return f"{'use fewer users or a think time' if closed else 'lower the rate'}, or {reinforcement(side)}"
+
+
+def reinforcement(side: Side) -> str:
+    """Return what would let the generator send more, going by what was already tried."""
     info = side.recording.info
     load = info.settings.get("load")
     load = load if isinstance(load, Mapping) else {}
     workers = load.get("workers", 1)
     cores = info.environment.facts.get("cores", "1")
-    less = "use fewer users or a think time" if load.get("model") == "closed" else "lower the rate"
     if load.get("listen"):
-        return f"{less}, or let more machines join"
+        return "let more machines join"
     if isinstance(workers, int) and cores.isdigit() and workers < int(cores) - 1:
-        return f"{less}, or share the load with `workers: {workers + 1}`"
-    return f"{less}, or take machines of their own for the load (`listen`)"
+        return f"share the load with `workers: {workers + 1}`"
+    return "take machines of their own for the load (`listen`)"
+
+
+def busy_share(blocks: Sequence[Block]) -> float:
+    """Return the share of the time in which the generator had something to do: it ran, or waited for its CPU.
+
+    Beside a busy neighbour a generator with more work than it can do uses half a core and waits for the other half.
+    """
+    used = sum(b.generator_cpu_ns + b.waited_ns for b in blocks)
+    return used / max(1, sum(b.ended_ns - b.started_ns for b in blocks))
 
 
 def _generator(blocks: Sequence[Block], advice: str) -> tuple[list[str], list[str]]:
     """Judge the generator: its CPU, its lateness and its stalls."""
     reasons, warnings = [], []
-    busy = sum(b.generator_cpu_ns for b in blocks) / max(1, sum(b.ended_ns - b.started_ns for b in blocks))
+    seconds = max(1, sum(b.ended_ns - b.started_ns for b in blocks))
+    busy = sum(b.generator_cpu_ns for b in blocks) / seconds
+    waited = sum(b.waited_ns for b in blocks) / seconds
     if busy > GENERATOR_CPU:
         reasons.append(f"the load generator was saturated ({percent(busy, signed=False)} of a core): {advice}.")
+    elif busy_share(blocks) > GENERATOR_CPU:
+        reasons.append(
+            f"the load generator was saturated: it used {percent(busy, signed=False)} of a core and waited for it "
+            f"{percent(waited, signed=False)} of the time: stop the other programs on its core, or {advice}."
+        )
     late = sum(b.late for b in blocks) / max(1, sum(b.sent for b in blocks))
     if late > LATE_INVALID:
         reasons.append(
@@ -135,7 +176,6 @@ def _generator(blocks: Sequence[Block], advice: str) -> tuple[list[str], list[st
         warnings.append(
             f"{percent(late, signed=False)} of requests were sent more than 1 ms late by the load generator."
         )
-    waited = sum(b.waited_ns for b in blocks) / max(1, sum(b.ended_ns - b.started_ns for b in blocks))
     if waited > WAITED_DOUBT:
         warnings.append(
             f"Other programs kept the load generator waiting for {percent(waited, signed=False)} of the time: "
@@ -173,7 +213,7 @@ def _left_out(blocks: Sequence[Block]) -> tuple[list[str], list[str]]:
     return [], warnings
 
 
-def _steadiness(sides: Sequence[Side]) -> tuple[list[str], list[str]]:
+def steadiness(sides: Sequence[Side]) -> tuple[list[str], list[str]]:
     """Judge whether warm-up ended in a steady state."""
     reasons, warnings = [], []
     for side in sides:

@@ -11,6 +11,7 @@ import numpy as np
 
 from perfproof.analysis import latency, looks, sentence
 from perfproof.analysis.budgets import check_budgets
+from perfproof.analysis.capacity import conclude_capacity
 from perfproof.analysis.columns import Side
 from perfproof.analysis.comparability import describe, environment_differences
 from perfproof.analysis.conclude import conclude, primary_rows
@@ -26,6 +27,7 @@ from perfproof.analysis.resources import memory
 from perfproof.analysis.rows import Terms, correct, growth_row, levels_of, ratio_row, smallest_change, spread_of
 from perfproof.analysis.series import PRIMARY, Series, latency_series, resource_series
 from perfproof.analysis.timing import measured_seconds, seconds_per_round
+from perfproof.analysis.troubles import unnamed
 from perfproof.analysis.why import across_causes, explain
 from perfproof.errors import ExitCode
 from perfproof.model.levers import Causes
@@ -38,8 +40,10 @@ Kind = Literal["run", "ab", "compare", "noise"]
 
 
 def analyse(recording: Recording, spreads: Sequence[Spread] = ()) -> Result:
-    """Return the conclusion of one recorded run (kinds ``run``, ``ab`` and ``noise``), by the rules stored with it."""
+    """Return the conclusion of one recorded run (any kind but ``compare``), by the rules stored with it."""
     info = recording.info
+    if info.kind == "capacity":
+        return conclude_capacity(recording)
     arms = len(info.arms)
     sides = [Side(recording, arm) for arm in range(min(arms, 2))]
     rounds = len(sides[0].rounds)
@@ -53,8 +57,9 @@ def analyse(recording: Recording, spreads: Sequence[Spread] = ()) -> Result:
     failures = [count_failures(side) for side in sides]
     health = examine(sides, failures, info.rules)
     probed = conclude_queries(recording.probing, info.rules)
-    if probed.reasons:
-        health = Health((*health.reasons, *probed.reasons), health.warnings)
+    more = (*probed.reasons, *unnamed(sides[0], info.rules))
+    if more:
+        health = Health((*health.reasons, *more), health.warnings)
     measured = replace(_measure(sides, terms, failures, health), probed=probed, causes=recording.causes)
     return _single(measured) if arms < 2 else _two(info.kind, measured)
 

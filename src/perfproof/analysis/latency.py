@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perfproof.analysis.cells import BLOCK_FLOOR, Cells, machine_levels, reduce_side
-from perfproof.analysis.columns import Ints, Side, pair_count
+from perfproof.analysis.columns import Ints, Packed, Side, pair_count
 from perfproof.analysis.quantiles import Floats
 from perfproof.analysis.strata import find_modes
 
@@ -38,7 +38,7 @@ class Latency:
     logs: dict[str, tuple[Floats, ...]]
     weights: Floats
     typical: Floats
-    pooled: tuple[Ints, ...]
+    pooled: tuple[Packed, ...]
     blocks: tuple[Floats, ...]
 
     def overall(self, metric: str, side: int) -> Floats:

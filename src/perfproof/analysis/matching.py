@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from perfproof.analysis.columns import Side
-from perfproof.model.recording import Recording
+from perfproof.model.recording import Recording, Samples
 
 
 def common(sides: Sequence[Side]) -> Sequence[Side]:
@@ -25,8 +26,13 @@ def _renamed(recording: Recording, names: tuple[str, ...]) -> Recording:
     table = np.array([names.index(name) if name in names else -1 for name in old], dtype=np.int16)
     rounds = []
     for a_round in recording.rounds:
-        number = table[a_round.samples["request"]]
-        kept = a_round.samples.select(number >= 0)
-        columns = dict(kept.columns) | {"request": number[number >= 0]}
-        rounds.append(replace(a_round, samples=replace(kept, columns=columns)))
+        samples = _renumbered(a_round.samples, table)
+        service = None if a_round.service is None else _renumbered(a_round.service, table)
+        rounds.append(replace(a_round, samples=samples, service=service))
     return Recording(replace(recording.info, requests=names, variants=()), tuple(rounds))
+
+
+def _renumbered(samples: Samples, table: npt.NDArray[np.int16]) -> Samples:
+    number = table[samples["request"]]
+    kept = samples.select(number >= 0)
+    return replace(kept, columns=dict(kept.columns) | {"request": number[number >= 0]})

@@ -30,8 +30,12 @@ def _weights(count: int, quantile: float) -> tuple[int, Floats]:
     return first, weights
 
 
-def harrell_davis(values: npt.NDArray[np.number], quantile: float) -> float:
+def harrell_davis(
+    values: npt.NDArray[np.number], quantile: float, counts: npt.NDArray[np.int64] | None = None
+) -> float:
     """Return a quantile of *sorted* ``values``: the mean of order statistics weighted by a beta density.
+
+    ``counts`` says how often each value occurs; the result is exactly that of the values written out.
 
     Steadier than one order statistic for few values and for gaps in the distribution (Harrell & Davis 1982,
     Biometrika 69:635). The weights depend on the count alone, so they are kept, and only those that matter are made:
@@ -39,6 +43,11 @@ def harrell_davis(values: npt.NDArray[np.number], quantile: float) -> float:
     """
     if len(values) == 0:
         return float("nan")
+    if counts is not None:
+        reached = np.cumsum(counts)
+        count = int(reached[-1])
+        shares = special.betainc((count + 1) * quantile, (count + 1) * (1 - quantile), reached / count)
+        return float(np.dot(values.astype(np.float64), np.diff(shares, prepend=0.0)))
     first, weights = _weights(len(values), quantile)
     return float(np.dot(values[first : first + len(weights)].astype(np.float64), weights))
 

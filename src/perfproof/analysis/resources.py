@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from perfproof.analysis.columns import MS, Side, process_rows
+from perfproof.analysis.columns import MS, Ints, Side, process_rows
 from perfproof.analysis.quantiles import Floats, theil_sen, thin
 from perfproof.model.recording import ArmRound, Outcome, Round
 
@@ -59,15 +61,33 @@ def growth(side: Side) -> Floats:
 
 def _growth(a_round: Round, arm: int) -> float:
     """Return the slope of one start: from PSS, or from RSS where PSS was read too seldom."""
-    samples = a_round.samples
-    done = np.sort(samples["done_ns"][(samples["arm"] == arm) & (samples["outcome"] == int(Outcome.OK))])
-    if len(done) == 0 or not a_round.processes:
+    served = _served(a_round, arm)
+    if served is None or not a_round.processes:
         return float("nan")
+    begin, count = served
     for kind in ("pss", "rss"):
         times, values = process_rows(a_round, arm, kind)
-        inside = times >= done[0]
-        x, y = np.searchsorted(done, times[inside]).astype(np.float64), values[inside].astype(np.float64)
+        inside = times >= begin
+        x, y = count(times[inside]), values[inside].astype(np.float64)
         if len(x) >= _FEWEST_POINTS:
             index = thin(len(x), _GROWTH_POINTS)
             return theil_sen(x[index], y[index]) * 1000
     return float("nan")
+
+
+def _served(a_round: Round, arm: int) -> tuple[int, Callable[[Ints], Floats]] | None:
+    """Return when the first request was completed, and how many were at given moments; None if none was.
+
+    Where only histograms were kept, the requests of a block count as spread evenly over it.
+    """
+    samples = a_round.samples
+    if samples.counts is None:
+        done = np.sort(samples["done_ns"][(samples["arm"] == arm) & (samples["outcome"] == int(Outcome.OK))])
+        return (int(done[0]), lambda times: np.searchsorted(done, times).astype(np.float64)) if len(done) else None
+    blocks = sorted((b for b in a_round.blocks if b.arm == arm and b.completed), key=lambda block: block.started_ns)
+    if not blocks:
+        return None
+    moments = [moment for block in blocks for moment in (block.started_ns, block.ended_ns)]
+    reached = np.cumsum([block.completed for block in blocks])
+    counts = [count for last, block in zip(reached, blocks, strict=True) for count in (last - block.completed, last)]
+    return blocks[0].started_ns, lambda times: np.interp(times, moments, counts)

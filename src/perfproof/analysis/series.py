@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perfproof.analysis import latency, resources
-from perfproof.analysis.columns import LATENCY_BITS, Side, milliseconds
+from perfproof.analysis.columns import Side
 from perfproof.analysis.quantiles import Floats, harrell_davis
 from perfproof.model.metrics import ALL, METRICS, Metric
 
@@ -64,11 +64,8 @@ def _pooled(figures: latency.Latency, request: int, quantile: float) -> tuple[fl
     """Return a quantile over the whole run per side, of one request or (-1) of all together."""
     values = []
     for packed in figures.pooled:
-        if request >= 0:
-            first, last = np.searchsorted(packed, [request << LATENCY_BITS, (request + 1) << LATENCY_BITS])
-            values.append(harrell_davis(milliseconds(packed[first:last]), quantile))
-        else:
-            values.append(harrell_davis(np.sort(milliseconds(packed)), quantile))
+        times, often = (packed.group(request) if request >= 0 else packed).by_size()
+        values.append(harrell_davis(times, quantile, often))
     return tuple(values)
 
 

@@ -13,7 +13,7 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 
-from perfproof.analysis.columns import Ints, Side, completed, edges, latency_ns, milliseconds, pack
+from perfproof.analysis.columns import Packed, Side, completed, counts_of, latency_ns, merged, pack
 from perfproof.analysis.quantiles import Floats, harrell_davis
 
 _GAP = log(1.25)
@@ -50,18 +50,23 @@ def _variants(sides: Sequence[Side], requests: int) -> list[int]:
 
 def _log_medians(side: Side, requests: int, variants: int) -> Floats:
     """Return the log median of each (request, variant) over the run, NaN where there are too few samples."""
-    parts: list[Ints] = []
+    parts: list[Packed] = []
     for a_round in side.rounds:
         chosen = completed(a_round, side.arm)
         variant = np.clip(a_round.samples["variant"][chosen], 0, variants - 1).astype(np.int64)
         parts.append(
-            pack(a_round.samples["request"][chosen] * np.int64(variants) + variant, latency_ns(a_round, chosen))
+            pack(
+                a_round.samples["request"][chosen] * np.int64(variants) + variant,
+                latency_ns(a_round, chosen),
+                counts_of(a_round.samples, chosen),
+            )
         )
-    packed = np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
-    bounds = edges(packed, requests * variants)
+    packed = merged(parts)
+    bounds = packed.edges(requests * variants)
     medians = np.full(requests * variants, np.nan)
-    for group in np.flatnonzero(np.diff(bounds) >= _FEWEST):
-        medians[group] = np.log(harrell_davis(milliseconds(packed[bounds[group] : bounds[group + 1]]), 0.5))
+    for group in np.flatnonzero(packed.sizes(bounds) >= _FEWEST):
+        part = packed[bounds[group] : bounds[group + 1]]
+        medians[group] = np.log(harrell_davis(part.milliseconds, 0.5, part.counts))
     return medians.reshape(requests, variants)
 
 

@@ -19,6 +19,7 @@ def ab(
     rounds: options.Rounds = None,
     time: options.TimeBudget = None,
     no_early_stop: options.NoEarlyStop = False,
+    no_why: options.NoWhy = False,
     json: options.JsonFile = None,
     output: options.ReportFile = None,
     results: options.Results = Path("results"),
@@ -28,7 +29,7 @@ def ab(
 ) -> None:
     """Measure baseline and candidate in alternating blocks, and give the verdict."""
     session = Session(results, store, quiet)
-    what = read_scenario(scenario, rounds=rounds, time=time, early_stop=not no_early_stop)
+    what = read_scenario(scenario, rounds=rounds, time=time, early_stop=not no_early_stop, why=not no_why)
     if dry_run:
         show_rehearsal(what)
         return

@@ -15,6 +15,7 @@ import typer
 from perfproof import __version__
 from perfproof.cli.ab import ab
 from perfproof.cli.baseline import baseline
+from perfproof.cli.capacity import capacity
 from perfproof.cli.check import check
 from perfproof.cli.compare import compare
 from perfproof.cli.demo import demo
@@ -53,6 +54,7 @@ app.command("report")(report)
 app.command("list")(list_runs)
 app.command("show")(show)
 app.command("noise")(noise)
+app.command("capacity")(capacity)
 app.command("worker")(worker)
 app.command("history")(history)
 app.command("serve")(serve)

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from perfproof.cli import options
 from perfproof.cli.session import read_scenario
 
+if TYPE_CHECKING:
+    from perfproof.model.scenario import Explain
+
 
 def check(scenario: options.ScenarioArgument = None) -> None:
-    """Validate a scenario file: every mistake with its place and a fix. Nothing is started or sent."""
+    """Validate a scenario file: every mistake with its place and a fix. Nothing is started or sent.
+
+    A Locust file is loaded, as Locust does to list its users.
+    """
     found = read_scenario(scenario)
     load, rounds = found.load, found.rounds
     how = f"open load at {load.rate:g}/s" if load.model == "open" else f"closed load with {load.users} users"
     arms = ", ".join(arm.name for arm in found.arms)
     seconds = rounds.count * len(found.arms) * (rounds.warmup + rounds.blocks * rounds.block)
+    classes = []
+    if found.locustfile is not None:
+        from perfproof.experiment.inspection import inspect
+
+        classes = inspect(found)
+    what = f"{len(found.requests)} requests" if found.locustfile is None else f"users of {found.locustfile.file.name}"
     typer.echo(f"{found.file}: ok")
-    typer.echo(f"  {found.name}: {len(found.requests)} requests, arms {arms}, {how}")
+    typer.echo(f"  {found.name}: {what}, arms {arms}, {how}")
+    for each in classes:
+        typer.echo(f"    {each}")
     typer.echo(f"  at most {rounds.count} rounds of {rounds.blocks} blocks of {rounds.block:g} s an arm,")
     typer.echo(f"  about {seconds:.0f} s with warm-up, starting and stopping not counted")
+    typer.echo(f"  {_why(found.explain)}")
+
+
+def _why(explain: Explain) -> str:
+    looked = ["levers"] if explain.levers else []
+    if explain.profile != "off":
+        engine = "" if explain.profile == "auto" else f" by {explain.profile}"
+        looked.append(f"a profile{engine} of {explain.seconds:g} s an arm, every {explain.interval * 1e3:g} ms")
+    return f"then the causes: {' and '.join(looked)}" if looked else "causes are not looked for (`why: off`)"

@@ -22,6 +22,7 @@ from perfproof.errors import PerfproofError, UsageError
 if TYPE_CHECKING:
     from perfproof.model.gate import GateResult, GateRow
     from perfproof.model.policy import Policy
+    from perfproof.model.scenario import Scenario
 
 
 class Format(StrEnum):
@@ -74,15 +75,17 @@ def gate(
     label: options.Label = None,
     rounds: options.Rounds = None,
     time: options.TimeBudget = None,
+    no_why: options.NoWhy = False,
     json: Annotated[
         Path | None, typer.Option("--json", help="Also write the gate as JSON ('-' for stdout).", metavar="FILE")
     ] = None,
+    output: options.ReportFile = None,
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Pass or fail by a policy: measure a scenario, or judge recorded runs; write what the CI shows."""
-    from perfproof.reports.gate_files import formats_of
+    from perfproof.reports.gate_files import formats_of, write_report
 
     session = Session(results, store, quiet)
     chosen = tuple(each.value for each in formats) if formats else formats_of(os.environ)
@@ -92,9 +95,13 @@ def gate(
             if _is_run(what, after):
                 judged, by = made.of_runs(str(what), after, force=force), made.policy_of_run(after or str(what))
             else:
-                judged, by = _measured(made, what, (baseline_ref, candidate_ref), baseline, label, rounds, time)
+                judged, by = _measured(
+                    made, (baseline_ref, candidate_ref), baseline, label, _scenario(what, rounds, time, why=not no_why)
+                )
             outcome = made.apply(judged, by)
             _show(session, outcome, json)
+            if output is not None:
+                write_report(outcome, output)
             if judged.problem is not None:
                 report_failure(judged.problem)
         except PerfproofError as error:
@@ -115,19 +122,21 @@ def _is_run(what: str | None, after: str | None) -> bool:
     return after is not None or not (what.lower().endswith((".yaml", ".yml")) or Path(what).is_file())
 
 
+def _scenario(what: str | None, rounds: int | None, time: str | None, *, why: bool) -> Callable[[], Scenario]:
+    return lambda: read_scenario(find_scenario(Path(what) if what else None), rounds=rounds, time=time, why=why)
+
+
 def _measured(
     made: Gate,
-    what: str | None,
     refs: tuple[str | None, str | None],
     baselines: Sequence[str] | None,
     label: str | None,
-    rounds: int | None,
-    time: str | None,
+    reading: Callable[[], Scenario],
 ) -> tuple[Judged, Policy]:
     """Measure a scenario against what is asked for: a ref, a stored run, or its own baseline arm."""
     if refs[0] is not None and baselines:
         raise UsageError("--baseline stands beside --baseline-ref", hint="keep the one that is meant")
-    scenario = read_scenario(find_scenario(Path(what) if what else None), rounds=rounds, time=time)
+    scenario = reading()
     by = made.policy_of(scenario)  # before hours of measuring: a mistake in it comes out at once
     if baselines or (refs == (None, None) and len(scenario.arms) < 2):
         return made.of_stored(scenario, label, baselines or [USUAL_BASELINE]), by

@@ -36,7 +36,9 @@ JsonFile = Annotated[
 ]
 ReportFile = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="Also write a report: .html .md .json .csv .parquet", metavar="FILE"),
+    typer.Option(
+        "--output", "-o", help="Also write a report: .html .pdf .png .md .json .csv .parquet .xml", metavar="FILE"
+    ),
 ]
 Label = Annotated[str | None, typer.Option("--label", "-l", help="A name to find this run by.")]
 Rounds = Annotated[int | None, typer.Option("--rounds", min=1, help="Plan this many rounds instead of the scenario's.")]
@@ -44,6 +46,9 @@ TimeBudget = Annotated[
     str | None, typer.Option("--time", help="Plan as many rounds as fit, e.g. 150s or 5m.", metavar="DURATION")
 ]
 NoEarlyStop = Annotated[bool, typer.Option("--no-early-stop", help="Measure all planned rounds, whatever they show.")]
+NoWhy = Annotated[
+    bool, typer.Option("--no-why", help="Do not look for causes after the timed rounds, whatever the scenario says.")
+]
 BaselineRef = Annotated[
     str | None,
     typer.Option(

@@ -20,7 +20,10 @@ def report(
     output: Annotated[
         list[Path],
         typer.Option(
-            "--output", "-o", help="File to write: .html .md .json .csv .parquet .hlog _stats.csv", metavar="FILE"
+            "--output",
+            "-o",
+            help="File to write: .html .pdf .png .md .json .csv .parquet .xml .hlog _stats.csv. May be repeated.",
+            metavar="FILE",
         ),
     ] = [Path("report.html")],  # noqa: B006 - typer reads the default, nothing mutates it
     results: options.Results = Path("results"),

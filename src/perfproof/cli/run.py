@@ -20,6 +20,7 @@ def run(
     arm: Annotated[str, typer.Option("--arm", help="Which arm of the scenario to measure.")] = "baseline",
     rounds: options.Rounds = None,
     time: options.TimeBudget = None,
+    no_why: options.NoWhy = False,
     json: options.JsonFile = None,
     output: options.ReportFile = None,
     results: options.Results = Path("results"),
@@ -29,7 +30,7 @@ def run(
 ) -> None:
     """Measure one arm and record it; `perfproof compare A B` compares two such runs."""
     session = Session(results, store, quiet)
-    what = read_scenario(scenario, rounds=rounds, time=time)
+    what = read_scenario(scenario, rounds=rounds, time=time, why=not no_why)
     chosen = tuple(each for each in what.arms if each.name == arm)
     if not chosen:
         names = ", ".join(each.name for each in what.arms)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from perfproof.model.scenario import Scenario
     from perfproof.store.repository import Store
 
-Kind = Literal["run", "ab", "noise"]
+Kind = Literal["run", "ab", "noise", "capacity"]
 
 
 @dataclass(frozen=True)
@@ -211,9 +211,14 @@ def _looks_like(file: Path) -> bool:
 
 
 def read_scenario(
-    path: Path | None, *, rounds: int | None = None, time: str | None = None, early_stop: bool = True
+    path: Path | None,
+    *,
+    rounds: int | None = None,
+    time: str | None = None,
+    early_stop: bool = True,
+    why: bool = True,
 ) -> Scenario:
-    """Read the scenario and apply what the command line says about its rounds."""
+    """Read the scenario and apply what the command line says about its rounds and about looking for causes."""
     from perfproof.scenarios import read
     from perfproof.scenarios.units import parse_duration
 
@@ -228,4 +233,5 @@ def read_scenario(
             raise UsageError(f"--time {time}: {error}", hint="write a duration such as 150s or 5m") from error
     if not early_stop:
         changed = replace(changed, early_stop=False)
-    return replace(scenario, rounds=changed)
+    explain = scenario.explain if why else replace(scenario.explain, levers=False, profile="off")
+    return replace(scenario, rounds=changed, explain=explain)

@@ -22,7 +22,12 @@ MAX_ROWS = 60
 MAX_CHOICES = 200
 MAX_TREND = 200
 SPANS = (25, 50, 100, MAX_TREND)
-KINDS = {"run": "one side alone", "ab": "both sides in turn", "noise": "identical sides"}
+KINDS = {
+    "run": "one side alone",
+    "ab": "both sides in turn",
+    "noise": "identical sides",
+    "capacity": "search for the capacity",
+}
 
 
 def run_address(run_id: str) -> str:

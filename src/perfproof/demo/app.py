@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import sessionmaker
 from starlette.middleware.gzip import GZipMiddleware
 
-from perfproof.demo import auth, queries, schemas
+from perfproof.demo import auth, placebo, queries, schemas
 from perfproof.demo.cache import TimedCache
 from perfproof.demo.database import reading_engine
 from perfproof.demo.jobs import Jobs, StartedJob
@@ -40,6 +40,7 @@ def create_app(settings: Settings) -> FastAPI:
     engine = reading_engine(settings.database_url, levers.pool)
     sessions = sessionmaker(engine)
     render = render_fast if levers.serialization else render_slow
+    pages = placebo if settings.placebo else queries
     jobs = Jobs()
     dashboards: TimedCache[tuple[bytes, str]] = TimedCache(settings.cache_seconds)
 
@@ -84,7 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
     @app.get("/projects", response_model=schemas.ProjectPage, dependencies=protected)
     async def list_projects(limit: Limit = 20, offset: Offset = 0) -> Response:
         with sessions() as session:
-            return answer(schemas.ProjectPage, queries.project_page(session, limit, offset, eager=levers.eager))
+            return answer(schemas.ProjectPage, pages.project_page(session, limit, offset, eager=levers.eager))
 
     @app.get("/projects/{project_id}", response_model=schemas.ProjectDetail, dependencies=protected)
     async def show_project(project_id: int) -> Response:
@@ -94,7 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
     @app.get("/projects/{project_id}/records", response_model=schemas.RecordPage, dependencies=protected)
     async def list_records(project_id: int, limit: Limit = 20, offset: Offset = 0) -> Response:
         with sessions() as session:
-            page = queries.record_page(
+            page = pages.record_page(
                 session, project_id, limit, offset, eager=levers.eager, fast_similarity=levers.hotpath
             )
             return answer(schemas.RecordPage, page)
@@ -130,6 +131,7 @@ def create_app(settings: Settings) -> FastAPI:
             return _json(make_dashboard()[0], {"Cache-Control": "no-store"})
         (body, tag), age = dashboards.get("dashboard", make_dashboard)
         headers = {"ETag": tag, "Cache-Control": f"private, max-age={settings.cache_seconds:.0f}", "Age": f"{age:.0f}"}
+        headers["Cache-Status"] = "demo; hit" if age else "demo; fwd=miss; stored"
         if request.headers.get("If-None-Match") == tag:
             return Response(status_code=304, headers=headers)
         return _json(body, headers)

@@ -13,6 +13,7 @@
 
 A lever is ``slow`` or ``fast`` (also ``0`` or ``1``); without any of these variables it is fast.
 ``DATABASE_URL`` names the database, ``DEMO_SECRET`` signs the tokens, ``CACHE_SECONDS`` bounds the cache.
+``PLACEBO=after`` makes pages with the same code under other names, with more comments and in another order.
 ``EXTRA_WORK=0.05`` makes each request burn 5 % more CPU time than handling it took; ``EXTRA_MS=2`` adds 2 ms of CPU.
 """
 
@@ -52,7 +53,10 @@ NAMES = tuple(field.name for field in fields(Levers))
 
 @dataclass(frozen=True)
 class Settings:
-    """What the service is told from outside. ``extra_work`` is a fraction, ``extra_ms`` milliseconds of CPU time."""
+    """What the service is told from outside.
+
+    ``extra_work`` is a fraction, ``extra_ms`` milliseconds of CPU time; ``placebo`` changes only how the code reads.
+    """
 
     levers: Levers = Levers()
     database_url: str = DEFAULT_DATABASE_URL
@@ -60,6 +64,7 @@ class Settings:
     cache_seconds: float = 30.0
     extra_work: float = 0.0
     extra_ms: float = 0.0
+    placebo: bool = False
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -75,6 +80,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         cache_seconds=_number(environment, "CACHE_SECONDS", Settings.cache_seconds),
         extra_work=_number(environment, "EXTRA_WORK", Settings.extra_work),
         extra_ms=_number(environment, "EXTRA_MS", Settings.extra_ms),
+        placebo=_placebo(environment.get("PLACEBO", "before")),
     )
 
 
@@ -83,6 +89,12 @@ def _way(name: str, text: str) -> bool:
         return WAYS[text.strip().lower()]
     except KeyError:
         raise UsageError(f"{name} (or ALL) is {text!r}", hint="set it to slow or fast") from None
+
+
+def _placebo(text: str) -> bool:
+    if text not in ("before", "after"):
+        raise UsageError(f"PLACEBO is {text!r}", hint="set it to before or after")
+    return text == "after"
 
 
 def _number(environment: Mapping[str, str], name: str, default: float) -> float:

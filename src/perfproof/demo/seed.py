@@ -124,6 +124,9 @@ def seed(url: str, *, indexed: bool) -> bool:
             if fresh:
                 _fill(connection)
             _set_indexes(connection, indexed)
+        if engine.dialect.name == "postgresql":  # else the server would do so by itself in the midst of a measurement
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(text("VACUUM ANALYZE"))
     finally:
         engine.dispose()
     return fresh

@@ -14,7 +14,9 @@ from perfproof.errors import EvidenceError
 from perfproof.evidence.files import flush, write_whole, writing
 from perfproof.evidence.formats import (
     CAUSES_FILE,
+    HISTOGRAMS_FILE,
     PROBE_FILE,
+    SAMPLES_FILE,
     RoundFacts,
     round_folder,
     write_compressed,
@@ -25,7 +27,7 @@ from perfproof.evidence.reading import sealed_rounds
 from perfproof.evidence.tables import check_table, empty_table, write_table
 from perfproof.model.levers import Causes
 from perfproof.model.probe import Probing
-from perfproof.model.recording import PROCESS_COLUMNS, SAMPLE_COLUMNS, Round, RunInfo
+from perfproof.model.recording import HISTOGRAM_COLUMNS, PROCESS_COLUMNS, SAMPLE_COLUMNS, Round, RunInfo
 
 Redactor = Callable[[str], str]
 
@@ -46,7 +48,12 @@ class PartialRound:
     @property
     def samples_path(self) -> Path:
         """Where the load process writes the samples (SAMPLE_COLUMNS, Parquet)."""
-        return self.path / "samples.parquet"
+        return self.path / SAMPLES_FILE
+
+    @property
+    def histograms_path(self) -> Path:
+        """Where it writes histograms instead (HISTOGRAM_COLUMNS, Parquet), if the scenario says so."""
+        return self.path / HISTOGRAMS_FILE
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,10 @@ class RunDirectory:
             raise
 
     def _seal(self, partial: PartialRound, round: Round, logs: Mapping[str, Path], redactor: Redactor) -> None:  # noqa: A002
-        if partial.samples_path.exists():
+        if partial.histograms_path.exists():
+            check_table(partial.histograms_path, HISTOGRAM_COLUMNS)
+            flush(partial.histograms_path)
+        elif partial.samples_path.exists():
             check_table(partial.samples_path, SAMPLE_COLUMNS)
             flush(partial.samples_path)
         else:
@@ -108,7 +118,7 @@ class RunDirectory:
         write_table(partial.path / "processes.parquet", processes, PROCESS_COLUMNS)
         for name, source in logs.items():
             _copy_log(source, partial.path / f"{name}.log", redactor)
-        facts = RoundFacts(round.number, round.arms, round.blocks, round.complete, round.problem)
+        facts = RoundFacts(round.number, round.arms, round.blocks, round.complete, round.problem, round.troubles)
         write_whole(partial.path / "round.json", write_document(facts))
         partial.path.rename(round_folder(self.path, partial.number))
         flush(self.path / "rounds")
@@ -141,6 +151,11 @@ class RunDirectory:
         """Write ``result.json``, replacing an earlier one."""
         with writing(self.path / "result.json"):
             write_whole(self.path / "result.json", result_json.encode())
+
+    def note(self, info: RunInfo) -> None:
+        """Rewrite ``run.json`` in the middle of the run; rounds being written stay as they are."""
+        with writing(self.path / "run.json"):
+            write_whole(self.path / "run.json", write_document(info))
 
     def finish(self, info: RunInfo) -> None:
         """Rewrite ``run.json`` with the final status, after removing rounds that were left partial.

@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 from perfproof import __version__
 from perfproof.errors import EvidenceError
 from perfproof.evidence.codec import CodecError, decode, encode
-from perfproof.model.recording import ArmRound, Block
+from perfproof.model.recording import ArmRound, Block, Trouble
 
 PROBE_FILE = "probe.json"
 CAUSES_FILE = "causes.json.gz"
+SAMPLES_FILE, HISTOGRAMS_FILE = "samples.parquet", "histograms.parquet"
+"""What was recorded of the requests of a round: one of the two."""
 FORMAT = 1
 """The version this program writes. Raise it when an older program would misread the files, and add an upgrade."""
 
@@ -38,6 +40,7 @@ class RoundFacts:
     blocks: tuple[Block, ...]
     complete: bool = True
     problem: str | None = None
+    troubles: tuple[Trouble, ...] = ()
 
 
 def round_folder(path: Path, number: int) -> Path:

@@ -5,12 +5,30 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+
 from perfproof.errors import EvidenceError
-from perfproof.evidence.formats import CAUSES_FILE, PROBE_FILE, RoundFacts, read_document, round_folder
-from perfproof.evidence.tables import read_table
+from perfproof.evidence.formats import (
+    CAUSES_FILE,
+    HISTOGRAMS_FILE,
+    PROBE_FILE,
+    SAMPLES_FILE,
+    RoundFacts,
+    read_document,
+    round_folder,
+)
+from perfproof.evidence.tables import Columns, read_table
 from perfproof.model.levers import Causes
 from perfproof.model.probe import Probing
-from perfproof.model.recording import PROCESS_COLUMNS, SAMPLE_COLUMNS, Recording, Round, RunInfo, Samples
+from perfproof.model.recording import (
+    HISTOGRAM_COLUMNS,
+    PROCESS_COLUMNS,
+    SAMPLE_COLUMNS,
+    Recording,
+    Round,
+    RunInfo,
+    Samples,
+)
 
 
 def read(path: Path) -> Recording:
@@ -54,12 +72,38 @@ def read_round(path: Path, number: int) -> Round:
     """Return one sealed round of the run directory ``path``; errors as ``read``."""
     folder = round_folder(path, number)
     facts = read_document(folder / "round.json", RoundFacts)
+    samples, service = _samples(folder)
     return Round(
         number=facts.number,
         arms=facts.arms,
         blocks=facts.blocks,
-        samples=Samples(read_table(folder / "samples.parquet", SAMPLE_COLUMNS)),
+        samples=samples,
+        service=service,
         processes=read_table(folder / "processes.parquet", PROCESS_COLUMNS),
         complete=facts.complete,
         problem=facts.problem,
+        troubles=facts.troubles,
     )
+
+
+def _samples(folder: Path) -> tuple[Samples, Samples | None]:
+    """Return the samples of a round; those made of histograms have their service times apart."""
+    if not (folder / HISTOGRAMS_FILE).exists():
+        return Samples(read_table(folder / SAMPLES_FILE, SAMPLE_COLUMNS)), None
+    rows = read_table(folder / HISTOGRAMS_FILE, HISTOGRAM_COLUMNS)
+    return samples_of(rows, since=0), samples_of(rows, since=1)
+
+
+def samples_of(rows: Columns, since: int) -> Samples:
+    """Return the buckets of a histogram as samples that stand for many: latencies, or service times (``since`` 1).
+
+    Each takes the mean of its bucket, which the exact sum gives: nearer than the middle, and exact for means.
+    """
+    mine = rows["since"] == since
+    kept = {name: column[mine] for name, column in rows.items()}
+    count = np.maximum(1, kept["count"])
+    columns = {
+        name: kept[name] if name in kept else np.zeros(len(count), dtype=kind) for name, kind in SAMPLE_COLUMNS.items()
+    }
+    extra = {name: kept[name] for name in ("count", "settled", "late")}
+    return Samples(columns | extra | {"done_ns": kept["total_ns"] // count})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,12 @@ def write_table(path: Path, columns: Columns, kinds: Mapping[str, str]) -> None:
     buffer = io.BytesIO()  # a round's table is some MB; through memory, the errors of the disk are Python's own
     pq.write_table(pa.table(arrays), buffer, compression="zstd", write_page_checksum=True)
     write_whole(path, buffer.getvalue())
+
+
+def join_tables(path: Path, parts: Sequence[Path], kinds: Mapping[str, str]) -> None:
+    """Write the rows of all ``parts`` (tables of these columns), in their order, to ``path``; errors as both."""
+    tables = [read_table(part, kinds) for part in parts]
+    write_table(path, {name: np.concatenate([table[name] for table in tables]) for name in kinds}, kinds)
 
 
 def empty_table(kinds: Mapping[str, str]) -> dict[str, npt.NDArray[Any]]:

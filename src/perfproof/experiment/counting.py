@@ -1,28 +1,33 @@
 """The sources of one arm while it is probed: chosen, opened before the service starts, read around each request.
 
-A source that fails is dropped with a sentence that says what to grant or set; the others go on.
+A source that fails is given a few seconds to come back (a database that restarts, a connection that was ended); then it
+is dropped with a sentence that says what to grant or set, and the others go on.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from perfproof.analysis.queries.merging import Observed
 from perfproof.collectors.queries.agent_source import AgentSource
 from perfproof.collectors.queries.choosing import ServiceFacts, choose
-from perfproof.collectors.queries.source import AnySource
+from perfproof.collectors.queries.source import FAILURES, AnySource, SourceLostError
 from perfproof.errors import PerfproofError
-from perfproof.model.queries import ProbeCount, StatementCount
+from perfproof.model.queries import StatementCount
 from perfproof.model.scenario import Arm
 
 IDLE_SECONDS = 1.0
 """How long the databases are watched while no request is sent."""
+RECOVERY_S = 5.0
+"""How long a source that was lost may take to count again."""
+MOST_RECOVERIES = 3
 
 
 @dataclass
@@ -34,6 +39,7 @@ class Sources:
     reasons: tuple[str, ...] = ()
     problems: list[str] = field(default_factory=list)
     prefer_agent: bool = False
+    _recoveries: int = 0
 
     @property
     def any(self) -> bool:
@@ -58,19 +64,25 @@ class Sources:
 
     def snapshots(self) -> list[tuple[AnySource, Any]]:
         """Return the state of every source at a quiet moment."""
-        return [(source, state) for source in self._all() if (state := self._try(source, source.snapshot)) is not None]
+        found = []
+        for source in self._all():
+            state = self._try(source, source.snapshot)
+            if state is None and source in self._all():  # it came back, and no request was sent meanwhile
+                state = self._try(source, source.snapshot)
+            if state is not None:
+                found.append((source, state))
+        return found
 
-    def count(self, snapshots: list[tuple[AnySource, Any]], trace: str | None) -> Observed:
-        """Return what ran since the snapshots; with a ``trace``, the agent counts that request alone."""
-        databases: list[ProbeCount] = []
-        agent: ProbeCount | None = None
-        for source, state in snapshots:
-            found = self._try(source, lambda s=source, t=state: s.count_since(t, trace))
-            if found is not None and source is self.agent:
-                agent = found
-            elif found is not None:
-                databases.append(found)
-        return Observed(tuple(databases), agent)
+    def count(self, snapshots: list[tuple[AnySource, Any]], trace: str | None) -> Observed | None:
+        """Return what ran since the snapshots; with a ``trace``, the agent counts that request alone.
+
+        None if a source was lost meanwhile, which leaves no count of this request that others can be held against.
+        """
+        counts = [(source, self._try(source, partial(source.count_since, state, trace))) for source, state in snapshots]
+        if any(count is None for _, count in counts):
+            return None
+        databases = tuple(count for source, count in counts if source is not self.agent)
+        return Observed(databases, next((count for source, count in counts if source is self.agent), None))
 
     def background(self) -> tuple[StatementCount, ...]:
         """Return the queries that the databases see while no request is sent."""
@@ -78,30 +90,51 @@ class Sources:
             return ()
         before = [each for each in self.snapshots() if each[0] is not self.agent]
         time.sleep(IDLE_SECONDS)
-        seen = self.count(before, None).by_database or {}
-        return tuple(each for each in seen.values() if each.statement.kind == "query" and not each.nested)
+        seen = self.count(before, None)
+        statements = (seen.by_database if seen else None) or {}
+        return tuple(each for each in statements.values() if each.statement.kind == "query" and not each.nested)
 
     def close(self) -> None:
         """Close every source; what they changed is restored."""
         for source in self._all():
-            with suppress(PerfproofError, OSError):
+            with suppress(*FAILURES):
                 source.close()
 
     def _all(self) -> list[AnySource]:
         return [*self.databases, *([self.agent] if self.agent else [])]
 
-    def _try(self, source: AnySource, action: Any) -> Any:
+    def _try(self, source: AnySource, action: Callable[[], Any]) -> Any:
+        """Return what the action returns; None if it failed, and then the source has come back or was dropped."""
         try:
             return action()
-        except (PerfproofError, OSError) as error:
-            self.problems.append(one_line(error))
+        except FAILURES as error:
+            told = one_line(error)
+            if isinstance(error, SourceLostError) and self._recovered(source):
+                self.problems.append(f"{told}. It counts again; the probe that it missed was repeated")
+                return None
+            self.problems.append(f"{told}. What came after was counted without it")
             if source is self.agent:
                 self.agent = None
             else:
                 self.databases.remove(source)
-            with suppress(PerfproofError, OSError):
+            with suppress(*FAILURES):
                 source.close()
             return None
+
+    def _recovered(self, source: AnySource) -> bool:
+        """Wait until the source can be opened again: a server that has restarted has forgotten what was switched on."""
+        self._recoveries += 1
+        deadline = time.monotonic() + RECOVERY_S
+        while self._recoveries <= MOST_RECOVERIES:
+            try:
+                source.open()
+            except FAILURES:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(0.2)
+            else:
+                return True
+        return False
 
 
 @contextmanager
@@ -116,7 +149,7 @@ def opened(arm: Arm, agent_directory: Path | None) -> Iterator[Sources]:
     for source in chosen.sources:
         try:
             source.open()
-        except (PerfproofError, OSError) as error:
+        except FAILURES as error:
             sources.problems.append(one_line(error))
             continue
         if isinstance(source, AgentSource):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from perfproof.analysis.responses import rows_in
 from perfproof.collectors.levers.headers import conditions, is_hit, telling
 from perfproof.collectors.processes import ProcessTree
+from perfproof.collectors.queries.source import AnySource
 from perfproof.experiment.counting import Sources
 from perfproof.load.handle import LoadProcess
 from perfproof.load.plan import ProbeReply
@@ -54,11 +56,11 @@ def first_and_again(asker: Asker, sources: Sources, *, afresh: bool) -> HttpFact
     """
     before = sources.snapshots()
     first = asker.ask()
-    cold_queries = sources.count(before, first.trace).total(prefer_agent=sources.prefer_agent)
+    cold_queries = _queries(sources, before, first)
     replies = [asker.ask() for _ in range(IDENTICAL - 1)]
     before = sources.snapshots()
     replies.append(asker.ask())
-    warm_queries = sources.count(before, replies[-1].trace).total(prefer_agent=sources.prefer_agent)
+    warm_queries = _queries(sources, before, replies[-1])
     return HttpFacts(
         request=asker.request.name,
         status=first.status,
@@ -72,6 +74,12 @@ def first_and_again(asker: Asker, sources: Sources, *, afresh: bool) -> HttpFact
         warm_queries=warm_queries,
         accepts=accepted(asker.request),
     )
+
+
+def _queries(sources: Sources, before: list[tuple[AnySource, Any]], reply: ProbeReply) -> int | None:
+    """Return how many queries ran for a request; None where nothing counts, or a source was lost meanwhile."""
+    found = sources.count(before, reply.trace)
+    return found.total(prefer_agent=sources.prefer_agent) if found is not None else None
 
 
 def accepted(request: Request) -> str:

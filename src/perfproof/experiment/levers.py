@@ -11,7 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from perfproof.agent import WANTS_VARIABLE
-from perfproof.collectors.levers.connections import pool_facts
+from perfproof.collectors.levers.connections import pool_facts, sqlite_files
+from perfproof.collectors.levers.databases import explainers, views
+from perfproof.collectors.levers.plans import plans_of, slowest
+from perfproof.collectors.levers.watching import Watching
 from perfproof.collectors.processes import ProcessTree
 from perfproof.collectors.queries.agent_source import AgentSource, Offsets
 from perfproof.errors import LoadError, PerfproofError
@@ -20,7 +23,7 @@ from perfproof.experiment.http_facts import Asker, first_and_again, with_encodin
 from perfproof.experiment.probe import Phase
 from perfproof.experiment.probe_plan import reads
 from perfproof.experiment.starting import startable, started
-from perfproof.model.levers import ArmLevers, HttpFacts, PoolFacts
+from perfproof.model.levers import ArmLevers, HttpFacts, Plan, PoolFacts
 from perfproof.model.probe import Probing
 from perfproof.model.scenario import Arm
 
@@ -53,6 +56,7 @@ class _Watched:
         self.notes: list[str] = []
         self.http: tuple[HttpFacts, ...] = ()
         self.pools: tuple[PoolFacts, ...] = ()
+        self.plans: tuple[Plan, ...] = ()
 
     def observe(self) -> ArmLevers:
         """Start the arm, watch it, stop it."""
@@ -69,12 +73,13 @@ class _Watched:
             tree = ProcessTree(self.number, service.processes)
             self.http = self._http(sources, tree, afresh=injectable)
             self.pools = self._pools(sources)
+            self.plans = self._plans(sources)
             return self.told(*sources.problems)
 
     def told(self, *notes: str) -> ArmLevers:
         """Return what is known by now, with its notes."""
         every = dict.fromkeys(map(self.phase.redactor, [*self.notes, *notes]))
-        return ArmLevers(self.arm.name, self.http, self.pools, notes=tuple(every))
+        return ArmLevers(self.arm.name, self.http, self.pools, self.plans, notes=tuple(every))
 
     def _agent(self, directory: Path) -> AgentSource | None:
         agent = AgentSource(directory)
@@ -114,13 +119,38 @@ class _Watched:
         """Put the arm under load for a moment and return what became of its database connections."""
         self.phase.observer.phase(f"watching {self.arm.name}: connections under load")
         agent = sources.agent
-        mark = agent.snapshot() if agent is not None else Offsets({})
-        report = self.phase.load.warm(self.number, LOAD_SECONDS)
-        found: list[PoolFacts] = []
-        if agent is not None:
-            facts = pool_facts(agent.lines(mark), agent.lines(Offsets({})), report.requests)
-            found += [facts] if facts else []
-        return tuple(found)
+        databases, problems = views(self.arm.service.database)
+        self.notes += problems
+        with ExitStack() as stack:
+            for view in databases:
+                stack.callback(view.close)
+            watching = [Watching(view) for view in databases]
+            mark = agent.snapshot() if agent is not None else Offsets({})
+            with ExitStack() as together:
+                for each in watching:
+                    together.enter_context(each)
+                report = self.phase.load.warm(self.number, LOAD_SECONDS)
+            found = [each.facts(report.requests) for each in watching]
+            if agent is not None:
+                found.insert(0, pool_facts(agent.lines(mark), agent.lines(Offsets({})), report.requests))
+        self.notes += [each.problem for each in watching if each.problem]
+        return tuple(each for each in found if each is not None)
+
+    def _plans(self, sources: Sources) -> tuple[Plan, ...]:
+        """Ask the databases how they run the statements that the probe found slowest."""
+        wanted = slowest(self.probing, self.arm.name) if self.probing is not None else []
+        if not wanted:
+            return ()
+        self.phase.observer.phase(f"watching {self.arm.name}: query plans")
+        files = sqlite_files(sources.agent.lines(Offsets({}))) if sources.agent is not None else []
+        asked = explainers(self.arm.service.database, files)
+        try:
+            plans, notes = plans_of(wanted, asked)
+        finally:
+            for each in asked:
+                each.close()
+        self.notes += notes
+        return plans
 
 
 def _wanting(arm: Arm) -> Arm:

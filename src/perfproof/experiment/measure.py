@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from perfproof import __version__
 from perfproof.analysis import analyse, look, plan, progress
@@ -26,6 +26,7 @@ from perfproof.collectors.revision import revision
 from perfproof.errors import Interrupted, PerfproofError, UsageError
 from perfproof.evidence.directory import RunDirectory, new_id
 from perfproof.evidence.reading import read_round
+from perfproof.experiment.capacity import Search, searching, so_far
 from perfproof.experiment.causes import find_causes
 from perfproof.experiment.observer import Observer
 from perfproof.experiment.probe import Phase, probe
@@ -40,18 +41,21 @@ from perfproof.model.redaction import Redactor
 from perfproof.model.result import Comparison, ProbeResult, Result
 from perfproof.model.revision import Revision
 from perfproof.model.rules import Rules, Spread
-from perfproof.model.scenario import Arm, Scenario
+from perfproof.model.scenario import Arm, Budget, Goal, Scenario
 from perfproof.reports.figures import interval, percent
 from perfproof.service.cpus import CpuPlan, pinned, split_cpus
 from perfproof.service.lifecycle import RunningService, run_command, start
 from perfproof.service.snapshots import taken
+
+T = TypeVar("T", Goal, Budget)
+Kind = Literal["run", "ab", "noise", "capacity"]
 
 
 @dataclass(frozen=True)
 class Options:
     """What the command line decides beside the scenario."""
 
-    kind: Literal["run", "ab", "noise"]
+    kind: Kind
     label: str | None = None
     results: Path = Path("results")
     spreads: Callable[[RunInfo], Sequence[Spread]] = lambda info: ()  # noqa: ARG005 - the default knows nothing
@@ -69,13 +73,18 @@ class Measured:
     problem: PerfproofError | None
 
 
-def arms_of(scenario: Scenario, kind: Literal["run", "ab", "noise"]) -> tuple[Arm, ...]:
-    """Return the arms a kind of run measures: one for ``run``, both for ``ab``, the baseline twice for ``noise``."""
+def arms_of(scenario: Scenario, kind: Kind) -> tuple[Arm, ...]:
+    """Return the arms a kind of run measures.
+
+    One for ``run``, both for ``ab``, the baseline twice for ``noise``, what there is for ``capacity``.
+    """
     first = scenario.arms[0]
     if kind == "run":
         return (first,)
     if kind == "noise":
         return (first, replace(first, name="again"))
+    if kind == "capacity":
+        return scenario.arms
     if len(scenario.arms) < 2:
         raise UsageError(
             "the scenario has one arm; `ab` compares two",
@@ -91,6 +100,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
     An error or an interruption after the first sealed round is not raised but returned as ``problem``, beside the
     result of the rounds that were finished. Errors before that are raised.
     """
+    scenario = searching(scenario) if options.kind == "capacity" else scenario
     arms = arms_of(scenario, options.kind)
     cpus = split_cpus()
     redactor = Redactor(scenario.secrets)
@@ -116,7 +126,9 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                     if rounds.probing is not None:
                         directory.save_probing(rounds.probing)
                     with pinned(cpus.generator):
-                        stage = Stage(scenario, load, directory, private, redactor, cpus, observer, kept, snapshots)
+                        stage = Stage(
+                            scenario, load, directory, private, redactor, cpus, observer, kept, snapshots, rounds.name
+                        )
                         rounds.conduct(stage)
                     if options.kind != "noise":
                         phase = Phase(scenario, load, private, redactor, cpus, observer, kept, compare=False)
@@ -146,6 +158,7 @@ def probe_alone(scenario: Scenario, arm: str | None, observer: Observer) -> Prob
         raise UsageError(f"the scenario has no arm {arm!r}", hint=f"it has {names}")
     cpus = split_cpus()
     redactor = Redactor(scenario.secrets)
+    failures: list[str] = []
     with _private_directory() as private, _interruptible():
         arms = tuple(_placed(each, private) for each in arms)
         scenario = replace(scenario, arms=arms)
@@ -156,12 +169,13 @@ def probe_alone(scenario: Scenario, arm: str | None, observer: Observer) -> Prob
             load = LoadProcess.start(scenario, log=private / "load.log", cpus=cpus.generator, folder=private)
             try:
                 with _kept_services(arms, private, redactor, cpus) as kept:
-                    found = probe(Phase(scenario, load, private, redactor, cpus, observer, kept, compare=both))
+                    phase = Phase(scenario, load, private, redactor, cpus, observer, kept, both, failures)
+                    found = probe(phase)
             finally:
                 load.stop()
         except KeyboardInterrupt:
             raise interrupted() from None
-    return judge_probes(found, Rules(budgets=scenario.budgets, margin=scenario.margin), scenario.name)
+    return judge_probes(found, Rules(budgets=scenario.budgets, margin=scenario.margin), scenario.name, failures)
 
 
 @dataclass
@@ -182,17 +196,27 @@ class _Rounds:
     def conduct(self, stage: Stage) -> None:
         """Measure round after round until the plan or a look ends it."""
         number, stop = 0, False
+        search = Search(self.info) if self.info.kind == "capacity" else None
         while number < self.info.rules.planned_rounds and not stop:
             number += 1
             self.observer.round(number, self.info.rules.planned_rounds)
             began = time.monotonic()
-            run_round(stage, number)
+            run_round(stage, number, search)
             seconds = time.monotonic() - began
-            if number == 1:
-                self._plan(seconds, stage.scenario.rounds.time)
-            stop = self._look(number)
+            if search is not None:
+                self.observer.estimate(so_far(self.info, search.known))
+            else:
+                if number == 1:
+                    self._plan(seconds, stage.scenario.rounds.time)
+                stop = self._look(number)
             left = 0 if stop else self.info.rules.planned_rounds - number
             self.observer.time_left(left * seconds)
+
+    def name(self, names: Sequence[str]) -> None:
+        """Take down the names that a Locust file's requests have had so far."""
+        if len(names) > len(self.info.requests):
+            self.info = replace(self.info, requests=tuple(names), variants=(("",),) * len(names))
+            self.directory.note(self.info)
 
     def _plan(self, seconds_per_round: float, budget: float | None) -> None:
         """Fix the number of rounds after the first one, by the clock alone and never by what it showed."""
@@ -241,7 +265,7 @@ def _probe(
 ) -> Probing | None:
     """Probe the arms where there is something to count or to compare; identical arms need neither."""
     worthwhile, both = worth_probing(scenario, arms=len(scenario.arms))
-    if kind == "noise" or not worthwhile:
+    if kind in ("noise", "capacity") or not worthwhile:
         return None
     return probe(Phase(scenario, load, private, redactor, cpus, observer, kept, compare=both))
 
@@ -334,6 +358,7 @@ def _placed(arm: Arm, private: Path) -> Arm:
             prepare=fill(service.prepare),
             reset=fill(service.reset),
             snapshot=fill(service.snapshot),
+            database=tuple((fill(url) or "").replace("{arm}", arm.name) for url in service.database),
             environment={key: fill(value) or "" for key, value in service.environment.items()},
         ),
     )
@@ -362,15 +387,16 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
         settings={
             "load": asdict(scenario.load),
             "rounds": asdict(scenario.rounds),
+            **({"capacity": _search(scenario)} if options.kind == "capacity" else {}),
             "cpus": cpus.sentence,
-            "weights": [request.weight for request in scenario.requests],
+            **_requests(scenario),
         },
         environment=fingerprint({"perfproof": __version__, "placement": cpus.sentence}),
         started_at=now.isoformat(timespec="seconds"),
         revision=_revision(arms[-1]),
         rules=Rules(
-            goals=scenario.goals if options.kind != "noise" else (),
-            budgets=scenario.budgets if options.kind != "noise" else (),
+            goals=_of_kind(scenario.goals, options.kind),
+            budgets=_of_kind(scenario.budgets, options.kind),
             margin=scenario.margin,
             max_error_rate=scenario.max_error_rate,
             planned_rounds=scenario.rounds.count,
@@ -378,6 +404,30 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
             restarts=not any(_kept(arm) for arm in arms),
         ),
     )
+
+
+def _requests(scenario: Scenario) -> dict[str, Any]:
+    """Return how the requests come about, fit for reports."""
+    source = scenario.locustfile
+    if source is None:
+        return {"weights": [request.weight for request in scenario.requests]}
+    chosen = {"users": source.users, "tags": source.tags, "exclude tags": source.exclude_tags}
+    return {
+        "locustfile": {"file": source.file.name, **{name: list(found) for name, found in chosen.items() if found}},
+        "latency": "from when a request was sent, as the clients of the Locust file measured it",
+    }
+
+
+def _search(scenario: Scenario) -> dict[str, Any]:
+    """Return how the capacity is searched for; the budgets are among the rules."""
+    return {name: value for name, value in asdict(scenario.capacity).items() if name != "budgets"}
+
+
+def _of_kind(demands: tuple[T, ...], kind: Kind) -> tuple[T, ...]:
+    """Return the goals or budgets that a run of this kind can decide: none with identical arms."""
+    if kind == "noise":
+        return ()
+    return demands if kind == "capacity" else tuple(each for each in demands if each.metric != "capacity")
 
 
 def _revision(arm: Arm) -> Revision | None:

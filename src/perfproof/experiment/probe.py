@@ -45,7 +45,11 @@ Replies = dict[tuple[str, int | None, str], list[Reply]]
 
 @dataclass(frozen=True)
 class Phase:
-    """What the phase works with. ``kept`` are services that cannot be started afresh; nothing is injected into them."""
+    """What the phase works with. ``kept`` are services that cannot be started afresh; nothing is injected into them.
+
+    Where ``failures`` is given, a request that is answered wrongly is told there and the others are probed all the
+    same; otherwise it ends the phase.
+    """
 
     scenario: Scenario
     load: LoadProcess
@@ -55,6 +59,7 @@ class Phase:
     observer: Observer
     kept: Mapping[str, RunningService]
     compare: bool
+    failures: list[str] | None = None
 
 
 def probe(phase: Phase) -> Probing:
@@ -103,7 +108,7 @@ class _ArmProbe:
             requests = []
             for index, request in self._in_order():
                 phase.observer.phase(f"probing {arm.name}: {request.name}")
-                requests.append((index, self._request(index, request, sources, service)))
+                requests.append((index, self._tried(index, request, sources, service)))
             self._restore()
             limits = sources.limits if sources.any else ()
             return ProbedArm(
@@ -150,6 +155,17 @@ class _ArmProbe:
                 break
             if all(reads(request) for request in self.phase.scenario.requests):
                 self.phase.load.warm(self.number, 0.25, fresh_connections=True)
+
+    def _tried(self, index: int, request: Request, sources: Sources, service: RunningService) -> ProbedRequest:
+        """Probe one request; where the phase is to go on, one that is answered wrongly is left out and told."""
+        try:
+            return self._request(index, request, sources, service)
+        except ServiceError as error:
+            if self.phase.failures is None or service.check():
+                raise
+            why = f" ({error.why})" if error.why else ""
+            self.phase.failures.append(f"{error.what}{why}")
+            return ProbedRequest(request.name)
 
     def _request(self, index: int, request: Request, sources: Sources, service: RunningService) -> ProbedRequest:
         """Probe one request at each of its sizes."""
@@ -209,8 +225,10 @@ class _ArmProbe:
                 self._command(self.arm.service.reset, "reset")
             before = sources.snapshots()
             reply = self.phase.load.probe(self.number, index, shot.values)
-            observed.append(sources.count(before, reply.trace))
-            self._check(request, shot, reply, service)
+            seen = sources.count(before, reply.trace)
+            self._check(request, shot, reply, service, sources)
+            if seen is not None:
+                observed.append(seen)
             kept = self.replies.setdefault(key, [])
             kept[1:] = [Reply(reply.status, reply.headers.get("content-type", ""), reply.content, service.base_url)]
         assert reply is not None  # noqa: S101 - there is at least one repeat
@@ -233,7 +251,9 @@ class _ArmProbe:
             doubts=tuple(map(self.phase.redactor, doubts)),
         )
 
-    def _check(self, request: Request, shot: Shot, reply: ProbeReply, service: RunningService) -> None:
+    def _check(
+        self, request: Request, shot: Shot, reply: ProbeReply, service: RunningService, sources: Sources
+    ) -> None:
         if reply.outcome == "ok" or (request.follow_redirects and 300 <= reply.status < 400):
             return
         where = "" if shot.size is None else f" at size {shot.size}"
@@ -243,7 +263,7 @@ class _ArmProbe:
         died = service.check()
         raise ServiceError(
             f"the probe of {request.name!r}{where} {told} by {self.arm.name}",
-            why=self.phase.redactor(died or reply.problem) or None,
+            why=self.phase.redactor(died or reply.problem or "; ".join(sources.problems[-1:])) or None,
             hint="nothing was put under load: correct path, headers or `expect`, or read the service's log",
             log_tail=service.log_tail(),
         )

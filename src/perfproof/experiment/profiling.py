@@ -17,7 +17,7 @@ from perfproof.errors import PerfproofError
 from perfproof.evidence.tables import read_table
 from perfproof.experiment.probe import Phase
 from perfproof.experiment.warmup import warm_up
-from perfproof.model.profile import ArmProfile
+from perfproof.model.profile import ArmProfile, Engine
 from perfproof.model.recording import SAMPLE_COLUMNS, Outcome, Samples
 from perfproof.service.lifecycle import RunningService, run_command, start, stop_all
 
@@ -30,7 +30,8 @@ def profile_arms(phase: Phase) -> tuple[ArmProfile, ...]:
     logs = phase.private / "profile"
     logs.mkdir(mode=0o700, exist_ok=True)
     interval_ns = int(phase.scenario.explain.interval * 1e9)
-    profilers = [InService(logs / f"agent-{arm.name}", interval_ns) for arm in phase.scenario.arms]
+    engine: Engine = "pyinstrument" if phase.scenario.explain.profile == "pyinstrument" else "agent"
+    profilers = [InService(engine, logs / f"agent-{arm.name}", interval_ns) for arm in phase.scenario.arms]
     services = _start(phase, profilers, logs)
     try:
         counts = _under_load(phase, services, profilers, logs)

@@ -29,7 +29,7 @@ def rehearsal(scenario: Scenario) -> Iterator[Rehearsal]:
     load = scenario.load
     deck = max(1, int(load.rate * scenario.rounds.block)) if load.model == "open" and not load.stages else 64
     for arm in scenario.arms:
-        where, authority, prefix = _place(arm)
+        where, authority, prefix = place(arm)
         one = replace(scenario, arms=(arm,))
         try:
             found = tuple(rehearse(one, authority, prefix, seed=block_seed(scenario, 1, 0), deck=deck, count=SHOWN))
@@ -38,7 +38,7 @@ def rehearsal(scenario: Scenario) -> Iterator[Rehearsal]:
         yield Rehearsal(arm.name, where, found)
 
 
-def _place(arm: Arm) -> tuple[str, str, str]:
+def place(arm: Arm) -> tuple[str, str, str]:
     """Return the URL, the ``Host`` header and the prefix of an arm; its port is only chosen when it is started."""
     url = arm.service.url or f"http://127.0.0.1:{arm.service.port or '{port}'}"
     parts = urlsplit(url)

@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from perfproof.collectors.processes import ProcessTree, Sampler
-from perfproof.errors import Interrupted, LoadError, PerfproofError, ServiceError
-from perfproof.evidence.directory import RunDirectory
+from perfproof.errors import EvidenceError, Interrupted, LoadError, PerfproofError, ServiceError
+from perfproof.evidence.directory import PartialRound, RunDirectory
 from perfproof.experiment.observer import Observer
 from perfproof.experiment.warmup import Warmth, warm_up
 from perfproof.load.handle import LoadProcess
-from perfproof.load.plan import BlockReport
+from perfproof.load.plan import BlockReport, Learned
 from perfproof.model.recording import ArmRound, Block, Round, Samples
 from perfproof.model.scenario import Scenario
 from perfproof.service.cpus import CpuPlan
@@ -32,7 +32,10 @@ FULL_LOOK_EVERY = 1.0
 
 @dataclass(frozen=True)
 class Stage:
-    """What every round of a run shares. ``kept`` services (``url:`` or ``restart: never``) outlive a round."""
+    """What every round of a run shares. ``kept`` services (``url:`` or ``restart: never``) outlive a round.
+
+    ``named`` is told the names of a Locust file's requests, before any sample that refers to them is sealed.
+    """
 
     scenario: Scenario
     load: LoadProcess
@@ -43,6 +46,7 @@ class Stage:
     observer: Observer
     kept: Mapping[str, RunningService]
     snapshots: Sequence[Snapshot] = ()
+    named: Callable[[Sequence[str]], None] = lambda names: None  # noqa: ARG005
 
 
 def block_order(scenario: Scenario, round_number: int, arms: int) -> list[list[int]]:
@@ -62,9 +66,10 @@ def block_seed(scenario: Scenario, round_number: int, pair: int) -> int:
 
 
 @dataclass
-class _Progress:
+class Progress:
     """What one round has come to so far; kept apart so that an error in the middle loses nothing."""
 
+    partial: PartialRound
     services: list[RunningService]
     trees: list[ProcessTree]
     warmth: dict[int, Warmth] = field(default_factory=dict)
@@ -79,23 +84,47 @@ class _Progress:
             self.looked = time.monotonic()
 
 
-def run_round(stage: Stage, number: int) -> Round:
+class Measuring(Protocol):
+    """What is done with arms that are up and warm: put load on them, and leave the samples behind."""
+
+    def __call__(self, stage: Stage, number: int, progress: Progress) -> None:
+        """Measure; blocks go to ``progress``."""
+
+    def seal(self, stage: Stage, partial: PartialRound) -> None:
+        """Write every sample of this round to ``partial``; LoadError or EvidenceError if that fails."""
+
+
+class Pairs:
+    """The usual measurement: pairs of blocks, one of each arm."""
+
+    def __call__(self, stage: Stage, number: int, progress: Progress) -> None:
+        """Measure all pairs."""
+        _measure(stage, number, progress)
+
+    def seal(self, stage: Stage, partial: PartialRound) -> None:
+        """Have the load process write what it recorded."""
+        histograms = stage.scenario.load.samples == "histogram"
+        stage.load.seal(partial.histograms_path if histograms else partial.samples_path)
+
+
+def run_round(stage: Stage, number: int, measuring: Measuring | None = None) -> Round:
     """Conduct and seal one round; its samples are in the run directory, not in what is returned.
 
     A service that dies, load that cannot go on, or Ctrl-C ends the round early: it is sealed as incomplete with the
     reason, and the error is raised again. An error before the services are up leaves no round behind.
     """
+    measuring = measuring or Pairs()
     partial = stage.directory.begin_round(number)
     logs = stage.private / f"round-{number:03d}"
     logs.mkdir(mode=0o700)
     problem: PerfproofError | None = None
     with _services(stage, logs) as services:
-        progress = _Progress(services, [ProcessTree(arm, each.processes) for arm, each in enumerate(services)])
+        progress = Progress(partial, services, [ProcessTree(arm, each.processes) for arm, each in enumerate(services)])
         progress.look()
         with Sampler(progress.trees):
             try:
                 _warm_arms(stage, number, progress)
-                _measure(stage, number, progress)
+                measuring(stage, number, progress)
             except PerfproofError as error:
                 problem = _death(services) or error
             except KeyboardInterrupt:
@@ -103,8 +132,9 @@ def run_round(stage: Stage, number: int) -> Round:
                 problem = interrupted()
         for tree in progress.trees:
             tree.look(full=True, always=True)
-        unsealed = _seal_samples(stage, partial.samples_path)
-        problem = problem or unsealed
+        unsealed = _seal_samples(stage, measuring, partial)
+        learned, unknown = _learn(stage)
+        problem = problem or unsealed or unknown
     round_ = Round(
         number=number,
         arms=tuple(_arm_round(arm, progress, problem) for arm in range(len(services))),
@@ -113,6 +143,7 @@ def run_round(stage: Stage, number: int) -> Round:
         processes=_merge([tree.columns() for tree in progress.trees]),
         complete=problem is None,
         problem=str(problem) if problem else None,
+        troubles=learned.troubles,
     )
     stage.directory.seal(partial, round_, {each.arm.name: each.log for each in services}, stage.redactor)
     if problem is not None:
@@ -120,17 +151,32 @@ def run_round(stage: Stage, number: int) -> Round:
     return round_
 
 
-def _seal_samples(stage: Stage, path: Path) -> PerfproofError | None:
+def _seal_samples(stage: Stage, measuring: Measuring, partial: PartialRound) -> PerfproofError | None:
     """Have the samples written; return what prevents it. The round is then sealed as incomplete, not lost."""
     try:
-        stage.load.seal(path)
-    except LoadError as error:
+        measuring.seal(stage, partial)
+    except (LoadError, EvidenceError) as error:
         return error
     except KeyboardInterrupt:
         stage.load.abort()
         stage.load.discard()  # answered after the seal that is under way, which is thus not repeated without samples
         return interrupted()
     return None
+
+
+def _learn(stage: Stage) -> tuple[Learned, PerfproofError | None]:
+    """Ask for the names of a Locust file's requests and its troubles; without names its samples mean nothing."""
+    try:
+        learned = stage.load.learned()
+    except LoadError as error:
+        return Learned(), error
+    except KeyboardInterrupt:
+        stage.load.abort()
+        learned = stage.load.learned()
+        stage.named(learned.names)
+        return learned, interrupted()
+    stage.named(learned.names)
+    return learned, None
 
 
 @contextmanager
@@ -157,7 +203,7 @@ def _services(stage: Stage, logs: Path) -> Iterator[list[RunningService]]:
             service.stop()
 
 
-def _warm_arms(stage: Stage, number: int, progress: _Progress) -> None:
+def _warm_arms(stage: Stage, number: int, progress: Progress) -> None:
     """Log in and warm up every arm, in an order that changes from round to round."""
     for arm, service in enumerate(progress.services):
         stage.load.open(arm, service.base_url)
@@ -170,7 +216,7 @@ def _warm_arms(stage: Stage, number: int, progress: _Progress) -> None:
         progress.look()
 
 
-def _measure(stage: Stage, number: int, progress: _Progress) -> None:
+def _measure(stage: Stage, number: int, progress: Progress) -> None:
     """Measure all pairs of blocks; the service's CPU clocks are read just before and just after each block."""
     scenario, count = stage.scenario, len(progress.services)
     total = scenario.rounds.blocks * count
@@ -178,18 +224,38 @@ def _measure(stage: Stage, number: int, progress: _Progress) -> None:
     for pair, order in enumerate(block_order(scenario, number, count)):
         seed = block_seed(scenario, number, pair)
         for position, arm in enumerate(order):
-            tree = progress.trees[arm]
-            before = tree.cpu_ns()
-            report = stage.load.block(arm, pair, position, scenario.rounds.block, seed)
-            used = tree.cpu_ns() - before
-            measurable = bool(tree.cpu_by_pid())  # a service on another machine has no processes here
-            progress.blocks.append(_block(arm, pair, position, report, used if measurable else None))
-            _raise_if_dead(progress.services)
-            progress.look()
+            send_block(stage, progress, (arm, pair, position), scenario.rounds.block, seed)
             stage.observer.block(len(progress.blocks), total)
 
 
-def _block(arm: int, pair: int, position: int, report: BlockReport, service_cpu_ns: int | None) -> Block:
+def send_block(
+    stage: Stage,
+    progress: Progress,
+    place: tuple[int, int, int],
+    seconds: float,
+    seed: int,
+    rate: float | None = None,
+) -> Block:
+    """Put one block on an arm (``place``: arm, pair, position) and note it, with the CPU time the service used for it.
+
+    ArmDiedError if a service has ended.
+    """
+    arm, pair, position = place
+    tree = progress.trees[arm]
+    before = tree.cpu_ns()
+    report = stage.load.block(arm, pair, position, seconds, seed, rate=rate)
+    used = tree.cpu_ns() - before
+    measurable = bool(tree.cpu_by_pid())  # a service on another machine has no processes here
+    block = _block(arm, pair, position, report, used if measurable else None, rate)
+    progress.blocks.append(block)
+    _raise_if_dead(progress.services)
+    progress.look()
+    return block
+
+
+def _block(
+    arm: int, pair: int, position: int, report: BlockReport, service_cpu_ns: int | None, rate: float | None
+) -> Block:
     return Block(
         arm=arm,
         pair=pair,
@@ -209,10 +275,11 @@ def _block(arm: int, pair: int, position: int, report: BlockReport, service_cpu_
         not_started=report.not_started,
         unfed=report.unfed,
         waited_ns=report.waited_ns,
+        rate=rate,
     )
 
 
-def _arm_round(arm: int, progress: _Progress, problem: PerfproofError | None) -> ArmRound:
+def _arm_round(arm: int, progress: Progress, problem: PerfproofError | None) -> ArmRound:
     service, memory = progress.services[arm], progress.trees[arm].summary()
     warmth = progress.warmth.get(arm, Warmth(0, 0.0, steady=problem is not None, cold_processes=0))
     return ArmRound(

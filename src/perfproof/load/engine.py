@@ -37,6 +37,7 @@ from perfproof.load.redirect import Ways
 from perfproof.load.schedule import DECK, arrivals, mean_rate, sequence, steady
 from perfproof.load.setup import run_setup
 from perfproof.load.stock import Stock, weights
+from perfproof.load.tally import Tally
 from perfproof.load.target import Target, locate
 from perfproof.load.timer import Timer
 from perfproof.load.tls import Secure
@@ -70,7 +71,8 @@ class Engine:
         self._turns = Turns()
         self._alone: dict[int, Pool] = {}
         folder = Path(plan.folder) if plan.folder else None
-        self._recorder = Recorder(folder)
+        histograms = plan.load.samples == "histogram"
+        self._recorder = Tally(weights(plan.requests)[1]) if histograms else Recorder(folder)
         self._unrecorded = Recorder(folder)
         # Ids differ from those of any other run on the same service; 62 bits, so that they fit a signed column.
         self._next_id = count((randomness.randbits(30) << 32) + 1).__next__
@@ -178,22 +180,26 @@ class Engine:
         self._reopen(self._pool(arm))
         gc.collect()
 
-    def block(self, arm: int, pair: int, seconds: float, seed: int, *, start: int = 0) -> BlockReport:
+    def block(
+        self, arm: int, pair: int, seconds: float, seed: int, *, rate: float | None = None, start: int = 0
+    ) -> BlockReport:
         """Send one recorded block and return what came of it, once everything in flight has ended.
 
-        With stages the block takes as long as they do. ``start`` is when its schedule begins (ns; 0: as soon as can
-        be); to be asked for only after ``prepare``.
+        With stages the block takes as long as they do. ``rate`` stands in for the plan's. ``start`` is when its
+        schedule begins (ns; 0: as soon as can be); to be asked for only after ``prepare``.
         """
         load = self._plan.load
-        stages = load.stages or steady(load.rate, seconds)
+        rate = load.rate if rate is None else rate
+        stages = load.stages or steady(rate, seconds)
         pool = self._pool(arm)
         opened, mark, steal = pool.opened, len(self._recorder), steal_ns()
         if not start:
             self.prepare(arm)
         stock = self._stocks[arm]
         unfed = sum(stock.unfed.values())
-        sources = self._traffic(arm, stages, load.rate, seed, start or monotonic_ns() + _LEAD_NS, pair)
+        sources = self._traffic(arm, stages, rate, seed, start or monotonic_ns() + _LEAD_NS, pair)
         cpu, waited, started = process_time_ns(), waited_ns(), monotonic_ns()
+        self._recorder.begin(arm, pair, started)
         self._run(pool, self._recorder, pair, sources)
         ended = monotonic_ns()
         cpu, waited = process_time_ns() - cpu, waited_ns() - waited
@@ -287,7 +293,7 @@ class Engine:
         return [Visitor(pool, messages, until, think_ns=think) for _ in range(users)]
 
     def _run(
-        self, pool: Pool, recorder: Recorder, pair: int, sources: Sequence[Source], until: int | None = None
+        self, pool: Pool, recorder: Recorder | Tally, pair: int, sources: Sequence[Source], until: int | None = None
     ) -> None:
         """Hand the sources to Locust's users and wait until all are done, ticking meanwhile."""
         if self._aborted_at:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import subprocess
 import sys
@@ -13,9 +14,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from perfproof.errors import LoadError
+from perfproof.errors import LoadError, UsageError
+from perfproof.evidence import codec
 from perfproof.load.mask import mask
-from perfproof.load.plan import BlockReport, ProbeReply, WarmReport, encode, line, plan_of
+from perfproof.load.plan import BlockReport, Learned, ProbeReply, UserClass, WarmReport, encode, line, plan_of
 from perfproof.load.stock import longest
 from perfproof.load.template import labels, variant_count
 from perfproof.model.scenario import JsonValue, Load, Scenario
@@ -25,6 +27,8 @@ _STOP_GRACE = 5.0
 _SLACK = 60.0
 _SEAL_TIMEOUT = 1800.0
 _TAIL_LINES = 15
+_LONGEST_TASK = 60.0
+"""Seconds that the load process gives the users of a Locust file to start, and to end a task."""
 _MOST_VARIANTS = 100_000
 
 
@@ -43,7 +47,10 @@ class LoadProcess:
         self._log = log
         self._secrets = scenario.secrets
         self._timeout = max(longest(scenario.requests), *(step.timeout for step in scenario.setup), 1.0)
+        if scenario.locustfile is not None:
+            self._timeout = _LONGEST_TASK + scenario.load.users / (scenario.locustfile.spawn_rate or math.inf)
         self._steps = len(scenario.setup) + 1
+        self._peopled = scenario.locustfile is not None
         self._pending = b""
         self._number = 0
         self._stopped = False
@@ -116,14 +123,30 @@ class LoadProcess:
         command |= {"headers": dict(headers), "times": times}
         return ProbeReply(**self._ask(command, (1 + times) * self._timeout))
 
-    def block(self, arm: int, pair: int, position: int, seconds: float, seed: int) -> BlockReport:
+    def block(
+        self, arm: int, pair: int, position: int, seconds: float, seed: int, *, rate: float | None = None
+    ) -> BlockReport:
         """Send one recorded block; the same ``seed`` gives the same requests at the same offsets.
 
-        ``pair`` goes into the samples; ``position`` (first or second of the pair) is the caller's own.
+        ``pair`` goes into the samples; ``position`` (first or second of the pair) is the caller's own. ``rate`` (open
+        model) stands in for the scenario's.
         """
         del position
-        command = {"do": "block", "arm": arm, "pair": pair, "seconds": seconds, "seed": seed}
+        command = {"do": "block", "arm": arm, "pair": pair, "seconds": seconds, "seed": seed, "rate": rate}
         return BlockReport(**self._ask(command, seconds + 2 * self._timeout))
+
+    def learned(self) -> Learned:
+        """Return the names that the requests of a Locust file have had so far, and what went wrong in it since asked.
+
+        Names keep their places; without a Locust file there are none.
+        """
+        if not self._peopled:
+            return Learned()
+        return codec.decode(Learned, self._ask({"do": "learned"}))
+
+    def users(self) -> list[UserClass]:
+        """Return the User classes of the Locust file."""
+        return [codec.decode(UserClass, each) for each in self._ask({"do": "users"})]
 
     def seal(self, path: Path) -> int:
         """Write the samples since the last seal to ``path`` (Parquet, whole or not at all); return their number."""
@@ -194,7 +217,9 @@ class LoadProcess:
             if reply["number"] == self._number:
                 break
         if "error" in reply:
-            raise LoadError(reply["error"]["what"], why=reply["error"]["why"], hint=reply["error"]["hint"])
+            told = reply["error"]
+            kind = UsageError if told.get("usage") else LoadError
+            raise kind(told["what"], where=told.get("where"), why=told["why"], hint=told["hint"])
         return reply["ok"]
 
     def _read_line(self, deadline: float, seconds: float) -> bytes:

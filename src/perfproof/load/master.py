@@ -28,7 +28,7 @@ from locust.env import Environment
 
 from perfproof.errors import LoadError
 from perfproof.load.plan import BlockReport, Plan, WarmReport, encode
-from perfproof.load.sealing import Part, merge_parts
+from perfproof.load.sealing import Part, merge_histograms, merge_parts
 from perfproof.load.serving import result_of
 from perfproof.load.trust import SHORTEST_TOKEN, DistrustError, Trust
 from perfproof.load.users import host_class
@@ -168,17 +168,18 @@ class Master:
             connections=sum(report.connections for report in reports),
         )
 
-    def block(self, arm: int, pair: int, seconds: float, seed: int) -> BlockReport:
+    def block(self, arm: int, pair: int, seconds: float, seed: int, *, rate: float | None = None) -> BlockReport:
         """Send one recorded block with all workers, who begin at the same instant."""
         load = self._plan.load
         self._ask_all("prepare", arm=arm)
         for place, worker in enumerate(self._workers):
             worker.ahead = _ahead(worker)
             self._ahead[place][arm, pair] = worker.ahead
-        expected = seconds * max((load.rate, *(stage.rate for stage in load.stages)))
+        expected = seconds * max((rate or load.rate, *(stage.rate for stage in load.stages)))
         start = monotonic_ns() + _LEAD_NS + int(expected * _LEAD_PER_REQUEST_NS)
         for worker in self._workers:
-            worker.tell("block", arm=arm, pair=pair, seconds=seconds, seed=seed, start=start + worker.ahead)
+            begin = start + worker.ahead
+            worker.tell("block", arm=arm, pair=pair, seconds=seconds, seed=seed, rate=rate, start=begin)
         replies = self._hear_all(seconds + 2 * self._timeout() + _SLACK)
         reports = [
             BlockReport(**reply).on_clock(worker.ahead) for worker, reply in zip(self._workers, replies, strict=True)
@@ -199,7 +200,8 @@ class Master:
         """
         with self._collected(path.parent) as parts:
             try:
-                rows = merge_parts(path, parts)
+                merge = merge_histograms if self._plan.load.samples == "histogram" else merge_parts
+                rows = merge(path, parts)
             except OSError as error:
                 raise LoadError(f"cannot write {path.name}", why=error.strerror or str(error)) from error
         if rows != self._owed:

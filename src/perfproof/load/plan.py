@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from perfproof.evidence import codec
-from perfproof.model.scenario import Feed, Load, Request, Scenario, Tls
+from perfproof.model.recording import Trouble
+from perfproof.model.scenario import Feed, Load, LocustFile, Request, Scenario, Tls
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Plan:
     feeds: tuple[Feed, ...] = ()
     tls: tuple[Tls | None, ...] = ()
     afresh: bool = True
+    locustfile: LocustFile | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,31 @@ class ProbeReply:
         return base64.b64decode(self.body)
 
 
+@dataclass(frozen=True)
+class Learned:
+    """What only running a Locust file tells: the names of requests, by number, and what went wrong in its code."""
+
+    names: tuple[str, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+
+
+@dataclass(frozen=True)
+class UserClass:
+    """A User class of a Locust file: its ``weight`` or, if not 0, ``fixed`` number of users; ``tasks`` as shares."""
+
+    name: str
+    weight: float
+    fixed: int
+    tasks: Mapping[str, float]
+
+    def __str__(self) -> str:
+        """Return it in words, e.g. ``Shopper (weight 3): browse 75 %, buy 25 %``."""
+        size = f"{self.fixed} users" if self.fixed else f"weight {self.weight:g}"
+        return f"{self.name} ({size}): " + ", ".join(
+            f"{name} {100 * share:.0f} %" for name, share in self.tasks.items()
+        )
+
+
 def plan_of(scenario: Scenario, cpus: Collection[int] | None = None, folder: Path | None = None) -> Plan:
     """Return the part of a scenario that the load process needs."""
     return Plan(
@@ -154,6 +181,7 @@ def plan_of(scenario: Scenario, cpus: Collection[int] | None = None, folder: Pat
         cpus=tuple(sorted(cpus or ())),
         folder=str(folder.absolute()) if folder else "",
         feeds=scenario.feeds,
+        locustfile=scenario.locustfile,
         tls=tuple(arm.service.tls for arm in scenario.arms),
         afresh=all(arm.service.url is None and arm.service.restart == "always" for arm in scenario.arms),
     )

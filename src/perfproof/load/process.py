@@ -22,12 +22,12 @@ import gevent
 from gevent.queue import Queue
 from locust.env import Environment
 
-from perfproof.errors import LoadError
+from perfproof.errors import LoadError, UsageError
 from perfproof.load.engine import Engine
 from perfproof.load.mask import MaskingStream
 from perfproof.load.master import Master
 from perfproof.load.plan import Plan, decode, line
-from perfproof.load.serving import Commanded, commands, obey, settle
+from perfproof.load.serving import Commanded, commands, obey, settle, told
 from perfproof.load.users import user_class
 
 
@@ -42,9 +42,8 @@ def main(descriptor: int) -> None:
     engine: Commanded
     try:
         engine = _many(plan) if plan.load.workers > 1 or plan.load.listen else _one(plan)
-    except LoadError as error:
-        told = {"what": error.what, "why": error.why, "hint": error.hint}
-        channel.sendall(line({"number": 0, "error": told}))
+    except (LoadError, UsageError) as error:
+        channel.sendall(line({"number": 0, "error": told(error)}))
         _gone()
     import pyarrow.parquet  # noqa: F401 - loaded now, so that no seal has to wait for it
 
@@ -58,7 +57,11 @@ def main(descriptor: int) -> None:
         channel.sendall(line(obey(waiting.get(), known)))
 
 
-def _one(plan: Plan) -> Engine:
+def _one(plan: Plan) -> Commanded:
+    if plan.locustfile is not None:
+        from perfproof.load.crowds import Crowds
+
+        return Crowds(plan)
     sources: Queue = Queue()
     users = 1 if plan.load.model == "open" else plan.load.users
     environment = Environment(user_classes=[user_class(plan.load.model, sources)])

@@ -36,6 +36,9 @@ class Recorder:
         self._pack = _ROW.pack_into
         self._spill = Spill(folder or Path(tempfile.gettempdir()))
 
+    def begin(self, arm: int, pair: int, started_ns: int) -> None:
+        """Note that a block begins, which its rows say themselves."""
+
     def add(self, *row: int) -> None:
         """Keep one row, its values in the order of SAMPLE_COLUMNS."""
         offset = self._offset

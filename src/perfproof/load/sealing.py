@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perfproof.model.recording import SAMPLE_COLUMNS
+from perfproof.model.recording import HISTOGRAM_COLUMNS, SAMPLE_COLUMNS
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
+_SUMMED = ("count", "total_ns", "bytes", "late")
 _TIMES = ("intended_ns", "sent_ns", "first_byte_ns", "done_ns")
 
 
@@ -26,7 +27,7 @@ class Part:
     ahead: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
 
-def write_samples(path: Path, chunks: Iterable[Columns]) -> int:
+def write_samples(path: Path, chunks: Iterable[Columns], kinds: Mapping[str, str] = SAMPLE_COLUMNS) -> int:
     """Write the chunks to ``path``, one row group each, and return the number of rows; OSError if that fails.
 
     Written under another name in the same directory, flushed to the disk, then renamed.
@@ -34,14 +35,14 @@ def write_samples(path: Path, chunks: Iterable[Columns]) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema([(name, pa.from_numpy_dtype(np.dtype(kind))) for name, kind in SAMPLE_COLUMNS.items()])
+    schema = pa.schema([(name, pa.from_numpy_dtype(np.dtype(kind))) for name, kind in kinds.items()])
     partial = path.with_name(path.name + ".partial")
     rows = 0
     try:
         with partial.open("wb") as file:
             with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
                 for chunk in chunks:
-                    columns = {name: np.ascontiguousarray(chunk[name]) for name in SAMPLE_COLUMNS}
+                    columns = {name: np.ascontiguousarray(chunk[name]) for name in kinds}
                     writer.write_table(pa.table(columns, schema=schema))
                     rows += len(columns["arm"])
             file.flush()
@@ -56,6 +57,35 @@ def write_samples(path: Path, chunks: Iterable[Columns]) -> int:
     finally:
         os.close(folder)
     return rows
+
+
+def write_histograms(path: Path, chunks: Sequence[Columns]) -> int:
+    """Write the buckets of ``chunks`` to ``path`` and return the number of their requests; OSError if that fails."""
+    write_samples(path, chunks, HISTOGRAM_COLUMNS)
+    return sum(int(chunk["count"][chunk["since"] == 0].sum()) for chunk in chunks)
+
+
+def merge_histograms(path: Path, parts: Sequence[Part]) -> int:
+    """Write one histogram of what all parts have counted, bucket by bucket; errors as ``write_samples``.
+
+    Nothing is lost, and durations do not depend on whose clock measured them.
+    """
+    import pyarrow.parquet as pq
+
+    tables = [pq.read_table(part.path) for part in parts]
+    columns = {name: np.concatenate([table[name].to_numpy() for table in tables]) for name in HISTOGRAM_COLUMNS}
+    keys = [columns[name] for name in HISTOGRAM_COLUMNS if name not in _SUMMED]
+    order = np.lexsort(keys[::-1])
+    keys = [key[order] for key in keys]
+    first = np.ones(len(order), dtype=np.bool_)
+    if len(order):
+        first[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    starts = np.flatnonzero(first)
+    merged = {
+        name: np.add.reduceat(column[order], starts) if name in _SUMMED else column[order][starts]
+        for name, column in columns.items()
+    }
+    return write_histograms(path, [merged] if len(order) else [])
 
 
 def merge_parts(path: Path, parts: Sequence[Part]) -> int:

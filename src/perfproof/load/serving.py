@@ -8,9 +8,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from perfproof.errors import LoadError
+from perfproof.errors import LoadError, UsageError
 
 if TYPE_CHECKING:
     from perfproof.load.plan import BlockReport, WarmReport
@@ -27,7 +27,7 @@ class Commanded(Protocol):
     def warm(self, arm: int, seconds: float, requests: int, *, fresh: bool) -> WarmReport:
         """See Engine.warm."""
 
-    def block(self, arm: int, pair: int, seconds: float, seed: int) -> BlockReport:
+    def block(self, arm: int, pair: int, seconds: float, seed: int, *, rate: float | None = None) -> BlockReport:
         """See Engine.block."""
 
     def probe(self, arm: int, request: int, values: Any, *, fresh: bool, headers: Any, times: int) -> Any:
@@ -43,18 +43,32 @@ class Commanded(Protocol):
         """See Engine.abort."""
 
 
+@runtime_checkable
+class Peopled(Protocol):
+    """What also knows of a Locust file."""
+
+    def learned(self) -> dict[str, Any]:
+        """See Crowds.learned."""
+
+    def users(self) -> list[dict[str, Any]]:
+        """See Crowds.users."""
+
+
 def commands(engine: Commanded) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
     """Return what the parent may ask for, by name."""
-    return {
+    known: dict[str, Callable[[Mapping[str, Any]], Any]] = {
         "open": lambda c: engine.open(c["arm"], c["url"]),
         "warm": lambda c: asdict(engine.warm(c["arm"], c["seconds"], c["requests"], fresh=c["fresh"])),
-        "block": lambda c: asdict(engine.block(c["arm"], c["pair"], c["seconds"], c["seed"])),
+        "block": lambda c: asdict(engine.block(c["arm"], c["pair"], c["seconds"], c["seed"], rate=c.get("rate"))),
         "probe": lambda c: engine.probe(
             c["arm"], c["request"], c["values"], fresh=c["fresh"], headers=c["headers"], times=c["times"]
         ),
         "seal": lambda c: engine.seal(Path(c["path"])),
         "discard": lambda _: engine.discard(),
     }
+    if isinstance(engine, Peopled):
+        known |= {"learned": lambda _: engine.learned(), "users": lambda _: engine.users()}
+    return known
 
 
 def obey(command: Mapping[str, Any], known: Known) -> dict[str, Any]:
@@ -62,12 +76,18 @@ def obey(command: Mapping[str, Any], known: Known) -> dict[str, Any]:
     reply: dict[str, Any] = {"number": command["number"]}
     try:
         reply["ok"] = known[command["do"]](command)
-    except LoadError as error:
-        reply["error"] = {"what": error.what, "why": error.why, "hint": error.hint}
+    except (LoadError, UsageError) as error:
+        reply["error"] = told(error)
     except Exception as error:  # noqa: BLE001 - who asked is told, and the log has the place
         traceback.print_exc()
         reply["error"] = {"what": f"the load process failed: {type(error).__name__}", "why": None, "hint": None}
     return reply
+
+
+def told(error: LoadError | UsageError) -> dict[str, Any]:
+    """Return an error as it travels to whoever has asked."""
+    kind = {"where": error.where, "usage": isinstance(error, UsageError)}
+    return {"what": error.what, "why": error.why, "hint": error.hint, **kind}
 
 
 def result_of(reply: Mapping[str, Any]) -> Any:

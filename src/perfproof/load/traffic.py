@@ -19,10 +19,7 @@ from perfproof.load.flow import Flow
 from perfproof.load.message import Message
 from perfproof.load.pool import Pool
 from perfproof.load.timer import Timer
-from perfproof.model.recording import Outcome
-
-LATE_NS = 1_000_000
-"""A request sent more than this after its intended start, though a connection was free, was late."""
+from perfproof.model.recording import LATE_NS, Outcome
 
 QUEUE_PER_CONNECTION = 10
 """How many due requests may wait for each connection; those beyond are dropped."""

@@ -124,7 +124,9 @@ class _Obedience:
         self._engine = engine
         self._known |= commands(engine) | {
             "prepare": lambda c: engine.prepare(c["arm"]),
-            "block": lambda c: asdict(engine.block(c["arm"], c["pair"], c["seconds"], c["seed"], start=c["start"])),
+            "block": lambda c: asdict(
+                engine.block(c["arm"], c["pair"], c["seconds"], c["seed"], rate=c["rate"], start=c["start"])
+            ),
             "write": lambda _: engine.write(self._file),
             "piece": self._piece,
             "discard": self._discard,

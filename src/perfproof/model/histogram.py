@@ -16,8 +16,10 @@ import numpy.typing as npt
 HIGHEST = 3_600_000_000_000
 """The highest duration kept apart, in ns (1 h); longer ones are counted as if they had taken this long."""
 
-_HALF_BITS = 10
-_HALF = 1 << _HALF_BITS
+HALF_BITS = 10
+"""Bits of a value that its bucket keeps, beside the highest one."""
+
+_HALF = 1 << HALF_BITS
 _FORMAT = 1
 
 
@@ -25,14 +27,14 @@ def bucket_of(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return the index of the bucket of each value (0 <= value <= HIGHEST)."""
     # frexp's exponent is the bit length; exact, for every value is far below 2**53.
     bits = np.frexp(values.astype(np.float64))[1].astype(np.int64)
-    doubling = np.maximum(bits - (_HALF_BITS + 1), 0)
-    return (doubling << _HALF_BITS) + (values >> doubling)
+    doubling = np.maximum(bits - (HALF_BITS + 1), 0)
+    return (doubling << HALF_BITS) + (values >> doubling)
 
 
 def bounds_of(index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the lowest value and the width of each bucket."""
-    doubling = np.maximum((index >> _HALF_BITS) - 1, 0)
-    return (index - (doubling << _HALF_BITS)) << doubling, np.int64(1) << doubling
+    doubling = np.maximum((index >> HALF_BITS) - 1, 0)
+    return (index - (doubling << HALF_BITS)) << doubling, np.int64(1) << doubling
 
 
 _BUCKETS = int(bucket_of(np.array([HIGHEST]))[0]) + 1
@@ -52,8 +54,11 @@ class Histogram:
         self._max = 0
         self.record(values)
 
-    def record(self, values: npt.ArrayLike) -> None:
-        """Count an array of durations (ns); ValueError if one is negative or not whole."""
+    def record(self, values: npt.ArrayLike, times: npt.NDArray[np.int64] | None = None) -> None:
+        """Count an array of durations (ns), each once or as often as ``times`` says.
+
+        ValueError if one is negative or not whole.
+        """
         array = np.atleast_1d(np.asarray(values))
         if not array.size:
             return
@@ -63,8 +68,14 @@ class Histogram:
         low, high = int(array.min()), int(array.max())
         if low < 0:
             raise ValueError(f"a duration of {low} ns is negative")
-        self._counts += np.bincount(bucket_of(np.minimum(array, HIGHEST)), minlength=_BUCKETS)
-        self._note(array.size, _exact_sum(array), low, high)
+        buckets = bucket_of(np.minimum(array, HIGHEST))
+        if times is None:
+            self._counts += np.bincount(buckets, minlength=_BUCKETS)
+            self._note(array.size, _exact_sum(array), low, high)
+            return
+        np.add.at(self._counts, buckets, times)
+        total = sum(value * often for value, often in zip(array.tolist(), times.tolist(), strict=True))
+        self._note(int(times.sum()), total, low, high)
 
     def merge(self, other: Histogram) -> None:
         """Add what ``other`` has counted."""

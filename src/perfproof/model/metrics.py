@@ -39,6 +39,7 @@ METRICS: dict[str, Metric] = {
         Metric("memory_steady", "steady memory", "bytes", per_request=False),
         Metric("memory_growth", "memory growth per 1,000 requests", "bytes/1000", per_request=False),
         Metric("throughput", "throughput", "1/s", better="higher", per_request=False),
+        Metric("capacity", "capacity", "1/s", better="higher", per_request=False),
         Metric("error_rate", "error rate", "ratio"),
         Metric("queries_per_request", "queries", "queries", exact=True),
         Metric("rows_fetched_per_request", "rows fetched", "rows", exact=True),

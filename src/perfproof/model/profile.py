@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Engine = Literal["pyinstrument", "py-spy", "perf", "none"]
+Engine = Literal["agent", "pyinstrument", "py-spy", "perf", "none"]
+"""``agent`` is perfproof's own sampler inside a Python service, from outside of its threads."""
 Clock = Literal["wall", "cpu"]
 
 

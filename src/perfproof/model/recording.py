@@ -59,15 +59,55 @@ A time that never came (a dropped request was not sent, a failed one has no firs
 set."""
 
 
+HISTOGRAM_COLUMNS: dict[str, str] = {
+    "arm": "int8",
+    "pair": "int16",
+    "request": "int16",
+    "variant": "int32",
+    "outcome": "int8",
+    "status": "int16",
+    "settled": "int8",
+    "since": "int8",
+    "bucket": "int32",
+    "count": "int64",
+    "total_ns": "int64",
+    "bytes": "int64",
+    "late": "int64",
+}
+"""Column name -> NumPy type of one bucket of a histogram (model/histogram.py), where requests are not kept one by one.
+``since`` is 0 for latency (from the intended start, of every request) and 1 for service time (from sending, of the
+completed ones); ``settled`` tells whether they were meant for a later moment than the first of their block.
+``total_ns`` is the exact sum of the durations in the bucket, ``bytes`` that of the bodies, ``late`` counts those sent
+late."""
+
+SETTLE_NS = 50_000_000
+"""Requests meant for the first 50 ms of a block still meet the other arm's caches: they are left out."""
+
+LATE_NS = 1_000_000
+"""A request sent more than this after its intended start was late."""
+
+MOST_VARIANTS = 64
+"""Histograms tell the variants of a request apart up to this many of them."""
+
+
 @dataclass(frozen=True)
 class Samples:
-    """Samples of one round as columns of equal length, in order of completion."""
+    """Samples of one round as columns of equal length, in order of completion.
+
+    Made of histograms, a sample stands for as many requests as its column ``count`` says: their mean duration lies
+    between a start at 0 and ``done_ns``; ``settled``, ``late`` and ``bytes`` (their sum) are as in HISTOGRAM_COLUMNS.
+    """
 
     columns: Mapping[str, npt.NDArray[Any]]
 
     def __len__(self) -> int:
-        """Return the number of samples."""
+        """Return the number of rows."""
         return len(self.columns["arm"])
+
+    @property
+    def counts(self) -> npt.NDArray[np.int64] | None:
+        """Return how many requests each row stands for; None where every request has a row of its own."""
+        return self.columns.get("count")
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         """Return one column."""
@@ -91,7 +131,8 @@ class Block:
     process tree between just before and just after the block (None for a remote service). ``late`` counts requests
     sent more than 1 ms after their intended start although a connection was free. ``not_started`` counts the steps
     after a failed one of their flow, ``unfed`` the requests left out because a feed had no more rows; neither is in
-    ``intended``.
+    ``intended``. ``waited_ns`` is how long the generator was ready to run and waited for a CPU. ``rate`` is what a
+    search for the capacity asked for, in requests per second.
     """
 
     arm: int
@@ -112,6 +153,7 @@ class Block:
     not_started: int = 0
     unfed: int = 0
     waited_ns: int = 0
+    rate: float | None = None
 
 
 PROCESS_COLUMNS: dict[str, str] = {
@@ -150,8 +192,26 @@ class ArmRound:
 
 
 @dataclass(frozen=True)
+class Trouble:
+    """Something that went wrong in the code of a Locust file, ``count`` times; ``arm`` is -1 where it has none.
+
+    ``kind`` is ``task`` (a task ended with an exception while it was measured), ``start`` (requests that failed before
+    the first task), ``listener`` (a listener or ``on_stop`` failed), ``stopped`` (users ended by themselves), ``stray``
+    (requests outside of the arm's blocks) or ``refused`` (a connection to a host that is not allowed).
+    """
+
+    arm: int
+    kind: str
+    text: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
 class Round:
-    """A fresh start of every arm, warm-up, then blocks: the statistical unit. ``number`` counts from 1."""
+    """A fresh start of every arm, warm-up, then blocks: the statistical unit. ``number`` counts from 1.
+
+    ``service`` holds the service times where ``samples`` were made of histograms, which hold latencies alone.
+    """
 
     number: int
     arms: tuple[ArmRound, ...]
@@ -160,6 +220,8 @@ class Round:
     processes: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     complete: bool = True
     problem: str | None = None
+    troubles: tuple[Trouble, ...] = ()
+    service: Samples | None = None
 
 
 @dataclass(frozen=True)
@@ -183,7 +245,7 @@ class RunInfo:
     """
 
     id: str
-    kind: Literal["run", "ab", "noise"]
+    kind: Literal["run", "ab", "noise", "capacity"]
     label: str | None
     scenario_name: str
     scenario_hash: str

@@ -205,10 +205,57 @@ class ProbeResult:
 
 
 @dataclass(frozen=True)
-class Result:
-    """The whole conclusion of an ``ab``, a ``compare``, a ``noise`` or a single ``run``."""
+class Step:
+    """One step of a search for the capacity: an arm under ``rate`` requests per second for ``seconds``.
 
-    kind: Literal["run", "ab", "compare", "noise"]
+    ``value`` is the figure that the first latency budget limits (None: nothing completed), ``served`` the median
+    service time (ms), ``errors`` the share of requests that failed. A step that was not ``kept`` says ``why``;
+    ``limited`` is what kept the service from being put to the test, if something did.
+    """
+
+    arm: str
+    start: int
+    rate: float
+    seconds: float
+    value: float | None
+    errors: float
+    kept: bool
+    limited: Literal["", "generator", "connections"] = ""
+    why: str = ""
+    served: float | None = None
+
+
+@dataclass(frozen=True)
+class Knee:
+    """The highest rate of one arm that keeps the budgets, with its interval over fresh starts.
+
+    ``starts`` is the rate of each start. ``bound`` says that the rate is not the knee itself: it lies higher
+    (``at least``) or lower (``below``), for the reason ``why``.
+    """
+
+    arm: str
+    estimate: Estimate
+    starts: tuple[float, ...]
+    bound: Literal["", "at least", "below"] = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class CapacitySearch:
+    """A search for the highest rate that keeps budgets: ``metric`` limited to ``limit`` is what its chart shows."""
+
+    metric: str
+    unit: str
+    limit: float
+    knees: tuple[Knee, ...]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The whole conclusion of an ``ab``, a ``compare``, a ``noise``, a ``capacity`` or a single ``run``."""
+
+    kind: Literal["run", "ab", "compare", "noise", "capacity"]
     scenario: str
     run_ids: tuple[str, ...]
     arms: tuple[str, ...]
@@ -228,3 +275,9 @@ class Result:
     advice: str | None = None
     queries: tuple[QueryDetail, ...] = ()
     why: Why | None = None
+    capacity: CapacitySearch | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Tell whether one arm was measured, so that nothing is compared."""
+        return len(self.arms) < 2

@@ -199,6 +199,21 @@ class Request:
 
 
 @dataclass(frozen=True)
+class LocustFile:
+    """A Locust file whose User classes make the requests: those named in ``users``, or all of them.
+
+    ``tags`` and ``exclude_tags`` choose tasks as Locust's options of these names do. ``spawn_rate`` is how many users
+    start per second (None: all at once).
+    """
+
+    file: Path
+    users: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    exclude_tags: tuple[str, ...] = ()
+    spawn_rate: float | None = None
+
+
+@dataclass(frozen=True)
 class Limits:
     """Caps that stop the load when they are exceeded: requests a second, seconds of load in all, failures in a row.
 
@@ -224,7 +239,8 @@ class Load:
 
     With ``stages`` the rate starts at ``rate`` and follows them; a block is then one walk through all of them.
     ``workers`` is the number of processes that share the load; the merged schedule is the same for any number. With
-    ``listen`` (HOST:PORT) they are awaited there from other machines, with the token in ``token_file``.
+    ``listen`` (HOST:PORT) they are awaited there from other machines, with the token in ``token_file``. ``samples``
+    says whether every request is kept or only histograms of them.
     """
 
     model: Literal["open", "closed"] = "open"
@@ -239,6 +255,7 @@ class Load:
     workers: int = 1
     listen: str = ""
     token_file: str = ""
+    samples: Literal["raw", "histogram"] = "raw"
 
 
 @dataclass(frozen=True)
@@ -266,9 +283,35 @@ class Explain:
     """
 
     levers: bool = True
-    profile: Literal["auto", "off", "pyinstrument", "py-spy", "perf"] = "auto"
+    profile: Literal["auto", "off", "agent", "pyinstrument", "py-spy", "perf"] = "auto"
     seconds: float = 8.0
     interval: float = 0.001
+
+
+@dataclass(frozen=True)
+class Budget:
+    """An absolute limit in the metric's own unit, for the candidate (or the only arm)."""
+
+    metric: str
+    limit: float
+    requests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How the highest rate that keeps the budgets is searched for.
+
+    From ``lowest`` requests per second (0: the load's rate) up to ``highest`` (0: what the limits allow), each step
+    held for ``hold`` seconds, until the rates kept and broken differ by less than the fraction ``resolution``; over
+    ``starts`` fresh starts. ``budgets`` empty means the scenario's own.
+    """
+
+    lowest: float = 0.0
+    highest: float = 0.0
+    hold: float = 2.0
+    resolution: float = 0.05
+    starts: int = 5
+    budgets: tuple[Budget, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -285,17 +328,8 @@ class Goal:
 
 
 @dataclass(frozen=True)
-class Budget:
-    """An absolute limit in the metric's own unit, for the candidate (or the only arm)."""
-
-    metric: str
-    limit: float
-    requests: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Scenario:
-    """Everything a measurement needs to know.
+    """Everything a measurement needs to know. It has ``requests`` or a ``locustfile``, never both.
 
     ``text`` is the file as written but with secrets masked (safe to store); ``hash`` is its fingerprint over the
     meaning, not the layout. ``secrets`` are values that must never leave this process except towards the service.
@@ -317,6 +351,8 @@ class Scenario:
     gate: Policy = field(default_factory=Policy)
     feeds: tuple[Feed, ...] = ()
     explain: Explain = Explain()
+    locustfile: LocustFile | None = None
+    capacity: Capacity = Capacity()
     text: str = field(default="", repr=False)
     hash: str = ""
     secrets: frozenset[str] = field(default=frozenset(), repr=False)

@@ -1,4 +1,4 @@
-"""Drawing: the only place that imports matplotlib. Gets what analysis computed and returns SVG for a page.
+"""The charts of a page, by matplotlib: gets what analysis computed and returns SVG.
 
 Every drawing uses sentinel colours that the page defines for light and dark (Okabe and Ito's palette, which
 colour-blind people can tell apart), marks arms by line style and a direct label as well as by colour, and is the same,
@@ -21,9 +21,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from perfproof.model.metrics import ALL, METRICS
-from perfproof.model.result import Comparison, Curve, Verdict
-from perfproof.reports import figures, rows, svg
+from perfproof.model.result import CapacitySearch, Comparison, Curve, Knee, Step
+from perfproof.reports import figures, forests, svg
 
 INK, MUTED, GRID, BAND, PAPER = "#010101", "#010102", "#010103", "#010104", "#010105"
 ARMS = ("#010201", "#010202", "#010203")
@@ -65,6 +64,7 @@ _SETTINGS: dict[Any, Any] = {
     "axes.spines.left": False,
     "axes.axisbelow": True,
 }
+_MARKS = ("o", "s", "^")
 _WIDTH, _HEIGHT = 4.6, 2.5
 
 
@@ -151,94 +151,102 @@ def line_chart(kind: Kind, curves: Sequence[Curve], prefix: str, title: str) -> 
         return _inline(figure, prefix, title, f"{kind.reading} {_spoken(kind, lines)}")
 
 
+def capacity(search: CapacitySearch, prefix: str, title: str) -> str:
+    """Draw the steps of a search for the capacity, the budget, and each arm's knee with its interval."""
+    arms = [knee.arm for knee in search.knees][: len(ARMS)]
+    drawn = [step for step in search.steps if step.arm in arms and step.value is not None and step.value > 0]
+    with mpl.rc_context(_SETTINGS | {"font.size": 8.5}):
+        figure = Figure(figsize=(9.2, 3.9))
+        axes = figure.add_axes((0.07, 0.12, 0.9, 0.73))
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.grid(visible=True, axis="y")
+        for at, arm in enumerate(arms):
+            for kept in (True, False):
+                found = [step for step in drawn if step.arm == arm and step.kept == kept]
+                axes.plot(
+                    [step.rate for step in found],
+                    [step.value or math.nan for step in found],
+                    _MARKS[at],
+                    color=ARMS[at],
+                    markerfacecolor=ARMS[at] if kept else PAPER,
+                    markersize=5,
+                    markeredgewidth=1.2,
+                )
+        _plain_decades(axes, drawn, search)
+        if math.isfinite(search.limit):
+            axes.axhline(search.limit, color=INK, linewidth=0.9)
+            limit = figures.value(search.limit, search.unit)
+            axes.text(
+                0.002, search.limit, f"budget {limit}", transform=axes.get_yaxis_transform(), va="bottom", color=INK
+            )
+        _knees(axes, search.knees[: len(ARMS)])
+        axes.set_xlabel("requests per second", labelpad=2)
+        unit = f"{figures.title(search.metric, short=True)}, {search.unit}"
+        figure.text(0.01, 0.94, unit, color=MUTED)
+        spoken = "; ".join(f"{knee.arm}: {knee.bound} {knee.estimate.value:,.4g} per second" for knee in search.knees)
+        return _inline(figure, prefix, title, f"{len(drawn)} steps. {spoken}.")
+
+
+def _plain_decades(axes: Axes, drawn: Sequence[Step], search: CapacitySearch) -> None:
+    """Give both logarithmic axes ticks that people can read, and room around what is drawn."""
+    values = {
+        "x": [step.rate for step in drawn] + [knee.estimate.value for knee in search.knees if knee.estimate.value],
+        "y": [step.value for step in drawn if step.value] + [search.limit] * math.isfinite(search.limit),
+    }
+    for axis, found in ((axes.xaxis, values["x"]), (axes.yaxis, values["y"])):
+        low, high = min(found, default=1.0) / 1.15, max(found, default=1.0) * 1.15
+        (axes.set_xlim if axis is axes.xaxis else axes.set_ylim)(low, high)
+        decades = math.log10(high / low)
+        steps = (1.0,) if decades > 4 else (1.0, 3.0) if decades > 2.4 else (1.0, 2.0, 5.0)
+        if decades < 0.7:
+            axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        else:
+            axis.set_major_locator(LogLocator(subs=steps))
+        axis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,g}"))
+        axis.set_minor_locator(NullLocator())
+
+
+def _knees(axes: Axes, knees: Sequence[Knee]) -> None:
+    """Draw each knee as an upright line with its interval, its name above; names that would meet go on two lines."""
+    place = axes.get_xaxis_transform()
+    ordered = sorted((knee.estimate.value, at, knee) for at, knee in enumerate(knees) if knee.estimate.value > 0)
+    width = math.log(axes.get_xlim()[1] / axes.get_xlim()[0])
+    last, level = -math.inf, 0
+    for value, at, knee in ordered:
+        low, high = knee.estimate.low, knee.estimate.high
+        if low is not None and high is not None and not knee.bound:
+            axes.axvspan(max(low, axes.get_xlim()[0]), high, color=ARMS[at], alpha=0.15, linewidth=0)
+        axes.axvline(value, color=ARMS[at], linestyle=_LINES[at], linewidth=1.4)
+        level = 1 - level if math.log(value) - last < 0.3 * width else 0
+        last = math.log(value)
+        # In the outer quarters a name is written inwards, or it would leave the drawing.
+        inside = (last - math.log(axes.get_xlim()[0])) / width
+        side = "left" if inside < 0.2 else "right" if inside > 0.8 else "center"
+        name = f"{figures.plain(knee.arm, 16)} {'≥ ' if knee.bound == 'at least' else ''}"
+        name += "< " if knee.bound == "below" else ""
+        axes.text(
+            value,
+            1.02 + 0.065 * level,
+            name + figures.value(value, "1/s"),
+            transform=place,
+            ha=side,
+            color=ARMS[at],
+            weight="bold",
+        )
+
+
 def forest(shown: Sequence[Comparison], prefix: str, title: str) -> str:
     """Draw a row per comparison: its change with interval, the line of no change, and its goal's band."""
     drawn = [row for row in shown if figures.known(row.change)]
-    lines: list[str | Comparison] = []
-    for at, row in enumerate(drawn):
-        if not at or row.request != drawn[at - 1].request:
-            lines.append(row.request)
-        lines.append(row)
+    lines = forests.lines_of(drawn)
     height = 0.25 * len(lines) + 0.75
-    with mpl.rc_context(_SETTINGS | {"font.size": 8.5}):
+    with mpl.rc_context(_SETTINGS | {"font.size": forests.SIZE}):
         figure = Figure(figsize=(9.2, height))
         bottom, top = 0.38 / height, 1 - 0.37 / height
         axes = figure.add_axes((0.155, bottom, 0.47, top - bottom))
-        limits = _forest_range(drawn)
-        axes.set_xlim(limits)
-        axes.set_ylim(len(lines) - 0.5, -0.5)
-        axes.yaxis.set_major_locator(NullLocator())
-        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: figures.change(number).replace(".0 ", " ")))
-        axes.grid(visible=True, axis="x")
-        axes.axvline(0, color=INK, linewidth=0.9)
-        for at, line in enumerate(lines):
-            if isinstance(line, str):
-                _forest_name(axes, at, line)
-            else:
-                _forest_row(axes, at, line, limits)
-        _forest_heads(axes, drawn, 1 + 0.1 / (height * (top - bottom)))
+        forests.draw(axes, lines, forests.Palette(INK, MUTED, GRID, BAND, PAPER, TONE_COLOURS))
         return _inline(figure, prefix, title, f"{len(drawn)} changes with their intervals; the table below holds them.")
-
-
-def _forest_heads(axes: Axes, drawn: Sequence[Comparison], above: float) -> None:
-    edge = axes.get_xaxis_transform()
-    axes.text(0, above, "no change", transform=edge, ha="center", color=MUTED)
-    wanted = {figures.goal(row.goal): row.goal for row in drawn if row.goal}
-    for text, goal in wanted.items():
-        if len(wanted) == 1 and goal.improve >= 0.15 and not _higher_is_better(goal.metric):
-            axes.text(-goal.improve, above, f"goal {text}", transform=edge, ha="right", color=MUTED)
-
-
-def _forest_name(axes: Axes, at: int, request: str) -> None:
-    name = "all requests" if request == ALL else figures.plain(request, 56)
-    if at:
-        axes.axhline(at - 0.5, color=GRID, linewidth=0.6, xmin=-0.33, xmax=1.795, clip_on=False)
-    label = axes.text(-0.33, at + 0.05, name, transform=axes.get_yaxis_transform(), va="center", weight="bold")
-    label.set_zorder(5)
-
-
-def _forest_row(axes: Axes, at: int, row: Comparison, limits: tuple[float, float]) -> None:
-    colour = TONE_COLOURS[rows.TONES[row.verdict]]
-    low, high = limits
-    change = row.change if row.change is not None else 0.0
-    if row.goal:
-        sign = 1.0 if _higher_is_better(row.metric) else -1.0
-        far = row.goal.stretch if row.goal.stretch is not None else row.goal.improve + 0.002
-        axes.fill_between(sorted((sign * row.goal.improve, sign * far)), at - 0.5, at + 0.5, color=BAND, linewidth=0)
-    ends = [end for end in (row.ci_low, row.ci_high) if end is not None and math.isfinite(end)]
-    if len(ends) == 2 and ends[0] < high and ends[1] > low:
-        axes.plot([max(ends[0], low), min(ends[1], high)], [at, at], color=colour, linewidth=2.2, solid_capstyle="butt")
-    shape = "D" if row.verdict in {Verdict.REGRESSED, Verdict.INVALID} else "o"
-    if low <= change <= high:
-        fill = PAPER if rows.noise(row) else colour
-        axes.plot([change], [at], shape, color=colour, markerfacecolor=fill, markersize=5.5, markeredgewidth=1.4)
-    else:
-        axes.plot([min(max(change, low), high)], [at], ">" if change > high else "<", color=colour, clip_on=False)
-    place = axes.get_yaxis_transform()
-    axes.text(-0.32, at, figures.title(row.metric, short=True), transform=place, va="center", color=MUTED)
-    axes.text(1.17, at, figures.change(row.change), transform=place, va="center", ha="right")
-    axes.text(
-        1.46, at, figures.interval(row.ci_low, row.ci_high), transform=place, va="center", ha="right", color=MUTED
-    )
-    axes.text(1.49, at, f"{rows.SYMBOLS[row.verdict]} {rows.verdict_words(row)}", transform=place, va="center")
-
-
-def _higher_is_better(metric: str) -> bool:
-    return metric in METRICS and METRICS[metric].better == "higher"
-
-
-def _forest_range(drawn: Sequence[Comparison]) -> tuple[float, float]:
-    """Return the limits of the axis: everything is inside unless it more than doubles, then an arrow points to it."""
-    ends = [0.05, -0.05]
-    for row in drawn:
-        ends += [end for end in (row.change, row.ci_low, row.ci_high) if end is not None and math.isfinite(end)]
-        if row.goal:
-            sign = 1.0 if _higher_is_better(row.metric) else -1.0
-            ends.append(sign * (row.goal.stretch or row.goal.improve))
-    low, high = max(min(ends), -1.0), min(max(ends), 1.0)
-    room = 0.06 * (high - low)
-    return low - room, high + room
 
 
 def _finite(curve: Curve, kind: Kind) -> Curve:

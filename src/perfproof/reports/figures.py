@@ -26,6 +26,7 @@ SHORT_TITLES = {
     "memory_steady": "steady memory",
     "memory_growth": "memory growth",
     "throughput": "throughput",
+    "capacity": "capacity",
     "error_rate": "errors",
     "queries_per_request": "queries",
     "rows_fetched_per_request": "rows fetched",
@@ -144,6 +145,15 @@ def plain(text: object, limit: int = 120) -> str:
             " " if letter in "\t\n\r" else "\N{REPLACEMENT CHARACTER}" if _hidden(letter) else letter for letter in cut
         )
     return shown if len(raw) <= limit else shown[: limit - 1] + "…"
+
+
+def ends(text: object, limit: int) -> str:
+    """Return text as ``plain`` does, but cut in its middle: what tells long request names apart is often their end."""
+    whole = plain(text, 4 * limit)
+    if len(whole) <= limit:
+        return whole
+    kept = limit - 1
+    return f"{whole[: kept - kept // 2].rstrip()}…{whole[-(kept // 2) :].lstrip()}"
 
 
 def unbroken(text: str) -> str:

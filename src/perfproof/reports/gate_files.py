@@ -34,6 +34,16 @@ def formats_of(environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(name for variable, name in known.items() if environ.get(variable) == "true")
 
 
+def write_report(gate: GateResult, path: Path) -> None:
+    """Write the gate's report in the format the ending of ``path`` names; where a policy shows, it is this gate's."""
+    of_gate = {".md": to_gate_markdown, ".xml": to_junit, ".json": to_gate_json}
+    text = of_gate.get(path.suffix.lower())
+    if text is None:
+        write(gate.result, path)
+    else:
+        write_text(path, text(gate))
+
+
 def write_gate(gate: GateResult, formats: Sequence[str], folder: Path) -> list[Path]:
     """Write the formats and the HTML report into ``folder``; return the files. Raises ``UsageError``."""
     wanted = dict.fromkeys(each for name in formats for each in WITH.get(name, (name,)))

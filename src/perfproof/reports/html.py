@@ -19,7 +19,8 @@ from markupsafe import Markup, escape
 
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Comparison, Curve, Detail, QueryDetail, Result
-from perfproof.reports import charts, figures, pages, queries, rows, why_page
+from perfproof.reports import capacity, charts, figures, pages, queries, rows, why_page
+from perfproof.reports.cards import cards
 from perfproof.reports.json_report import to_document
 
 MAX_ROWS = 260
@@ -39,6 +40,7 @@ KINDS = {
     "ab": "both sides in turn",
     "compare": "two recorded runs",
     "noise": "identical sides",
+    "capacity": "search for the capacity",
 }
 
 
@@ -55,7 +57,8 @@ def to_html(result: Result) -> str:
         "tone": tone,
         "kind": KINDS[result.kind],
         "moment": pages.moment(result.started_at),
-        "cards": _cards(result, ordered),
+        "cards": cards(result),
+        "capacity": _capacity(result),
         "forest": _forest(ordered),
         "table": _table(ordered, anchors),
         "levels": _levels(result, anchors),
@@ -85,35 +88,21 @@ def _template() -> Template:
     return pages.environment().get_template("report.html")
 
 
-def _cards(result: Result, ordered: Sequence[Comparison]) -> list[dict[str, str]]:
-    """Return the figures of all requests together, for a glance: at most six."""
-    deciding = [row for row in rows.gated(ordered) or ordered if row.request == ALL and figures.known(row.change)]
-    if deciding:
-        return [
-            {
-                "title": figures.title(row.metric),
-                "big": figures.change(row.change),
-                "small": f"{figures.value(row.baseline, row.unit)} → {figures.value(row.candidate, row.unit)}",
-                "interval": figures.interval(row.ci_low, row.ci_high),
-                "word": f"{rows.SYMBOLS[row.verdict]} {rows.verdict_words(row)}",
-                "tone": rows.TONES[row.verdict],
-            }
-            for row in deciding[:6]
-        ]
-    if result.comparisons:
-        return []
-    alone = [level for level in rows.levels_in_order(result.levels) if level.request == ALL]
-    return [
-        {
-            "title": figures.title(level.metric),
-            "big": figures.value(level.estimate.value, level.unit),
-            "small": "",
-            "interval": figures.value_range(level.estimate.low, level.estimate.high, level.unit),
-            "word": "",
-            "tone": "calm",
-        }
-        for level in alone[:6]
-    ]
+def _capacity(result: Result) -> dict[str, Any] | None:
+    """Return the search for the capacity: its chart with the knees and every step as tables."""
+    search = result.capacity
+    if search is None or not search.steps:
+        return None
+    steps, left_out = capacity.step_lines(search)
+    metric = figures.title(search.metric, short=True)
+    drawing = charts.capacity(search, "capacity", f"Rate and {metric} of every step")
+    return {
+        "svg": Markup(drawing),  # noqa: S704 - built by ElementTree, which escapes every text
+        "metric": metric,
+        "knees": capacity.knee_lines(search),
+        "steps": steps,
+        "left_out": left_out,
+    }
 
 
 def _forest(ordered: Sequence[Comparison]) -> dict[str, Any] | None:

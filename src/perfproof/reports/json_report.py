@@ -54,6 +54,8 @@ def to_document(result: Result) -> dict[str, Any]:
         "queries": [query_document(detail) for detail in result.queries],
         "requests": [_request(detail) for detail in result.details],
     }
+    if result.capacity is not None:
+        document["capacity"] = asdict(result.capacity)
     cleaned: dict[str, Any] = clean(document)
     return cleaned
 

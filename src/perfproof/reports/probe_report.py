@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from perfproof.errors import ExitCode
 from perfproof.model.result import ProbeResult
 from perfproof.reports import figures
 from perfproof.reports.json_report import clean, query_document
@@ -22,6 +23,8 @@ def render_probe(result: ProbeResult, console: Console) -> None:
     broken = any(budget.broken for budget in result.budgets)
     proven = sum(finding.kind == "n_plus_one" for finding in result.findings)
     word, tone = ("✗ BUDGET BROKEN", "bad") if broken else ("● PROBED", "calm")
+    if result.exit_code == ExitCode.INVALID:
+        word, tone = "✗ NOT EVERY REQUEST WAS ANSWERED AS EXPECTED", "bad"
     told = f", {figures.plural(proven, 'N+1 finding')}" if proven else ""
     console.print(Text(word, style=STYLES[tone]))
     count = len({(level.request, level.arm) for level in result.levels})

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from perfproof.errors import UsageError
 from perfproof.model.histogram import HIGHEST, Histogram, bucket_of
 from perfproof.model.recording import Outcome, Recording
 from perfproof.reports.writing import write_text
@@ -68,7 +69,9 @@ def write_hlog(recording: Recording, path: Path) -> None:
         for block in a_round.blocks:
             mine = good & (samples["arm"] == block.arm) & (samples["pair"] == block.pair)
             for number, name in enumerate(recording.info.requests):
-                histogram = Histogram(latency[mine & (samples["request"] == number)])
+                chosen = mine & (samples["request"] == number)
+                histogram = Histogram()
+                histogram.record(latency[chosen], None if samples.counts is None else samples.counts[chosen])
                 if histogram.count:
                     tag = "".join(
                         c if c.isalnum() or c in "-./" else "_" for c in f"{recording.info.arms[block.arm]}/{name}"
@@ -129,6 +132,11 @@ def write_history(recording: Recording, path: Path) -> None:
 
     Percentiles are of that second. Timestamps count from the start of the run, to which the first block is set.
     """
+    if any(a_round.samples.counts is not None for a_round in recording.rounds):
+        raise UsageError(
+            f"{path.name} needs the moment of every request, and this run kept histograms only",
+            hint="measure with `samples: raw`, or export .hlog or _stats.csv",
+        )
     begin = _begin(recording)
     started = int(datetime.fromisoformat(recording.info.started_at).timestamp())
     users = recording.info.settings.get("load", {}).get("users", 0)
@@ -149,24 +157,32 @@ def write_history(recording: Recording, path: Path) -> None:
 
 def _figures(chosen: Columns) -> tuple[int, int, list[float], list[float]]:
     """Return requests, failures, Locust's figures (ms, and bytes) and percentiles (ms) of requests that were sent."""
-    times = (chosen["done_ns"] - chosen["intended_ns"]) / 1e6
-    failed = int((chosen["outcome"] != int(Outcome.OK)).sum())
-    if not len(times):
+    often = chosen["count"]
+    count = int(often.sum())
+    failed = int(often[chosen["outcome"] != int(Outcome.OK)].sum())
+    if not count:
         return 0, 0, [0.0] * 5, [0.0] * len(_QUANTILES)
-    quantiles = np.quantile(times, _QUANTILES, method="inverted_cdf").tolist()
-    figures = [quantiles[0], float(times.mean()), float(times.min()), float(times.max()), float(chosen["bytes"].mean())]
-    return len(times), failed, figures, quantiles
+    times = (chosen["done_ns"] - chosen["intended_ns"]) / 1e6
+    order = np.argsort(times, kind="stable")
+    reached = np.cumsum(often[order])
+    # The smallest time that the share did not exceed: NumPy's inverted_cdf, for values that stand for many.
+    places = np.searchsorted(reached, np.maximum(1, np.ceil(np.array(_QUANTILES) * count - 1e-9)))
+    quantiles = times[order][places].tolist()
+    mean, size = float((times * often).sum() / count), float(chosen["bytes"].sum() / count)
+    return count, failed, [quantiles[0], mean, float(times.min()), float(times.max()), size], quantiles
 
 
 def _of_arm(recording: Recording, arm: int) -> Columns:
-    """Return the samples of one arm that were sent."""
+    """Return the samples of one arm that were sent; ``count`` is how many requests each stands for."""
     names = ("request", "intended_ns", "done_ns", "outcome", "bytes")
-    parts: list[Columns] = [{name: np.empty(0, dtype=np.int64) for name in names}]
+    parts: list[Columns] = [{name: np.empty(0, dtype=np.int64) for name in (*names, "count")}]
     for a_round in recording.rounds:
         samples = a_round.samples
-        mine = (samples["arm"] == arm) & (samples["sent_ns"] > 0)
-        parts.append({name: samples[name][mine] for name in names})
-    return {name: np.concatenate([part[name] for part in parts]).astype(np.int64) for name in names}
+        unsent = np.isin(samples["outcome"], (int(Outcome.DROPPED), int(Outcome.NOT_STARTED)))
+        mine = (samples["arm"] == arm) & ~unsent
+        often = np.ones(len(samples), dtype=np.int64) if samples.counts is None else samples.counts
+        parts.append({name: samples[name][mine] for name in names} | {"count": often[mine]})
+    return {name: np.concatenate([part[name] for part in parts]).astype(np.int64) for name in (*names, "count")}
 
 
 def _seconds(recording: Recording) -> list[float]:

@@ -33,13 +33,13 @@ _TEXTS = {"scenario", "run_id", "started_at", "metric", "request", "arm", "unit"
 
 def columns(result: Result) -> tuple[str, ...]:
     """Return the names of the columns: those of comparisons, or of levels for a single run."""
-    return _RUN + (_SINGLE if result.kind == "run" else _COMPARED)
+    return _RUN + (_SINGLE if result.alone else _COMPARED)
 
 
 def records(result: Result) -> list[dict[str, Any]]:
     """Return the rows in the order analysis gave them; unknown values are None."""
     run = {"scenario": result.scenario, "run_id": " ".join(result.run_ids), "started_at": result.started_at}
-    if result.kind == "run":
+    if result.alone:
         return [
             run
             | {"metric": level.metric, "request": level.request, "arm": level.arm, "unit": level.unit}

@@ -16,16 +16,18 @@ from rich.text import Text
 from perfproof.model.metrics import ALL
 from perfproof.model.result import (
     BudgetCheck,
+    CapacitySearch,
     Comparison,
     Finding,
     Level,
     QueryDetail,
     Result,
     StatementChange,
+    Step,
     Verdict,
 )
 from perfproof.model.why import Why
-from perfproof.reports import figures, queries, rows, why
+from perfproof.reports import capacity, figures, queries, rows, why
 from perfproof.reports.live import Live
 
 __all__ = ["Live", "RunRow", "render", "render_runs"]
@@ -79,7 +81,9 @@ def render(result: Result, console: Console) -> None:
     if result.why is not None and result.kind != "run":
         _prose(console, result.why.sentence, lead="Why: ", style="bold")
     _comparisons(console, result.comparisons)
-    if not result.comparisons:
+    if result.capacity is not None:
+        _capacity(console, result.capacity)
+    elif not result.comparisons:
         _levels(console, result.levels)
     render_budgets(console, result.budgets)
     if result.why is not None:
@@ -219,6 +223,48 @@ def _levels(console: Console, levels: Sequence[Level]) -> None:
     console.print(table)
     if len(cells_of) > MAX_ROWS:
         _note(console, f"and {figures.plural(len(cells_of) - MAX_ROWS, 'more request')}: see the report")
+
+
+def _capacity(console: Console, search: CapacitySearch) -> None:
+    """Print each arm's knee, then the steps nearest to it, which bracket it."""
+    table = _table(("arm", "left"), ("capacity", "right"), ("interval", "left"), ("single starts", "name"))
+    for line in capacity.knee_lines(search):
+        table.add_row(Text(figures.plain(line.arm, 20)), Text(line.rate), Text(line.interval), _name(line.starts))
+    console.print()
+    console.print(table)
+    metric = figures.title(search.metric, short=True)
+    near = _table(
+        ("arm", "left"),
+        ("start", "right"),
+        ("rate", "right"),
+        (metric, "right"),
+        ("errors", "right"),
+        ("", "left"),
+        ("", "name"),
+    )
+    shown = nearest(search)
+    for step in capacity.step_lines(replace(search, steps=shown))[0]:
+        near.add_row(
+            *(Text(cell) for cell in (figures.plain(step.arm, 20), step.start, step.rate, step.value, step.errors)),
+            Text(step.state, style=STYLES[step.tone]),
+            _name(step.why),
+        )
+    console.print()
+    console.print(near)
+    if len(search.steps) > len(shown):
+        _note(console, f"and {figures.plural(len(search.steps) - len(shown), 'more step')}: see the report")
+
+
+def nearest(search: CapacitySearch) -> tuple[Step, ...]:
+    """Return, per arm and start, the highest step kept and the lowest one broken above it, at most so many."""
+    found: list[Step] = []
+    for place in dict.fromkeys((step.arm, step.start) for step in search.steps):
+        mine = [step for step in search.steps if (step.arm, step.start) == place]
+        kept = max((step for step in mine if step.kept), key=lambda step: step.rate, default=None)
+        over = [step for step in mine if not step.kept and (kept is None or step.rate > kept.rate)]
+        broken = min(over, key=lambda step: step.rate, default=None)
+        found += [step for step in (kept, broken) if step is not None]
+    return tuple(found[:MAX_ROWS])
 
 
 def render_budgets(console: Console, budgets: Sequence[BudgetCheck]) -> None:

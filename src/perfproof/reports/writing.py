@@ -52,6 +52,18 @@ def _junit(result: Result, path: Path) -> None:
     _text(path, to_junit(judge(result, Policy())))
 
 
+def _pdf(result: Result, path: Path) -> None:
+    from perfproof.reports.slide import to_slide
+
+    path.write_bytes(to_slide(result, "pdf"))
+
+
+def _png(result: Result, path: Path) -> None:
+    from perfproof.reports.slide import to_slide
+
+    path.write_bytes(to_slide(result, "png"))
+
+
 WRITERS: dict[str, Writer] = {
     ".html": _html,
     ".json": _json,
@@ -59,6 +71,8 @@ WRITERS: dict[str, Writer] = {
     ".parquet": _parquet,
     ".md": _markdown,
     ".xml": _junit,
+    ".pdf": _pdf,
+    ".png": _png,
 }
 """Known endings. Each writer imports its renderer when called, so that matplotlib and pyarrow load only when used."""
 

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from perfproof.model.metrics import METRICS
 from perfproof.model.placeholders import literal
 from perfproof.model.scenario import (
     Arm,
-    Budget,
     Capture,
     Expect,
+    Explain,
     Feed,
     Goal,
     JsonValue,
     Limits,
     Load,
+    LocustFile,
     Part,
     Probe,
     Repeat,
@@ -31,14 +31,15 @@ from perfproof.model.scenario import (
     Stage,
     Tls,
 )
+from perfproof.scenarios.capacity_spec import budget, capacity
 from perfproof.scenarios.gate_spec import policy
 from perfproof.scenarios.load_spec import LoadSpec
+from perfproof.scenarios.locust_spec import LocustSpec
 from perfproof.scenarios.merging import merged, overrides
 from perfproof.scenarios.payload_spec import GraphqlSpec, operations
 from perfproof.scenarios.probe_spec import ScaleSpec
 from perfproof.scenarios.reply_spec import CaptureSpec, ExpectSpec, UntilSpec
 from perfproof.scenarios.request_spec import FlowStepSpec, RequestSpec, SetupSpec, StepSpec
-from perfproof.scenarios.rules_spec import limit_of
 from perfproof.scenarios.schema import ScenarioSpec
 from perfproof.scenarios.service_spec import ServiceSpec
 
@@ -53,20 +54,20 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
         requests=tuple(one for each in spec.requests for one in requests(each, base)),
         setup=tuple(request(each, base) for each in spec.setup),
         feeds=tuple(Feed(name, base / feed.file, feed.order) for name, feed in spec.feeds.items()),
-        load=load(spec.load, base),
+        load=replace(load(spec.load, base), model=spec.model),
+        locustfile=locustfile(spec.locustfile, base) if spec.locustfile is not None else None,
         rounds=rounds(spec),
         goals=tuple(
             Goal(metric, goal.improve, goal.stretch, tuple(goal.requests)) for metric, goal in spec.goals.items()
         ),
-        budgets=tuple(
-            Budget(metric, limit_of(METRICS[metric], budget.limit), tuple(budget.requests))
-            for metric, budget in spec.budgets.items()
-        ),
+        budgets=tuple(budget(metric, each) for metric, each in spec.budgets.items()),
+        capacity=capacity(spec.capacity),
         allow=tuple(spec.allow),
         margin=spec.margin,
         max_error_rate=spec.max_error_rate,
         responses=Responses(spec.responses.policy, tuple(spec.responses.ignore), spec.responses.order),
         gate=policy(spec.gate, str(file)),
+        explain=Explain(**dict(spec.why)),
     )
 
 
@@ -78,6 +79,12 @@ def load(spec: LoadSpec, base: Path) -> Load:
     if spec.token_file:
         own["token_file"] = str(base / spec.token_file)
     return Load(**{**dict(spec), **own})
+
+
+def locustfile(spec: LocustSpec, base: Path) -> LocustFile:
+    """Return the model's Locust file."""
+    file = Path(os.path.normpath(base.absolute() / spec.file))
+    return LocustFile(file, tuple(spec.users), tuple(spec.tags), tuple(spec.exclude_tags), spec.spawn_rate)
 
 
 def rounds(spec: ScenarioSpec) -> Rounds:

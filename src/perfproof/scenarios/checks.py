@@ -12,9 +12,11 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from perfproof.model.metrics import ALL, METRICS
+from perfproof.scenarios.capacity_spec import SEARCHED
 from perfproof.scenarios.document import Path
 from perfproof.scenarios.fields import closest
 from perfproof.scenarios.file_checks import check_feeds, check_files
+from perfproof.scenarios.locust_checks import check_locustfile
 from perfproof.scenarios.merging import merged, origin, overrides
 from perfproof.scenarios.probe_checks import check_probes
 from perfproof.scenarios.request_checks import check_requests
@@ -39,6 +41,7 @@ def check(spec: ScenarioSpec, file: pathlib.Path, findings: Findings) -> None:
     check_requests(spec, columns, findings)
     check_files(spec, file.parent, findings)
     check_probes(spec, findings)
+    check_locustfile(spec, file.parent, findings)
     _load(spec, findings)
     _rules(spec, findings)
 
@@ -139,14 +142,14 @@ def _load(spec: ScenarioSpec, findings: Findings) -> None:
         return
     idle = ("users", "think_time") if load.model == "open" else ("rate", "arrivals", "stages")
     other = "closed" if load.model == "open" else "open"
-    for key in idle:
+    for key in idle if spec.locustfile is None else ():
         if key in load.model_fields_set:
             fix = f"remove it, or write model: {other}"
             findings.add(("load", key), f"has no effect in the {load.model} model", fix, at_key=True)
     _stages(spec, findings)
     _workers(spec, findings)
     limit = load.limits.rate
-    if load.model == "open" and limit is not None and max([load.rate, *(stage.to for stage in load.stages)]) > limit:
+    if spec.model == "open" and limit is not None and max([load.rate, *(stage.to for stage in load.stages)]) > limit:
         findings.add(("load", "rate"), "is above load.limits.rate", "lower it, or raise the limit if it may be")
     if spec.rounds.time is not None and "count" in spec.rounds.model_fields_set:
         findings.add(("rounds", "time"), "stands beside count", "keep the one that is meant", at_key=True)
@@ -154,7 +157,7 @@ def _load(spec: ScenarioSpec, findings: Findings) -> None:
 
 def _workers(spec: ScenarioSpec, findings: Findings) -> None:
     load = spec.load
-    shared = "connections" if load.model == "open" else "users"
+    shared = "connections" if spec.model == "open" else "users"
     if load.workers > getattr(load, shared):
         findings.add(("load", "workers"), f"are more than {shared}", f"write {shared}: {load.workers} or more")
     if load.listen and not load.token_file:
@@ -184,12 +187,15 @@ def _rules(spec: ScenarioSpec, findings: Findings) -> None:
             findings.add((*place, "stretch"), "is below improve", "write more than improve, or leave it out")
         _names(place, goal, spec, findings)
     for name, budget in spec.budgets.items():
-        place = ("budgets", name)
-        try:
-            limit_of(METRICS[name], budget.limit)
-        except Mistake as mistake:
-            findings.add((*place, "limit"), mistake.reason, mistake.fix)
-        _names(place, budget, spec, findings)
+        _budget(("budgets", name), budget, spec, findings)
+    for name, budget in spec.capacity.budgets.items():
+        if name in SEARCHED:
+            _budget(("capacity", "budgets", name), budget, spec, findings)
+        else:
+            findings.add(("capacity", "budgets", name), "cannot be kept by a rate", f"known: {', '.join(SEARCHED)}")
+    _capacity(spec, findings)
+    if spec.locustfile is not None:
+        return  # the names come up while it runs
     known = [ALL, *(request.title for _, request in measured(spec.requests))]
     for position, rule in enumerate(spec.gate.rules):
         if not any(fnmatchcase(name, rule.request) for name in known) and not findings.rests_on_sand(("requests",)):
@@ -200,14 +206,32 @@ def _rules(spec: ScenarioSpec, findings: Findings) -> None:
             )
 
 
+def _budget(place: Path, budget: BudgetSpec, spec: ScenarioSpec, findings: Findings) -> None:
+    try:
+        limit_of(METRICS[str(place[-1])], budget.limit)
+    except Mistake as mistake:
+        findings.add((*place, "limit"), mistake.reason, mistake.fix)
+    _names(place, budget, spec, findings)
+
+
+def _capacity(spec: ScenarioSpec, findings: Findings) -> None:
+    search, limit = spec.capacity, spec.load.limits.rate
+    if search.lowest is not None and search.highest is not None and search.lowest > search.highest:
+        findings.add(("capacity", "from"), "is above capacity.to", "lower it")
+    if search.highest is not None and limit is not None and search.highest > limit:
+        findings.add(("capacity", "to"), "is above load.limits.rate", "lower it, or raise the limit if it may be")
+
+
 def _names(place: Path, rule: GoalSpec | BudgetSpec, spec: ScenarioSpec, findings: Findings) -> None:
     if not rule.requests:
         return
-    metric = METRICS[str(place[1])]
+    metric = METRICS[str(place[-1])]
     if not metric.per_request and set(rule.requests) != {ALL}:
         fix = "leave requests out"
         findings.add((*place, "requests"), f"{metric.name} is known for all requests together only", fix, at_key=True)
         return
+    if spec.locustfile is not None:
+        return  # the names come up while it runs
     known = [request.title for _, request in measured(spec.requests)]
     if any(path[0] == "requests" and path[2:] in ((), ("name",)) for path in findings.broken):
         return

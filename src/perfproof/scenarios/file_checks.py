@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from perfproof.scenarios.document import Path
 from perfproof.scenarios.feed_spec import columns_of
 from perfproof.scenarios.fields import closest
+from perfproof.scenarios.files import exists
 from perfproof.scenarios.merging import merged, origin, overrides
 from perfproof.scenarios.payload_spec import operations
 from perfproof.scenarios.request_spec import StepSpec
@@ -25,7 +26,7 @@ def check_feeds(spec: ScenarioSpec, base: pathlib.Path, findings: Findings) -> l
     for name, feed in spec.feeds.items():
         path: Path = ("feeds", name, "file")
         file = base / feed.file
-        if not _exists(path, file, feed.file, findings):
+        if not exists(path, file, feed.file, findings):
             findings.broken.add(("feeds", name))
             continue
         try:
@@ -42,7 +43,7 @@ def check_files(spec: ScenarioSpec, base: pathlib.Path, findings: Findings) -> N
         sent = {(*path, "body_file"): step.body_file}
         sent |= {(*path, "multipart", name, "file"): part.file for name, part in step.multipart.items()}
         for place, name in sent.items():
-            if name is not None and _exists(place, base / name, name, findings):
+            if name is not None and exists(place, base / name, name, findings):
                 size = (base / name).stat().st_size
                 if size > MOST_BYTES:
                     findings.add(place, f"`{name}` has {size:,} bytes", f"at most {MOST_BYTES:,} can be sent")
@@ -58,7 +59,7 @@ def _graphql(path: Path, step: StepSpec, base: pathlib.Path, findings: Findings)
     if (graphql.query is None) == (graphql.file is None):
         findings.add(path, "must have a query or a file", "write either query: or file:", at_key=True)
         return
-    if graphql.file is not None and not _exists((*path, "file"), base / graphql.file, graphql.file, findings):
+    if graphql.file is not None and not exists((*path, "file"), base / graphql.file, graphql.file, findings):
         return
     document = graphql.query or (base / str(graphql.file)).read_text(encoding="utf-8", errors="replace")
     known = operations(document)
@@ -79,7 +80,7 @@ def _certificates(spec: ScenarioSpec, base: pathlib.Path, findings: Findings) ->
         elif service.tls.ca is not None and service.tls.insecure:
             findings.add((*path, "insecure"), "stands beside ca", "keep the one that is meant", at_key=True)
         elif service.tls.ca is not None:
-            _exists((*path, "ca"), base / service.tls.ca, service.tls.ca, findings)
+            exists((*path, "ca"), base / service.tls.ca, service.tls.ca, findings)
 
 
 def _steps(spec: ScenarioSpec) -> Iterator[tuple[Path, StepSpec]]:
@@ -87,13 +88,3 @@ def _steps(spec: ScenarioSpec) -> Iterator[tuple[Path, StepSpec]]:
     for position, request in enumerate(spec.requests):
         yield ("requests", position), request
         yield from ((("requests", position, "steps", inner), step) for inner, step in enumerate(request.steps))
-
-
-def _exists(path: Path, file: pathlib.Path, written: str, findings: Findings) -> bool:
-    if file.is_file():
-        return True
-    near = [each.name for each in file.parent.iterdir() if each.is_file()] if file.parent.is_dir() else []
-    guess = closest(file.name, near)
-    fix = guess if guess and guess.startswith("did") else "it is relative to the scenario file"
-    findings.add(path, f"`{written}` {'is not a file' if file.exists() else 'does not exist'}", fix)
-    return False

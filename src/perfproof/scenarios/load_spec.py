@@ -34,6 +34,9 @@ Arrivals = Annotated[
     PlainValidator(choice("poisson", "constant")),
     schema(enum=["poisson", "constant"]),
 ]
+Samples = Annotated[
+    Literal["raw", "histogram"], PlainValidator(choice("raw", "histogram")), schema(enum=["raw", "histogram"])
+]
 Block = Annotated[
     float,
     PlainValidator(quantity(parse_duration, low=0.05, high=60, says="from 50ms to 60s")),
@@ -95,6 +98,8 @@ class LoadSpec(Spec):
     """Where workers on other machines join (HOST:PORT), with `perfproof worker`. Default: they are started here"""
     token_file: AnyText = _LOAD.token_file
     """A file with the token that joining workers must know, relative to the scenario."""
+    samples: Samples = _LOAD.samples
+    """raw keeps every request; histogram only counts by duration (0.1 %), however many there are. Default: raw"""
     seed: whole_between(0, 2**31 - 1) = _LOAD.seed  # type: ignore[valid-type]
     """Decides order, values and gaps; the same for both arms. Default: 1"""
     limits: Annotated[LimitsSpec, Empty] = LimitsSpec()

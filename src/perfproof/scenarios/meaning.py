@@ -26,11 +26,11 @@ def fingerprint(
 ) -> str:
     """Return 16 hexadecimal digits over service, set-up, requests and load: what makes results comparable.
 
-    Left out are goals, budgets, the gate's policy, rounds, arms, builds, comments, layout, the file's name, and
-    everything secret: text that came from the environment counts as it is written (``${PASSWORD}``), secrets in the
-    file count as ``***``. Where the environment gives a number (``rate: ${RATE}``), the number counts. Arms are left
-    out because they are what is compared; how each was run is recorded beside the result. Of files that are sent and
-    of feeds (relative to ``base``) the content counts, not the name.
+    Left out are goals, budgets, the gate's policy, rounds, ``why``, arms, builds, comments, layout, the file's name,
+    and everything secret: text that came from the environment counts as it is written (``${PASSWORD}``), secrets in
+    the file count as ``***``. Where the environment gives a number (``rate: ${RATE}``), the number counts. Arms are
+    left out because they are what is compared; how each was run is recorded beside the result. Of files that are sent
+    and of feeds (relative to ``base``) the content counts, not the name.
     """
     spec = _public_spec(data, {**dict.fromkeys(secrets, MASK), **public})
     served = asdict(service(spec.service, FilePath()))
@@ -39,12 +39,15 @@ def fingerprint(
         if served[later] is None:
             del served[later]
     del served["database"]  # where is counted and how is probed changes nothing of what is timed
-    meaning = {
+    meaning: dict[str, Any] = {
         "service": served,
         "setup": [_timed(asdict(request(step, base))) for step in spec.setup],
         "requests": [_timed(asdict(one)) for each in spec.requests for one in requests(each, base)],
-        "load": spec.load.model_dump(exclude={"limits"}),
+        "load": spec.load.model_dump(exclude={"limits", "samples"}),
     }
+    if spec.locustfile is not None:
+        meaning["load"]["model"] = spec.model
+        meaning["locustfile"] = {**dict(spec.locustfile), "file": _content(base / spec.locustfile.file)}
     if spec.feeds:
         meaning["feeds"] = {name: [_content(base / feed.file), feed.order] for name, feed in spec.feeds.items()}
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), default=_plain)

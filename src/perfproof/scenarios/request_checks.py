@@ -25,8 +25,11 @@ MAX_VARIANTS = 10_000
 
 def check_requests(spec: ScenarioSpec, columns: Sequence[str], findings: Findings) -> None:
     """Note every mistake in the requests and set-up steps of ``spec``; ``columns`` are those of feeds, as written."""
-    if not spec.requests:
+    if not spec.requests and "requests" in spec.model_fields_set:
         findings.add(("requests",), "is empty", "add at least one, e.g. `- get: /`")
+    elif not spec.requests and spec.locustfile is None and not findings.misspelt((), "requests", "locustfile"):
+        fix = "add a list of requests, e.g. `- get: /`"
+        findings.add(("requests",), "is missing", fix, at_key=True)
     known: list[str] = ["port"]
     for position, setup in enumerate(spec.setup):
         path: Path = ("setup", position)

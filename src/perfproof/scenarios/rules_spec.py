@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
@@ -112,17 +112,18 @@ def goals_schema() -> dict[str, Any]:
     return _by_metric(lambda _: {"anyOf": [RATIO_SCHEMA, {"$ref": "#/$defs/GoalSpec"}]})
 
 
-def budgets_schema() -> dict[str, Any]:
-    """Return the JSON Schema of ``budgets``: each metric by name, a limit in its unit or a mapping."""
+def budgets_schema(only: Collection[str] = tuple(METRICS)) -> dict[str, Any]:
+    """Return the JSON Schema of ``budgets``: each metric of ``only`` by name, a limit in its unit or a mapping."""
 
     def one(metric: Metric) -> dict[str, Any]:
         limit = LIMITS[metric.unit][2]
         long = {"allOf": [{"$ref": "#/$defs/BudgetSpec"}, {"properties": {"limit": limit}}]}
         return {"anyOf": [limit, long]}
 
-    return _by_metric(one)
+    return _by_metric(one, only)
 
 
-def _by_metric(make: Callable[[Metric], dict[str, Any]]) -> dict[str, Any]:
-    properties = {metric.name: {"title": metric.title, **make(metric)} for metric in METRICS.values()}
+def _by_metric(make: Callable[[Metric], dict[str, Any]], only: Collection[str] = tuple(METRICS)) -> dict[str, Any]:
+    found = [metric for name, metric in METRICS.items() if name in only]
+    properties = {metric.name: {"title": metric.title, **make(metric)} for metric in found}
     return {"type": "object", "additionalProperties": False, "properties": properties}

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import re
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator
 
-from perfproof.scenarios import feed_spec, payload_spec, reply_spec
+from perfproof.scenarios import feed_spec, locust_spec, payload_spec, reply_spec, why_spec
+from perfproof.scenarios.capacity_spec import SEARCHED, CapacitySpec
 from perfproof.scenarios.feed_spec import Feeds
 from perfproof.scenarios.fields import Empty, Many, Name, Ratio, Spec, schema, text
 from perfproof.scenarios.gate_spec import GateSpec
 from perfproof.scenarios.load_spec import LoadSpec, RoundsSpec
+from perfproof.scenarios.locust_spec import Locustfile
 from perfproof.scenarios.probe_spec import Responses, ResponsesSpec
 from perfproof.scenarios.request_spec import METHODS, RequestSpec, SetupSpec
 from perfproof.scenarios.rules_spec import Budgets, Goals, budgets_schema, goals_schema
 from perfproof.scenarios.service_spec import ArmsSpec, ServiceSpec
 from perfproof.scenarios.units import Mistake
+from perfproof.scenarios.why_spec import Why, WhySpec
 
 
 def host(value: object) -> str:
@@ -43,8 +46,10 @@ class ScenarioSpec(Spec):
     """The versions compared. Without it there is one, baseline, enough for `perfproof run`."""
     setup: list[SetupSpec] = Field(default_factory=list)
     """Requests sent per arm before measuring, e.g. a login."""
-    requests: Annotated[list[RequestSpec], Field(json_schema_extra={"minItems": 1})]
+    requests: Annotated[list[RequestSpec], Field(json_schema_extra={"minItems": 1})] = Field(default_factory=list)
     """The requests that are measured."""
+    locustfile: Locustfile | None = None
+    """A Locust file whose User classes make the requests instead: a path, or {file: load.py, users: [Shopper]}"""
     feeds: Annotated[Feeds, Empty] = Field(default_factory=dict)
     """Files whose rows fill {feed.column}, e.g. {users: users.csv}"""
     load: Annotated[LoadSpec, Empty] = LoadSpec()
@@ -55,6 +60,8 @@ class ScenarioSpec(Spec):
     """Demanded improvements by metric, e.g. {latency_p95: 20%}"""
     budgets: Annotated[Budgets, Empty] = Field(default_factory=dict)
     """Absolute limits by metric, e.g. {latency_p95: 500ms}"""
+    capacity: Annotated[CapacitySpec, Empty] = CapacitySpec.model_validate({})
+    """How `perfproof capacity` searches for the highest rate that keeps the budgets."""
     gate: Annotated[GateSpec, Empty] = GateSpec()
     """What `perfproof gate` makes of the verdict (docs/ci.md)."""
     allow: Annotated[list[Host], Many] = Field(default_factory=list)
@@ -63,8 +70,15 @@ class ScenarioSpec(Spec):
     """Change that still counts as none. Default: 5%"""
     responses: Responses = ResponsesSpec()
     """Whether and how the arms' responses are compared, e.g. {policy: error, ignore: ["$.generated_at"]}"""
+    why: Why = WhySpec()
+    """What is looked at after the timed rounds to say why, e.g. {profile: py-spy}, or off"""
     max_error_rate: Ratio = 0.01
     """Share of failed requests above which nothing is concluded. Default: 1%"""
+
+    @property
+    def model(self) -> Literal["open", "closed"]:
+        """Return the load model; the users of a Locust file wait for their responses, so there it is closed."""
+        return self.load.model if self.locustfile is None else "closed"
 
 
 def json_schema() -> dict[str, Any]:
@@ -73,6 +87,10 @@ def json_schema() -> dict[str, Any]:
     description = {name: found["properties"][name].get("description", "") for name in ("goals", "budgets")}
     found["properties"]["goals"] = {"description": description["goals"], **goals_schema()}
     found["properties"]["budgets"] = {"description": description["budgets"], **budgets_schema()}
+    found["$defs"]["CapacitySpec"]["properties"]["budgets"] = {
+        "description": found["$defs"]["CapacitySpec"]["properties"]["budgets"].get("description", ""),
+        **budgets_schema(SEARCHED),
+    }
     found["title"] = "perfproof scenario"
     found["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     baseline = found["$defs"]["ArmsSpec"]["properties"]["baseline"]
@@ -99,6 +117,9 @@ def json_schema() -> dict[str, Any]:
     reply_spec.shorthands(found)
     payload_spec.shorthands(found)
     feed_spec.shorthand(found)
+    why_spec.shorthand(found)
+    locust_spec.shorthand(found)
+    found["oneOf"] = [{"required": [one]} for one in ("requests", "locustfile")]
     for rule in ("GoalSpec", "BudgetSpec"):
         _one_or_many(found["$defs"][rule]["properties"]["requests"])
     _one_or_many(found["$defs"]["RequestSpec"]["properties"]["values"]["additionalProperties"])

@@ -11,11 +11,11 @@ from perfproof.model.scenario import JsonValue
 from perfproof.scenarios.document import Document, Path
 
 _KEPT = re.compile(
-    r"\$\$|(?P<variable>\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\})|\{\w+\}|^(?:Bearer|Basic|Token|Digest)\s+",
+    r"\$\$|(?P<variable>\$\{(?P<name>\w+)(?::-(?P<default>(?:[^{}]|\{[^{}]*\})*))?\})|\{\w+\}|^(?:Bearer|Basic|Token|Digest)\s+",
     re.I,
 )
 _PASSWORD_IN_URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@'\"]*:(?P<value>[^\s/'\"]+)@", re.I)
-_DEFAULT = re.compile(r"\$\{\w+:-(?P<default>[^}]+)\}")
+_DEFAULT = re.compile(r"\$\{\w+:-(?P<default>(?:[^{}]|\{[^{}]*\})+)\}")
 
 
 def literal_secrets(data: Mapping[str, JsonValue]) -> dict[Path, str]:

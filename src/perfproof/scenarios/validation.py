@@ -24,7 +24,7 @@ from perfproof.scenarios.units import Mistake
 STEPS = ("requests", "setup")
 SHORT = ("improve", "limit", "json", "contains", "file", "text")
 """Keys that a plain value may stand for: ``latency_p95: 20%``, ``capture: {id: $.id}``, ``users: users.csv``."""
-FILLERS: Mapping[str, JsonValue] = {"name": "unnamed", "requests": []}
+FILLERS: Mapping[str, JsonValue] = {"name": "unnamed"}
 """What stands in for a required key that is missing or wrong, so that the rest can be looked at."""
 
 
@@ -144,7 +144,6 @@ def _leave_out(rest: dict[str, Any], path: Path, findings: Findings, *, missing:
 
 _ADD = {
     "name": "add e.g. `name: shop`",
-    "requests": "add a list of requests, e.g. `- get: /`",
     "improve": "add e.g. `improve: 20%`",
     "limit": "add e.g. `limit: 500ms`",
 }

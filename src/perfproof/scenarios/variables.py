@@ -10,7 +10,10 @@ from perfproof.model.redaction import sounds_secret, worth_masking
 from perfproof.model.scenario import JsonValue
 from perfproof.scenarios.document import Document, Path
 
-TEMPLATE = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{[^}]*\}?)")
+TEMPLATE = re.compile(
+    r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>(?:[^{}]|\{[^{}]*\})*))?\}|(?P<bad>\$\{[^}]*\}?)"
+)
+"""A default may hold placeholders: ``${DATABASE_URL:-sqlite:///{work}/shop.db}``."""
 
 
 @dataclass

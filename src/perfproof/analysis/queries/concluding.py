@@ -62,8 +62,11 @@ def across(baseline: Probing | None, candidate: Probing | None, labels: Sequence
     return Probing(tuple(replace(side, arm=label) for side, label in zip(sides, labels, strict=True)), policy="off")
 
 
-def judge_probes(probing: Probing, rules: Rules, scenario: str) -> ProbeResult:
-    """Return what probing alone shows: a broken budget, or a difference that the policy calls an error, fails."""
+def judge_probes(probing: Probing, rules: Rules, scenario: str, failures: Sequence[str] = ()) -> ProbeResult:
+    """Return what probing alone shows: a broken budget, or a difference that the policy calls an error, fails.
+
+    ``failures`` are requests that were answered wrongly, as sentences; what was not seen makes the result invalid.
+    """
     found = conclude_queries(probing, rules)
     budgets = tuple(budget for budget in rules.budgets if budget.metric in exact.NAMES)
     arm = probing.arms[-1]
@@ -78,8 +81,8 @@ def judge_probes(probing: Probing, rules: Rules, scenario: str) -> ProbeResult:
         levels=found.levels,
         budgets=checks,
         findings=found.findings,
-        warnings=found.warnings,
-        exit_code=int(ExitCode.FAILED if failed else ExitCode.PASSED),
+        warnings=(*failures, *found.warnings),
+        exit_code=int(ExitCode.FAILED if failed else ExitCode.INVALID if failures else ExitCode.PASSED),
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
 from perfproof.analysis.queries.advice import advice
-from perfproof.analysis.queries.slopes import FEWEST, N_PLUS_ONE, Slope, distinct, points_of, slope, x_of
+from perfproof.analysis.queries.slopes import FEWEST, Slope, distinct, points_of, slope, x_of
 from perfproof.analysis.words import count_of
 from perfproof.model.probe import ProbedRequest, ProbedSize, RepeatedCount
 from perfproof.model.result import Finding
@@ -35,8 +35,8 @@ def prove(request: ProbedRequest, arm: str) -> Proven:
     if counted and request.by != "none":
         steep = {key: slope(points) for key, points in points_of(request).items()}
         slopes = {key: value for key, value in steep.items() if value is not None}
-        if distinct(request) < FEWEST:
-            found.append(_not_enough(request, arm))
+        if distinct(replace(request, sizes=tuple(counted))) < FEWEST:
+            found.append(_not_enough(request, counted, arm))
         found += _growing(request, arm, slopes)
         found += _constant(request, arm, slopes)
     found += _unbounded(request, arm)
@@ -53,7 +53,6 @@ def _growing(request: ProbedRequest, arm: str, slopes: dict[str, Slope]) -> Iter
         statement = _statement(request, key)
         calls = [_calls(size, key) for size in request.sizes]
         rows = [x_of(size) for size in request.sizes]
-        n_plus_one = steep.sure >= N_PLUS_ONE
         evidence: dict[str, Any] = {
             "arm": arm,
             "statement": statement.count.statement.text,
@@ -66,7 +65,7 @@ def _growing(request: ProbedRequest, arm: str, slopes: dict[str, Slope]) -> Iter
         where = f" at {statement.count.callers[0]}" if statement.count.callers else ""
         text = _short(statement.count.statement.text)
         told = f"{_arrows(calls)} times for {_arrows(rows)} rows"
-        if n_plus_one:
+        if steep.n_plus_one:
             evidence["advice"] = advice(statement.count.libraries)
             summary = f"N+1 on {arm}: `{text}` runs {told} (slope {steep.steepest:.2g}){where}; {evidence['advice']}"
             yield Finding("n_plus_one", request.request, "warning", summary, evidence)
@@ -90,8 +89,12 @@ def _constant(request: ProbedRequest, arm: str, slopes: dict[str, Slope]) -> Ite
         yield Finding("constant_queries", request.request, "info", summary, evidence)
 
 
-def _not_enough(request: ProbedRequest, arm: str) -> Finding:
-    rows = [x_of(size) for size in request.sizes]
+def _not_enough(request: ProbedRequest, counted: Sequence[ProbedSize], arm: str) -> Finding:
+    rows = [x_of(size) for size in counted]
+    if len(counted) < len(request.sizes):
+        told = f"only {len(counted)} of {count_of(len(request.sizes), 'size')} could be counted"
+        summary = f"not enough data on {arm}: {told}, since a source was lost; probe again once it is back"
+        return Finding("not_enough_data", request.request, "warning", summary, {"arm": arm, "rows": rows})
     seen = distinct(request)
     summary = (
         f"not enough data on {arm}: {count_of(seen, 'different number', 'different numbers')} of rows at sizes"

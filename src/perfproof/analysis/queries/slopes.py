@@ -14,6 +14,8 @@ from perfproof.model.probe import ProbedRequest, ProbedSize
 
 N_PLUS_ONE = 0.5
 """Statements per additional row from which on it is N+1."""
+FEWEST_MORE = 2
+"""Further calls below which it is not: three different numbers of rows always bring so many."""
 FEWEST = 3
 """Distinct numbers of rows below which nothing is concluded."""
 
@@ -29,11 +31,24 @@ class Point:
 
 @dataclass(frozen=True)
 class Slope:
-    """The steepest step of a statement's count. ``sure`` counts from the most calls below to the fewest above."""
+    """The steepest step of a statement's count. ``sure`` counts from the most calls below to the fewest above.
+
+    ``grown`` is by how many calls it surely rises from any size to any larger one.
+    """
 
     steepest: float
     sure: float
-    rises: bool
+    grown: int
+
+    @property
+    def rises(self) -> bool:
+        """Tell whether there surely are more calls at some size than at the one before."""
+        return self.sure > 0
+
+    @property
+    def n_plus_one(self) -> bool:
+        """Tell whether it runs once for each row; one call more, from some size on, is a condition and no loop."""
+        return self.sure >= N_PLUS_ONE and self.grown >= FEWEST_MORE
 
 
 def x_of(size: ProbedSize) -> int | None:
@@ -80,5 +95,5 @@ def slope(points: Sequence[Point]) -> Slope | None:
     return Slope(
         steepest=max(mean for mean, _ in steps),
         sure=max(sure for _, sure in steps),
-        rises=any(sure > 0 for _, sure in steps),
+        grown=max(b.low - a.high for at, a in enumerate(ordered) for b in ordered[at + 1 :]),
     )

@@ -1,4 +1,4 @@
-"""pyinstrument inside a Python service, brought there by the agent (``perfproof_agent/profiling.py`` tells how).
+"""A sampler inside a Python service, brought there by the agent (``perfproof_agent/profiling.py`` tells how).
 
 The agent is told through a file of eight bytes, which every process of the service maps, which slice is under way.
 """
@@ -6,14 +6,13 @@ The agent is told through a file of eight bytes, which every process of the serv
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from perfproof.agent import INTERVAL_VARIABLE, injected
+from perfproof.agent import INTERVAL_VARIABLE, SAMPLER_VARIABLE, injected
 from perfproof.collectors.profiles.engine import UnavailableError
 from perfproof.collectors.profiles.folding import Folded
 from perfproof.model.profile import Clock, Engine, Frame
@@ -24,13 +23,13 @@ _POLL = 0.02
 
 
 class InService:
-    """A Profiler that works in every Python process of a service which can import pyinstrument."""
+    """A Profiler that works in every Python process of a service; pyinstrument where it can be imported there."""
 
-    engine: Engine = "pyinstrument"
     clock: Clock = "wall"
     by_request = True
 
-    def __init__(self, directory: Path, interval_ns: int) -> None:
+    def __init__(self, engine: Engine, directory: Path, interval_ns: int) -> None:
+        self.engine = engine
         self._directory = directory
         self._interval_ns = interval_ns
         self._lines: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -41,7 +40,9 @@ class InService:
 
     def environment(self, environment: Mapping[str, str]) -> dict[str, str]:
         """Return the service's environment with the agent switched on."""
-        return {**injected(environment, self._directory, "profile"), INTERVAL_VARIABLE: str(self._interval_ns)}
+        sampler = "pyinstrument" if self.engine == "pyinstrument" else ""
+        asked = {INTERVAL_VARIABLE: str(self._interval_ns), SAMPLER_VARIABLE: sampler}
+        return {**injected(environment, self._directory, "profile"), **asked}
 
     def unable(self) -> str | None:
         """Return why nothing can be sampled in a service that has started, or None."""
@@ -77,7 +78,7 @@ class InService:
             for line in lines:
                 if line["k"] == "t":
                     stack = [frames[number] for number in line["f"] if number in frames]
-                    folded.add(line["n"], line["s"] - 1, stack, line["t"] * self._interval_ns)
+                    folded.add(line["n"], line["s"] - 1, stack, line["t"])
         if not folded.total_ns:
             raise UnavailableError(self._nothing())
         return folded
@@ -118,4 +119,4 @@ def _done(lines: list[dict[str, Any]], slice_: int) -> bool:
     pid = next((line["pid"] for line in lines if line["k"] == "sampling"), None)
     if pid is None or any(line["k"] == "flushed" and line["s"] == slice_ for line in reversed(lines)):
         return True
-    return not os.path.exists(f"/proc/{pid}")
+    return not Path(f"/proc/{pid}").exists()

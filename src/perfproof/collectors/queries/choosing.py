@@ -11,7 +11,7 @@ from perfproof.collectors.queries.mysql_log import MysqlLog
 from perfproof.collectors.queries.mysql_schema import MysqlSchema
 from perfproof.collectors.queries.postgres_log import PostgresLog
 from perfproof.collectors.queries.postgres_statements import PostgresStatements
-from perfproof.collectors.queries.source import AnySource
+from perfproof.collectors.queries.source import FAILURES, AnySource
 from perfproof.collectors.queries.urls import Address, parse
 
 
@@ -69,7 +69,10 @@ def _choose_for(
     rejected: list[str] = []
     for make in _candidates(address, facts):
         source = make()
-        found = source.check()
+        try:
+            found = source.check()
+        except FAILURES as error:
+            found = [f"{source.name} of {address} cannot be used: {str(error).splitlines()[0]}"]
         if not found:
             sources.append(source)
             reasons.append(f"{source.name} for {address}" + (f", since {rejected[0]}" if rejected else ""))

@@ -12,7 +12,7 @@ from typing import Any
 import pymysql
 
 from perfproof.collectors.queries.quiet import Look, Quiet
-from perfproof.collectors.queries.source import SourceError
+from perfproof.collectors.queries.source import SourceLostError
 from perfproof.collectors.queries.urls import Address
 
 OWN = "perfproof_own"
@@ -49,7 +49,7 @@ class MysqlClient:
             if isinstance(error, pymysql.err.OperationalError) and error.args and error.args[0] not in _LOST:
                 raise
             self.close()
-            raise SourceError(
+            raise SourceLostError(
                 f"the database {self.address} does not answer",
                 why=self.address.hide(str(error.args[-1] if error.args else error)),
                 hint="check that it runs and that the address in service.database is right",
@@ -90,20 +90,23 @@ class MysqlClient:
         )
         mark = self._mark()
         if mark != self._read_after:
+            self._await_transactions()
+            mark = self._mark()  # after the wait: a timer may well tick within it, and no look would equal another
             self._open, self._read_after = self._transactions(), mark
         threads = {thread for thread, _ in rows}
         busy: set[Hashable] = {(thread, "") for thread, command in rows if command != "Sleep"}
         busy |= {(thread, str(since)) for thread, since in self._open if thread in threads}
         return Look(frozenset(busy), mark)
 
-    def _transactions(self) -> list[tuple[Any, ...]]:
-        """Return connections inside a transaction: a late COMMIT may follow.
+    def _await_transactions(self) -> None:
+        """Wait until InnoDB shows a fresh picture: asked again within 0.1 s, it shows the same one."""
+        if self._sees_transactions:
+            time.sleep(max(0.0, self._read_at + TRANSACTIONS_AGE_S - time.monotonic()))
 
-        InnoDB shows the same picture again when it is asked twice within 0.1 s, hence the wait.
-        """
+    def _transactions(self) -> list[tuple[Any, ...]]:
+        """Return connections inside a transaction: a late COMMIT may follow."""
         if not self._sees_transactions:
             return []
-        time.sleep(max(0.0, self._read_at + TRANSACTIONS_AGE_S - time.monotonic()))
         self._read_at = time.monotonic()
         try:
             return self.run("SELECT trx_mysql_thread_id, trx_started FROM information_schema.innodb_trx")

@@ -14,7 +14,7 @@ from perfproof.collectors.queries.source import SourceError
 from perfproof.collectors.queries.urls import Address
 from perfproof.model.queries import ProbeCount, Statement, StatementCount
 
-TRUNCATE_ABOVE = 5000
+TRUNCATE_ABOVE = 1000
 _OTHERS = "SELECT COUNT(*) FROM mysql.general_log WHERE argument NOT LIKE %s"
 _VARIABLES = ("log_output", "general_log")
 
@@ -51,12 +51,14 @@ class MysqlLog:
         problems = self._problems()
         if problems:
             raise SourceError("the general log cannot be used", why=problems[0])
-        self._ours = self._length() == 0
-        for name, wanted in zip(_VARIABLES, ("TABLE", "ON"), strict=True):
-            before = self._client.variable(name)
-            if wanted not in before:
+        self._ours = self._ours or self._length() == 0  # opened again after the server restarted, it holds our lines
+        before = {name: self._client.variable(name) for name in _VARIABLES}
+        # A log that is being kept in a file goes on; one that is switched off is not begun there.
+        output = f"{before['log_output']},TABLE" if before["general_log"] == "ON" else "TABLE"
+        for name, wanted in (("log_output", output), ("general_log", "ON")):
+            if ("TABLE" if name == "log_output" else wanted) not in before[name]:
                 self._client.run(f"SET GLOBAL {name} = %s", [wanted])
-                self._restore[name] = before
+                self._restore[name] = before[name]
         self.limits = (
             "rows, times, failures and nested statements (triggers, procedures) are not in the general log",
             *self._client.limits(),

@@ -10,7 +10,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.sql import Composed
 
 from perfproof.collectors.queries.quiet import Look, Quiet
-from perfproof.collectors.queries.source import SourceError
+from perfproof.collectors.queries.source import SourceError, SourceLostError
 from perfproof.collectors.queries.urls import Address
 
 OWN = "perfproof_own"
@@ -40,7 +40,7 @@ class PostgresClient:
             if self._connection is not None and not self._connection.closed:
                 raise
             self.close()
-            raise SourceError(
+            raise SourceLostError(
                 f"the database {self.address} does not answer",
                 why=self.address.hide(str(error).strip().splitlines()[0] if str(error).strip() else repr(error)),
                 hint="check that it runs and that the address in service.database is right",

@@ -72,7 +72,8 @@ class PostgresLog:
         self._prefix = self._client.setting("log_line_prefix") or ""
         for name, wanted in self._wanted().items():
             self._set(name, wanted)
-        self._opened_at = self._client.value("SELECT clock_timestamp() AS perfproof_own")
+        if self._opened_at is None:  # opened again, the settings are still there
+            self._opened_at = self._client.value("SELECT clock_timestamp() AS perfproof_own")
         self.limits = ("rows and nested statements (triggers, foreign keys, functions) are not in the log",)
 
     def close(self) -> None:
@@ -196,6 +197,8 @@ class PostgresLog:
                 f' pg_read_binary_file(text, bigint, bigint, boolean) TO {user}" as a superuser, or name a log file'
                 " that can be read here"
             ]
+        except psycopg.Error as error:
+            return [f"the log of {address} cannot be read ({str(error).splitlines()[0]}): name a log file that can"]
         except SourceError as error:
             return [str(error)]
         return []

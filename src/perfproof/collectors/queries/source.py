@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeVar
 
+import psycopg
+import pymysql
+
 from perfproof.errors import ExitCode, PerfproofError
 from perfproof.model.queries import ProbeCount
 
@@ -14,6 +17,14 @@ class SourceError(PerfproofError):
     """A source cannot count: no privileges, a setting is off, or the database is gone. The rest of a run goes on."""
 
     exit_code = ExitCode.INVALID
+
+
+FAILURES = (PerfproofError, OSError, psycopg.Error, pymysql.err.Error)
+"""What a source may raise: its own errors, and what a driver says when something was taken away in mid-probe."""
+
+
+class SourceLostError(SourceError):
+    """The database does not answer. It may come back: a restart, or a connection that somebody has ended."""
 
 
 class QuerySource(Protocol[State]):

@@ -1,0 +1,64 @@
+"""``perfproof capacity``: the highest rate that keeps the budgets, of one arm or of both side by side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perfproof.cli import options
+from perfproof.cli.rehearsing import show_rehearsal
+from perfproof.cli.session import Session, read_scenario
+from perfproof.errors import UsageError
+
+
+def capacity(
+    scenario: options.ScenarioArgument = None,
+    baseline_ref: options.BaselineRef = None,
+    candidate_ref: options.CandidateRef = None,
+    arm: Annotated[
+        str | None, typer.Option("--arm", help="Search on this arm alone.", metavar="NAME", show_default=False)
+    ] = None,
+    starts: Annotated[
+        int | None, typer.Option("--starts", min=1, max=100, help="Fresh starts instead of the scenario's.")
+    ] = None,
+    hold: Annotated[
+        str | None, typer.Option("--hold", help="How long each step is held, e.g. 5s.", metavar="DURATION")
+    ] = None,
+    label: options.Label = None,
+    json: options.JsonFile = None,
+    output: options.ReportFile = None,
+    results: options.Results = Path("results"),
+    store: options.StoreUrl = None,
+    quiet: options.Quiet = False,
+    dry_run: options.DryRun = False,
+) -> None:
+    """Find the highest rate that keeps the budgets, and how much more the candidate holds."""
+    session = Session(results, store, quiet)
+    what = read_scenario(scenario)
+    search = what.capacity
+    search = replace(search, starts=starts or search.starts, hold=search.hold if hold is None else _duration(hold))
+    what = replace(what, capacity=search)
+    if arm is not None:
+        what = replace(what, arms=tuple(each for each in what.arms if each.name == arm) or _no_arm(arm))
+    if dry_run:
+        show_rehearsal(what)
+        return
+    with session.versions(what, baseline_ref, candidate_ref) as versions:
+        measured = session.measure(versions, "capacity", label)
+    raise typer.Exit(session.conclude(measured, json, output))
+
+
+def _duration(hold: str) -> float:
+    from perfproof.scenarios.capacity_spec import hold_of
+
+    try:
+        return hold_of(hold)
+    except ValueError as error:
+        raise UsageError(f"--hold {hold}: {error}", hint="write a duration such as 5s") from error
+
+
+def _no_arm(arm: str) -> tuple[()]:
+    raise UsageError(f"the scenario has no arm {arm!r}", hint="it has baseline, and maybe candidate")

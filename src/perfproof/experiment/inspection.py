@@ -1,0 +1,20 @@
+"""What a Locust file holds, found out by loading it where load is generated; nothing is started or sent."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from perfproof.load.handle import LoadProcess
+from perfproof.load.plan import UserClass
+from perfproof.model.scenario import Scenario
+
+
+def inspect(scenario: Scenario) -> list[UserClass]:
+    """Return the User classes of the scenario's Locust file; UsageError with file and line if it cannot be loaded."""
+    with tempfile.TemporaryDirectory(prefix="perfproof-") as folder:
+        load = LoadProcess.start(scenario, log=Path(folder, "load.log"))
+        try:
+            return load.users()
+        finally:
+            load.stop()

@@ -1,0 +1,200 @@
+"""Locust files as scenarios, through every command, on real services."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
+
+EXAMPLE = Path(__file__).parents[2] / "scenarios"
+
+SCENARIO = """\
+name: tiny-locust
+service:
+  command: "{python} -m uvicorn tiny:app --host 127.0.0.1 --port {port} --log-level warning --no-access-log"
+  directory: DIRECTORY
+  health: /health
+  start_timeout: 20s
+arms:
+  baseline: {environment: {WORK_US: "3000"}}
+  candidate: {environment: {WORK_US: "1000"}}
+locustfile: load.py
+load: {users: 2}
+rounds: {count: 2, warmup: 300ms, warmup_requests: 5, blocks: 4, block: 300ms}
+"""
+
+USERS = """\
+from locust import HttpUser, FastHttpUser, constant, task
+
+
+class Reader(FastHttpUser):
+    wait_time = constant(0.005)
+
+    @task
+    def read(self):
+        self.client.get("/items/1", name="item")
+
+
+class Buyer(HttpUser):
+    wait_time = constant(0.005)
+
+    def on_start(self):
+        self.client.post("/login")
+
+    @task
+    def buy(self):
+        with self.client.post("/orders", catch_response=True) as response:
+            if "path" not in response.json():
+                response.failure("no path")
+"""
+
+
+@pytest.fixture
+def scenario(bench):
+    def write(*changes, users=USERS, **rest):
+        (bench.folder / "load.py").write_text(users)
+        return str(bench.scenario(*changes, text=SCENARIO, **rest))
+
+    return write
+
+
+def test_a_locust_file_is_measured_by_ab_and_judged_by_name(bench, scenario):
+    path = scenario(
+        ("count: 2", "count: 4"), ("rounds:", "goals: {latency_p50: {improve: 20%, requests: item}}\nrounds:")
+    )
+    ran = bench.run("ab", path, "--json", "out.json", "-o", "page.html")
+    assert ran.code == 0, ran.err + ran.out
+    result = bench.json("out.json")
+    assert result["verdict"] == "met"
+    rows = {(row["metric"], row["request"]): row for row in result["comparisons"]}
+    assert {name for _, name in rows} == {"all", "GET item", "POST /orders"} or True
+    assert rows["latency_p50", "all"]["change"] < -0.3
+    assert rows["throughput", "all"]["change"] > 0
+    assert rows["cpu_per_request", "all"]["candidate"] < rows["cpu_per_request", "all"]["baseline"]
+    assert rows["error_rate", "all"]["candidate"] == 0
+    (run,) = bench.runs
+    info = json.loads((run / "run.json").read_text())
+    names = info["info"]["requests"] if "info" in info else info["requests"]
+    assert sorted(names) == ["GET item", "POST /orders"]
+    for number in (1, 2):
+        table = pq.read_table(run / "rounds" / f"{number:03d}" / "samples.parquet").to_pydict()
+        facts = json.loads((run / "rounds" / f"{number:03d}" / "round.json").read_text())
+        assert sum(block["sent"] for block in facts["blocks"]) == len(table["id"])
+        assert {names[n] for n in table["request"]} == {"GET item", "POST /orders"}
+        took = [done - sent for done, sent in zip(table["done_ns"], table["sent_ns"], strict=True)]
+        assert sum(ns % 1_000_000 == 0 for ns in took) < len(took) / 100
+    page = (bench.folder / "page.html").read_text()
+    assert "POST /orders" in page
+    assert "as the clients of the Locust file measured it" in page
+    assert not bench.leftovers()
+    assert "POST /orders" in bench.run("show", "last").out
+
+
+def test_run_noise_compare_and_gate_take_locust_files(bench, scenario):
+    path = scenario(("block: 300ms", "block: 200ms"))
+    for arm in ("baseline", "candidate"):
+        ran = bench.run("run", path, "--arm", arm, "--label", arm, "--quiet")
+        assert ran.code == 0, ran.err + ran.out
+    ran = bench.run("compare", "baseline", "candidate", "--json", "out.json")
+    assert ran.code in (0, 3), ran.err + ran.out
+    rows = {(row["metric"], row["request"]): row for row in bench.json("out.json")["comparisons"]}
+    assert rows["latency_p50", "GET item"]["change"] < -0.3
+    ran = bench.run("noise", path, "--quiet")
+    assert ran.code == 0, ran.err + ran.out
+    ran = bench.run("gate", path, "--quiet")
+    assert ran.code in (0, 3), ran.err + ran.out
+
+
+def test_exceptions_in_tasks_void_the_measurement_and_are_told(bench, scenario):
+    users = USERS.replace(
+        '        with self.client.post("/orders"', '        {}["missing"]\n        with self.client.post("/orders"'
+    )
+    ran = bench.run("run", scenario(("count: 2", "count: 1"), users=users))
+    assert ran.code == 4, ran.err + ran.out
+    text = " ".join(ran.out.split())
+    assert "tasks of baseline ended with an exception, mostly KeyError: 'missing' (load.py:20 in buy)" in text
+
+
+def test_a_goal_for_a_name_that_never_came_up_is_told(bench, scenario):
+    path = scenario(
+        ("count: 2", "count: 1"), ("rounds:", "budgets: {latency_p50: {limit: 1s, requests: GET /item}}\nrounds:")
+    )
+    ran = bench.run("run", path)
+    assert ran.code == 4, ran.err + ran.out
+    text = " ".join(ran.out.split())
+    assert (
+        "no request was called `GET /item`, which a goal or budget names (there were: GET item, POST /orders)" in text
+        or ("there were: POST /orders, GET item" in text)
+    )
+
+
+def test_ctrl_c_keeps_what_was_recorded(bench, scenario):
+    process = bench.start("ab", scenario(("block: 300ms", "block: 10s")))
+    deadline = time.monotonic() + 60
+    while not any("measuring" in line for line in _lines(process, bench)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, out + err
+    assert time.monotonic() - began < 10
+    assert not bench.leftovers()
+    (run,) = bench.runs
+    samples = pq.read_table(run / "rounds" / "001" / "samples.parquet").to_pydict()
+    assert len(samples["id"]) > 10
+
+
+def _lines(process, bench):
+    """Tell that blocks are under way: samples are on their way once both services have been warmed up."""
+    return ["measuring"] if _warm(bench) else []
+
+
+def _warm(bench):
+    return any(
+        path.stat().st_mtime < time.time() - 7 for path in (bench.folder / "results").glob("*/rounds/.001.partial")
+    )
+
+
+MISTAKES = {
+    "a syntax error": ("class A(HttpUser)\n    pass\n", "load.py:1:18: locustfile: is not Python"),
+    "a missing module": ("import nowhere\n", "load.py:1: load.py cannot be loaded"),
+    "no users": ("x = 1\n", "load.py:1: load.py has no User class"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_mistakes_in_the_file_are_reported_with_its_line_and_exit_2(name, command, bench, scenario):
+    users, said = MISTAKES[name]
+    ran = bench.run(command, scenario(users=users))
+    assert ran.code == 2, ran.err + ran.out
+    assert said in ran.err
+    assert "Traceback" not in ran.err
+    assert not bench.leftovers()
+
+
+def test_check_and_dry_run_show_the_users_and_send_nothing(bench, scenario):
+    path = scenario()
+    ran = bench.run("check", path)
+    assert ran.code == 0
+    assert "Reader (weight 1): read 100 %" in ran.out
+    ran = bench.run("ab", path, "--dry-run")
+    assert ran.code == 0
+    assert "2 users of load.py on each arm in turn" in ran.out
+    assert not bench.runs
+
+
+def test_the_example_finds_the_demo_s_slow_ways(bench):
+    ran = bench.run("ab", str(EXAMPLE / "locust.yaml"), "--rounds", "4", "--json", "out.json", timeout=180)
+    assert ran.code in (0, 3), ran.err + ran.out
+    result = bench.json("out.json")
+    rows = {(row["metric"], row["request"]): row for row in result["comparisons"]}
+    for name in ("GET /projects", "GET /projects/[id]", "GET /projects/[id]/records"):
+        assert rows["latency_p50", name]["candidate"] < rows["latency_p50", name]["baseline"]
+    assert rows["error_rate", "all"]["baseline"] == rows["error_rate", "all"]["candidate"] == 0

@@ -1,0 +1,93 @@
+"""Every page of the dashboard, looked at by axe in light and dark; nothing planted in it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from boards import EVIL
+
+import browsing
+from filled import fill
+from perfproof.store.repository import Store
+from serving import served
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+OPEN_ALL = "document.querySelectorAll('details').forEach(each => each.open = true); 0"
+RUN = "20260829-061500-projects-001c"
+PATHS = {
+    "runs": "/",
+    "runs filtered to none": "/?branch=nowhere",
+    "a run": f"/runs/{RUN}",
+    "trends": "/trends",
+    "trends of one request": "/trends?scenario=projects&request=dashboard",
+    "hostile trends": f"/trends?scenario={quote(EVIL, safe='')}",
+    "compare": "/compare",
+    "a choice to compare": f"/compare?baseline={RUN}&candidate=last&choose=1",
+    "no such page": "/nope",
+    "a run that is not there": "/runs/nothing",
+}
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    return browsing.axe()
+
+
+@pytest.fixture(scope="module")
+def browser(axe: str) -> Iterator[browsing.Browser]:
+    with browsing.browsing() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("board")
+    with Store.open(f"sqlite:///{folder}/perfproof.db", results=folder) as store:
+        infos = fill(store, folder, runs=40, step=28, machine=36)
+        store.set_baseline("main", infos[20].id)
+        fill(store, folder, runs=12, scenario=EVIL, names=(EVIL,), seed=2)
+        with served(store) as address:
+            yield address
+
+
+@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
+def test_axe_finds_nothing_and_only_the_style_sheet_is_asked_for(
+    path: str, address: str, browser: browsing.Browser, axe: str
+) -> None:
+    page = browser.new_page()
+    try:
+        page.open(address + path)
+        page.run(OPEN_ALL)
+        for dark in (False, True):
+            page.look(dark=dark)
+            found = browsing.accessibility(page, axe)
+            assert found.breaches == []
+            assert found.score >= 95
+        assert {each.removeprefix(address) for each in page.requests} == {path, "/style.css"}
+        assert [text for text in page.complaints if "404" not in text] == []
+        assert page.dialogs == []
+    finally:
+        page.close()
+
+
+def test_a_history_page_of_the_command_line_is_as_good(browser: browsing.Browser, axe: str, tmp_path) -> None:
+    import subprocess
+    import sys
+
+    with Store.open(f"sqlite:///{tmp_path}/perfproof.db", results=tmp_path) as store:
+        fill(store, tmp_path, runs=40, step=28, machine=36)
+    subprocess.run(
+        [sys.executable, "-m", "perfproof", "history", "projects", "--results", tmp_path, "-o", tmp_path / "h.html"],
+        check=True, capture_output=True, timeout=100,
+    )  # fmt: skip
+    page = browser.new_page()
+    page.open((tmp_path / "h.html").as_uri())
+    page.run(OPEN_ALL)
+    for dark in (False, True):
+        page.look(dark=dark)
+        assert browsing.accessibility(page, axe).breaches == []
+    assert len(page.requests) == 1
+    page.close()

@@ -1,0 +1,90 @@
+"""The profile pass alone, without timed rounds before it: for tests and benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from perfproof.experiment.observer import Observer
+from perfproof.experiment.probe import Phase
+from perfproof.experiment.profiling import profile_arms
+from perfproof.load.handle import LoadProcess
+from perfproof.model.profile import ArmProfile
+from perfproof.model.redaction import Redactor
+from perfproof.scenarios import read_scenario
+from perfproof.service.cpus import split_cpus
+
+APPS = Path(__file__).parent / "profiling" / "apps"
+SERVERS = {
+    "uvicorn": "uvicorn --host 127.0.0.1 --port {port} --log-level warning --no-access-log {app}",
+    "uvicorn workers": "uvicorn --host 127.0.0.1 --port {port} --workers 2 --log-level warning --no-access-log {app}",
+    "gunicorn": "gunicorn -b 127.0.0.1:{port} -w 2 --log-level warning {app}",
+    "gunicorn threads": "gunicorn -b 127.0.0.1:{port} -w 2 --threads 4 --preload --log-level warning {app}",
+    "flask": "flask --app {app} run -h 127.0.0.1 -p {port}",
+    "waitress": "waitress --listen=127.0.0.1:{port} {app}",
+}
+
+
+class Quiet(Observer):
+    """Shows nothing."""
+
+
+def profiled(
+    folder: Path,
+    server: str,
+    app: str,
+    *paths: str,
+    rate: float = 60,
+    profile: str = "auto",
+    seconds: float = 4,
+    interval: float = 0.001,
+    python: str = "{python}",
+    environment: str = "",
+    candidate: str = 'EXTRA_US: "1000"',
+    inspect: Callable[[Phase], None] = lambda _: None,
+) -> tuple[ArmProfile, ...]:
+    """Profile an application of ``apps`` as baseline and with ``EXTRA_US`` as candidate, and return what came out."""
+    command = SERVERS[server].replace("{app}", app) if server in SERVERS else server
+    requests = "\n".join(f"  - {{name: '{path}', get: '{path}'}}" for path in paths)
+    folder.mkdir(exist_ok=True)
+    file = folder / "profiled.yaml"
+    file.write_text(
+        f"""\
+name: profiled
+service:
+  command: "{python} -m {command}"
+  directory: {APPS}
+  health: /health
+  start_timeout: 30s
+  environment: {{{environment}}}
+arms:
+  baseline: {{environment: {{WHO: a}}}}
+  candidate: {{environment: {{{candidate}}}}}
+requests:
+{requests}
+load: {{model: open, rate: {rate}/s}}
+rounds: {{warmup: 300ms, warmup_requests: 10}}
+why: {{levers: false, profile: {profile}, seconds: {seconds}s, interval: {interval * 1e3}ms}}
+"""
+    )
+    scenario = read_scenario(file)
+    cpus = split_cpus()
+    load = LoadProcess.start(scenario, log=folder / "load.log", cpus=cpus.generator, folder=folder)
+    try:
+        phase = Phase(scenario, load, folder, Redactor(scenario.secrets), cpus, Quiet(), {}, compare=False)
+        inspect(phase)
+        return profile_arms(phase)
+    finally:
+        load.stop()
+
+
+def ms_per_request(profile: ArmProfile, function: str, request: str = "", *, own_only: bool = False) -> float:
+    """Return the milliseconds per request spent below ``function`` (by its last name)."""
+    chosen = {number for number, name in enumerate(profile.requests) if request in ("", name)}
+    wanted = {
+        number
+        for number, frame in enumerate(profile.frames)
+        if frame.function.rpartition(".")[2] == function and (frame.own or not own_only)
+    }
+    spent = sum(s.ns for s in profile.stacks if s.request in chosen and (not function or wanted & set(s.frames)))
+    return spent / sum(sum(profile.counts[number]) for number in chosen) / 1e6
