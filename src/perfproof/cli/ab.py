@@ -20,6 +20,7 @@ def ab(
     time: options.TimeBudget = None,
     no_early_stop: options.NoEarlyStop = False,
     no_why: options.NoWhy = False,
+    memory_profile: options.MemoryProfile = False,
     json: options.JsonFile = None,
     output: options.ReportFile = None,
     results: options.Results = Path("results"),
@@ -29,7 +30,9 @@ def ab(
 ) -> None:
     """Measure baseline and candidate in alternating blocks, and give the verdict."""
     session = Session(results, store, quiet)
-    what = read_scenario(scenario, rounds=rounds, time=time, early_stop=not no_early_stop, why=not no_why)
+    what = read_scenario(
+        scenario, rounds=rounds, time=time, early_stop=not no_early_stop, why=not no_why, memory=memory_profile
+    )
     if dry_run:
         show_rehearsal(what)
         return

@@ -49,6 +49,13 @@ NoEarlyStop = Annotated[bool, typer.Option("--no-early-stop", help="Measure all 
 NoWhy = Annotated[
     bool, typer.Option("--no-why", help="Do not look for causes after the timed rounds, whatever the scenario says.")
 ]
+MemoryProfile = Annotated[
+    bool,
+    typer.Option(
+        "--memory-profile",
+        help="Afterwards also find out which lines allocate memory per request, in a pass of its own (Python).",
+    ),
+]
 BaselineRef = Annotated[
     str | None,
     typer.Option(

@@ -21,6 +21,7 @@ def run(
     rounds: options.Rounds = None,
     time: options.TimeBudget = None,
     no_why: options.NoWhy = False,
+    memory_profile: options.MemoryProfile = False,
     json: options.JsonFile = None,
     output: options.ReportFile = None,
     results: options.Results = Path("results"),
@@ -30,7 +31,7 @@ def run(
 ) -> None:
     """Measure one arm and record it; `perfproof compare A B` compares two such runs."""
     session = Session(results, store, quiet)
-    what = read_scenario(scenario, rounds=rounds, time=time, why=not no_why)
+    what = read_scenario(scenario, rounds=rounds, time=time, why=not no_why, memory=memory_profile)
     chosen = tuple(each for each in what.arms if each.name == arm)
     if not chosen:
         names = ", ".join(each.name for each in what.arms)

@@ -217,6 +217,7 @@ def read_scenario(
     time: str | None = None,
     early_stop: bool = True,
     why: bool = True,
+    memory: bool = False,
 ) -> Scenario:
     """Read the scenario and apply what the command line says about its rounds and about looking for causes."""
     from perfproof.scenarios import read
@@ -233,5 +234,6 @@ def read_scenario(
             raise UsageError(f"--time {time}: {error}", hint="write a duration such as 150s or 5m") from error
     if not early_stop:
         changed = replace(changed, early_stop=False)
-    explain = scenario.explain if why else replace(scenario.explain, levers=False, profile="off")
+    explain = scenario.explain if why else replace(scenario.explain, levers=False, memory=False, profile="off")
+    explain = replace(explain, memory=explain.memory or memory)
     return replace(scenario, rounds=changed, explain=explain)

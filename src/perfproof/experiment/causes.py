@@ -13,11 +13,12 @@ from typing import Generic, TypeVar
 
 from perfproof.errors import PerfproofError
 from perfproof.experiment.levers import observe_levers
+from perfproof.experiment.memory import profile_memory
 from perfproof.experiment.probe import Phase
 from perfproof.experiment.profiling import profile_arms
 from perfproof.model.levers import ArmLevers, Causes
 from perfproof.model.probe import Probing
-from perfproof.model.profile import ArmProfile
+from perfproof.model.profile import ArmProfile, MemoryProfile
 
 T = TypeVar("T")
 
@@ -25,19 +26,23 @@ T = TypeVar("T")
 def find_causes(phase: Phase, probing: Probing | None) -> Causes | None:
     """Return what was observed of every arm, or None where nothing was wanted; only an interruption is raised."""
     wanted = phase.scenario.explain
-    if not wanted.levers and wanted.profile == "off":
+    if not wanted.levers and not wanted.memory and wanted.profile == "off":
         return None
     began = time.monotonic()
     names = [arm.name for arm in phase.scenario.arms]
     levers: tuple[ArmLevers, ...] = ()
     profiles: tuple[ArmProfile, ...] = ()
+    memory: tuple[MemoryProfile, ...] = ()
     if wanted.levers:
         failed = _noted(lambda: observe_levers(phase, probing), phase)
         levers = failed.value or tuple(ArmLevers(name, notes=(failed.note,)) for name in names)
     if wanted.profile != "off":
         told = _noted(lambda: profile_arms(phase), phase)
         profiles = told.value or tuple(ArmProfile(name, "none", notes=(told.note,)) for name in names)
-    return Causes(levers=levers, profiles=profiles, seconds=time.monotonic() - began)
+    if wanted.memory:
+        held = _noted(lambda: profile_memory(phase), phase)
+        memory = held.value or tuple(MemoryProfile(name, "none", notes=(held.note,)) for name in names)
+    return Causes(levers=levers, profiles=profiles, memory=memory, seconds=time.monotonic() - began)
 
 
 @dataclass(frozen=True)

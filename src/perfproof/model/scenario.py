@@ -278,11 +278,14 @@ class Rounds:
 class Explain:
     """What is looked at after the timed rounds to say why: the levers' mechanisms, and a profile of some ``seconds``.
 
+    ``memory`` asks for allocations by line, in a pass of its own.
+
     ``profile`` names the engine (``auto`` takes the first that works), ``interval`` is its sampling interval in
     seconds.
     """
 
     levers: bool = True
+    memory: bool = False
     profile: Literal["auto", "off", "agent", "pyinstrument", "py-spy", "perf"] = "auto"
     seconds: float = 8.0
     interval: float = 0.001

@@ -48,6 +48,8 @@ class WhySpec(Spec):
 
     levers: Flag = _EXPLAIN.levers
     """Look at caching, compression, pools, plans and CPU by size. Default: true"""
+    memory: Flag = _EXPLAIN.memory
+    """Allocations per request by line, for Python services. Default: false"""
     profile: Engine = _EXPLAIN.profile
     """Where time goes: auto, off or an engine (agent, pyinstrument, py-spy, perf). Default: auto"""
     seconds: Seconds = _EXPLAIN.seconds

@@ -12,20 +12,20 @@ SOURCE = "agent in the service"
 Line = Mapping[str, Any]
 
 
-def pool_facts(lines: Iterable[Line], before: Iterable[Line], requests: int) -> PoolFacts | None:
+def pool_facts(lines: Iterable[Line], every: Iterable[Line], requests: int) -> PoolFacts | None:
     """Return what the agent saw over ``requests``, or None if it saw no process of the service.
 
-    ``before`` are the lines since the start of the service: pools and connections made then are still there. Where
+    ``every`` are the lines since the start of the service, ``lines`` too: pools made before are still there. Where
     requests are told apart, only waiting inside of one counts: a pool that fills itself keeps nobody waiting.
     """
-    now, earlier = list(lines), list(before)
-    if not any(line["k"] == "hello" for line in earlier):
+    now, since_start = list(lines), list(every)
+    if not any(line["k"] == "hello" for line in since_start):
         return None
     opened = [line for line in now if line["k"] == "o"]
     taken = [line for line in now if line["k"] == "w"]
     told_apart = any(line["k"] == "b" for line in now)
     waits = [*taken, *(line for line in opened if not line["i"])]
-    pools = [line for line in (*earlier, *now) if line["k"] == "z"]
+    pools = [line for line in since_start if line["k"] == "z"]
     return PoolFacts(
         source=SOURCE,
         requests=requests,

@@ -19,7 +19,7 @@ from perfproof.collectors.queries.mysql import DENIED, MysqlClient
 from perfproof.collectors.queries.source import SourceError
 
 COUNTED = 100_000
-_ONLY_NUMBERS = re.compile(r"(\b(?:limit|offset|interval) |\blimit \S+, )\?")
+_ONLY_NUMBERS = re.compile(r"\b(limit|offset|interval) \?(?:(,) \?)?")
 _CHILDREN = (
     "query_block",
     "nested_loop",
@@ -106,7 +106,8 @@ class MysqlExplainer:
 
 def valued(text: str) -> str:
     """Return the text of a fingerprint with a value for each ``?``."""
-    return _ONLY_NUMBERS.sub(r"\g<1>1", text).replace("?", "'1'")
+    numbered = _ONLY_NUMBERS.sub(lambda found: f"{found.group(1)} 1{', 1' if found.group(2) else ''}", text)
+    return numbered.replace("?", "'1'")
 
 
 def tables(plan: Any) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ import sys
 from typing import Any, Callable, Iterable
 
 from . import channel
-from .wants import PROFILE, WANTED
+from .wants import MEMORY, PROFILE, WANTED
 
 HOOKS: dict[str, dict[str, tuple[str, str]]] = {
     "requests": {
@@ -69,7 +69,9 @@ def install() -> None:
     """Say hello and hook the modules that are there; others follow when they are imported."""
     channel.send()
     if PROFILE:
-        _start_profiling()
+        _start("profiling")
+    if MEMORY:
+        _start("memory")
     hooks = wanted(WANTED)
     sys.meta_path.insert(0, _Finder(hooks))
     for name in hooks:
@@ -77,13 +79,12 @@ def install() -> None:
             run(name, hooks[name], sys.modules[name])
 
 
-def _start_profiling() -> None:
+def _start(module: str) -> None:
+    """Start what watches by itself, not by hooks."""
     try:
-        from . import profiling
-
-        profiling.install()
+        importlib.import_module("." + module, __package__).install()
     except Exception:  # noqa: BLE001 - never the service's problem
-        channel.complain("profiling")
+        channel.complain(module)
 
 
 def run(name: str, hooks: list[tuple[str, str]], module: Any) -> None:

@@ -9,3 +9,4 @@ WANTED = frozenset((os.environ.get(VARIABLE) or "queries").split(","))
 """Any of ``queries`` (the default), ``profile``, ``pool`` and ``memory``; requests are told apart for each of them."""
 QUERIES = "queries" in WANTED
 PROFILE = "profile" in WANTED
+MEMORY = "memory" in WANTED
