@@ -24,12 +24,11 @@ from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "analysis")]
-
-import why_builders  # noqa: E402
+sys.path.insert(0, str(ROOT / "tests"))
 
 import counting  # noqa: E402 - from the tests
 import postgres  # noqa: E402
+import why_builders  # noqa: E402
 from perfproof.analysis.why import explain  # noqa: E402
 from perfproof.experiment.observer import Silent  # noqa: E402
 from perfproof.experiment.probe import Phase  # noqa: E402

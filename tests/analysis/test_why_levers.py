@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import why_builders as make
-
 from perfproof.analysis.why import across_causes, explain
 from perfproof.model.levers import Causes, Encoding, HttpFacts, Plan, PoolFacts, Sized
 from perfproof.model.metrics import ALL

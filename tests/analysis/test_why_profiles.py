@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import why_builders as make
-
 from perfproof.analysis.why import difference, folding
 from perfproof.analysis.why.flame import MAX_NODES, flame_of
 from perfproof.model.metrics import ALL

@@ -18,9 +18,6 @@ import jsonschema
 import pytest
 import why_samples
 from rich.console import Console
-from test_browser import FLAGS, chromium, visit
-from test_html import MANY, Page
-from test_json_report import SCHEMA, closed
 
 from perfproof.model.gate import GateResult
 from perfproof.model.why import FlameNode
@@ -28,6 +25,9 @@ from perfproof.reports import flames, html, terminal, why_page, write
 from perfproof.reports.gate_markdown import to_gate_markdown
 from perfproof.reports.json_report import to_json
 from perfproof.reports.markdown import to_markdown
+from reports.test_browser import FLAGS, chromium, visit
+from reports.test_html import MANY, Page
+from reports.test_json_report import SCHEMA, closed
 
 __all__ = ["chromium"]  # a fixture
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-sys.path.append(str(Path(__file__).parent.parent / "analysis"))  # behind this room: both have builders
-
 import why_builders as make
-
 from perfproof.analysis.why import explain
 from perfproof.model.levers import Encoding, HttpFacts, Plan
 from perfproof.model.profile import ArmProfile
