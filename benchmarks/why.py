@@ -44,13 +44,14 @@ from perfproof.service.cpus import split_cpus  # noqa: E402
 
 APPS = Path(__file__).parent / "why_apps"
 EXPECTED = {
-    "eager": "queries",
-    "index": "index",
-    "pool": "connection pool",
-    "cache": "response cache",
-    "serialization": "serialization",
-    "compression": "compression",
-    "hotpath": "hot path",
+    "eager": ["queries"],
+    "index": ["index"],
+    "pool": ["connection pool"],
+    "cache": ["response cache"],
+    "serialization": ["serialization"],
+    "compression": ["compression"],
+    "hotpath": ["hot path"],
+    "placebo": [],
 }
 SCENARIO = """\
 name: why
@@ -98,7 +99,7 @@ def levers(names: list[str], databases: list[str], rounds: int) -> int:
             for name in names:
                 found = _measured(name, url() if url else None, rounds)
                 named = sorted({cause["lever"] for cause in found["causes"]})
-                right = named == [EXPECTED[name]]
+                right = named == EXPECTED[name]
                 wrong += not right
                 print(f"{'ok   ' if right else 'WRONG'} {database:10} {name:14} named {', '.join(named) or 'none'}")
                 print(f"      {found['sentence']}")
@@ -124,18 +125,12 @@ def _database(name: str) -> Iterator[object]:
 
 def _measured(name: str, url: str | None, rounds: int) -> Mapping[str, object]:
     """Run ``perfproof ab`` on one scenario and return its answer to why."""
-    text = (ROOT / "scenarios" / f"{name}.yaml").read_text(encoding="utf-8")
     environment = dict(os.environ)
+    environment.pop("DEMO_DATABASE_URL", None)
     if url:
-        text = text.replace("sqlite:///{work}/shop.db", "${SHOP}").replace(
-            "  database: sqlite\n", "  database: '${COUNT}'\n"
-        )
-        if "  database:" not in text:
-            text = text.replace("  health: /health\n", "  health: /health\n  database: '${COUNT}'\n")
-        environment |= {"SHOP": url.replace("postgresql://", "postgresql+psycopg://"), "COUNT": url}
+        environment["DEMO_DATABASE_URL"] = url.replace("postgresql://", "postgresql+psycopg://")
     with tempfile.TemporaryDirectory() as folder:
-        scenario, out = Path(folder) / f"{name}.yaml", Path(folder) / "out.json"
-        scenario.write_text(text, encoding="utf-8")
+        scenario, out = ROOT / "scenarios" / f"{name}.yaml", Path(folder) / "out.json"
         command = [sys.executable, "-m", "perfproof", "ab", str(scenario), "--quiet", "--rounds", str(rounds)]
         command += ["--json", str(out), "--results", os.environ.get("KEEP_RESULTS", f"{folder}/results")]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
