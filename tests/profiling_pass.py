@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from perfproof.experiment.observer import Observer
+from perfproof.experiment.observer import Silent
 from perfproof.experiment.probe import Phase
 from perfproof.experiment.profiling import profile_arms
 from perfproof.load.handle import LoadProcess
 from perfproof.model.profile import ArmProfile
 from perfproof.model.redaction import Redactor
-from perfproof.scenarios import read_scenario
+from perfproof.scenarios import read
 from perfproof.service.cpus import split_cpus
 
 APPS = Path(__file__).parent / "profiling" / "apps"
@@ -25,10 +27,6 @@ SERVERS = {
 }
 
 
-class Quiet(Observer):
-    """Shows nothing."""
-
-
 def profiled(
     folder: Path,
     server: str,
@@ -38,7 +36,7 @@ def profiled(
     profile: str = "auto",
     seconds: float = 4,
     interval: float = 0.001,
-    python: str = "{python}",
+    python: str = sys.executable,
     environment: str = "",
     candidate: str = 'EXTRA_US: "1000"',
     inspect: Callable[[Phase], None] = lambda _: None,
@@ -67,11 +65,11 @@ rounds: {{warmup: 300ms, warmup_requests: 10}}
 why: {{levers: false, profile: {profile}, seconds: {seconds}s, interval: {interval * 1e3}ms}}
 """
     )
-    scenario = read_scenario(file)
+    scenario = read(file, os.environ)
     cpus = split_cpus()
     load = LoadProcess.start(scenario, log=folder / "load.log", cpus=cpus.generator, folder=folder)
     try:
-        phase = Phase(scenario, load, folder, Redactor(scenario.secrets), cpus, Quiet(), {}, compare=False)
+        phase = Phase(scenario, load, folder, Redactor(scenario.secrets), cpus, Silent(), {}, compare=False)
         inspect(phase)
         return profile_arms(phase)
     finally:

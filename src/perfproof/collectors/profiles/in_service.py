@@ -20,6 +20,8 @@ from perfproof.model.profile import Clock, Engine, Frame
 HANDED_ON_WITHIN = 5.0
 """Seconds that the service's processes may take to write what they sampled, once a slice is over."""
 _POLL = 0.02
+_SEEN_WITHIN = 0.05
+"""Seconds after which the agent, which looks every 0.02 s, has seen that a slice began."""
 
 
 class InService:
@@ -55,8 +57,9 @@ class InService:
         return whys[0] if whys and not able else None
 
     def begin(self, slice_: int) -> None:
-        """Record what begins from now on."""
+        """Record what begins from now on, once every process has seen it."""
         self._tell(slice_ + 1)
+        time.sleep(_SEEN_WITHIN)
 
     def end(self) -> None:
         """Stop recording, and wait until every process has written what it has."""

@@ -1,15 +1,15 @@
 """A thread that looks at the stacks of all others, at random moments that are on average one interval apart.
 
-pyinstrument's way, a hook on every call, makes Python code three to five times slower, and code that calls much more
-than other code: what it calls milliseconds are not those of the service. Looking from outside leaves the service's
-code as fast as it was, if three things are seen to:
+pyinstrument's way, a hook on every call, makes Python code two to five times slower, and code that calls much more than
+other code: what it calls milliseconds are not those of the service. Looking from outside leaves the service's code as
+fast as it was, if some things are seen to:
 
 - A thread that wants the interpreter lock waits until somebody gives it up, which happens at database calls rather
   than in loops. The switch interval is short while a slice is under way, and this thread may run on any core: the
   service's own may be busy with what is to be seen.
-- A sample stands for the time since the one before. What the kernel says a thread waited for a core is taken off: it
-  is other programs' time. Threads that ran by turns share it as they used their cores; one that waited for the
-  interpreter lock meanwhile gets none.
+- How long a moment lasted depends on what else the machine does. So samples only say how the CPU time of a slice, which
+  the kernel knows exactly, is to be shared among stacks. Waiting for a core or for the interpreter lock is no CPU time
+  and thus in no figure. Waiting for something outside, such as a database, counts by the clock.
 - Moments at equal distances would keep in step with timers of the service and of the kernel.
 """
 
@@ -21,69 +21,39 @@ import sys
 import threading
 from _thread import get_ident, start_new_thread
 from random import random
-from time import sleep
+from time import process_time_ns, sleep, thread_time_ns
 from typing import Any
 
 from . import channel
 from .folding import Folder
 from .markers import marker
 from .profiling import POLL, Clock, hand_on
+from .threads import ThreadClocks, state
 
 SWITCH = 0.00005
 """Seconds a thread may keep the interpreter lock when another wants it, while a slice is under way."""
-RAN = 20_000
+RAN = 10_000
 """Nanoseconds of CPU from which a thread has run since the last sample."""
-LATELY = 200
-"""Looks for which the clocks of a thread are read after it last worked on a request."""
 _TIMER_SLACK = 29  # prctl: the kernel may wake this thread so many nanoseconds late
 
 
-class ThreadTimes:
-    """CPU time, and time waiting for a core, of threads that lately worked on requests, as the scheduler keeps them."""
+class Booked:
+    """What one slice came to: waits in nanoseconds, and shares of its CPU time, by slice, request and stack."""
 
     def __init__(self) -> None:
-        self._files: dict[int, int] = {}
-        self._last: dict[int, tuple[int, int]] = {}
-        self._since: dict[int, tuple[int, int]] = {}
-        self._asked: dict[int, int] = {}
-        self._looks = 0
+        self.waited: dict[Any, int] = {}
+        self.ran: dict[Any, float] = {}
+        self._cpu = process_time_ns() - thread_time_ns()
 
-    def look(self, gap: int) -> None:
-        """Read the clocks of the threads asked for lately; ``gap`` is how long ago that was done last."""
-        self._looks += 1
-        for thread, asked in list(self._asked.items()):
-            if self._looks - asked > LATELY:
-                self._forget(thread)
-            else:
-                self._read(thread, gap)
-
-    def since(self, thread: int, gap: int) -> tuple[int, int]:
-        """Return nanoseconds of CPU and of waiting for one between the last two looks; (0, 0) if nothing is known."""
-        new = thread not in self._asked
-        self._asked[thread] = self._looks
-        if new:
-            self._read(thread, gap)
-        return self._since.get(thread, (0, 0))
-
-    def _read(self, thread: int, gap: int) -> None:
-        try:
-            if thread not in self._files:
-                self._files[thread] = os.open("/proc/self/task/%d/schedstat" % thread, os.O_RDONLY)
-            cpu, waited = map(int, os.pread(self._files[thread], 80, 0).split()[:2])
-        except (OSError, ValueError):  # no such thread any more, or no such file on this system
-            self._since[thread] = (0, 0)
-            return
-        young = (0, 0) if cpu + waited <= gap else (cpu, waited)  # all a thread has used, if it has just been born
-        before = self._last.get(thread, young)
-        self._last[thread] = (cpu, waited)
-        self._since[thread] = (cpu - before[0], waited - before[1])
-
-    def _forget(self, thread: int) -> None:
-        del self._asked[thread]
-        self._last.pop(thread, None)
-        self._since.pop(thread, None)
-        if thread in self._files:
-            os.close(self._files.pop(thread))
+    def lines(self) -> dict[Any, int]:
+        """Return nanoseconds by slice, request and stack; to be called by the thread that made this."""
+        cpu = process_time_ns() - thread_time_ns() - self._cpu
+        shares = sum(self.ran.values())
+        found = dict(self.waited)
+        for key, share in self.ran.items():
+            if key is not None:
+                found[key] = found.get(key, 0) + int(cpu * share / shares)
+        return found
 
 
 class Sampling:
@@ -92,8 +62,8 @@ class Sampling:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._folder = Folder(marker)
-        self._booked: dict[Any, int] = {}
-        self._times = ThreadTimes()
+        self._booked = Booked()
+        self._threads = ThreadClocks()
         self._idle: dict[int, tuple[int, int]] = {}
         self._last = self._under_way = 0
         self._usual = sys.getswitchinterval()
@@ -120,59 +90,52 @@ class Sampling:
             return
         if self._under_way:
             sys.setswitchinterval(self._usual)
-            booked, self._booked = self._booked, {}
-            hand_on(self._folder.news(), booked, self._under_way)
+            hand_on(self._folder.news(), self._booked.lines(), self._under_way)
         if slice_:
             self._usual = sys.getswitchinterval()
             sys.setswitchinterval(SWITCH)
+            self._booked = Booked()
         self._under_way, self._last = slice_, self._clock.now()
 
     def _look(self) -> None:
         now = self._clock.now()
         gap, self._last = now - self._last, now
+        running: list[tuple[Any, int]] = []
+        locked: list[Any] = []
+        self._threads.look(gap)
         me = get_ident()
-        self._times.look(gap)
-        found = []
         for ident, frame in sys._current_frames().items():
             where = (id(frame), frame.f_lasti)
             if ident == me or self._idle.get(ident) == where:
                 continue
             request, stack = self._folder.stack(frame)
-            if request is None:
-                self._idle[ident] = where
-            elif request.slice:
-                self._idle.pop(ident, None)
-                found.append((ident, request, stack))
-        if found:
-            for (_, request, stack), ns in zip(found, self._shares([each[0] for each in found], gap)):
-                if ns > 0:
-                    key = (request.slice, request.number, tuple(reversed(stack)))
-                    self._booked[key] = self._booked.get(key, 0) + ns
+            key = None
+            if request is not None and request.slice:
+                key = (request.slice, request.number, tuple(reversed(stack)))
+            native = getattr(threading._active.get(ident), "native_id", 0)  # type: ignore[attr-defined]
+            cpu, starved = self._threads.since(native, gap)
+            doing = state(native)
+            if doing == "outside" or (cpu < RAN and key is None):
+                if key is None:
+                    self._idle[ident] = where
+                else:
+                    self._booked.waited[key] = self._booked.waited.get(key, 0) + gap
+                continue
+            self._idle.pop(ident, None)
+            if cpu >= RAN:
+                running.append((key, cpu))
+            elif doing == "lock" and starved < gap // 4:
+                locked.append(key)
+        self._share(running)
+        if not running:  # else it is the interpreter lock that is waited for; now, a pool of connections or the like
+            for key in locked:
+                self._booked.waited[key] = self._booked.waited.get(key, 0) + gap
 
-    def _shares(self, threads: list[int], gap: int) -> list[int]:
-        """Return how much of the time since the last sample is booked on each thread's stack."""
-        natives = [getattr(threading._active.get(thread), "native_id", 0) or 0 for thread in threads]  # type: ignore[attr-defined]
-        used = [self._times.since(native, gap) if native else (0, 0) for native in natives]
-        if len(threads) == 1:
-            return [max(gap - used[0][1], 0)]
-        running = sum(cpu for cpu, _ in used if cpu >= RAN)
-        factor = max(1.0, gap / running) if running else 1.0
-        return [
-            min(int(cpu * factor), gap) if cpu >= RAN else 0 if running and _waits_for_lock(native) else gap
-            for native, (cpu, _) in zip(natives, used)
-        ]
-
-
-def _waits_for_lock(native: int) -> bool:
-    """Tell whether a thread waits for a lock, such as the interpreter's, and not for something outside."""
-    try:
-        with open("/proc/self/task/%d/syscall" % native, "rb") as file:
-            return file.read(16).split()[0] == _FUTEX
-    except (OSError, IndexError):
-        return True
-
-
-_FUTEX = {"x86_64": b"202", "aarch64": b"98"}.get(os.uname().machine, b"?")
+    def _share(self, running: list[tuple[Any, int]]) -> None:
+        """Share a sample among the threads that ran, as they used their cores."""
+        total = sum(cpu for _, cpu in running)
+        for key, cpu in running:
+            self._booked.ran[key] = self._booked.ran.get(key, 0.0) + cpu / total
 
 
 def _run_anywhere() -> None:
