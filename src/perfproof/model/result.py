@@ -280,4 +280,4 @@ class Result:
     @property
     def alone(self) -> bool:
         """Tell whether one arm was measured, so that nothing is compared."""
-        return len(self.arms) < 2
+        return len(self.arms) == 1

@@ -162,7 +162,8 @@ def test_any_order_of_words_is_folded(words):
     for dialect in DIALECTS:
         folded = fingerprint(" ".join(words), dialect)
         assert folded.key
-        assert "'a'" not in folded.text, "a literal is never kept"
+        if not (dialect == "sqlite" and "[" in words and "]" in words):  # between them is a name there, quotes and all
+            assert "'a'" not in folded.text, "a literal is never kept"
 
 
 @given(st.text(alphabet="abcdefghij", min_size=5, max_size=9), st.sampled_from(DIALECTS))

@@ -2,8 +2,8 @@
 
 perfproof writes the number of a window into the file ``memory`` of the agent's directory (0: none). A thread of each
 process begins the window (``memory-<pid>-<n>.on`` says so) and ends it (``memory-<pid>-<n>.json`` is what was seen).
-memray sees every allocation, also those that are freed at once. tracemalloc knows only what is alive, so the thread
-looks again and again while a request is being worked on, and keeps the moment when it held most.
+memray sees every allocation, also those that are freed at once. tracemalloc knows only what is alive: so the thread,
+and every function of a request that returns, look how much that is, and the moment when it was most is kept.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from . import callers, calls, channel
 POLL_S = 0.005
 SWITCH_S = 0.0005  # a request of a millisecond would end before the looking thread had its turn
 FRAMES = 40
-GROWTH = 1.1  # the next look is worth its time once this much more is alive
+GROWTH, STEP = 1.1, 10_000  # the next look is worth its time once this much more (and these bytes) are alive
 _AGENT = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
@@ -121,11 +121,22 @@ class Tracemalloc:
         with self._lock:
             self._module.clear_traces()
             self._best, self._most, self._active = None, 0, True
+        if hasattr(threading, "setprofile_all_threads"):  # from Python 3.12 on: also threads that are there already
+            threading.setprofile_all_threads(self._returned)
+        elif sys.getprofile() is None:
+            sys.setprofile(self._returned)
+
+    def _returned(self, _frame: Any, event: str, _argument: Any) -> None:
+        if event == "return" and self._active:  # what the function holds is still alive
+            self.watch()
 
     def end_request(self) -> None:
         """Book what was alive when it was most."""
+        if hasattr(threading, "setprofile_all_threads"):
+            threading.setprofile_all_threads(None)
+        elif sys.getprofile() == self._returned:
+            sys.setprofile(None)
         with self._lock:
-            self._look()
             self._active = False
             for trace in self._best.traces if self._best is not None else ():
                 frames = [("", frame.filename, frame.lineno) for frame in reversed(trace.traceback)]
@@ -134,14 +145,14 @@ class Tracemalloc:
 
     def watch(self) -> None:
         """Look whether more is alive than at any earlier look."""
-        if self._active:
-            with self._lock:
-                self._look()
-
-    def _look(self) -> None:
-        if self._active and self._module.get_traced_memory()[0] > self._most * GROWTH:
-            self._most = self._module.get_traced_memory()[0]
+        alive = self._module.get_traced_memory()[0]
+        if not self._active or alive < self._most * GROWTH + STEP or not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._most = alive
             self._best = self._module.take_snapshot()
+        finally:
+            self._lock.release()
 
     def end(self) -> Lines:
         """Stop and return what was alive."""

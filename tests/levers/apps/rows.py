@@ -1,0 +1,24 @@
+"""Rows of a SQLite file through SQLAlchemy, with or without a pool, for any web framework."""
+
+import gzip
+import json
+import os
+
+from sqlalchemy import NullPool, QueuePool, create_engine, text
+
+engine = create_engine(
+    f"sqlite:///{os.environ['FILE']}", poolclass=QueuePool if os.environ.get("POOL") == "1" else NullPool
+)
+
+
+def page(limit: int) -> bytes:
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT id, name FROM item WHERE kind = 3 LIMIT :n"), {"n": limit})
+        return json.dumps([dict(row) for row in rows.mappings()]).encode()
+
+
+def encoded(body: bytes, accepted: str) -> tuple[bytes, dict[str, str]]:
+    """Compress what is long, for who accepts it."""
+    if os.environ.get("GZIP") != "1" or "gzip" not in accepted or len(body) < 500:
+        return body, {}
+    return gzip.compress(body), {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}

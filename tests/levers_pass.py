@@ -1,0 +1,68 @@
+"""The lever pass alone (and the probe before it), without timed rounds: for tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from perfproof.experiment.levers import observe_levers
+from perfproof.experiment.memory import profile_memory
+from perfproof.experiment.observer import Observer
+from perfproof.experiment.probe import Phase, probe
+from perfproof.load.handle import LoadProcess
+from perfproof.model.levers import ArmLevers
+from perfproof.model.profile import MemoryProfile
+from perfproof.model.redaction import Redactor
+from perfproof.scenarios import read
+from perfproof.service.cpus import split_cpus
+
+APPS = Path(__file__).parent / "levers" / "apps"
+
+
+class Quiet(Observer):
+    """Shows nothing."""
+
+
+def observed(
+    folder: Path,
+    command: str,
+    requests: str,
+    *,
+    environment: str = "",
+    candidate: str = "",
+    database: str = "",
+    rate: int = 40,
+    memory: bool = False,
+    service: str = "",
+) -> tuple[tuple[ArmLevers, ...], tuple[MemoryProfile, ...]]:
+    """Watch a service of ``apps`` as baseline and with ``candidate`` in its environment; ``requests`` is YAML."""
+    folder.mkdir(exist_ok=True)
+    file = folder / "watched.yaml"
+    counted = f"  database: '{database}'\n" if database else ""
+    file.write_text(
+        f"""\
+name: watched
+service:
+  {service or "command: '" + command.replace("{python}", sys.executable) + "'"}
+  directory: {APPS}
+  health: /health
+  start_timeout: 30s
+  environment: {{{environment}}}
+{counted}
+arms:
+  baseline: {{environment: {{WHO: a}}}}
+  candidate: {{environment: {{WHO: b, {candidate}}}}}
+requests:
+{requests}
+load: {{model: open, rate: {rate}/s}}
+"""
+    )
+    scenario = read(file, {})
+    cpus = split_cpus()
+    load = LoadProcess.start(scenario, log=folder / "load.log", cpus=cpus.generator, folder=folder)
+    try:
+        phase = Phase(scenario, load, folder, Redactor(scenario.secrets), cpus, Quiet(), {}, compare=False)
+        probing = probe(phase) if database else None
+        return observe_levers(phase, probing), profile_memory(phase) if memory else ()
+    finally:
+        load.stop()
