@@ -4,7 +4,7 @@ Which lever explains away which, on the same request:
 
 * a kept answer does not run the handler, so fewer queries, other plans, less encoding and shorter functions follow from
   it; whatever compresses stands outside;
-* database, encoding and compression time is none of a hot path (``code_levers`` leaves it out), so those need no rule;
+* database, encoding and compression time is none of a hot path (``hot_path`` leaves it out), so those need no rule;
 * the pool is told of all requests and explains no other lever, but waiting falls where queries do;
 * beside a claimed lever, another one must account for a tenth of what moved: small shifts ride along with large ones.
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from perfproof.analysis.why import code_levers, database_levers, response_levers
+from perfproof.analysis.why import code_levers, database_levers, hot_path, response_levers
 from perfproof.analysis.why.database_levers import OPENED_NAME as OPENED
 from perfproof.analysis.why.outcomes import in_words
 from perfproof.analysis.why.suspect import Sides, Suspect
@@ -29,7 +29,7 @@ RULES: tuple[Callable[[Sides], Suspect | None], ...] = (
     database_levers.kept_connections,
     response_levers.compressed,
     code_levers.encoding,
-    code_levers.hot_path,
+    hot_path.hot_path,
     code_levers.allocations,
 )
 BESIDE = 0.1
@@ -52,7 +52,7 @@ def causes_of(every: Iterable[Sides]) -> tuple[tuple[Cause, ...], tuple[Cause, .
 def _judge(sides: Sides, suspect: Suspect) -> Cause:
     """Return a cause, claimed if what it should move went the same way."""
     rows = sides.outcomes.following(sides.request, suspect.metrics, suspect.towards)
-    if suspect.lever == "hot path" and not code_levers.cpu_follows(sides, suspect.towards) and not _latency(rows):
+    if suspect.lever == "hot path" and not hot_path.cpu_follows(sides, suspect.towards) and not _latency(rows):
         rows = []
     ms = suspect.ms
     if ms is None and suspect.metrics != ("response_bytes",) and rows:
