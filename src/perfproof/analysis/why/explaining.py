@@ -16,7 +16,7 @@ from perfproof.model.levers import ArmLevers, Causes, HttpFacts, Plan, PoolFacts
 from perfproof.model.metrics import ALL
 from perfproof.model.profile import ArmProfile, MemoryProfile
 from perfproof.model.result import Comparison, QueryDetail, Verdict
-from perfproof.model.why import AllocationChange, Cause, Why
+from perfproof.model.why import AllocationChange, Cause, ProfileDifference, Why
 
 MAX_ALLOCATIONS = 40
 NAMED = 3
@@ -44,8 +44,7 @@ def explain(
         found = tuple(differ(alone[0], alone[0])) if alone else ()
         memory = [each for each in causes.memory if each.engine != "none"][-1:]
         allocated = _allocations(memory * 2)
-        sentence = "One side alone has nothing to explain" + ("; where its time goes is below." if found else ".")
-        return Why(sentence, profiles=found, allocations=allocated, engines=engines, notes=tuple(notes))
+        return Why(_heaviest(found), profiles=found, allocations=allocated, engines=engines, notes=tuple(notes))
     outcomes = Outcomes(rows, rates or {})
     trusted = verdict is not Verdict.INVALID and kind != "noise"
     claimed, others = causes_of(_sides(causes, profiles, queries, outcomes)) if trusted else ((), ())
@@ -58,6 +57,17 @@ def explain(
         engines=engines,
         notes=tuple(notes),
     )
+
+
+def _heaviest(found: Sequence[ProfileDifference]) -> str:
+    """Return where most of the time of a single arm goes."""
+    ranked = sorted(found[0].functions if found else (), key=lambda each: -each.self_candidate)
+    if not ranked:
+        return "One side alone has nothing to explain."
+    name = f"{ranked[0].module}.{ranked[0].function}" if ranked[0].function else f"the library {ranked[0].module}"
+    libraries = " and the libraries it calls" if ranked[0].libraries else ""
+    share = f"{ranked[0].self_candidate:.3g} of {found[0].candidate:.3g} ms per request"
+    return f"Most of the time goes to {name}{libraries}: {share}."
 
 
 def across_causes(baseline: Causes | None, candidate: Causes | None, labels: Sequence[str]) -> Causes | None:
