@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import why_builders
 from analysis.builders import make_recording
 from perfproof.analysis import analyse, compare, look, progress, spreads
 from perfproof.model.metrics import ALL
@@ -316,3 +317,24 @@ def test_charts_are_thin_and_counts_add_up() -> None:
     assert {"cpu_over_time", "memory_over_time"} < set(everything.charts)
     for arm in ("baseline", "candidate"):
         assert everything.counts[arm]["sent"] == sum(part.counts[arm]["sent"] for part in parts)
+
+
+def test_what_two_recorded_runs_observed_is_joined_to_say_why() -> None:
+    times = {"list": {"app.views:list": 4.0}, "show": {"app.views:show": 8.0}}
+    slower = {"list": {"app.views:list": 4.0, "app.views:list > app.audit:audit": 3.0}, "show": times["show"]}
+    runs = [
+        replace(
+            make_recording(kind="run", seed=seed, run_id=f"r{seed}", base_ms=(6.0 + 4 * seed, 20.0)),
+            causes=why_builders.causes(why_builders.profile("candidate", spent, seed=seed)),
+        )
+        for seed, spent in ((1, times), (2, slower))
+    ]
+    why = compare(*runs).why
+    assert why is not None
+    assert [(cause.lever, cause.request) for cause in why.causes] == [("hot path", "list")]
+    assert why.causes[0].mechanisms[0].name == "app.audit.audit"
+    assert why.causes[0].impact == pytest.approx(-50 * 3.0, rel=0.2)
+    assert compare(runs[0], replace(runs[1], causes=None)).why is None
+    alone = analyse(runs[0]).why
+    assert alone is not None
+    assert alone.sentence.startswith("Most of the time goes to app.views.show: ")

@@ -17,13 +17,7 @@ def with_impact(
 ) -> list[Comparison]:
     """Add to every latency row the milliseconds saved per second of traffic: mean saved x requests per second."""
     means = {(lv.request, lv.arm): lv.estimate.value for lv in levels if lv.metric == "latency_mean"}
-    seconds = sum((b.ended_ns - b.started_ns) / 1e9 for r in side.rounds for b in r.blocks if b.arm == side.arm)
-    sent = np.zeros(len(side.requests))
-    for a_round in side.rounds:
-        mine = a_round.samples["request"][a_round.samples["arm"] == side.arm]
-        sent += np.bincount(mine, minlength=len(side.requests))[: len(side.requests)]
-    rate = dict(zip(side.requests, (sent / seconds if seconds else sent * 0).tolist(), strict=True))
-    rate[ALL] = sum(rate.values())
+    rate = traffic(side)
     found = []
     for row in rows:
         before, after = (means.get((row.request, label)) for label in labels)
@@ -31,3 +25,15 @@ def with_impact(
             row = replace(row, impact=(before - after) * rate.get(row.request, 0.0))
         found.append(row)
     return found
+
+
+def traffic(side: Side) -> dict[str, float]:
+    """Return the requests per second sent to one side, by request name and of all."""
+    seconds = sum((b.ended_ns - b.started_ns) / 1e9 for r in side.rounds for b in r.blocks if b.arm == side.arm)
+    sent = np.zeros(len(side.requests))
+    for a_round in side.rounds:
+        mine = a_round.samples["request"][a_round.samples["arm"] == side.arm]
+        sent += np.bincount(mine, minlength=len(side.requests))[: len(side.requests)]
+    rate = dict(zip(side.requests, (sent / seconds if seconds else sent * 0).tolist(), strict=True))
+    rate[ALL] = sum(rate.values())
+    return rate

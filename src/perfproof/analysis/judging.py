@@ -20,7 +20,7 @@ from perfproof.analysis.error_rows import error_levels, error_rows, forbid_gains
 from perfproof.analysis.failures import Failures, count_failures
 from perfproof.analysis.findings import find, in_order
 from perfproof.analysis.health import Health, examine
-from perfproof.analysis.impact import with_impact
+from perfproof.analysis.impact import traffic, with_impact
 from perfproof.analysis.matching import common
 from perfproof.analysis.queries import Conclusion, across, conclude_queries
 from perfproof.analysis.resources import memory
@@ -28,7 +28,7 @@ from perfproof.analysis.rows import Terms, correct, growth_row, levels_of, ratio
 from perfproof.analysis.series import PRIMARY, Series, latency_series, resource_series
 from perfproof.analysis.timing import measured_seconds, seconds_per_round
 from perfproof.analysis.troubles import unnamed
-from perfproof.analysis.why import explain
+from perfproof.analysis.why import across_causes, explain
 from perfproof.errors import ExitCode
 from perfproof.model.levers import Causes
 from perfproof.model.metrics import ALL, METRICS
@@ -90,7 +90,8 @@ def compare(baseline: Recording, candidate: Recording, days: Sequence[DayToDay] 
         warnings.append(daily.doubt(days))
     measured = _measure(sides, terms, failures, Health(tuple(reasons), tuple(warnings)))
     probing = across(baseline.probing, candidate.probing, measured.labels)
-    return _two("compare", replace(measured, probed=conclude_queries(probing, rules)))
+    causes = across_causes(baseline.causes, candidate.causes, measured.labels)
+    return _two("compare", replace(measured, probed=conclude_queries(probing, rules), causes=causes))
 
 
 def _mismatches(baseline: Recording, candidate: Recording) -> list[str]:
@@ -217,7 +218,7 @@ def _result(
         started_at=first.started_at,
         advice=_advice(verdict, rows, measured.health),
         queries=measured.probed.details,
-        why=explain(measured.causes, rows, measured.probed.details, verdict),
+        why=explain(measured.causes, rows, measured.probed.details, verdict, traffic(sides[0]), kind),
     )
 
 

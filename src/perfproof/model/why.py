@@ -47,11 +47,14 @@ class Cause:
 
 @dataclass(frozen=True)
 class FunctionChange:
-    """One function of one request name on both arms, in milliseconds per request; library time is in its user frame.
+    """One function of one request name on both arms, in milliseconds per request.
 
-    ``change`` is the difference of the total (of self for ``folded`` library rows) with its interval ``low`` to
-    ``high`` over time slices; ``sure`` says that it does not hold zero. ``libraries`` are the library functions folded
-    under it.
+    ``self_...`` is the time in the function and in the libraries it called, so that all of them add up to the request;
+    ``total_...`` is the time it was on the stack, recursion counted once. ``change`` is the difference of self, with
+    its interval ``low`` to ``high`` over slices; ``sure`` says that it is told apart from none and worth telling.
+    ``libraries`` are the library functions folded under it (their self: while they ran). A row whose ``function`` is
+    empty holds time of the library ``module`` that no function of the user's code called. ``was`` is the name the
+    function had on the baseline where it only was renamed or moved.
     """
 
     request: str
@@ -68,11 +71,16 @@ class FunctionChange:
     high: float | None
     sure: bool
     libraries: tuple[FunctionChange, ...] = ()
+    was: str = ""
 
 
 @dataclass(frozen=True)
 class FlameNode:
-    """A node of the before/after flame graph: ms per request on both arms, its frame, and its callees by weight."""
+    """A node of the before/after flame graph: ms per request on both arms, its frame, and its callees by weight.
+
+    Neighbouring library frames are one node: all that lead to the user's code, and those of one package below it, named
+    after the function that was called.
+    """
 
     name: str
     own: bool
@@ -83,11 +91,17 @@ class FlameNode:
 
 @dataclass(frozen=True)
 class ProfileDifference:
-    """The profiles of one request name (or ``all``) held against each other; functions by weight of change."""
+    """The profiles of one request name (or ``all``) held against each other; functions by weight of change.
+
+    ``baseline`` and ``candidate`` are the milliseconds per request of the whole; ``left_out`` functions were too light.
+    """
 
     request: str
     functions: tuple[FunctionChange, ...]
     flame: FlameNode | None = None
+    baseline: float = 0.0
+    candidate: float = 0.0
+    left_out: int = 0
 
 
 @dataclass(frozen=True)

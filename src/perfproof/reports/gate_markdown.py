@@ -64,6 +64,8 @@ def _head(gate: GateResult) -> list[str]:
     sign, word = headline(gate)
     blocks = [f"## {sign} Gate {word}: {escaped(gate.result.scenario)}", f"**{escaped(gate.sentence, 10_000)}**"]
     blocks += [escaped(gate.summary, 1000)]
+    if gate.result.why is not None and gate.result.kind != "run":
+        blocks.append(f"Why: {escaped(gate.result.why.sentence, 600)}")
     blocks += [f"> {escaped(note, 1000)}" for note in gate.notes]
     return blocks
 

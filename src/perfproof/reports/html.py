@@ -1,7 +1,8 @@
 """One offline HTML page: verdict, comparability, forest plot, table by impact, details, findings, raw data.
 
-The page asks for nothing from anywhere (its policy forbids it) and holds no script; it is bounded in size whatever was
-measured. This module decides what is shown; the template only lays it out and escapes every text.
+The page asks for nothing from anywhere (its policy forbids it) and runs no script but one of ours, named by its hash,
+where it holds flame graphs; it is bounded in size whatever was measured. This module decides what is shown; the
+template only lays it out and escapes every text.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -17,7 +19,7 @@ from markupsafe import Markup, escape
 
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Comparison, Curve, Detail, QueryDetail, Result
-from perfproof.reports import capacity, charts, figures, pages, queries, rows
+from perfproof.reports import capacity, charts, figures, pages, queries, rows, why_page
 from perfproof.reports.cards import cards
 from perfproof.reports.json_report import to_document
 
@@ -63,6 +65,7 @@ def to_html(result: Result) -> str:
         "budgets": _budgets(result),
         "details": _details(details, anchors, result),
         "details_left_out": len(result.details) - len(details),
+        "why": why_page.section(result, anchors),
         "queries": _queries(result),
         "findings": _findings(result, anchors),
         "facts": result.comparability.facts[: 2 * MAX_ITEMS],
@@ -72,6 +75,8 @@ def to_html(result: Result) -> str:
         "symbols": [(rows.SYMBOLS[verdict], verdict.value, rows.TONES[verdict]) for verdict in rows.SYMBOLS],
     }
     page = _template().render(context, raw=_raw(result))
+    if len(page.encode()) > PAGE_BYTES:
+        page = _template().render(context, raw=_raw(result, profiles=False))
     if len(page.encode()) > PAGE_BYTES:
         page = _template().render(context, raw=_raw(result) | {"href": ""})
     return page
@@ -326,9 +331,15 @@ def _bounded(texts: Sequence[str], limit: int) -> list[str]:
     return [*texts[:limit], *more]
 
 
-def _raw(result: Result) -> dict[str, str]:
-    """Return the public JSON as a ``data:`` link: it downloads without a script and cannot end an element early."""
+def _raw(result: Result, *, profiles: bool = True) -> dict[str, str]:
+    """Return the public JSON as a ``data:`` link: it downloads without a script and cannot end an element early.
+
+    Without ``profiles`` the functions of each request are left out, which are most of it where there are many requests.
+    """
+    left_out = not profiles and result.why is not None
+    if result.why is not None and left_out:
+        result = replace(result, why=replace(result.why, profiles=()))
     text = json.dumps(to_document(result), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     data = text.encode()
     href = "data:application/json;base64," + base64.b64encode(data).decode()
-    return {"href": href, "size": figures.value(float(len(data)), "bytes")}
+    return {"href": href, "size": figures.value(float(len(data)), "bytes") + (", without profiles" if left_out else "")}

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from perfproof.model.result import Comparison, Detail, Level, QueryDetail, Result
+from perfproof.model.why import FunctionChange, ProfileDifference, Why
 from perfproof.reports import rows
 
 SCHEMA_VERSION = 1
@@ -49,6 +50,7 @@ def to_document(result: Result) -> dict[str, Any]:
             "facts": [asdict(fact) | {"differs": fact.differs} for fact in result.comparability.facts],
             "warnings": result.comparability.warnings,
         },
+        "why": None if result.why is None else why_document(result.why),
         "queries": [query_document(detail) for detail in result.queries],
         "requests": [_request(detail) for detail in result.details],
     }
@@ -104,6 +106,37 @@ def query_document(detail: QueryDetail) -> dict[str, Any]:
         "statements": [asdict(each) for each in detail.statements],
         "notes": detail.notes,
     }
+
+
+def why_document(found: Why) -> dict[str, Any]:
+    """Return why the arms differ; flame graphs are left out, since speedscope files hold the whole profiles."""
+    return {
+        "sentence": found.sentence,
+        "causes": [asdict(each) for each in found.causes],
+        "unclaimed": [asdict(each) for each in found.unclaimed],
+        "profiles": [_profile(each) for each in found.profiles],
+        "allocations": [asdict(each) for each in found.allocations],
+        "engines": found.engines,
+        "notes": found.notes,
+    }
+
+
+def _profile(found: ProfileDifference) -> dict[str, Any]:
+    return {
+        "request": found.request,
+        "baseline": found.baseline,
+        "candidate": found.candidate,
+        "functions": [_function(each) for each in found.functions],
+        "left_out": found.left_out,
+    }
+
+
+def _function(each: FunctionChange) -> dict[str, Any]:
+    names = ("module", "function", "own", "status", "self_baseline", "self_candidate", "total_baseline")
+    document = {
+        name: getattr(each, name) for name in (*names, "total_candidate", "change", "low", "high", "sure", "was")
+    }
+    return document | {"libraries": [_function(library) for library in each.libraries]}
 
 
 def _request(detail: Detail) -> dict[str, Any]:

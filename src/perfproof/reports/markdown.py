@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Result
-from perfproof.reports import figures, queries, rows
+from perfproof.reports import figures, queries, rows, why
 
 MAX_ROWS = 60
 MAX_ITEMS = 20
@@ -18,7 +18,9 @@ def to_markdown(result: Result) -> str:
     """Return the result as Markdown, ending in a newline."""
     symbol, word, _ = rows.headline(result)
     blocks = [f"## {symbol} {word}: {escaped(result.scenario)}", f"**{escaped(result.sentence, 10_000)}**"]
-    blocks += [_comparisons(result), _levels(result), _budgets(result), _queries(result)]
+    if result.why is not None and result.kind != "run":
+        blocks.append(f"**Why:** {escaped(result.why.sentence, 2000)}")
+    blocks += [_comparisons(result), _levels(result), _budgets(result), _why(result), _queries(result)]
     findings = [
         f"**{finding.severity}** {escaped(finding.summary, 1000)}"
         + ("" if finding.request == ALL else f" ({escaped(finding.request)})")
@@ -95,6 +97,38 @@ def _budgets(result: Result) -> str:
             for budget in ordered
         ),
     )
+
+
+def _why(result: Result) -> str:
+    """Return the causes with mechanism and outcome, or the heaviest functions of a single arm."""
+    found = result.why
+    if found is None:
+        return ""
+    if result.kind == "run":
+        shown = [
+            (
+                f"`{why.function_name(each).replace('`', '')}`",
+                why.time(each.self_candidate),
+                why.time(each.total_candidate),
+            )
+            for each in why.top_functions(found.profiles, MAX_ITEMS)
+        ]
+        return "### Where the time goes\n\n" + pipe_table(("function", "self", "total"), "lrr", shown) if shown else ""
+    table = [
+        (
+            cause.lever,
+            name(cause.request),
+            escaped(why.saved(cause), 200),
+            "<br>".join(escaped(why.mechanism(each), 200) for each in cause.mechanisms[:4]),
+            escaped(cause.outcome, 400),
+        )
+        for cause in found.causes[: why.MAX_CAUSES]
+    ]
+    heading = ("lever", "request", "worth", "mechanism", "outcome")
+    unclaimed = [escaped(each.sentence, 400) for each in found.unclaimed]
+    parts = [pipe_table(heading, "lllll", table) if table else "", listing("Looked at, and not claimed:", unclaimed)]
+    parts.append(listing("Notes:", [escaped(note, 400) for note in found.notes]))
+    return "\n\n".join(["### Why", *parts]).strip() if any(parts) else ""
 
 
 def _queries(result: Result) -> str:

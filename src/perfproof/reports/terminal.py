@@ -26,7 +26,8 @@ from perfproof.model.result import (
     Step,
     Verdict,
 )
-from perfproof.reports import capacity, figures, queries, rows
+from perfproof.model.why import Why
+from perfproof.reports import capacity, figures, queries, rows, why
 from perfproof.reports.live import Live
 
 __all__ = ["Live", "RunRow", "render", "render_runs"]
@@ -77,12 +78,16 @@ def render(result: Result, console: Console) -> None:
     symbol, word, tone = rows.headline(result)
     console.print(Text(f"{symbol} {word.upper()}", style=STYLES[tone]))
     _prose(console, result.sentence)
+    if result.why is not None and result.kind != "run":
+        _prose(console, result.why.sentence, lead="Why: ", style="bold")
     _comparisons(console, result.comparisons)
     if result.capacity is not None:
         _capacity(console, result.capacity)
     elif not result.comparisons:
         _levels(console, result.levels)
     render_budgets(console, result.budgets)
+    if result.why is not None:
+        render_why(console, result.why, one_arm=result.kind == "run")
     render_queries(console, result.queries)
     render_findings(console, result.findings)
     render_list(console, "What weakens the claim", result.comparability.warnings)
@@ -323,6 +328,27 @@ def render_queries(console: Console, details: Sequence[QueryDetail]) -> None:
             _note(console, f"    and {figures.plural(left_out, 'more statement')}: see the report")
     if len(details) > MAX_QUERIED:
         _note(console, f"and {figures.plural(len(details) - MAX_QUERIED, 'more request')}: see the report")
+
+
+def render_why(console: Console, answer: Why, *, one_arm: bool = False) -> None:
+    """Print the heaviest causes, or where the time of a single arm goes, and what could not be seen."""
+    functions = why.top_functions(answer.profiles, MAX_STATEMENTS) if one_arm else []
+    if not (answer.causes or functions or answer.notes):
+        return
+    _heading(console, "Where the time goes" if one_arm else "Why")
+    for cause in answer.causes[:MAX_STATEMENTS]:
+        worse = (cause.ms_per_request or 0.0) > 0
+        told = ": ".join(part for part in (why.request_name(cause.request), why.saved(cause)) if part)
+        _prose(
+            console, f"{cause.lever}, {told}", lead="▲ " if worse else "▼ ", style=STYLES["bad" if worse else "good"]
+        )
+        _prose(console, "; ".join(map(why.mechanism, cause.mechanisms[:3])), lead="    ")
+    if len(answer.causes) > MAX_STATEMENTS:
+        _note(console, f"and {figures.plural(len(answer.causes) - MAX_STATEMENTS, 'more cause')}: see the report")
+    for function in functions:
+        _prose(console, why.function_name(function), lead=f"  {why.time(function.self_candidate):>8}  ")
+    for note in answer.notes[:MAX_STATEMENTS]:
+        _prose(console, note, lead="- ")
 
 
 def _worth_telling(statement: StatementChange) -> bool:

@@ -1,7 +1,10 @@
-"""From what the cause pass observed to the section "Why": profile differences, levers, and causes by weight."""
+"""From what the cause pass observed to the section "Why": profile differences, levers, and causes by weight.
 
-from __future__ import annotations
+``folding`` adds up stacks by function, ``comparing`` says which times differ, ``difference`` is the table made of them
+and ``flame`` the graph. A rule for each lever (``database_levers``, ``response_levers``, ``code_levers``,
+``hot_path``) finds suspects, ``causes`` claims those whose outcome moved too. All of it is pure; see docs/why.md.
+"""
 
-from perfproof.analysis.why.explaining import explain
+from perfproof.analysis.why.explaining import across_causes, explain
 
-__all__ = ["explain"]
+__all__ = ["across_causes", "explain"]

@@ -2,18 +2,213 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
 
-from perfproof.model.levers import Causes
+from perfproof.analysis.why.causes import causes_of
+from perfproof.analysis.why.code_levers import allocation_changes
+from perfproof.analysis.why.difference import differ, names_of, pair
+from perfproof.analysis.why.outcomes import TIME, Outcomes, direction
+from perfproof.analysis.why.suspect import Sides
+from perfproof.analysis.words import count_of
+from perfproof.model.levers import ArmLevers, Causes, HttpFacts, Plan, PoolFacts
+from perfproof.model.metrics import ALL
+from perfproof.model.profile import ArmProfile, MemoryProfile
 from perfproof.model.result import Comparison, QueryDetail, Verdict
-from perfproof.model.why import Why
+from perfproof.model.why import AllocationChange, Cause, ProfileDifference, Why
+
+MAX_ALLOCATIONS = 40
+NAMED = 3
 
 
 def explain(
-    causes: Causes | None, rows: Sequence[Comparison], queries: Sequence[QueryDetail], verdict: Verdict
+    causes: Causes | None,
+    rows: Sequence[Comparison],
+    queries: Sequence[QueryDetail],
+    verdict: Verdict,
+    rates: Mapping[str, float] | None = None,
+    kind: Literal["run", "ab", "compare", "noise"] = "ab",
 ) -> Why | None:
-    """Return why the arms differ, or None for a run without a cause pass."""
-    del rows, queries, verdict
+    """Return why the arms differ, or None for a run without a cause pass.
+
+    ``rates`` are requests per second by request name; without them causes are ranked by time per request alone.
+    """
     if causes is None:
         return None
-    return Why("cause not shown")
+    profiles, notes = _comparable(causes.profiles)
+    notes = [*dict.fromkeys([*_notes(causes), *notes])]
+    engines = {each.arm: engine_in_words(each) for each in causes.profiles}
+    if kind == "run" or not rows:
+        alone = [each for each in causes.profiles if each.engine != "none"][-1:]
+        found = tuple(differ(alone[0], alone[0])) if alone else ()
+        memory = [each for each in causes.memory if each.engine != "none"][-1:]
+        allocated = _allocations(memory * 2)
+        return Why(_heaviest(found), profiles=found, allocations=allocated, engines=engines, notes=tuple(notes))
+    outcomes = Outcomes(rows, rates or {})
+    trusted = verdict is not Verdict.INVALID and kind != "noise"
+    claimed, others = causes_of(_sides(causes, profiles, queries, outcomes)) if trusted else ((), ())
+    return Why(
+        sentence=_sentence(claimed, outcomes, verdict, kind),
+        causes=claimed,
+        unclaimed=others,
+        profiles=tuple(differ(*profiles)) if profiles else (),
+        allocations=_allocations(causes.memory),
+        engines=engines,
+        notes=tuple(notes),
+    )
+
+
+def _heaviest(found: Sequence[ProfileDifference]) -> str:
+    """Return where most of the time of a single arm goes."""
+    ranked = sorted(found[0].functions if found else (), key=lambda each: -each.self_candidate)
+    if not ranked:
+        return "One side alone has nothing to explain."
+    name = f"{ranked[0].module}.{ranked[0].function}" if ranked[0].function else f"the library {ranked[0].module}"
+    libraries = " and the libraries it calls" if ranked[0].libraries else ""
+    share = f"{ranked[0].self_candidate:.3g} of {found[0].candidate:.3g} ms per request"
+    return f"Most of the time goes to {name}{libraries}: {share}."
+
+
+def across_causes(baseline: Causes | None, candidate: Causes | None, labels: Sequence[str]) -> Causes | None:
+    """Return what two recorded runs observed, each of its last arm; None unless both looked for causes."""
+    if baseline is None or candidate is None:
+        return None
+    sides = (baseline, candidate)
+    return Causes(
+        levers=tuple(replace(s.levers[-1], arm=label) for s, label in zip(sides, labels, strict=True) if s.levers),
+        profiles=tuple(
+            replace(s.profiles[-1], arm=label) for s, label in zip(sides, labels, strict=True) if s.profiles
+        ),
+        memory=tuple(replace(s.memory[-1], arm=label) for s, label in zip(sides, labels, strict=True) if s.memory),
+        seconds=baseline.seconds + candidate.seconds,
+    )
+
+
+def engine_in_words(profile: ArmProfile) -> str:
+    """Return how one arm was profiled: ``pyinstrument, every 1 ms of wall time, for 8 s``."""
+    if profile.engine == "none":
+        return "not profiled"
+    clock = "wall" if profile.clock == "wall" else "CPU"
+    parts = [
+        profile.engine,
+        f"every {profile.interval_ns / 1e6:.3g} ms of {clock} time",
+        f"for {profile.seconds:.0f} s",
+    ]
+    if profile.unresolved >= 0.01:
+        parts.append(f"{profile.unresolved:.0%} of the time without a name".replace("%", " %"))
+    return ", ".join(parts)
+
+
+def _comparable(profiles: Sequence[ArmProfile]) -> tuple[tuple[ArmProfile, ArmProfile] | None, list[str]]:
+    """Return both arms' profiles if they can be held against each other, and why not."""
+    if len(profiles) < 2 or any(each.engine == "none" for each in profiles[:2]):
+        return None, []
+    one, two = profiles[:2]
+    if (one.engine, one.clock) != (two.engine, two.clock):
+        told = f"the profiles are not compared: {one.arm} was profiled by {one.engine}, {two.arm} by {two.engine}"
+        return None, [told]
+    return (one, two), []
+
+
+def _notes(causes: Causes) -> list[str]:
+    """Return the notes of every observer, with the arm where only one arm has them."""
+    told: dict[str, list[str]] = {}
+    observed: list[ArmLevers | ArmProfile | MemoryProfile] = [*causes.levers, *causes.profiles, *causes.memory]
+    for each in observed:
+        for note in each.notes:
+            told.setdefault(note, []).append(each.arm)
+    arms = len({each.arm for each in observed})
+    return [note if len(set(where)) == arms else f"{where[0]}: {note}" for note, where in told.items()]
+
+
+def _sides(
+    causes: Causes,
+    profiles: tuple[ArmProfile, ArmProfile] | None,
+    queries: Sequence[QueryDetail],
+    outcomes: Outcomes,
+) -> list[Sides]:
+    """Return everything known of each request name, and of all."""
+    levers = causes.levers[:2] if len(causes.levers) >= 2 else (ArmLevers(""), ArmLevers(""))
+    names = dict.fromkeys([*(row.request for row in outcomes.rows), *(each.request for each in levers[1].http)])
+    names = dict.fromkeys([ALL, *names])
+    profiled = set(names_of(*profiles)) if profiles else set()
+    memory = causes.memory[:2] if len(causes.memory) >= 2 else ()
+    return [
+        Sides(
+            request=name,
+            outcomes=outcomes,
+            http=(_http(levers[0], name), _http(levers[1], name)),
+            plans=(_plans(levers[0], name), _plans(levers[1], name)),
+            pools=(_pool(levers[0]), _pool(levers[1])),
+            queries=next((each for each in queries if each.request == name), None),
+            profile=pair(*profiles, name) if profiles and name in profiled else None,
+            memory=(memory[0], memory[1]) if memory else (None, None),
+        )
+        for name in names
+    ]
+
+
+def _http(levers: ArmLevers, request: str) -> HttpFacts | None:
+    return next((each for each in levers.http if each.request == request), None)
+
+
+def _plans(levers: ArmLevers, request: str) -> tuple[Plan, ...]:
+    return tuple(plan for plan in levers.plans if plan.request == request)
+
+
+def _pool(levers: ArmLevers) -> PoolFacts | None:
+    """Return the source that knows most."""
+    return max(
+        levers.pools,
+        key=lambda pool: sum(each is not None for each in (pool.opened, pool.waited_ns, pool.checkouts, pool.in_use)),
+        default=None,
+    )
+
+
+def _allocations(memory: Sequence[MemoryProfile]) -> tuple[AllocationChange, ...]:
+    return allocation_changes(memory[0], memory[1])[:MAX_ALLOCATIONS] if len(memory) >= 2 else ()
+
+
+def _sentence(claimed: Sequence[Cause], outcomes: Outcomes, verdict: Verdict, kind: str) -> str:
+    """Return the one sentence, which ends honestly where nothing is shown."""
+    if verdict is Verdict.INVALID:
+        return "The measurement is invalid, so no cause is named."
+    if kind == "noise":
+        return "Both sides are the same, so there is nothing to explain."
+    if claimed:
+        named = _named(claimed)
+        more = [f"and {count_of(len(named) - NAMED, 'more lever')}"] if len(named) > NAMED else []
+        return f"{'; '.join([*named[:NAMED], *more])}."
+    moved = outcomes.anything(TIME)
+    ways = {direction(row) for row in moved}
+    if ways == {-1}:
+        return "Faster, cause not shown."
+    if ways == {1}:
+        return "Slower, cause not shown."
+    if ways:
+        return "Some figures fell and others rose, cause not shown."
+    if outcomes.anything(row.metric for row in outcomes.rows):
+        return "Time did not move; of what did, the cause is not shown."
+    if verdict is Verdict.EQUIVALENT:
+        return "No difference, so there is nothing to explain."
+    return "Nothing moved for sure, so there is nothing to explain yet."
+
+
+def _named(claimed: Sequence[Cause]) -> list[str]:
+    """Return each lever once, with where it was pulled and what it is worth: the heaviest first."""
+    held: dict[str, list[Cause]] = {}
+    for cause in claimed:
+        held.setdefault(cause.lever, []).append(cause)
+    told = []
+    for lever, mine in sorted(held.items(), key=lambda pair: -abs(sum(cause.impact for cause in pair[1]))):
+        first = mine[0]
+        where = "" if first.request == ALL else f" on {first.request}"
+        more = f" and {count_of(len(mine) - 1, 'more request')}" if len(mine) > 1 else ""
+        ms = f", {_signed(first.ms_per_request)} ms per request" if first.ms_per_request else ""
+        told.append(f"{lever}{where}{more}{ms}")
+    return [each[0].upper() + each[1:] if at == 0 else each for at, each in enumerate(told)]
+
+
+def _signed(ms: float | None) -> str:
+    return f"{ms or 0.0:+.2g}".replace("-", "−")

@@ -1,0 +1,134 @@
+"""Levers at the response: kept answers and compressed ones."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from perfproof.analysis.why import comparing
+from perfproof.analysis.why.folding import kind_times
+from perfproof.analysis.why.outcomes import TIME, in_words
+from perfproof.analysis.why.suspect import Sides, Suspect
+from perfproof.analysis.words import percent
+from perfproof.model.levers import Encoding, HttpFacts
+from perfproof.model.why import Mechanism
+
+HIT_SHARE = 0.3
+"""A change of the share of hits below this is luck of expiry."""
+QUICKER = 5.0
+"""How much quicker than the first answer the later ones must be to look like kept ones. It is never claimed for that: a
+first request also pays for imports and connections, and beside a short handler those look the same."""
+NOT_QUICKER = 2.5
+SMALLER = 0.1
+"""Bytes on the wire must differ by this share."""
+
+
+def kept_responses(sides: Sides) -> Suspect | None:
+    """Suspect a cache: one arm answers repeated requests without the work, by its headers or without any query.
+
+    A 304 on If-None-Match is told but proves no hit: the load does not revalidate.
+    """
+    one, two = sides.http
+    if one is None or two is None:
+        return None
+    shares = [_hits(facts) for facts in (one, two)]
+    towards, doubt = 0, ""
+    if abs(shares[1] - shares[0]) >= HIT_SHARE:
+        towards = -1 if shares[1] > shares[0] else 1
+    elif shares == [0.0, 0.0]:
+        quicker = [_quicker(facts) for facts in (one, two)]
+        if None not in quicker and not any(facts.warm_queries for facts in (one, two)):
+            low, high = sorted(each or 0.0 for each in quicker)
+            if high >= QUICKER and low < NOT_QUICKER:
+                towards = -1 if (quicker[1] or 0.0) > (quicker[0] or 0.0) else 1
+                doubt = "neither a header nor a count of queries says so, only that repeated requests are much quicker"
+    if not towards:
+        return None
+    mechanisms = [Mechanism("answered from a cache", "ratio", *shares)]
+    if one.warm_queries is not None and two.warm_queries is not None:
+        mechanisms.append(Mechanism("queries when warm", "queries", float(one.warm_queries), float(two.warm_queries)))
+    if one.warm_ns and two.warm_ns:
+        mechanisms.append(Mechanism("answer when warm", "ms", median(one.warm_ns) / 1e6, median(two.warm_ns) / 1e6))
+    if one.cold_ns and two.cold_ns:
+        mechanisms.append(Mechanism("first answer", "ms", one.cold_ns / 1e6, two.cold_ns / 1e6))
+    keeper = two if towards < 0 else one
+    told = "answers may be kept" if doubt else "answers are kept" if towards < 0 else "answers are no longer kept"
+    told += f" ({percent(max(shares), signed=False)} of repeated requests from a cache)" if max(shares) else ""
+    return Suspect(
+        "response cache",
+        sides.request,
+        towards,
+        tuple(mechanisms),
+        TIME,
+        told,
+        doubt=doubt,
+        evidence={"headers": dict(keeper.headers), "revalidated": [one.revalidated, two.revalidated]},
+    )
+
+
+def compressed(sides: Sides) -> Suspect | None:
+    """Suspect compression: what is asked for in an encoding is given in it on one arm only.
+
+    Bytes are the outcome. Compressing costs CPU: what it did to time and CPU is told beside, whichever way it went.
+    """
+    one, two = sides.http
+    if one is None or two is None:
+        return None
+    found = _encodings(one, two)
+    if found is None:
+        return None
+    before, after = found
+    towards = -1 if after.wire < before.wire else 1
+    shares = [each.wire / each.decoded for each in (before, after) if each.decoded]
+    mechanisms = [Mechanism("bytes on the wire", "bytes", float(before.wire), float(after.wire))]
+    if len(shares) == 2:
+        mechanisms.append(Mechanism("bytes on the wire of those decoded", "ratio", shares[0], shares[1]))
+    ms = None
+    if sides.profile is not None:
+        time = sides.profile.compare(
+            kind_times(sides.profile.before, "compression"), kind_times(sides.profile.after, "compression")
+        )
+        if time.baseline or time.candidate:
+            mechanisms.append(Mechanism("time in compression", "ms", time.baseline, time.candidate))
+            ms = time.change if comparing.changed([time], sides.profile.floor)[0] else None
+    given = [each.given or "identity" for each in (before, after)]
+    return Suspect(
+        "compression",
+        sides.request,
+        towards,
+        tuple(mechanisms),
+        ("response_bytes",),
+        f"asked for {before.asked}, answers come in {given[1]} instead of {given[0]}",
+        ms,
+        evidence={"asked": before.asked, "given": given},
+    )
+
+
+def _encodings(one: HttpFacts, two: HttpFacts) -> tuple[Encoding, Encoding] | None:
+    """Return the asked encoding that the arms answer differently and that saves most."""
+    after = {each.asked: each for each in two.encodings}
+    pairs = [(each, after[each.asked]) for each in one.encodings if each.asked in after]
+    moved = [
+        (a, b)
+        for a, b in pairs
+        if (a.given or "identity") != (b.given or "identity") and abs(a.wire - b.wire) >= SMALLER * max(a.wire, b.wire)
+    ]
+    return max(moved, key=lambda pair: abs(pair[0].wire - pair[1].wire), default=None)
+
+
+def _hits(facts: HttpFacts) -> float:
+    """Return the share of repeated requests that came from a cache: by their headers, else by their queries."""
+    if facts.asked and facts.hits:
+        return facts.hits / facts.asked
+    return 1.0 if facts.warm_queries == 0 and (facts.cold_queries or 0) > 0 else 0.0
+
+
+def _quicker(facts: HttpFacts) -> float | None:
+    """Return how many times quicker warm answers are than the cold one."""
+    if not facts.cold_ns or not facts.warm_ns:
+        return None
+    return facts.cold_ns / max(1.0, median(facts.warm_ns))
+
+
+def side_effects(sides: Sides) -> str:
+    """Return what compression did to time and CPU, for its sentence; empty where nothing moved."""
+    return in_words(sides.outcomes.moved(sides.request, TIME), 2)

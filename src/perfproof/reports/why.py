@@ -1,0 +1,163 @@
+"""Why the arms differ, in words and cells that every report shares. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from perfproof.model.metrics import ALL
+from perfproof.model.why import Cause, FlameNode, FunctionChange, Mechanism, ProfileDifference, Why
+from perfproof.reports import figures
+
+MAX_CAUSES = 12
+MAX_FUNCTIONS = 15
+ARROW = " → "
+NOTHING_LEFT = 0.0005
+"""Milliseconds below which a time is not worth a digit."""
+
+STATUS_TONES = {"new": "bad", "grown": "bad", "gone": "good", "shrunk": "good", "same": "calm"}
+STATUS_SIGNS = {"new": "▲ new", "grown": "▲ grown", "gone": "▼ gone", "shrunk": "▼ shrunk", "same": "≈ same"}
+"""What became of a function, with a sign, so that colour never carries it alone."""
+
+
+@dataclass(frozen=True)
+class FunctionLine:
+    """One function as cells; times are milliseconds per request."""
+
+    name: str
+    place: str
+    own: bool
+    status: str
+    tone: str
+    self_baseline: str
+    self_candidate: str
+    total_baseline: str
+    total_candidate: str
+    change: str
+    interval: str
+    was: str
+    libraries: tuple[FunctionLine, ...] = ()
+
+
+def request_name(request: str) -> str:
+    """Return a request name as sentences have it."""
+    return "all requests" if request == ALL else figures.plain(request, 80)
+
+
+def by_lever(causes: Sequence[Cause]) -> list[tuple[str, list[Cause]]]:
+    """Return the causes of each lever, the lever first whose causes weigh most together."""
+    held: dict[str, list[Cause]] = {}
+    for cause in causes:
+        held.setdefault(cause.lever, []).append(cause)
+    return sorted(held.items(), key=lambda pair: -abs(sum(cause.impact for cause in pair[1])))
+
+
+def saved(cause: Cause) -> str:
+    """Return what a cause is worth: "saves 2.1 ms per request, 105 ms in each second of traffic"."""
+    if cause.ms_per_request is None or abs(cause.ms_per_request) < NOTHING_LEFT:
+        return ""
+    verb = "saves" if cause.ms_per_request < 0 else "costs"
+    told = f"{verb} {figures.value(abs(cause.ms_per_request), 'ms')} per request"
+    return f"{told}, {figures.value(abs(cause.impact), 'ms')} in each second of traffic" if cause.impact else told
+
+
+def told(cause: Cause) -> str:
+    """Return what happened in words, without lever, request and outcome, which stand beside it."""
+    where = "" if cause.request == ALL else f" on {cause.request}"
+    head = f"{cause.lever[0].upper()}{cause.lever[1:]}{where}: "
+    text = cause.sentence.removeprefix(head).partition("; with it ")[0].rstrip(".")
+    first = text.split(" ", 1)[0]
+    return f"{text}." if "." in first else f"{text[:1].upper()}{text[1:]}."  # the name of a function stays as it is
+
+
+def mechanism(each: Mechanism) -> str:
+    """Return one mechanism as ``queries per request 41 → 3``."""
+    return f"{each.name} {amount(each.baseline, each.unit)}{ARROW}{amount(each.candidate, each.unit)}"
+
+
+def amount(number: float | None, unit: str) -> str:
+    """Return a mechanism's figure; units that are counts of things need no word beside their name."""
+    if number is not None and number == 0:
+        return "0 %" if unit == "ratio" else "0"
+    if unit in ("ms", "bytes", "ratio", "queries", "rows"):
+        return figures.value(number, unit)
+    if unit == "ms/row":
+        return f"{figures.value(number, 'ms')}/row"
+    return f"{number:.2g}" if number is not None and abs(number) < 100 else figures.value(number, "")
+
+
+def function_lines(found: ProfileDifference, limit: int = MAX_FUNCTIONS) -> tuple[list[FunctionLine], int]:
+    """Return the functions as cells, changed ones first, and how many are left out."""
+    lines = [_line(each) for each in found.functions[:limit]]
+    return lines, max(0, len(found.functions) - limit) + found.left_out
+
+
+def _line(each: FunctionChange) -> FunctionLine:
+    return FunctionLine(
+        name=each.function.replace("<locals>.", "") or each.module,
+        place=each.module if each.function else "not called by your code",
+        own=each.own,
+        status=STATUS_SIGNS[each.status],
+        tone=STATUS_TONES[each.status],
+        self_baseline=time(each.self_baseline),
+        self_candidate=time(each.self_candidate),
+        total_baseline=time(each.total_baseline),
+        total_candidate=time(each.total_candidate),
+        change=signed(each.change),
+        interval=_interval(each),
+        was=each.was,
+        libraries=tuple(_line(library) for library in each.libraries),
+    )
+
+
+def function_name(each: FunctionChange) -> str:
+    """Return ``module.function``, or which library ran without any function of the user's."""
+    if not each.function:
+        return f"{each.module} (not called by your code)"
+    return f"{each.module}.{each.function}" if each.module else each.function
+
+
+def changed(found: ProfileDifference) -> list[FunctionChange]:
+    """Return the functions that surely changed."""
+    return [each for each in found.functions if each.sure]
+
+
+def time(ms: float) -> str:
+    """Return milliseconds per request; what was never seen is 0."""
+    return "0" if ms < NOTHING_LEFT else figures.value(ms, "ms")
+
+
+def signed(ms: float) -> str:
+    """Return a difference of times with its sign."""
+    if abs(ms) < NOTHING_LEFT:
+        return "0"
+    return ("+" if ms > 0 else figures.MINUS) + figures.value(abs(ms), "ms")
+
+
+def _interval(each: FunctionChange) -> str:
+    if each.low is None or each.high is None:
+        return figures.NOTHING
+    return f"[{signed(each.low)}, {signed(each.high)}]"
+
+
+def engines(why: Why) -> list[str]:
+    """Return how was profiled, once where both arms were profiled alike."""
+    told = list(why.engines.items())
+    if told and len({text for _, text in told}) == 1:
+        return [f"Profiled by {told[0][1]}."] if told[0][1] != "not profiled" else ["Not profiled."]
+    return [f"{arm}: {text}." for arm, text in told]
+
+
+def gone(node: FlameNode, least: float) -> list[FlameNode]:
+    """Return the topmost nodes that the candidate does not have at all, weightiest first."""
+    if node.candidate <= 0:
+        return [node] if node.baseline >= least else []
+    found = [each for child in node.children for each in gone(child, least)]
+    return sorted(found, key=lambda each: -each.baseline)
+
+
+def top_functions(found: Sequence[ProfileDifference], limit: int) -> list[FunctionChange]:
+    """Return the heaviest functions of all requests together, or of the first request there is."""
+    whole = next((each for each in found if each.request == ALL), found[0] if found else None)
+    ranked = sorted(whole.functions if whole else (), key=lambda each: -each.self_candidate)
+    return ranked[:limit]
