@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "analysis"))
-from builders import make_recording
-
+from analysis.builders import make_recording
 from perfproof.analysis import analyse
 from perfproof.evidence.directory import RunDirectory
 from perfproof.model.revision import Revision
