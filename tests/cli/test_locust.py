@@ -175,6 +175,14 @@ def test_check_and_dry_run_show_the_users_and_send_nothing(bench, scenario):
     assert not bench.runs
 
 
+@pytest.mark.parametrize("command", ["probe", "capacity"])
+def test_what_needs_requests_of_ours_refuses_a_locust_file(command, bench, scenario):
+    ran = bench.run(command, scenario(("load: {users: 2}", "load: {users: 2}\nbudgets: {latency_p95: 1s}")))
+    assert ran.code == 2
+    assert "Locust file" in ran.err
+    assert not bench.leftovers()
+
+
 def test_the_example_finds_the_demo_s_slow_ways(bench):
     ran = bench.run("ab", str(EXAMPLE / "locust.yaml"), "--rounds", "2", "--json", "out.json", timeout=180)
     assert ran.code in (0, 3), ran.err + ran.out

@@ -73,6 +73,10 @@ BESIDE = {
         "load: {think_time: 1s}",
         "load.think_time: has no effect on a locustfile (the wait_time of the User classes decides)",
     ),
+    "histograms": (
+        "load: {samples: histogram}",
+        "load.samples: has no effect on a locustfile (its requests are all kept)",
+    ),
     "open": (
         "load: {model: open}",
         "load.model: cannot be open with a locustfile (write model: closed; users wait for their responses)",

@@ -156,6 +156,12 @@ def probe_alone(scenario: Scenario, arm: str | None, observer: Observer) -> Prob
     if not arms:
         names = ", ".join(each.name for each in scenario.arms)
         raise UsageError(f"the scenario has no arm {arm!r}", hint=f"it has {names}")
+    if scenario.locustfile is not None:
+        raise UsageError(
+            "requests of a Locust file cannot be probed: they come up as it runs",
+            where=str(scenario.file),
+            hint="write the ones to be counted as `requests:` of another scenario",
+        )
     cpus = split_cpus()
     redactor = Redactor(scenario.secrets)
     failures: list[str] = []

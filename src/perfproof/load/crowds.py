@@ -133,6 +133,7 @@ class Crowds:
         mark, steal = len(self._recorder), steal_ns()
         random.seed(seed)
         cpu, waited, started = process_time_ns(), waited_ns(), monotonic_ns()
+        self._recorder.begin(arm, pair, started)
         overtime = self._run(crowd, self._recorder, pair, started + int(seconds * 1e9))
         drained = monotonic_ns()
         cpu, waited = process_time_ns() - cpu, waited_ns() - waited

@@ -17,6 +17,7 @@ _WITHOUT_EFFECT = {
     "setup": "log in where the file does, e.g. in on_start",
     "feeds": "read them in the file",
     "responses": "the User classes judge their responses",
+    "capacity": "users have no rate that could be searched",
 }
 _OF_THE_FILE = {
     "rate": "users and their wait_time decide how much is sent",
@@ -24,6 +25,7 @@ _OF_THE_FILE = {
     "stages": "users and their wait_time decide how much is sent",
     "think_time": "the wait_time of the User classes decides",
     "connections": "every user of the file has its own",
+    "samples": "its requests are all kept",
 }
 
 
