@@ -68,7 +68,7 @@ def test_a_locust_file_is_measured_by_ab_and_judged_by_name(bench, scenario):
     path = scenario(
         ("count: 2", "count: 4"), ("rounds:", "goals: {latency_p50: {improve: 20%, requests: GET item}}\nrounds:")
     )
-    ran = bench.run("ab", path, "--json", "out.json", "-o", "page.html")
+    ran = bench.run("ab", path, "--json", "out.json", "-o", "page.html", timeout=200)
     assert ran.code == 0, ran.err + ran.out
     result = bench.json("out.json")
     assert result["verdict"] == "met"
