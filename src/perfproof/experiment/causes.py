@@ -22,6 +22,8 @@ from perfproof.model.profile import ArmProfile, MemoryProfile
 
 T = TypeVar("T")
 
+_NOT_OURS = "requests of a Locust file do not carry what a profiler tells them apart by"
+
 
 def find_causes(phase: Phase, probing: Probing | None) -> Causes | None:
     """Return what was observed of every arm, or None where nothing was wanted; only an interruption is raised."""
@@ -36,7 +38,9 @@ def find_causes(phase: Phase, probing: Probing | None) -> Causes | None:
     if wanted.levers:
         failed = _noted(lambda: observe_levers(phase, probing), phase)
         levers = failed.value or tuple(ArmLevers(name, notes=(failed.note,)) for name in names)
-    if wanted.profile != "off":
+    if wanted.profile != "off" and phase.scenario.locustfile is not None:
+        profiles = tuple(ArmProfile(name, "none", notes=(_NOT_OURS,)) for name in names)
+    elif wanted.profile != "off":
         told = _noted(lambda: profile_arms(phase), phase)
         profiles = told.value or tuple(ArmProfile(name, "none", notes=(told.note,)) for name in names)
     if wanted.memory:

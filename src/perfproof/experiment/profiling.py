@@ -34,10 +34,11 @@ def profile_arms(phase: Phase) -> tuple[ArmProfile, ...]:
     profilers = [InService(engine, logs / f"agent-{arm.name}", interval_ns) for arm in phase.scenario.arms]
     services = _start(phase, profilers, logs)
     try:
-        names, counts = _under_load(phase, services, profilers, logs)
+        counts = _under_load(phase, services, profilers, logs)
     finally:
         stop_all(services)
     seconds = phase.scenario.explain.seconds
+    names = [request.name for request in phase.scenario.requests]
     return tuple(
         profiler.result().profile(
             arm.name,
@@ -67,8 +68,8 @@ def _start(phase: Phase, profilers: Sequence[Profiler], logs: Path) -> list[Runn
 
 def _under_load(
     phase: Phase, services: Sequence[RunningService], profilers: Sequence[Profiler], logs: Path
-) -> tuple[list[str], list[list[list[int]]]]:
-    """Warm the arms, put load on them slice by slice; return the requests and how often each was completed in each."""
+) -> list[list[list[int]]]:
+    """Warm the arms, put load on them slice by slice, and return how often each request was completed in each."""
     load, scenario = phase.load, phase.scenario
     for arm, service in enumerate(services):
         load.open(arm, service.base_url)
@@ -83,10 +84,7 @@ def _under_load(
                 profilers[arm].begin(slice_)
                 load.block(arm, slice_, position, seconds, seed)
                 profilers[arm].end()
-        load.seal(logs / "samples.parquet")
-        # Those of a Locust file are known only now.
-        names = load.learned().names or [request.name for request in scenario.requests]
-        return list(names), _counts(len(scenario.arms), len(names), logs / "samples.parquet")
+        return _counts(phase, logs / "samples.parquet")
     finally:
         with suppress(PerfproofError):
             load.discard()
@@ -100,10 +98,11 @@ def slice_order(seed: int, arms: int) -> list[list[int]]:
     return [[(leader + k) % arms for k in range(arms)] for leader in leaders]
 
 
-def _counts(arms: int, names: int, path: Path) -> list[list[list[int]]]:
+def _counts(phase: Phase, path: Path) -> list[list[list[int]]]:
+    phase.load.seal(path)
     samples = Samples(read_table(path, SAMPLE_COLUMNS))
     done = samples.select(samples["outcome"] == Outcome.OK)
-    counts = np.zeros((arms, names, SLICES), dtype=int)
+    counts = np.zeros((len(phase.scenario.arms), len(phase.scenario.requests), SLICES), dtype=int)
     np.add.at(counts, (done["arm"], done["request"], done["pair"]), 1)
     found: list[list[list[int]]] = counts.tolist()
     return found
