@@ -677,3 +677,39 @@ def test_a_proxy_of_the_environment_is_not_taken(server, start, monkeypatch):
     load.open(0, server.url)
     report = load.block(0, 0, 0, 0.1, seed=1)
     assert report.completed == report.sent > 0
+
+
+def test_listeners_of_an_installed_module_hear_of_every_arm_and_round(
+    server, start, sealed, monkeypatch, tmp_path_factory
+):
+    installed = tmp_path_factory.mktemp("installed")
+    (installed / "plugin.py").write_text(
+        "from locust import events\n"
+        "@events.request.add_listener\n"
+        "def count(name, context, **_):\n"
+        "    import urllib.request\n"
+        "    if name == '/ok': urllib.request.urlopen(context['host'] + '/heard').read()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(installed))
+    load = start(
+        """
+        import plugin
+
+        class One(HttpUser):
+            wait_time = constant(0.02)
+            def context(self):
+                return {"host": self.host}
+            @task
+            def get(self):
+                self.client.get("/ok")
+        """
+    )
+    for _ in range(2):
+        load.open(0, server.url)
+        load.open(1, server.url)
+        for arm in (0, 1):
+            before = server.counts()["asked"].get("heard", 0)
+            report = load.block(arm, 0, 0, 0.2, seed=1)
+            assert server.counts()["asked"]["heard"] - before == report.sent > 2
+        sealed(load)
+    assert not load.learned().troubles

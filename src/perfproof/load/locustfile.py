@@ -37,6 +37,7 @@ class Loader:
     def __init__(self, spec: LocustFile) -> None:
         self._spec = spec
         self._before = frozenset(sys.modules)
+        self._lasting: list[tuple[str, Any]] = []
 
     def load(self, host: str = "", users: int = 1) -> Loaded:
         """Run the file and return what it holds; UsageError with file and line when that fails.
@@ -47,6 +48,8 @@ class Loader:
         self._forget()
         # Listeners of the file go to `locust.events`; those of another arm or round must not hear of this one.
         locust.events = _new_events()
+        for hook, listener in self._lasting:
+            getattr(locust.events, hook).add_listener(listener)
         path, writes = sys.path[:], sys.dont_write_bytecode
         sys.dont_write_bytecode = True
         try:
@@ -62,6 +65,7 @@ class Loader:
             here = str(Path.cwd())
             sys.path[:] = path if here in path else [here, *path]
             sys.dont_write_bytecode = writes
+        self._keep()
         return Loaded(self._chosen(classes, shapes), locust.events, options)
 
     def _chosen(self, classes: dict[str, type[User]], shapes: Sequence[Any]) -> tuple[type[User], ...]:
@@ -100,11 +104,21 @@ class Loader:
 
     def _forget(self) -> None:
         """Drop the modules that lie beside the file, so that they are run anew as well."""
-        folder = self._spec.file.parent
         for name in set(sys.modules) - self._before:
-            file = getattr(sys.modules[name], "__file__", None)
-            if file and folder in Path(file).parents and "site-packages" not in file:
+            if self._is_own(name):
                 del sys.modules[name]
+
+    def _keep(self) -> None:
+        """Remember the listeners of installed modules (plugins of Locust): those are not run anew."""
+        for hook, events in vars(locust.events).items():
+            for listener in getattr(events, "_handlers", ()):
+                name = getattr(listener, "__module__", None) or ""
+                if name in sys.modules and not self._is_own(name) and (hook, listener) not in self._lasting:
+                    self._lasting.append((hook, listener))
+
+    def _is_own(self, module: str) -> bool:
+        file = getattr(sys.modules[module], "__file__", None)
+        return file is not None and self._spec.file.parent in Path(file).parents and "site-packages" not in file
 
 
 def place_of(trace: TracebackType | None, folder: Path) -> str:
