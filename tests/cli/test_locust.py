@@ -147,6 +147,21 @@ def test_ctrl_c_keeps_what_was_recorded(bench, scenario):
     assert len(samples["id"]) > 10
 
 
+def test_a_loop_that_never_waits_cannot_keep_ctrl_c_from_ending_it(bench, scenario):
+    users = USERS.replace(
+        '        with self.client.post("/orders"', '        while True: pass\n        with self.client.post("/orders"'
+    )
+    process = bench.start("run", scenario(users=users))
+    deadline = time.monotonic() + 60
+    while not list((bench.folder / "results").glob("*/rounds/.001.partial")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert not bench.leftovers()
+
+
 MISTAKES = {
     "a syntax error": ("class A(HttpUser)\n    pass\n", "load.py:1:18: locustfile: is not Python"),
     "a missing module": ("import nowhere\n", "load.py:1: load.py cannot be loaded"),

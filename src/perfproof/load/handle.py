@@ -29,6 +29,8 @@ _SEAL_TIMEOUT = 1800.0
 _TAIL_LINES = 15
 _LONGEST_TASK = 60.0
 """Seconds that the load process gives the users of a Locust file to start, and to end a task."""
+_ALIVE = 10.0
+"""Seconds within which a load process with a Locust file says that it is alive, once it was told to stop sending."""
 _MOST_VARIANTS = 100_000
 
 
@@ -54,6 +56,7 @@ class LoadProcess:
         self._pending = b""
         self._number = 0
         self._stopped = False
+        self._aborted = False
 
     @classmethod
     def start(
@@ -150,6 +153,8 @@ class LoadProcess:
 
     def seal(self, path: Path) -> int:
         """Write the samples since the last seal to ``path`` (Parquet, whole or not at all); return their number."""
+        if self._peopled and self._aborted:
+            self._ask({"do": "alive"}, _ALIVE - _SLACK)  # code of the user's may keep it busy for good
         rows: int = self._ask({"do": "seal", "path": str(path.absolute())}, _SEAL_TIMEOUT)
         return rows
 
@@ -162,6 +167,7 @@ class LoadProcess:
 
         May be called from any thread: it is one write to the socket, takes no lock and waits for nothing.
         """
+        self._aborted = True
         if not self._stopped:
             try:
                 self._channel.send(line({"do": "abort"}))
@@ -228,8 +234,10 @@ class LoadProcess:
                 self._channel.settimeout(max(deadline - time.monotonic(), 0.001))
                 data = self._channel.recv(1 << 16)
             except TimeoutError as error:
+                self._child.kill()  # it hangs, and whatever it was asked next would wait as long
                 what = f"the load process has not answered within {seconds:.0f} s"
-                raise LoadError(what, why=self._tail()) from error
+                hint = "is there a loop in the Locust file that never waits?" if self._peopled else None
+                raise LoadError(what, why=self._tail(), hint=hint) from error
             except OSError as error:
                 raise self._death() from error
             if not data:

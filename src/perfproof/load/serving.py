@@ -67,7 +67,7 @@ def commands(engine: Commanded) -> dict[str, Callable[[Mapping[str, Any]], Any]]
         "discard": lambda _: engine.discard(),
     }
     if isinstance(engine, Peopled):
-        known |= {"learned": lambda _: engine.learned(), "users": lambda _: engine.users()}
+        known |= {"learned": lambda _: engine.learned(), "users": lambda _: engine.users(), "alive": lambda _: True}
     return known
 
 
