@@ -27,6 +27,18 @@ def wait_until(condition, seconds=20.0):
     return condition()
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["nosuch"], "nosuch"), (["run", "--nosuch"], "--nosuch"), (["run", "--rounds", "many"], "--rounds")],
+)
+def test_a_misspelt_command_line_is_told_and_is_no_defect(words, said, bench):
+    ran = bench.run(*words)
+    assert ran.code == 2
+    assert "defect" not in ran.err
+    assert "Usage: " in ran.err
+    assert said in ran.err
+
+
 def test_every_mistake_of_a_scenario_is_told_at_once(bench):
     path = bench.scenario(
         ("rate: 80/s", "rates: 80/s"), ("health: /health", "helth: /health"), ("blocks: 4", "blocks: many")

@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import click
 import typer
@@ -64,6 +64,12 @@ app.command("import")(import_)
 app.command("prune")(prune)
 
 
+# Some versions of Typer bring a copy of Click along, whose errors are not Click's own.
+_MISUSES: tuple[Any, ...] = tuple(
+    kind for kind in (*click.BadParameter.__mro__, *typer.BadParameter.__mro__) if kind.__name__ == "ClickException"
+)
+
+
 def _version(value: bool) -> None:
     if value:
         typer.echo(f"perfproof {__version__}")
@@ -89,9 +95,9 @@ def run() -> None:
     except PerfproofError as error:
         report_failure(error)
         code = int(error.exit_code)
-    except click.exceptions.Abort:
+    except (click.Abort, typer.Abort):
         code = int(ExitCode.INTERRUPTED)
-    except click.ClickException as error:
+    except _MISUSES as error:
         error.show()
         code = int(ExitCode.USAGE)
     except KeyboardInterrupt:

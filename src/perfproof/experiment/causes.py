@@ -38,12 +38,15 @@ def find_causes(phase: Phase, probing: Probing | None) -> Causes | None:
     if wanted.levers:
         failed = _noted(lambda: observe_levers(phase, probing), phase)
         levers = failed.value or tuple(ArmLevers(name, notes=(failed.note,)) for name in names)
-    if wanted.profile != "off" and phase.scenario.locustfile is not None:
+    ours = phase.scenario.locustfile is None
+    if wanted.profile != "off" and not ours:
         profiles = tuple(ArmProfile(name, "none", notes=(_NOT_OURS,)) for name in names)
     elif wanted.profile != "off":
         told = _noted(lambda: profile_arms(phase), phase)
         profiles = told.value or tuple(ArmProfile(name, "none", notes=(told.note,)) for name in names)
-    if wanted.memory:
+    if wanted.memory and not ours:
+        memory = tuple(MemoryProfile(name, "none", notes=(_NOT_OURS,)) for name in names)
+    elif wanted.memory:
         held = _noted(lambda: profile_memory(phase), phase)
         memory = held.value or tuple(MemoryProfile(name, "none", notes=(held.note,)) for name in names)
     return Causes(levers=levers, profiles=profiles, memory=memory, seconds=time.monotonic() - began)
