@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -84,6 +85,46 @@ def test_arms_that_answer_differently_are_told_and_under_error_nothing_is_conclu
     ran = bench.run("probe", str(bench.scenario(more, ignored, text=SHELF)), "--json", "out.json")
     assert ran.code == 0, ran.err + ran.out
     assert "response_changed" not in ran.out
+
+
+EXPLODES = (
+    ('LAZY: "1"', 'JOIN: "0"'),
+    ('LAZY: "0"', 'JOIN: "1"'),
+    ("name: books", "name: pages"),
+    ("/books?limit={limit}", "/pages?limit={limit}"),
+    ("{limit: [10]}", "{limit: [50]}"),
+    ("rate: 80/s", "rate: 12/s"),
+    ("count: 2", "count: 4"),
+    ("blocks: 2, block: 300ms", "blocks: 2, block: 500ms"),
+)
+
+
+def test_a_join_that_explodes_is_told_with_what_it_costs(bench):
+    ran = bench.run("ab", str(bench.scenario(*EXPLODES, text=SHELF)), "--json", "out.json", "-o", "page.html")
+    assert ran.code in (0, 1, 3), ran.err + ran.out
+    result = bench.json("out.json")
+    assert "queries of pages 101 → 1, but " in result["sentence"], result["sentence"]
+    assert re.search(r"p50 latency [\d.]+ times slower", result["sentence"]), result["sentence"]
+    assert re.search(r"rows fetched of pages 3,050 .*→ 45,000", result["sentence"]), result["sentence"]
+    assert result["sentence"] in " ".join(ran.out.split())
+    rows = {(row["metric"], row["request"]): row["verdict"] for row in result["comparisons"]}
+    assert rows["queries_per_request", "pages"] == "improved"
+    assert rows["latency_p50", "all"] == rows["rows_fetched_per_request", "pages"] == "regressed"
+
+
+def test_the_probes_of_two_recorded_runs_are_compared(bench):
+    for arm, lazy in (("before", "1"), ("after", "0")):
+        path = bench.scenario(('LAZY: "1"', f'LAZY: "{lazy}"'), text=SHELF)
+        ran = bench.run("run", str(path), "--label", arm)
+        assert ran.code in (0, 3, 4), ran.err + ran.out
+    ran = bench.run("compare", "before", "after", "--json", "out.json")
+    assert ran.code in (0, 1, 3, 4), ran.err + ran.out
+    result = bench.json("out.json")
+    rows = {(row["metric"], row["request"]): row for row in result["comparisons"]}
+    queries = rows["queries_per_request", "books"]
+    assert (queries["baseline"], queries["candidate"], queries["verdict"]) == (51, 1, "improved")
+    assert {each["change"] for each in result["queries"][0]["statements"]} == {"gone", "new"}
+    assert [each["severity"] for each in result["findings"] if each["kind"] == "n_plus_one"] == ["info"], "it is gone"
 
 
 def test_a_wrong_status_in_a_probe_stops_the_run_before_the_load(bench):
