@@ -31,10 +31,10 @@ def test_of_a_thousand_fuzzed_literals_none_is_found_again(bench, counting_serve
     outside = bench.folder.parent / f"{bench.folder.name}-sent"
     outside.mkdir()
     path = bench.folder / "fuzz.yaml"
-    path.write_text(literals.scenario(watched, to_postgresql, to_mysql, outside, seeds=SEEDS, most=MOST))
+    path.write_text(literals.scenario(watched, to_postgresql, to_mysql, outside, seeds=SEEDS, most=MOST, scaled=False))
     printed = []
     for command in (
-        ("ab", str(path), "--json", "out.json", "-o", "page.html"),
+        ("run", str(path), "--json", "out.json", "-o", "page.html"),
         ("show", "last"),
         ("report", "last", "-o", "page.md"),
         ("export", "last", "-o", "runs.zip"),
