@@ -11,7 +11,7 @@ from mariadb import MariaDB, mariadb
 from perfproof.collectors.queries.urls import parse
 
 __all__ = ["counting_server", "mariadb"]
-pytestmark = [pytest.mark.server, pytest.mark.database, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.server, pytest.mark.database, pytest.mark.timeout(240)]
 
 TABLES = ("CREATE TABLE stock (id int PRIMARY KEY, title varchar(40))", "CREATE TABLE sent (title varchar(40))")
 SEEDS, MOST = (1,), 170
@@ -39,7 +39,7 @@ def test_of_a_thousand_fuzzed_literals_none_is_found_again(bench, counting_serve
         ("report", "last", "-o", "page.md"),
         ("export", "last", "-o", "runs.zip"),
     ):
-        ran = bench.run(*command)
+        ran = bench.run(*command, timeout=180)
         assert ran.code in (0, 1, 3, 4), ran.err + ran.out
         assert "Traceback" not in ran.err
         printed.append((command[0], (ran.out + ran.err).encode()))
