@@ -30,10 +30,12 @@ requests:
 REQUESTS
 load: {model: open, rate: 5/s}
 rounds: {count: 1, warmup: 200ms, warmup_requests: 3, blocks: 2, block: 300ms}
+why: {seconds: 1s}
 """
 """For the service tests/services/fuzzed.py."""
 LETTERS = "bcdfghjkmnpqrstvwxz"
 LENGTHS = (12, 24, 48)
+SLICE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,10 @@ def found(cores: Iterable[str], texts: Iterable[tuple[str, bytes]]) -> list[tupl
     places = []
     for name, text in texts:
         for length, wanted in by_length.items():
-            seen = {text[at : at + length] for at in range(len(text) - length + 1)} & wanted
+            seen: set[bytes] = set()
+            for start in range(0, len(text), SLICE):
+                end = min(start + SLICE, len(text) - length + 1)
+                seen |= {text[at : at + length] for at in range(start, end)} & wanted
             places += [(name, core.decode()) for core in sorted(seen)]
     return places
 

@@ -37,6 +37,7 @@ requests:
   - {name: items, get: "/items?limit={limit}", values: {limit: [10]}, scale: {parameter: limit, sizes: [1, 10, 50]}}
 load: {model: open, rate: 60/s}
 rounds: {count: 1, warmup: 200ms, warmup_requests: 5, blocks: 2, block: 200ms}
+why: off
 """
 TABLE = (
     "CREATE TABLE stock (id int PRIMARY KEY, title varchar(40))",
