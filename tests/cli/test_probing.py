@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(240)
 
 SHELF = """\
 name: shelf
@@ -27,6 +27,7 @@ why: off
 """
 
 
+@pytest.mark.server
 def test_ab_counts_queries_while_the_service_is_untouched_when_timed(bench):
     ran = bench.run("ab", str(bench.scenario(text=SHELF)), "--json", "out.json", "-o", "page.html")
     assert ran.code in (0, 3, 4), ran.err + ran.out
@@ -74,6 +75,7 @@ def test_a_probe_alone_prints_slope_and_finding_and_fails_only_on_a_budget(bench
     assert not bench.leftovers()
 
 
+@pytest.mark.server
 def test_arms_that_answer_differently_are_told_and_under_error_nothing_is_concluded(bench):
     more = ('LAZY: "0"', 'LAZY: "0", EXTRA: "1"')
     ran = bench.run("ab", str(bench.scenario(more, text=SHELF)), "--json", "out.json")
@@ -100,6 +102,7 @@ EXPLODES = (
 )
 
 
+@pytest.mark.server
 def test_a_join_that_explodes_is_told_with_what_it_costs(bench):
     ran = bench.run("ab", str(bench.scenario(*EXPLODES, text=SHELF)), "--json", "out.json", "-o", "page.html")
     assert ran.code in (0, 1, 3), ran.err + ran.out
@@ -113,6 +116,7 @@ def test_a_join_that_explodes_is_told_with_what_it_costs(bench):
     assert rows["latency_p50", "all"] == rows["rows_fetched_per_request", "pages"] == "regressed"
 
 
+@pytest.mark.server
 def test_the_probes_of_two_recorded_runs_are_compared(bench):
     for arm, lazy in (("before", "1"), ("after", "0")):
         path = bench.scenario(('LAZY: "1"', f'LAZY: "{lazy}"'), text=SHELF)
@@ -137,6 +141,7 @@ def test_a_wrong_status_in_a_probe_stops_the_run_before_the_load(bench):
     assert not bench.leftovers()
 
 
+@pytest.mark.server
 def test_a_database_that_is_down_is_told_and_the_rest_goes_on(bench):
     down = ("database: sqlite", "database: [postgresql://someone:hush-hush-1@127.0.0.1:1/nothing, sqlite]")
     ran = bench.run("run", str(bench.scenario(down, text=SHELF)), "--json", "out.json")
