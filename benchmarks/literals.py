@@ -27,7 +27,7 @@ import mariadb  # noqa: E402
 import postgres  # noqa: E402
 from perfproof.collectors.queries.urls import parse  # noqa: E402
 
-MOST = 300
+MOST = 3000
 TABLES = ("CREATE TABLE stock (id int PRIMARY KEY, title varchar(40))", "CREATE TABLE sent (title varchar(40))")
 LOG_ONLY = ("SUPER ON *.*", "PROCESS ON *.*", "SELECT ON mysql.general_log", "DROP ON mysql.general_log")
 COMMANDS = (

@@ -45,6 +45,7 @@ requests:
   - {name: items, get: "/items?limit={limit}", values: {limit: [10]} SCALE}
 load: {model: open, rate: 60/s}
 rounds: {count: 3, warmup: 500ms, warmup_requests: 20, blocks: 4, block: 500ms}
+why: off
 """
 METRICS = ("latency_p50", "cpu_per_request")
 UNTOUCHED = "agent False, watchers 0, log none"

@@ -30,10 +30,12 @@ requests:
 REQUESTS
 load: {model: open, rate: 5/s}
 rounds: {count: 1, warmup: 200ms, warmup_requests: 3, blocks: 2, block: 300ms}
+why: {seconds: 1s}
 """
 """For the service tests/services/fuzzed.py."""
 LETTERS = "bcdfghjkmnpqrstvwxz"
 LENGTHS = (12, 24, 48)
+SLICE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -133,17 +135,28 @@ AWKWARD = ("{w}", "it's {w}", '"{w}"', "\\{w}\\'", "{w}\n-- {w}", "$${w}$$", "/*
 
 
 def scenario(
-    watched: Sequence[str], postgresql: str, mysql: str, folder: Path, *, seeds: Iterable[int], most: int
+    watched: Sequence[str],
+    postgresql: str,
+    mysql: str,
+    folder: Path,
+    *,
+    seeds: Iterable[int],
+    most: int,
+    scaled: bool = True,
 ) -> str:
     """Return a scenario that sends ``most`` statements for each of ``seeds`` seeds to each of three databases.
 
-    ``watched`` are the addresses that perfproof looks at, the others those that the service uses.
+    ``watched`` are the addresses that perfproof looks at, the others those that the service uses. Scaled requests are
+    probed at three sizes.
     """
     request = (
-        "  - {{name: '{0} {1}', get: '/send?n={{n}}&seed={1}&system={0}', values: {{n: [3]}},"
-        " scale: {{parameter: n, sizes: [3, {2}, {3}]}}, probe: {{repeat: 2}}}}"
+        "  - {{name: '{0} {1}', get: '/send?n={{n}}&seed={1}&system={0}', values: {{n: [{2}]}},"
+        " {3}probe: {{repeat: 2}}}}"
     )
-    requests = "\n".join(request.format(system, seed, most // 3, most) for seed in seeds for system in FORMS)
+    scale = f"scale: {{parameter: n, sizes: [3, {most // 3}, {most}]}}, " if scaled else ""
+    requests = "\n".join(
+        request.format(system, seed, 3 if scaled else most, scale) for seed in seeds for system in FORMS
+    )
     places = {
         "DIRECTORY": str(Path(__file__).parent / "services"),
         "WATCHED": str([*watched, "sqlite"]),
@@ -205,7 +218,10 @@ def found(cores: Iterable[str], texts: Iterable[tuple[str, bytes]]) -> list[tupl
     places = []
     for name, text in texts:
         for length, wanted in by_length.items():
-            seen = {text[at : at + length] for at in range(len(text) - length + 1)} & wanted
+            seen: set[bytes] = set()
+            for start in range(0, len(text), SLICE):
+                end = min(start + SLICE, len(text) - length + 1)
+                seen |= {text[at : at + length] for at in range(start, end)} & wanted
             places += [(name, core.decode()) for core in sorted(seen)]
     return places
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from perfproof.collectors.queries.agent_source import Offsets
 from perfproof.collectors.queries.fingerprint import fingerprint
 from perfproof.collectors.queries.mysql_log import MysqlLog
 from perfproof.collectors.queries.postgres_log import PostgresLog
@@ -32,7 +33,6 @@ def run(agent, driver, url):
 
 def counted(agent):
     """Everything the agent wrote, in no request here, by key; and every byte of it."""
-    from perfproof.collectors.queries.agent_source import Offsets
     from perfproof.collectors.queries.fingerprint import fingerprints
 
     found = Counter()
@@ -101,6 +101,29 @@ def test_sqlite_reports_what_sqlite_traces(tmp_path, agent):
     expected["select nothing from nowhere"] += 1  # refused before it ran
     assert found == expected
     assert b"s3cret" not in written
+
+
+FETCHED = """
+import sqlite3, time
+from perfproof_agent import calls
+request = calls.Request('t')
+calls.request.set(request)
+rows = sqlite3.connect(':memory:').execute(
+    'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) SELECT i FROM n')
+began = time.perf_counter_ns()
+assert len(rows.fetchall()) == 200000
+print(time.perf_counter_ns() - began)
+request.end()
+"""
+
+
+def test_the_time_of_sqlite_holds_the_fetching_in_which_it_looks_for_rows(agent):
+    ran = subprocess.run(
+        [sys.executable, "-c", FETCHED], env=agent.environment(dict(os.environ)), check=True, capture_output=True
+    )
+    (line,) = [line for line in agent.lines(Offsets({})) if line["k"] == "q"]
+    assert line["n"] == 200000
+    assert line["t"] >= 0.9 * int(ran.stdout)
 
 
 TRACED = """

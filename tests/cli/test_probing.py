@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(240)
 
 SHELF = """\
 name: shelf
@@ -22,9 +23,11 @@ requests:
   - {name: books, get: "/books?limit={limit}", values: {limit: [10]}, scale: {parameter: limit, sizes: [1, 10, 50]}}
 load: {model: open, rate: 80/s}
 rounds: {count: 2, warmup: 300ms, warmup_requests: 5, blocks: 2, block: 300ms}
+why: off
 """
 
 
+@pytest.mark.server
 def test_ab_counts_queries_while_the_service_is_untouched_when_timed(bench):
     ran = bench.run("ab", str(bench.scenario(text=SHELF)), "--json", "out.json", "-o", "page.html")
     assert ran.code in (0, 3, 4), ran.err + ran.out
@@ -72,6 +75,7 @@ def test_a_probe_alone_prints_slope_and_finding_and_fails_only_on_a_budget(bench
     assert not bench.leftovers()
 
 
+@pytest.mark.server
 def test_arms_that_answer_differently_are_told_and_under_error_nothing_is_concluded(bench):
     more = ('LAZY: "0"', 'LAZY: "0", EXTRA: "1"')
     ran = bench.run("ab", str(bench.scenario(more, text=SHELF)), "--json", "out.json")
@@ -86,6 +90,48 @@ def test_arms_that_answer_differently_are_told_and_under_error_nothing_is_conclu
     assert "response_changed" not in ran.out
 
 
+EXPLODES = (
+    ('LAZY: "1"', 'JOIN: "0"'),
+    ('LAZY: "0"', 'JOIN: "1"'),
+    ("name: books", "name: pages"),
+    ("/books?limit={limit}", "/pages?limit={limit}"),
+    ("{limit: [10]}", "{limit: [50]}"),
+    ("rate: 80/s", "rate: 12/s"),
+    ("count: 2", "count: 4"),
+    ("blocks: 2, block: 300ms", "blocks: 2, block: 500ms"),
+)
+
+
+@pytest.mark.server
+def test_a_join_that_explodes_is_told_with_what_it_costs(bench):
+    ran = bench.run("ab", str(bench.scenario(*EXPLODES, text=SHELF)), "--json", "out.json", "-o", "page.html")
+    assert ran.code in (0, 1, 3), ran.err + ran.out
+    result = bench.json("out.json")
+    assert "queries of pages 101 → 1, but " in result["sentence"], result["sentence"]
+    assert re.search(r"p50 latency [\d.]+ times slower", result["sentence"]), result["sentence"]
+    assert re.search(r"rows fetched of pages 3,050 .*→ 45,000", result["sentence"]), result["sentence"]
+    assert result["sentence"] in " ".join(ran.out.split())
+    rows = {(row["metric"], row["request"]): row["verdict"] for row in result["comparisons"]}
+    assert rows["queries_per_request", "pages"] == "improved"
+    assert rows["latency_p50", "all"] == rows["rows_fetched_per_request", "pages"] == "regressed"
+
+
+@pytest.mark.server
+def test_the_probes_of_two_recorded_runs_are_compared(bench):
+    for arm, lazy in (("before", "1"), ("after", "0")):
+        path = bench.scenario(('LAZY: "1"', f'LAZY: "{lazy}"'), text=SHELF)
+        ran = bench.run("run", str(path), "--label", arm)
+        assert ran.code in (0, 3, 4), ran.err + ran.out
+    ran = bench.run("compare", "before", "after", "--json", "out.json")
+    assert ran.code in (0, 1, 3, 4), ran.err + ran.out
+    result = bench.json("out.json")
+    rows = {(row["metric"], row["request"]): row for row in result["comparisons"]}
+    queries = rows["queries_per_request", "books"]
+    assert (queries["baseline"], queries["candidate"], queries["verdict"]) == (51, 1, "improved")
+    assert {each["change"] for each in result["queries"][0]["statements"]} == {"gone", "new"}
+    assert [each["severity"] for each in result["findings"] if each["kind"] == "n_plus_one"] == ["info"], "it is gone"
+
+
 def test_a_wrong_status_in_a_probe_stops_the_run_before_the_load(bench):
     ran = bench.run("ab", str(bench.scenario(('LAZY: "0"', 'LAZY: "0", STATUS: "500"'), text=SHELF)))
     assert ran.code == 4, ran.err + ran.out
@@ -95,6 +141,7 @@ def test_a_wrong_status_in_a_probe_stops_the_run_before_the_load(bench):
     assert not bench.leftovers()
 
 
+@pytest.mark.server
 def test_a_database_that_is_down_is_told_and_the_rest_goes_on(bench):
     down = ("database: sqlite", "database: [postgresql://someone:hush-hush-1@127.0.0.1:1/nothing, sqlite]")
     ran = bench.run("run", str(bench.scenario(down, text=SHELF)), "--json", "out.json")

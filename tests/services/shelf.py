@@ -1,8 +1,9 @@
 """A tiny ASGI service over SQLite for tests of probing; its ways are set by the environment.
 
 LAZY: one query for each row instead of one for all; TABLE: a file that holds how many rows `/all` finds; EXTRA: a field
-that only this version returns; STATUS: what every list request answers. When it starts it prints whether perfproof's
-agent is in the process.
+that only this version returns; STATUS: what every list request answers; JOIN: whether `/pages` finds what belongs to a
+book with two queries for each (0) or with one join over all (1), which returns their product. When it starts it prints
+whether perfproof's agent is in the process.
 """
 
 import json
@@ -19,6 +20,30 @@ print("agent in the process:", "perfproof_agent" in sys.modules or "PERFPROOF_AG
 database = sqlite3.connect(":memory:", isolation_level=None)
 database.execute("CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT, owner TEXT)")
 database.executemany("INSERT INTO books VALUES (?, ?, ?)", [(n, f"book {n}", SECRET) for n in range(1, 101)])
+if "JOIN" in os.environ:
+    for table in ("notes", "tags"):
+        database.execute(f"CREATE TABLE {table} (book INTEGER, text TEXT)")
+        rows = [(n, f"{table} {part} of book {n}") for n in range(1, 51) for part in range(30)]
+        database.executemany(f"INSERT INTO {table} VALUES (?, ?)", rows)
+        database.execute(f"CREATE INDEX {table}_by_book ON {table} (book)")
+
+
+def pages(limit):
+    if os.environ["JOIN"] == "0":
+        ids = [n for (n,) in database.execute("SELECT id FROM books ORDER BY id LIMIT ?", [limit]).fetchall()]
+        return [{"id": n, "notes": texts("notes", n), "tags": texts("tags", n)} for n in ids]
+    found = {}
+    sql = """SELECT b.id, n.text, t.text FROM (SELECT id FROM books ORDER BY id LIMIT ?) b
+             JOIN notes n ON n.book = b.id JOIN tags t ON t.book = b.id"""
+    for n, note, tag in database.execute(sql, [limit]).fetchall():
+        notes, tags = found.setdefault(n, ({}, {}))
+        notes[note] = tags[tag] = None
+    return [{"id": n, "notes": sorted(notes), "tags": sorted(tags)} for n, (notes, tags) in sorted(found.items())]
+
+
+def texts(table, book):
+    sql = f"SELECT text FROM {table} WHERE book = ?"
+    return sorted(text for (text,) in database.execute(sql, [book]).fetchall())
 
 
 def books(limit):
@@ -42,6 +67,8 @@ async def app(scope, receive, send):
         database.execute("INSERT INTO books (title, owner) VALUES ('new', 'me')")
     elif scope["path"] == "/all":
         answer = books(int(Path(os.environ["TABLE"]).read_text()))
+    elif scope["path"] == "/pages":
+        answer = pages(int(scope["query_string"].decode().partition("limit=")[2]))
     elif scope["path"] == "/books":
         limit = int(scope["query_string"].decode().partition("limit=")[2] or 10)
         status, answer = STATUS, {"items": books(limit), "secret": SECRET}

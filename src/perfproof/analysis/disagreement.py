@@ -18,6 +18,8 @@ _AGAINST = {
     Verdict.REGRESSED: _GAINS,
 }
 _TIMES = 2.0
+_WEIGHT = ("latency_p50", "memory_peak", "rows_fetched_per_request", "cpu_per_request", "throughput", "latency_p95")
+"""What is told first of several that got worse: each says something new, while p95 mostly repeats p50."""
 
 
 def disagreement(verdict: Verdict, rows: Sequence[Comparison], describe: Callable[[Comparison], str]) -> str:
@@ -47,7 +49,8 @@ def _counts_against_clocks(rows: Sequence[Comparison]) -> str:
     for counted, other in ((fewer, worse), (more, better)):
         if counted and other:
             widest = max(counted, key=lambda row: abs((row.candidate or 0.0) - (row.baseline or 0.0)))
-            return f"{compared(widest)}, but {listed([compared(row) for row in other])}"
+            told = sorted(other, key=lambda row: _WEIGHT.index(row.metric))
+            return f"{compared(widest)}, but {listed([compared(row) for row in told])}"
     return ""
 
 

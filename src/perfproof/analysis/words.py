@@ -48,7 +48,7 @@ def in_unit(value: float, unit: str) -> str:
         rest = " per 1,000 requests" if unit != "bytes" else ""
         return (f"{value / 2**20:,.1f} MiB" if abs(value) >= 2**20 else f"{value / 2**10:,.1f} KiB") + rest
     if unit in ("queries", "rows"):
-        return f"{value:,.4g}"
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     shown = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
     return f"{shown} {'per second' if unit == '1/s' else unit}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from typing import Any, Iterable, Iterator
 
 from . import callers, calls
@@ -122,19 +123,23 @@ def cursor_class(base: Any, _module: Any) -> Any:
             return _running(self, super().executescript, script, None, None, (script,))
 
         def fetchone(self) -> Any:
+            began = time.perf_counter_ns()
             row = super().fetchone()
-            return row if row is None else _fetched(self, 1, row)
+            return _fetched(self, row is not None, row, began)
 
         def fetchmany(self, *arguments: Any, **named: Any) -> Any:
+            began = time.perf_counter_ns()
             rows = super().fetchmany(*arguments, **named)
-            return _fetched(self, len(rows), rows)
+            return _fetched(self, len(rows), rows, began)
 
         def fetchall(self) -> Any:
+            began = time.perf_counter_ns()
             rows = super().fetchall()
-            return _fetched(self, len(rows), rows)
+            return _fetched(self, len(rows), rows, began)
 
         def __next__(self) -> Any:
-            return _fetched(self, 1, super().__next__())
+            began = time.perf_counter_ns()
+            return _fetched(self, 1, super().__next__(), began)
 
     ReportingCursor.__name__ = base.__name__
     ReportingCursor.__qualname__ = base.__qualname__
@@ -179,10 +184,12 @@ def _running(cursor: Any, run: Any, sql: Any, parameters: Any, sets: Any, argume
     return result
 
 
-def _fetched(cursor: Any, rows: int, result: Any) -> Any:
+def _fetched(cursor: Any, rows: int, result: Any, began: int) -> Any:
+    """Add rows to the statement, and the time that they took: SQLite looks for a row when it is asked for it."""
     call = cursor._perfproof_call
     if call is not None and call.rows is not None:
         call.rows += rows
+        call.ns += time.perf_counter_ns() - began
     return result
 
 
