@@ -176,28 +176,6 @@ def test_the_actions_script_ends_as_the_gate_does_and_runs_nothing_from_its_inpu
     assert all("${{" not in each.get("run", "") for each in ACTION["runs"]["steps"]), "no input is text of a script"
 
 
-def test_a_comment_that_a_forks_token_may_not_post_fails_nothing(measured, tmp_path):
-    gh = tmp_path / "gh"
-    gh.write_text("#!/bin/sh\necho 'HTTP 403: Resource not accessible by integration' >&2\nexit 1\n")
-    gh.chmod(0o755)
-    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    done = bash(measured, step("Comment"), REPOSITORY="a/b", NUMBER="7", GH_TOKEN="read-only", PATH=path)
-    assert done.returncode == 0, done.stderr
-    assert "the job summary holds the same" in done.stdout
-
-
-def test_a_comment_is_updated_where_its_marker_is_found(measured, tmp_path):
-    gh = tmp_path / "gh"
-    gh.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\ncase "$*" in *--paginate*) echo 41;; esac\n')
-    gh.chmod(0o755)
-    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    done = bash(measured, step("Comment"), REPOSITORY="a/b", NUMBER="7", GH_TOKEN="t", PATH=path)
-    assert done.returncode == 0, done.stderr
-    listing, patch = (tmp_path / "calls").read_text().splitlines()
-    assert "repos/a/b/issues/7/comments" in listing
-    assert "PATCH repos/a/b/issues/comments/41 --field body=@perfproof-gate/comment.md" in patch
-
-
 def test_a_database_that_is_newer_is_refused_precisely(measured, tmp_path):
     copy = tmp_path / "newer.db"
     present = measured.repo.folder / "results" / "perfproof.db"
