@@ -12,6 +12,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ import pytest
 import yaml
 
 from ci.conftest import SCENARIO, Ran, Repo
+from perfproof.store.repository import Store
 from perfproof.store.upgrade import VERSION_TABLE
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
@@ -176,28 +178,6 @@ def test_the_actions_script_ends_as_the_gate_does_and_runs_nothing_from_its_inpu
     assert all("${{" not in each.get("run", "") for each in ACTION["runs"]["steps"]), "no input is text of a script"
 
 
-def test_a_comment_that_a_forks_token_may_not_post_fails_nothing(measured, tmp_path):
-    gh = tmp_path / "gh"
-    gh.write_text("#!/bin/sh\necho 'HTTP 403: Resource not accessible by integration' >&2\nexit 1\n")
-    gh.chmod(0o755)
-    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    done = bash(measured, step("Comment"), REPOSITORY="a/b", NUMBER="7", GH_TOKEN="read-only", PATH=path)
-    assert done.returncode == 0, done.stderr
-    assert "the job summary holds the same" in done.stdout
-
-
-def test_a_comment_is_updated_where_its_marker_is_found(measured, tmp_path):
-    gh = tmp_path / "gh"
-    gh.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\ncase "$*" in *--paginate*) echo 41;; esac\n')
-    gh.chmod(0o755)
-    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    done = bash(measured, step("Comment"), REPOSITORY="a/b", NUMBER="7", GH_TOKEN="t", PATH=path)
-    assert done.returncode == 0, done.stderr
-    listing, patch = (tmp_path / "calls").read_text().splitlines()
-    assert "repos/a/b/issues/7/comments" in listing
-    assert "PATCH repos/a/b/issues/comments/41 --field body=@perfproof-gate/comment.md" in patch
-
-
 def test_a_database_that_is_newer_is_refused_precisely(measured, tmp_path):
     copy = tmp_path / "newer.db"
     present = measured.repo.folder / "results" / "perfproof.db"
@@ -209,6 +189,78 @@ def test_a_database_that_is_newer_is_refused_precisely(measured, tmp_path):
     assert ran.code == 2
     assert "newer" in ran.err
     assert "::error title=perfproof gate::" in ran.err
+
+
+@pytest.mark.parametrize("damage", ["no database", "cut off", "another program's"])
+def test_an_unreadable_history_is_refused_and_left_as_it_is(measured, tmp_path, damage):
+    broken = tmp_path / "history.db"
+    if damage == "no database":
+        broken.write_bytes(b"not a database at all, but longer than a header of one would be " * 20)
+    elif damage == "cut off":
+        whole = (measured.repo.folder / "results" / "perfproof.db").read_bytes()
+        broken.write_bytes(whole[: len(whole) // 2])
+    else:
+        with closing(sqlite3.connect(broken)) as database:
+            database.execute("CREATE TABLE runs (somebody TEXT)")
+            database.commit()
+    before = broken.read_bytes()
+    ran = measured.repo.run("gate", "pr", "--store", f"sqlite:///{broken}", GITHUB_ACTIONS="true")
+    assert ran.code == 2, ran.err
+    assert "history.db" in ran.err
+    assert "::error title=perfproof gate::" in ran.err
+    assert broken.read_bytes() == before
+
+
+def test_a_full_summary_and_a_thousand_checks_change_nothing(measured, tmp_path):
+    full = tmp_path / "summary.md"
+    full.write_text("x" * (1024 * 1024 - 50))
+    ran = measured.repo.run("gate", "pr", "--out", "full", GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(full))
+    assert ran.code == measured.ran.code
+    assert full.stat().st_size <= 1024 * 1024
+    room = tmp_path / "room.md"
+    room.write_text("x" * (1024 * 1024 - 700))
+    ran = measured.repo.run("gate", "pr", "--out", "full", GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(room))
+    assert ran.code == measured.ran.code
+    assert room.stat().st_size <= 1024 * 1024
+    assert len((measured.repo.folder / "full" / "comment.md").read_text()) <= 65_536
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.database)])
+def test_two_jobs_that_write_at_once_are_both_remembered(kind, service, tmp_path, request):
+    """Real jobs, started together: each measures, keeps its run and its result, and finds the other's in the store."""
+    text = SCENARIO.replace("name: tiny", "name: both").replace("count: 2", "count: 1").replace("60/s", "20/s")
+    service.write("both.yaml", text)
+    url = f"sqlite:///{tmp_path}/shared.db" if kind == "sqlite" else request.getfixturevalue("postgresql")()
+
+    def job(name):
+        # Jobs of a CI share the database, not the disk.
+        return service.run(
+            "gate", "both.yaml", "--store", url, "--results", str(tmp_path / name), "--label", name, "--format", "json",
+            "--out", str(tmp_path / f"{name}-out"), "--baseline", "main", "--inconclusive", "pass",
+        )  # fmt: skip
+
+    names = ["one", "two", "three"]
+    with ThreadPoolExecutor(len(names)) as pool:
+        ran = dict(zip(names, pool.map(job, names), strict=True))
+    for name, each in ran.items():
+        gate = json.loads((tmp_path / f"{name}-out" / "gate.json").read_text())
+        assert each.code == gate["exit_code"], each.err
+        assert each.code in (0, 4), each.err
+        assert "locked" not in each.err
+    with Store.open(url) as store:
+        runs = {run.label: run for run in store.runs(scenario="both")}
+        assert sorted(runs) == sorted(names)
+        for name in names:
+            assert runs[name].verdict is not None
+            assert runs[name].sentence
+            assert runs[name].status == "complete"
+            levels = store.levels(runs[name].id)
+            assert {level.request for level in levels} == {"all", "item"}
+            assert len(levels) == len({(each.metric, each.request) for each in levels})
+        # Whoever was first became the baseline, and nobody took the name from a run that had it.
+        named = store.baselines(name="main", scenario="both")
+        passed = [name for name in names if ran[name].code == 0]
+        assert len(named) == (1 if passed else 0)
 
 
 def test_refs_that_are_missing_end_with_2_before_anything_is_measured(measured, tmp_path):

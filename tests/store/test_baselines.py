@@ -4,6 +4,7 @@ import dataclasses
 import json
 import multiprocessing
 from collections.abc import Callable, Iterator
+from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -128,6 +129,31 @@ class TestDeleting:
             (named,) = store.baselines()
             assert named.run.id in {run.id for run in store.runs()}
             assert len(store.runs()) < len(infos)
+
+
+def _claiming(url: str, run: str, together: Barrier, told: "Queue[str]") -> None:
+    with Store.open(url) as store:
+        together.wait(30)
+        told.put(store.set_baseline("main", run, if_free=True).run.id)
+
+
+def test_of_jobs_that_find_a_name_free_at_once_one_gets_it_and_all_are_told_which(url: str, make_info: Infos) -> None:
+    infos = [make_info() for _ in range(6)]
+    with Store.open(url) as store:
+        for info in infos:
+            store.add_run(info, Path("/r"))
+    context = multiprocessing.get_context("fork")
+    together, told = context.Barrier(len(infos)), context.Queue()
+    writers = [context.Process(target=_claiming, args=(url, info.id, together, told)) for info in infos]
+    for writer in writers:
+        writer.start()
+    answers = [told.get(timeout=60) for _ in writers]
+    for writer in writers:
+        writer.join(60)
+    with Store.open(url) as store:
+        (named,) = store.baselines(name="main")
+        assert answers == [named.run.id] * 6
+        assert store.set_baseline("main", infos[0].id).run.id == infos[0].id, "asked for, the name is taken over"
 
 
 def _naming_until_gone(url: str, number: int, ids: list[str], together: Barrier) -> None:

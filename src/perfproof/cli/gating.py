@@ -138,7 +138,8 @@ class Gate:
     def _missing(self, name: str, info: RunInfo) -> str:
         """Make the new run the baseline where the name is free; return the sentence that says so."""
         with self.session.store() as store:
-            if store.baselines(name=name, scenario=info.scenario_name):
-                return f"Nothing to compare with: the run {info.id} is recorded and passes, its budgets apart."
-            store.set_baseline(name, info.id)
+            # Another job may find the name free at the same moment: the database decides.
+            named = store.set_baseline(name, info.id, if_free=True)
+        if named.run.id != info.id:
+            return f"Nothing to compare with: the run {info.id} is recorded and passes, its budgets apart."
         return f"No baseline `{name}` yet: the run {info.id} is recorded as it and passes, its budgets apart."

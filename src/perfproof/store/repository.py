@@ -215,10 +215,11 @@ class Store:
         with self._reading() as session:
             return list(session.scalars(query.order_by(func.min(LevelRow.position))))
 
-    def set_baseline(self, name: str, run_id: str) -> Baseline:
-        """Give a run a name within its scenario, taking the name from the run that had it.
+    def set_baseline(self, name: str, run_id: str, *, if_free: bool = False) -> Baseline:
+        """Give a run a name within its scenario, taking the name from the run that had it; return whose it is now.
 
-        Raises ``StoreError`` for an unknown run and for a name that would be taken for something else.
+        With ``if_free`` a run that has the name keeps it, also one that gets it at this very moment. Raises
+        ``StoreError`` for an unknown run and for a name that would be taken for something else.
         """
         if not _NAME.fullmatch(name) or re.fullmatch(r"last(-\d+)?", name):
             raise StoreError(
@@ -230,8 +231,9 @@ class Store:
             number = self._number(session, run_id)
             run = session.get_one(RunRow, number)
             values = {"name": name, "scenario": run.scenario, "run": number, "set_at": now}
-            self._upsert(session, BaselineRow, values, ["name", "scenario"])
-            return Baseline(name, summary_of(run, self._base or Path()), now)
+            self._upsert(session, BaselineRow, values, ["name", "scenario"], keep=if_free)
+            named = session.get_one(BaselineRow, (name, run.scenario))
+            return Baseline(name, summary_of(session.get_one(RunRow, named.run), self._base or Path()), named.set_at)
 
     def baselines(self, *, name: str | None = None, scenario: str | None = None) -> list[Baseline]:
         """Return the named runs by name and scenario, of one name or one scenario if given."""
@@ -349,9 +351,16 @@ class Store:
             raise StoreError(f"no run {run_id} is stored", where=shown(self._url), hint="add it first")
         return number
 
-    def _upsert(self, session: Session, table: type[Base], values: dict[str, Any], key: list[str]) -> None:
+    def _upsert(
+        self, session: Session, table: type[Base], values: dict[str, Any], key: list[str], *, keep: bool = False
+    ) -> None:
+        """Insert a row; one that has the key already is replaced, or with ``keep`` left as it is."""
         insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
-        session.execute(insert(table).values(values).on_conflict_do_update(index_elements=key, set_=values))
+        row = insert(table).values(values)
+        if keep:
+            session.execute(row.on_conflict_do_nothing(index_elements=key))
+        else:
+            session.execute(row.on_conflict_do_update(index_elements=key, set_=values))
 
     def _stored(self, directory: Path) -> str:
         absolute = directory.absolute()
