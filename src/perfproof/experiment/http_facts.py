@@ -115,6 +115,19 @@ def _encoded(asker: Asker, asked: str, values: Mapping[str, Scalar]) -> Encoding
     return Encoding(asked, given, reply.wire, len(reply.content), (reply.took_ns,))
 
 
+def after_writes(found: Sequence[tuple[HttpFacts, Asker]], writers: Sequence[Asker]) -> tuple[HttpFacts, ...]:
+    """Return the facts with whether each body changed when ``writers`` were sent in between."""
+    if not writers:
+        return tuple(facts for facts, _ in found)
+    before = [asker.ask().content for _, asker in found]
+    for writer in writers:
+        writer.ask()
+    return tuple(
+        replace(facts, after_write="same" if asker.ask().content == body else "changed")
+        for body, (facts, asker) in zip(before, found, strict=True)
+    )
+
+
 def with_sizes(facts: HttpFacts, asker: Asker) -> HttpFacts:
     """Return ``facts`` with the service's CPU at each size that is a value of a parameter."""
     scale = asker.request.scale
