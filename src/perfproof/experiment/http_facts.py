@@ -21,7 +21,7 @@ IDENTICAL = 6
 ENCODINGS = ("identity", "gzip", "br", "zstd")
 PASSES = 3
 """CPU is measured in turns, so that a machine that slows down does so for every encoding and size."""
-LEAST, MOST = 8, 60
+LEAST, MOST = 4, 60
 """Requests in one turn."""
 
 
