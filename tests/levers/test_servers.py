@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 
 import psycopg
 import pytest
@@ -31,7 +32,7 @@ def test_gunicorns_workers_are_watched_together(tmp_path, file):
         GUNICORN,
         ROWS + SIZED + KEPT + WRITES,
         environment=f"FILE: '{file}'",
-        candidate='POOL: "1", GZIP: "1"',
+        candidate='POOL: "1", GZIP: "1", KEEP: "1"',
         database="sqlite",
         memory=True,
     )
@@ -67,6 +68,26 @@ def test_gunicorns_workers_are_watched_together(tmp_path, file):
     mine = [each for each in profile.allocations if each.own and each.request == "rows"]
     assert mine[0].line.startswith("rows.py:")
     assert mine[0].bytes_per_request > 1000
+
+
+def test_a_cache_that_a_write_does_not_reach_is_told_as_stale(tmp_path, file):
+    # The write is opted in, so both versions get it; the file is put back by `reset` before each start.
+    shutil.copy(file, tmp_path / "copy.db")
+    command = "{python} -m gunicorn -b 127.0.0.1:{port} -w 1 --log-level warning wsgi:app".replace(
+        "{python}", sys.executable
+    )
+    writes = "  - {name: write, post: /rows, json: {}, probe: {writes: true}}\n"
+    (before, after), _ = observed(
+        tmp_path / "run",
+        "",
+        KEPT + writes,
+        service=f"command: '{command}'\n  reset: 'cp {tmp_path}/copy.db {file}'",
+        environment=f"FILE: '{file}'",
+        candidate='KEEP: "1"',
+    )
+    assert (http(before, "kept").after_write, http(after, "kept").after_write) == ("changed", "same")
+    assert any(note.startswith("kept: stale") for note in after.notes)
+    assert not before.notes
 
 
 @pytest.mark.parametrize(

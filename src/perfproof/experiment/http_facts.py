@@ -21,7 +21,7 @@ IDENTICAL = 6
 ENCODINGS = ("identity", "gzip", "br", "zstd")
 PASSES = 3
 """CPU is measured in turns, so that a machine that slows down does so for every encoding and size."""
-LEAST, MOST = 8, 60
+LEAST, MOST = 4, 60
 """Requests in one turn."""
 
 
@@ -113,6 +113,19 @@ def _encoded(asker: Asker, asked: str, values: Mapping[str, Scalar]) -> Encoding
     reply = asker.ask({"accept-encoding": asked}, values)
     given = telling(reply.headers).get("content-encoding", "") or "identity"
     return Encoding(asked, given, reply.wire, len(reply.content), (reply.took_ns,))
+
+
+def after_writes(found: Sequence[tuple[HttpFacts, Asker]], writers: Sequence[Asker]) -> tuple[HttpFacts, ...]:
+    """Return the facts with whether each body changed when ``writers`` were sent in between."""
+    if not writers:
+        return tuple(facts for facts, _ in found)
+    before = [asker.ask().content for _, asker in found]
+    for writer in writers:
+        writer.ask()
+    return tuple(
+        replace(facts, after_write="same" if asker.ask().content == body else "changed")
+        for body, (facts, asker) in zip(before, found, strict=True)
+    )
 
 
 def with_sizes(facts: HttpFacts, asker: Asker) -> HttpFacts:

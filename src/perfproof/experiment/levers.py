@@ -19,7 +19,7 @@ from perfproof.collectors.processes import ProcessTree
 from perfproof.collectors.queries.agent_source import AgentSource, Offsets
 from perfproof.errors import LoadError, PerfproofError
 from perfproof.experiment.counting import Sources, one_line, opened
-from perfproof.experiment.http_facts import Asker, first_and_again, with_encodings, with_sizes
+from perfproof.experiment.http_facts import Asker, after_writes, first_and_again, with_encodings, with_sizes
 from perfproof.experiment.probe import Phase
 from perfproof.experiment.probe_plan import reads
 from perfproof.experiment.starting import startable, started
@@ -29,13 +29,24 @@ from perfproof.model.scenario import Arm
 
 LOAD_SECONDS = 1.5
 """How long the arm is put under the scenario's load while connections are watched."""
-CPU_SECONDS, MOST_PER_REQUEST = 3.0, 1.2
+CPU_SECONDS, MOST_PER_REQUEST = 2.0, 0.8
 """How long CPU is measured, of all requests of an arm and of one at most."""
 
 
 def observe_levers(phase: Phase, probing: Probing | None) -> tuple[ArmLevers, ...]:
     """Return what was observed of every arm; what could not be is told in its notes."""
-    return tuple(_observed(phase, number, probing) for number in range(len(phase.scenario.arms)))
+    return stale_told(tuple(_observed(phase, number, probing) for number in range(len(phase.scenario.arms))))
+
+
+def stale_told(arms: tuple[ArmLevers, ...]) -> tuple[ArmLevers, ...]:
+    """Return the arms with a note on each response that a write changed elsewhere and did not change here."""
+    told = []
+    for arm in arms:
+        others = {facts.request for other in arms for facts in other.http if facts.after_write == "changed"}
+        stale = [facts.request for facts in arm.http if facts.after_write == "same" and facts.request in others]
+        notes = [f"{name}: stale: a write changed what the other version answers, and not this one" for name in stale]
+        told.append(replace(arm, notes=(*arm.notes, *notes)))
+    return tuple(told)
 
 
 def _observed(phase: Phase, number: int, probing: Probing | None) -> ArmLevers:
@@ -93,15 +104,19 @@ class _Watched:
     def _http(self, sources: Sources, tree: ProcessTree, *, afresh: bool) -> tuple[HttpFacts, ...]:
         """Ask every request that only reads, each for the first time before any is asked for something else."""
         phase = self.phase
-        askers = []
+        askers: list[Asker] = []
+        writers: list[Asker] = []
         each = min(MOST_PER_REQUEST, CPU_SECONDS / max(len(phase.scenario.requests), 1))
         for index, request in enumerate(phase.scenario.requests):
-            if not reads(request):
+            one = Asker(phase.load, self.number, index, request, tree, each)
+            if not reads(request) and request.probe.writes and not request.flow:
+                writers.append(one)
+            elif not reads(request):
                 self.notes.append(f"{request.name}: it writes, so its responses are not looked at")
             elif request.flow:
                 self.notes.append(f"{request.name}: it is a step of a flow and cannot be sent alone")
             else:
-                askers.append(Asker(phase.load, self.number, index, request, tree, each))
+                askers.append(one)
         found: list[tuple[Asker, HttpFacts]] = []
         for asker in askers:
             phase.observer.phase(f"watching {self.arm.name}: {asker.request.name}")
@@ -113,7 +128,7 @@ class _Watched:
                 self.notes.append(f"{error.what}: {error.why}")
         if found and not tree.cpu_by_pid():
             self.notes.append("the service runs on another machine, so its CPU per request is not known")
-        return tuple(with_sizes(with_encodings(facts, asker), asker) for asker, facts in found)
+        return after_writes([(with_sizes(with_encodings(facts, each), each), each) for each, facts in found], writers)
 
     def _pools(self, sources: Sources) -> tuple[PoolFacts, ...]:
         """Put the arm under load for a moment and return what became of its database connections."""

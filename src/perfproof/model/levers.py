@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from perfproof.model.profile import ArmProfile, MemoryProfile
 
@@ -48,7 +49,9 @@ class HttpFacts:
     ``cold_ns`` is the service time of the first request after the start, ``warm_ns`` those of the identical ones after
     it; ``cold_queries`` and ``warm_queries`` (of the last one) are None where nothing counts. ``accepts`` is the
     Accept-Encoding of the timed rounds ("": none was sent). ``small`` is the body at the smallest size of ``scale:``
-    asked for in gzip: compressing little costs more than it saves.
+    asked for in gzip: compressing little costs more than it saves. ``after_write`` tells whether the body changed when
+    the scenario's writes that opt in were sent (None: there are none); a cache that one arm has and whose body stays
+    the ``same`` where the other arm's ``changed`` is stale.
     """
 
     request: str
@@ -65,6 +68,7 @@ class HttpFacts:
     sizes: tuple[Sized, ...] = ()
     accepts: str = ""
     small: Encoding | None = None
+    after_write: Literal["same", "changed"] | None = None
 
 
 @dataclass(frozen=True)

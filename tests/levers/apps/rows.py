@@ -17,6 +17,11 @@ def page(limit: int) -> bytes:
         return json.dumps([dict(row) for row in rows.mappings()]).encode()
 
 
+def add() -> None:
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO item (id, kind, name) VALUES (-1, 3, 'new')"))
+
+
 def encoded(body: bytes, accepted: str) -> tuple[bytes, dict[str, str]]:
     """Compress what is long, for who accepts it."""
     if os.environ.get("GZIP") != "1" or "gzip" not in accepted or len(body) < 500:

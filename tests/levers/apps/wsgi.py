@@ -1,5 +1,6 @@
 """A WSGI application without a framework; /kept is answered from memory after the first time."""
 
+import os
 from urllib.parse import parse_qs
 
 import rows
@@ -12,9 +13,12 @@ def app(environ, start_response):
     headers = {}
     if path == "/health":
         body = b"ok"
-    elif path == "/kept":
+    elif environ["REQUEST_METHOD"] == "POST":
+        rows.add()
+        body = b"{}"
+    elif path == "/kept" and os.environ.get("KEEP") == "1":
         headers["Cache-Status"] = "app; hit" if query in kept else "app; fwd=miss; stored; key=/kept?token=s3cret"
-        body = kept.setdefault(query, b"") or kept.update({query: rows.page(50)}) or kept[query]
+        body = kept[query] if query in kept else kept.setdefault(query, rows.page(50))
         headers |= {"ETag": '"s3cret-tag"', "Cache-Control": "max-age=60"}
         if environ.get("HTTP_IF_NONE_MATCH") == '"s3cret-tag"':
             start_response("304 Not Modified", list(headers.items()))
