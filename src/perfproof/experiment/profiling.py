@@ -40,7 +40,7 @@ def profile_arms(phase: Phase) -> tuple[ArmProfile, ...]:
     Raises what keeps the load from being sent. A service that does not start, or dies, under an engine becomes a note.
     """
     wanted = phase.scenario.explain.profile
-    engines = AUTO if wanted == "auto" or wanted == "off" else (wanted,)  # noqa: PLR1714 - told apart by mypy
+    engines = AUTO if wanted == "auto" or wanted == "off" else (wanted,)
     notes: list[str] = []
     for engine in engines:
         try:
@@ -128,11 +128,12 @@ class _Pass:
         """Warm the arms, put load on them slice by slice, and return how often each request was completed in each."""
         load, scenario, observer = self._phase.load, self._phase.scenario, self._phase.observer
         seconds = scenario.explain.seconds / SLICES
+        trees = [ProcessTree(arm, service.processes) for arm, service in enumerate(services)]
         try:
             for arm, service in enumerate(services):
                 load.open(arm, service.base_url)
                 observer.phase(f"profiling with {self._engine}: warming up {service.arm.name}")
-                warm_up(load, arm, ProcessTree(arm, service.processes), service, scenario.rounds)
+                warm_up(load, arm, trees[arm], service, scenario.rounds)
                 self._raise_if_dead(service)
                 profilers[arm].ready(service.processes())
             for slice_, order in enumerate(slice_order(scenario.load.seed, len(services))):
@@ -140,8 +141,9 @@ class _Pass:
                 seed = random.Random(f"{scenario.load.seed}-profile-{slice_}").getrandbits(48)  # noqa: S311
                 for position, arm in enumerate(order):
                     profilers[arm].begin(slice_)
+                    before = trees[arm].cpu_ns()
                     load.block(arm, slice_, position, seconds, seed)
-                    profilers[arm].end()
+                    profilers[arm].end(trees[arm].cpu_ns() - before)
                     self._raise_if_dead(services[arm])
             return self._counts(self._folder / "samples.parquet")
         except KeyboardInterrupt:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from perfproof.collectors.profiles.engine import UnavailableError
@@ -15,13 +15,11 @@ ENDS_WITHIN = 30.0
 
 
 class Recorder:
-    """One run of the program, which prints ``says`` once it records (or creates ``file``, if it says nothing)."""
+    """One run of the program; it inherits the file descriptors ``lent``."""
 
-    def __init__(self, command: Sequence[str], log: Path, *, says: str = "", file: Path | None = None) -> None:
+    def __init__(self, command: Sequence[str], log: Path, lent: Sequence[int] = ()) -> None:
         self._command = command
         self._log = log
-        self._says = says
-        self._file = file
         with log.open("wb") as output:
             try:
                 self._process = subprocess.Popen(
@@ -29,16 +27,17 @@ class Recorder:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
+                    pass_fds=lent,
                     start_new_session=True,  # Ctrl-C is for the conductor, which ends it properly
                 )
             except OSError as error:
                 raise UnavailableError(f"{command[0]} cannot be started", why=error.strerror) from error
 
-    def wait_until_recording(self) -> None:
-        """Return once it records; UnavailableError, with its last words, if it gives up."""
+    def wait_until(self, records: Callable[[], bool]) -> None:
+        """Return once it ``records``; UnavailableError, with its last words, if it gives up."""
         deadline = time.monotonic() + STARTS_WITHIN
         while time.monotonic() < deadline:
-            if (self._says and self._says in self.output()) or (self._file is not None and self._file.exists()):
+            if records():
                 return
             if self._process.poll() is not None:
                 raise UnavailableError(f"{Path(self._command[0]).name} gave up", why=self.last_words())

@@ -34,8 +34,8 @@ class Profiler(Protocol):
     def begin(self, slice_: int) -> None:
         """Record from now on; slices count from 0."""
 
-    def end(self) -> None:
-        """Stop recording."""
+    def end(self, cpu_ns: int) -> None:
+        """Stop recording; ``cpu_ns`` is what the service's processes used meanwhile."""
 
     def result(self) -> Folded:
         """Return what was seen. Raises UnavailableError if nothing can have been."""

@@ -65,8 +65,9 @@ class InService:
         self._tell(slice_ + 1)
         time.sleep(_SEEN_WITHIN)
 
-    def end(self) -> None:
+    def end(self, cpu_ns: int) -> None:
         """Stop recording, and wait until every process has written what it has."""
+        del cpu_ns  # each process knows its own
         ended = int.from_bytes(self._slice.read_bytes(), "little")
         self._tell(0)
         deadline = time.monotonic() + HANDED_ON_WITHIN

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import select
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +38,7 @@ class Perf:
         self._pids: Sequence[int] = ()
         self._own: frozenset[str] = frozenset()
         self._recorder: Recorder | None = None
+        self._pipes: list[int] = []
         self._folded = Folded()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -62,7 +65,7 @@ class Perf:
         self._pids = pids
         self._own = frozenset(program for program in programs.values() if program)
         self.begin(0)
-        self.end()
+        self.end(0)
         self._folded = Folded()
 
     def begin(self, slice_: int) -> None:
@@ -70,28 +73,37 @@ class Perf:
         self._slice = slice_
         data = self._directory / "perf.data"
         data.unlink(missing_ok=True)
+        (told, tell), (answer, answered) = os.pipe(), os.pipe()
         command = [
-            "perf", "record", "--quiet", "-e", "cpu-clock:u", "-F", str(self._rate), "-g",
-            "-p", ",".join(map(str, self._pids)), "-o", str(data),
+            "perf", "record", "--quiet", "-e", "cpu-clock", "-F", str(self._rate), "-g",
+            "-p", ",".join(map(str, self._pids)), "-o", str(data), "-D", "-1", "--control", f"fd:{told},{answered}",
         ]  # fmt: skip
-        self._recorder = Recorder(command, self._directory / "perf.log", file=data)
         try:
-            self._recorder.wait_until_recording()
+            self._recorder = Recorder(command, self._directory / "perf.log", lent=(told, answered))
+            # It is started switched off, and answers once it is on: it looks at the whole machine first.
+            os.write(tell, b"enable\n")
+            self._recorder.wait_until(lambda: bool(select.select([answer], [], [], 0)[0]))
         except UnavailableError as error:
-            told = error.why or ""
-            denied = "ermission" in told or "ermitted" in told or "paranoid" in told
+            said = error.why or ""
+            denied = "ermission" in said or "ermitted" in said or "paranoid" in said
             raise UnavailableError(
                 "the kernel does not let perf record" if denied else "perf cannot record",
-                why=None if denied else told or error.what,
+                why=None if denied else said or error.what,
                 hint=_HINT if denied else None,
             ) from error
+        finally:
+            os.close(told)
+            os.close(answered)
+            self._pipes = [tell, answer]  # perf stops when they are closed
 
-    def end(self) -> None:
+    def end(self, cpu_ns: int) -> None:
         """Stop perf and fold what it recorded."""
+        del cpu_ns  # its clock is that of the CPU
         if self._recorder is None:
             return
         self._recorder.stop()
         self._recorder = None
+        self._hang_up()
         data = self._directory / "perf.data"
         if not data.exists():
             return
@@ -122,6 +134,11 @@ class Perf:
         """End perf if it still runs."""
         if self._recorder is not None:
             self._recorder.kill()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        while self._pipes:
+            os.close(self._pipes.pop())
 
     def _frame(self, function: str, object_: str) -> Frame:
         name = re.sub(r"\+0x[0-9a-f]+$", "", function)

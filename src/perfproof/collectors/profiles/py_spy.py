@@ -21,6 +21,8 @@ from perfproof.model.profile import Clock, Engine, Frame
 FASTEST = 0.002
 """Seconds between samples at least: it halts the service for each one."""
 _FRAME = re.compile(r"(?P<function>.*) \((?P<file>.*?)(?::\d+)?\)")
+_WAITING = re.compile(r"(?:^|\.)(?:select|poll|wait|accept|wait_for_signals|get_request) \(")
+"""Functions in which a thread waits for work; on a busy machine py-spy takes some of these for running."""
 _HINT = "let perfproof trace it: `sudo sysctl kernel.yama.ptrace_scope=0`, or in a container `--cap-add SYS_PTRACE`"
 
 
@@ -53,7 +55,7 @@ class PySpy:
         """Raise UnavailableError if py-spy is not there or may not look into the service."""
         self._pid = root(pids)
         self.begin(0)
-        self.end()
+        self.end(0)
         self._folded = Folded()
 
     def begin(self, slice_: int) -> None:
@@ -65,9 +67,9 @@ class PySpy:
             _program(), "record", "--pid", str(self._pid), "--subprocesses", "--format", "raw", "--function",
             "--full-filenames", "--rate", str(self._rate), "--duration", "3600", "--output", str(raw),
         ]  # fmt: skip
-        self._recorder = Recorder(command, self._directory / "py-spy.log", says="Sampling process")
+        recorder = self._recorder = Recorder(command, self._directory / "py-spy.log")
         try:
-            self._recorder.wait_until_recording()
+            recorder.wait_until(lambda: "Sampling process" in recorder.output())
         except UnavailableError as error:
             told = f"{error.why or ''}"
             denied = "ermission" in told or "EPERM" in told or "not permitted" in told
@@ -77,19 +79,23 @@ class PySpy:
                 hint=_HINT if denied else None,
             ) from error
 
-    def end(self) -> None:
-        """Stop py-spy and read what it wrote."""
+    def end(self, cpu_ns: int) -> None:
+        """Stop py-spy and share the CPU time among what it saw: it takes a thread that waits for a core for running."""
         if self._recorder is None:
             return
         self._recorder.stop()
         self._recorder = None
         raw = self._directory / "raw.folded"
-        if raw.exists():
-            for line in raw.read_text(encoding="utf-8", errors="replace").splitlines():
-                stack, _, count = line.rpartition(" ")
-                frames = [self._frame(text) for text in stack.split(";") if not text.startswith("process ")]
-                if frames:
-                    self._folded.add(0, self._slice, frames, int(count) * self.interval_ns)
+        if not raw.exists():
+            return
+        lines = raw.read_text(encoding="utf-8", errors="replace").splitlines()
+        stacks = [(stack.split(";"), int(count)) for stack, _, count in (line.rpartition(" ") for line in lines)]
+        stacks = [(stack, count) for stack, count in stacks if not _WAITING.search(stack[-1])]
+        total = sum(count for _, count in stacks)
+        for stack, count in stacks:
+            frames = [self._frame(text) for text in stack if not text.startswith("process ")]
+            if frames:
+                self._folded.add(0, self._slice, frames, cpu_ns * count // total)
 
     def result(self) -> Folded:
         """Return what was seen."""
