@@ -30,6 +30,7 @@ requests:
   - {name: item, get: "/items/{n}", values: {n: [1, 2, 3]}}
 load: {model: open, rate: 80/s}
 rounds: {count: 2, warmup: 300ms, warmup_requests: 5, blocks: 4, block: 300ms}
+why: off
 """
 
 

@@ -22,6 +22,7 @@ requests:
   - {name: books, get: "/books?limit={limit}", values: {limit: [10]}, scale: {parameter: limit, sizes: [1, 10, 50]}}
 load: {model: open, rate: 80/s}
 rounds: {count: 2, warmup: 300ms, warmup_requests: 5, blocks: 2, block: 300ms}
+why: off
 """
 
 

@@ -65,9 +65,10 @@ class Recorder:
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     def last_words(self) -> str:
-        """Return the last lines it printed as one."""
+        """Return what it says went wrong, or the last lines it printed, as one."""
         lines = [line.strip() for line in self.output().splitlines() if line.strip()]
-        return "; ".join(lines[-3:])
+        wrong = [line for line in lines if line.startswith(("Error", "Reason"))]
+        return "; ".join(wrong or lines[-3:])
 
 
 def root(pids: Collection[int]) -> int:
