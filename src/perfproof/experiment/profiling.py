@@ -21,7 +21,7 @@ from perfproof.experiment.probe import Phase
 from perfproof.experiment.warmup import warm_up
 from perfproof.model.metrics import ALL
 from perfproof.model.profile import ArmProfile, Engine
-from perfproof.model.recording import SAMPLE_COLUMNS, Outcome, Samples
+from perfproof.model.recording import HISTOGRAM_COLUMNS, SAMPLE_COLUMNS, Outcome
 from perfproof.model.scenario import Arm, Explain
 from perfproof.service.lifecycle import RunningService, run_command, start, stop_all
 
@@ -82,7 +82,7 @@ class _Pass:
         names: list[str] = [request.name for request in phase.scenario.requests]
         profiles = []
         for arm, profiler, mine in zip(phase.scenario.arms, profilers, counts, strict=True):
-            told = profiler.by_request or len(names) == 1
+            told = names and (profiler.by_request or len(names) == 1)
             profile = profiler.result().profile(
                 arm.name,
                 profiler.engine,
@@ -164,10 +164,16 @@ class _Pass:
 
     def _counts(self, path: Path) -> Counts:
         self._phase.load.seal(path)
-        samples = Samples(read_table(path, SAMPLE_COLUMNS))
-        done = samples.select(samples["outcome"] == Outcome.OK)
-        counts = np.zeros((len(self._phase.scenario.arms), len(self._phase.scenario.requests), SLICES), dtype=int)
-        np.add.at(counts, (done["arm"], done["request"], done["pair"]), 1)
+        scenario = self._phase.scenario
+        histograms = scenario.load.samples == "histogram"
+        rows = read_table(path, HISTOGRAM_COLUMNS if histograms else SAMPLE_COLUMNS)
+        done = rows["outcome"] == int(Outcome.OK)
+        if histograms:
+            done &= rows["since"] == 0
+        # The requests of a Locust file have no numbers of their own here.
+        request = rows["request"][done] if scenario.requests else 0
+        counts = np.zeros((len(scenario.arms), max(len(scenario.requests), 1), SLICES), dtype=int)
+        np.add.at(counts, (rows["arm"][done], request, rows["pair"][done]), rows["count"][done] if histograms else 1)
         found: Counts = counts.tolist()
         return found
 

@@ -53,7 +53,7 @@ def write_speedscope(recording: Recording, path: Path) -> None:
 
 
 def write_folded(recording: Recording, path: Path) -> None:
-    """Write a line per stack: arm, request and functions joined by ``;``, then microseconds per 1000 requests."""
+    """Write a line per stack: arm, request and functions joined by ``;``, then nanoseconds per request."""
     lines: list[str] = []
     for profile in _profiles(recording, path):
         for request, frames, ms in _stacks(profile):
@@ -63,7 +63,7 @@ def write_folded(recording: Recording, path: Path) -> None:
 
 
 def write_pyinstrument(recording: Recording, path: Path) -> None:
-    """Write the page of pyinstrument, with arm and request name as outermost frames; a second is a thousandth of one.
+    """Write the page of pyinstrument, with arm and request name as outermost frames.
 
     Its page knows seconds: what it shows as 1.000 is one millisecond per request.
     """
