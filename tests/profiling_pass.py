@@ -50,7 +50,7 @@ def profiled(
         f"""\
 name: profiled
 service:
-  command: "{python} -m {command}"
+  command: "{f"{python} -m " if python else ""}{command}"
   directory: {APPS}
   health: /health
   start_timeout: 30s

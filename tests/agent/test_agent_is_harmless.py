@@ -114,6 +114,7 @@ print(c.execute('SELECT EVERY FROM t').fetchall(), rows, isinstance(c, Mine))
 
 
 def test_only_what_is_wanted_is_hooked(tmp_path):
+    (tmp_path / "slice").write_bytes(bytes(8))
     assert python(WORK, injected({}, tmp_path, "profile")) == "9 True\n"
     assert [line["k"] for line in lines(tmp_path)] == ["hello"]
     assert python(WORK, injected({}, tmp_path, "queries", "pool")) == "9 True\n"

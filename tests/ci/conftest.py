@@ -24,6 +24,7 @@ requests:
   - {name: item, get: "/items/{n}", values: {n: [1, 2, 3]}}
 load: {model: open, rate: 60/s}
 rounds: {count: 2, warmup: 200ms, warmup_requests: 3, blocks: 3, block: 200ms, early_stop: false}
+why: off
 """
 
 

@@ -25,6 +25,7 @@ requests:
       - {get: /b, expect: {status: 200}, repeat_until: {body: ok, every: 200ms, at_most: 3}}
 load: {rate: 200/s, connections: 200}
 rounds: {count: 3, warmup: 300ms, blocks: 2, block: 20s}
+why: off
 """
 
 

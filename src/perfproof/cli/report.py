@@ -22,7 +22,8 @@ def report(
         typer.Option(
             "--output",
             "-o",
-            help="File to write: .html .pdf .png .md .json .csv .parquet .xml .hlog _stats.csv. May be repeated.",
+            help="File to write: .html .pdf .png .md .json .csv .parquet .xml .hlog _stats.csv, "
+            "or the profile: .speedscope.json .pyinstrument.html .folded. May be repeated.",
             metavar="FILE",
         ),
     ] = [Path("report.html")],  # noqa: B006 - typer reads the default, nothing mutates it
@@ -31,11 +32,12 @@ def report(
 ) -> None:
     """Write the report of a run (or of two, compared) in any format; the ending of the file decides."""
     from perfproof.reports import write
+    from perfproof.reports.recorded import writer_of
 
     session = Session(results, store)
-    raw = [file for file in output if file.name.endswith((".hlog", "_stats.csv", "_stats_history.csv"))]
+    raw = [file for file in output if writer_of(file) is not None]
     if raw and against is not None:
-        raise UsageError(f"{raw[0].name} holds the samples of one run", hint="name one run")
+        raise UsageError(f"{raw[0].name} holds what one run recorded", hint="name one run")
     if len(raw) < len(output):
         result = session.judge(run) if against is None else session.compare(run, against)
     for file in output:

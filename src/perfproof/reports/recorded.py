@@ -18,6 +18,7 @@ import numpy.typing as npt
 from perfproof.errors import UsageError
 from perfproof.model.histogram import HIGHEST, Histogram, bucket_of
 from perfproof.model.recording import Outcome, Recording
+from perfproof.reports.profiles import write_folded, write_pyinstrument, write_speedscope
 from perfproof.reports.writing import write_text
 
 _V2, _V2_COMPRESSED = 0x1C849313, 0x1C849314
@@ -46,7 +47,14 @@ Columns = dict[str, npt.NDArray[Any]]
 
 def writer_of(path: Path) -> Callable[[Recording, Path], None] | None:
     """Return what writes a recording to a file of this name; None if the name asks for a report of the result."""
-    endings = {".hlog": write_hlog, "_stats.csv": write_stats, "_stats_history.csv": write_history}
+    endings = {
+        ".hlog": write_hlog,
+        "_stats.csv": write_stats,
+        "_stats_history.csv": write_history,
+        ".speedscope.json": write_speedscope,
+        ".pyinstrument.html": write_pyinstrument,
+        ".folded": write_folded,
+    }
     return next((writer for ending, writer in endings.items() if path.name.endswith(ending)), None)
 
 

@@ -36,7 +36,10 @@ class Folder:
         self._told = 0
 
     def stack(self, frame: FrameType | None) -> tuple[Any, list[int]]:
-        """Return the request whose stack ends with ``frame``, as its frames tell, and the stack, innermost first."""
+        """Return the request whose stack ends with ``frame``, as its frames tell, and the stack, innermost first.
+
+        It begins where the request does: the server and its event loop are no part of it.
+        """
         stack: list[int] = []
         codes = self._codes
         request = None
@@ -45,8 +48,10 @@ class Folder:
             known = codes.get(id(code)) or self._know(frame, code)
             if known.number is not None:
                 stack.append(known.number)
-            if known.asks is not None and request is None:
+            if known.asks is not None:
                 request = known.asks(frame)
+                if request is not None:
+                    break
             frame = frame.f_back
         return request, stack
 

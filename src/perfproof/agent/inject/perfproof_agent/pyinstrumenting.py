@@ -18,6 +18,7 @@ from typing import Any, Callable
 from . import channel
 from .calls import request
 from .folding import Folder
+from .markers import marker
 from .profiling import POLL, Clock, hand_on
 
 FINER = 8
@@ -66,7 +67,7 @@ class Pyinstrumenting:
         from pyinstrument.low_level.stat_profile import setstatprofile  # that of the service
 
         self._clock = clock
-        self._folder = Folder()
+        self._folder = Folder(marker)
         self._samplers: list[ThreadSampler] = []
         self._lock = threading.Lock()
         self._local = threading.local()
