@@ -119,7 +119,9 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                         stage = Stage(scenario, load, directory, private, redactor, cpus, observer, kept, snapshots)
                         rounds.conduct(stage)
                     if options.kind != "noise":
-                        phase = Phase(scenario, load, private, redactor, cpus, observer, kept, compare=False)
+                        phase = Phase(
+                            scenario, load, private, redactor, cpus, observer, kept, compare=False, snapshots=snapshots
+                        )
                         rounds.causes = find_causes(phase, rounds.probing)
                         if rounds.causes is not None:
                             directory.save_causes(rounds.causes)

@@ -29,6 +29,7 @@ from perfproof.model.probe import Answer, Difference, ProbedArm, ProbedRequest, 
 from perfproof.model.scenario import Arm, Request, Scenario
 from perfproof.service.cpus import CpuPlan
 from perfproof.service.lifecycle import RunningService, run_command, start
+from perfproof.service.snapshots import Snapshot
 from perfproof.service.sockets import serving_pids
 
 MORE_REPEATS = 3
@@ -45,7 +46,10 @@ Replies = dict[tuple[str, int | None, str], list[Reply]]
 
 @dataclass(frozen=True)
 class Phase:
-    """What the phase works with. ``kept`` are services that cannot be started afresh; nothing is injected into them."""
+    """What the phase works with. ``kept`` are services that cannot be started afresh; nothing is injected into them.
+
+    ``snapshots`` are put back before the starts of a pass after the rounds; the probe runs on what ``prepare`` left.
+    """
 
     scenario: Scenario
     load: LoadProcess
@@ -55,6 +59,7 @@ class Phase:
     observer: Observer
     kept: Mapping[str, RunningService]
     compare: bool
+    snapshots: Sequence[Snapshot] = ()
 
 
 def probe(phase: Phase) -> Probing:
