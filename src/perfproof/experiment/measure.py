@@ -131,7 +131,9 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                         )
                         rounds.conduct(stage)
                     if options.kind != "noise":
-                        phase = Phase(scenario, load, private, redactor, cpus, observer, kept, compare=False)
+                        phase = Phase(
+                            scenario, load, private, redactor, cpus, observer, kept, compare=False, snapshots=snapshots
+                        )
                         rounds.causes = find_causes(phase, rounds.probing)
                         if rounds.causes is not None:
                             directory.save_causes(rounds.causes)

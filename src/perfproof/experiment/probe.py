@@ -29,6 +29,7 @@ from perfproof.model.probe import Answer, Difference, ProbedArm, ProbedRequest, 
 from perfproof.model.scenario import Arm, Request, Scenario
 from perfproof.service.cpus import CpuPlan
 from perfproof.service.lifecycle import RunningService, run_command, start
+from perfproof.service.snapshots import Snapshot
 from perfproof.service.sockets import serving_pids
 
 MORE_REPEATS = 3
@@ -49,6 +50,7 @@ class Phase:
 
     Where ``failures`` is given, a request that is answered wrongly is told there and the others are probed all the
     same; otherwise it ends the phase.
+    ``snapshots`` are put back before the starts of a pass after the rounds; the probe runs on what ``prepare`` left.
     """
 
     scenario: Scenario
@@ -60,6 +62,7 @@ class Phase:
     kept: Mapping[str, RunningService]
     compare: bool
     failures: list[str] | None = None
+    snapshots: Sequence[Snapshot] = ()
 
 
 def probe(phase: Phase) -> Probing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from perfproof.collectors.profiles.folding import Folded
@@ -21,8 +21,15 @@ class Profiler(Protocol):
     clock: Clock
     by_request: bool
 
+    @property
+    def interval_ns(self) -> int:
+        """Return the interval it samples at, in nanoseconds."""
+
     def environment(self, environment: Mapping[str, str]) -> dict[str, str]:
         """Return the environment to start the service with."""
+
+    def ready(self, pids: Sequence[int]) -> None:
+        """Raise UnavailableError if the processes of a service that has answered requests cannot be sampled."""
 
     def begin(self, slice_: int) -> None:
         """Record from now on; slices count from 0."""
@@ -32,6 +39,9 @@ class Profiler(Protocol):
 
     def result(self) -> Folded:
         """Return what was seen. Raises UnavailableError if nothing can have been."""
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what the reader should know beside the figures."""
 
     def close(self) -> None:
         """Leave nothing behind."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class InService:
     def __init__(self, engine: Engine, directory: Path, interval_ns: int) -> None:
         self.engine = engine
         self._directory = directory
-        self._interval_ns = interval_ns
+        self.interval_ns = interval_ns
         self._lines: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._offsets: dict[str, int] = defaultdict(int)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -43,18 +43,22 @@ class InService:
     def environment(self, environment: Mapping[str, str]) -> dict[str, str]:
         """Return the service's environment with the agent switched on."""
         sampler = "pyinstrument" if self.engine == "pyinstrument" else ""
-        asked = {INTERVAL_VARIABLE: str(self._interval_ns), SAMPLER_VARIABLE: sampler}
+        asked = {INTERVAL_VARIABLE: str(self.interval_ns), SAMPLER_VARIABLE: sampler}
         return {**injected(environment, self._directory, "profile"), **asked}
 
-    def unable(self) -> str | None:
-        """Return why nothing can be sampled in a service that has started, or None."""
+    def ready(self, pids: Sequence[int]) -> None:
+        """Raise UnavailableError if the processes of the service, which have answered requests, saw none."""
+        del pids  # they have come to the agent's directory by themselves
         self._read()
         lines = [line for each in self._lines.values() for line in each]
-        if not lines:
-            return "no process of the service has loaded the agent: it is not Python, or is started with -I, -E or -S"
+        if any(line["k"] == "sampling" for line in lines):
+            return
         whys = [str(line["why"]) for line in lines if line["k"] == "unable"]
-        able = len(self._lines) - len(whys)
-        return whys[0] if whys and not able else None
+        if whys:
+            raise UnavailableError(whys[0], hint="install it beside the service, or leave `why.profile` to `auto`")
+        if not lines:
+            raise UnavailableError("no process has loaded the agent: it is not Python, or started with -I, -E or -S")
+        raise UnavailableError("the agent saw no request: the service uses a server or framework that it does not know")
 
     def begin(self, slice_: int) -> None:
         """Record what begins from now on, once every process has seen it."""
@@ -83,25 +87,21 @@ class InService:
                     stack = [frames[number] for number in line["f"] if number in frames]
                     folded.add(line["n"], line["s"] - 1, stack, line["t"])
         if not folded.total_ns:
-            raise UnavailableError(self._nothing())
+            raise UnavailableError("no sample fell into a request", hint="raise `why.seconds` or the rate")
         return folded
 
-    def problems(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[str, ...]:
         """Return where the agent failed."""
         lines = [line for each in self._lines.values() for line in each if line["k"] == "x"]
         return tuple(
-            f"the agent failed in {x['where']} ({x['error'] or 'changed library'}, line {x['line']})" for x in lines
+            f"the agent failed in {line['where']} ({line['error'] or 'changed library'}, line {line['line']})"
+            for line in lines
         )
 
     def close(self) -> None:
         """Remove what the agent wrote."""
         for file in self._directory.glob("*"):
             file.unlink(missing_ok=True)
-
-    def _nothing(self) -> str:
-        if not any(line["k"] == "sampling" for lines in self._lines.values() for line in lines):
-            return "the agent saw no request: the service uses a server or framework that it does not know"
-        return "no sample fell into a request"
 
     def _tell(self, number: int) -> None:
         with self._slice.open("r+b" if self._slice.exists() else "w+b") as file:

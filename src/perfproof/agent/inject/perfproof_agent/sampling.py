@@ -5,8 +5,7 @@ other code: what it calls milliseconds are not those of the service. Looking fro
 fast as it was, if some things are seen to:
 
 - A thread that wants the interpreter lock waits until somebody gives it up, which happens at database calls rather
-  than in loops. The switch interval is short while a slice is under way, and this thread may run on any core: the
-  service's own may be busy with what is to be seen.
+  than in loops. The switch interval is short while a slice is under way, and this thread keeps off the service's cores.
 - How long a moment lasted depends on what else the machine does. So samples only say how the CPU time of a slice, which
   the kernel knows exactly, is to be shared among stacks. Waiting for a core or for the interpreter lock is no CPU time
   and thus in no figure. Waiting for something outside, such as a database, counts by the clock.
@@ -34,6 +33,8 @@ SWITCH = 0.00005
 """Seconds a thread may keep the interpreter lock when another wants it, while a slice is under way."""
 RAN = 10_000
 """Nanoseconds of CPU from which a thread has run since the last sample."""
+JUST = 5_000
+"""Nanoseconds of CPU from which a thread has run while this one looked."""
 _TIMER_SLACK = 29  # prctl: the kernel may wake this thread so many nanoseconds late
 
 
@@ -73,7 +74,7 @@ class Sampling:
 
     def run(self) -> None:
         """Look at the other threads whenever a slice is under way; never returns."""
-        _run_anywhere()
+        _run_elsewhere()
         while True:
             sleep(self._clock.interval * (0.5 + random()) / 1e9 if self._under_way else POLL)  # noqa: S311
             try:
@@ -100,9 +101,10 @@ class Sampling:
     def _look(self) -> None:
         now = self._clock.now()
         gap, self._last = now - self._last, now
-        running: list[tuple[Any, int]] = []
-        locked: list[Any] = []
         self._threads.look(gap)
+        running: dict[int, Any] = {}
+        locked: dict[int, Any] = {}
+        weights: dict[int, int] = {}
         me = get_ident()
         for ident, frame in sys._current_frames().items():
             where = (id(frame), frame.f_lasti)
@@ -112,36 +114,63 @@ class Sampling:
             key = None
             if request is not None and request.slice:
                 key = (request.slice, request.number, tuple(reversed(stack)))
-            native = getattr(threading._active.get(ident), "native_id", 0)  # type: ignore[attr-defined]
+            native = _native(ident)
             cpu, starved = self._threads.since(native, gap)
             doing = state(native)
             if doing == "outside" or (cpu < RAN and key is None):
                 if key is None:
                     self._idle[ident] = where
                 else:
-                    self._booked.waited[key] = self._booked.waited.get(key, 0) + gap
+                    self._wait(key, gap)
                 continue
             self._idle.pop(ident, None)
-            if cpu >= RAN:
-                running.append((key, cpu))
-            elif doing == "lock" and starved < gap // 4:
-                locked.append(key)
-        self._share(running)
-        if not running:  # else it is the interpreter lock that is waited for; now, a pool of connections or the like
-            for key in locked:
-                self._booked.waited[key] = self._booked.waited.get(key, 0) + gap
+            weights[native] = max(min(gap - starved, 2 * self._clock.interval), 0)
+            if doing == "lock" and (cpu >= RAN or starved < gap // 4):
+                locked[native] = key
+            elif cpu >= RAN:
+                running[native] = key
+        self._share(running, locked, weights, gap)
 
-    def _share(self, running: list[tuple[Any, int]]) -> None:
-        """Share a sample among the threads that ran, as they used their cores."""
-        total = sum(cpu for _, cpu in running)
-        for key, cpu in running:
-            self._booked.ran[key] = self._booked.ran.get(key, 0.0) + cpu / total
+    def _share(self, running: dict[int, Any], locked: dict[int, Any], weights: dict[int, int], gap: int) -> None:
+        """Share a sample among the threads that run, and book the wait of those that wait for a lock.
+
+        Which lock that is shows when this thread reads a clock, as it has done before it saw the stacks and does now:
+        it gives up the interpreter lock meanwhile, and those that wait for that one run. If none did, all wait for
+        another lock, such as that of a pool of connections.
+        """
+        ran = {native: self._threads.just_ran(native) for native in (*locked, *(running if len(running) > 1 else ()))}
+        waiting = [native for native in locked if ran[native] < JUST]
+        shares = {native: ran.get(native, 1) for native in (*running, *locked) if native not in waiting}
+        total = sum(shares.values())
+        for native, share in shares.items():
+            key = running.get(native, locked.get(native))
+            if share:
+                self._booked.ran[key] = self._booked.ran.get(key, 0.0) + weights[native] * share / total
+        if not total:
+            for native in waiting:
+                if locked[native] is not None:
+                    self._wait(locked[native], gap)
+
+    def _wait(self, key: Any, ns: int) -> None:
+        self._booked.waited[key] = self._booked.waited.get(key, 0) + ns
 
 
-def _run_anywhere() -> None:
-    """Let this thread run on every core, and be woken on time."""
+def _native(ident: int) -> int:
+    """Return the kernel's number of a thread."""
+    if ident == threading.main_thread().ident:
+        return os.getpid()  # after a fork, Python 3.11's own number is still the parent's
+    return getattr(threading._active.get(ident), "native_id", None) or 0  # type: ignore[attr-defined]
+
+
+def _run_elsewhere() -> None:
+    """Let this thread run on the cores that the service may not use, and be woken on time.
+
+    On a core of the service it would get its turn when the service has nothing to do, and see just that.
+    """
     try:
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+        every, used = set(range(os.cpu_count() or 1)), os.sched_getaffinity(0)
+        if every > used:
+            os.sched_setaffinity(0, every - used)
         ctypes.CDLL(None).prctl(_TIMER_SLACK, 1, 0, 0, 0)
     except (OSError, AttributeError):
         pass

@@ -39,11 +39,22 @@ class ThreadClocks:
             self._read(thread, gap)
         return self._since[thread]
 
+    def just_ran(self, thread: int) -> int:
+        """Return nanoseconds of CPU since the last look."""
+        try:
+            return max(self._clocks(thread)[0] - self._last[thread][0], 0)
+        except (OSError, ValueError, KeyError):
+            return 0
+
+    def _clocks(self, thread: int) -> tuple[int, int]:
+        if thread not in self._files:
+            self._files[thread] = os.open("/proc/self/task/%d/schedstat" % thread, os.O_RDONLY | os.O_CLOEXEC)
+        cpu, waited = os.pread(self._files[thread], 80, 0).split()[:2]
+        return int(cpu), int(waited)
+
     def _read(self, thread: int, gap: int) -> None:
         try:
-            if thread not in self._files:
-                self._files[thread] = os.open("/proc/self/task/%d/schedstat" % thread, os.O_RDONLY | os.O_CLOEXEC)
-            cpu, waited = map(int, os.pread(self._files[thread], 80, 0).split()[:2])
+            cpu, waited = self._clocks(thread)
         except (OSError, ValueError):  # no such thread any more, or no such file on this system
             self._since[thread] = (gap, 0)
             return
