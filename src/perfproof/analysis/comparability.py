@@ -41,8 +41,6 @@ def describe(sides: Sequence[Side], rules: Rules, warnings: Sequence[str]) -> Co
     for side in dict.fromkeys(side.recording.info.id for side in sides):
         info = next(s.recording.info for s in sides if s.recording.info.id == side)
         doubts += _run_doubts(info)
-    if two_runs:
-        doubts.append("The runs were recorded at different times: drift of the machine between them is not cancelled.")
     return Comparability(tuple(facts), tuple(dict.fromkeys(doubts)))
 
 
@@ -76,6 +74,11 @@ def _source_doubts(arm: str, details: Mapping[str, str]) -> list[str]:
 def _run_doubts(info: RunInfo) -> list[str]:
     """Return the doubts that one run's own record raises."""
     doubts = []
+    if info.settings.get("locustfile"):
+        doubts.append(
+            "Latency counts from the send: users of a Locust file wait for their responses, so a stall of the service "
+            "shows in few requests."
+        )
     if info.environment.facts.get("cores") == "1":
         doubts.append("Service and load generator shared one core.")
     if info.status == "interrupted":

@@ -128,6 +128,8 @@ def relief(side: Side) -> str:
     """Return what would relieve the generator, going by what was already tried."""
     load = side.recording.info.settings.get("load")
     closed = isinstance(load, Mapping) and load.get("model") == "closed"
+    if side.recording.info.settings.get("locustfile"):
+        return f"use fewer users or a longer wait_time, or {reinforcement(side)}"
     return f"{'use fewer users or a think time' if closed else 'lower the rate'}, or {reinforcement(side)}"
 
 
@@ -138,6 +140,8 @@ def reinforcement(side: Side) -> str:
     load = load if isinstance(load, Mapping) else {}
     workers = load.get("workers", 1)
     cores = info.environment.facts.get("cores", "1")
+    if info.settings.get("locustfile"):
+        return "take FastHttpUser, which needs less CPU than HttpUser"
     if load.get("listen"):
         return "let more machines join"
     if isinstance(workers, int) and cores.isdigit() and workers < int(cores) - 1:

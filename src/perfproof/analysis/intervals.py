@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special
 
 from perfproof.analysis.quantiles import Floats
+from perfproof.model.rules import DayToDay
 
 SD_FLOOR = 0.0005
 """Rounds that agree to the last bit (memory often does) still are only known to about 0.05 %."""
@@ -24,7 +25,8 @@ _PRIOR_DOUBT = 0.01
 class Interval:
     """A value, its standard error with degrees of freedom ``df``, and its interval at ``confidence``.
 
-    ``sd`` is that of one round; ``low`` and ``high`` are None when there are too few rounds to know.
+    ``sd`` is that of one round; ``low`` and ``high`` are None when there are too few rounds to know. ``apart`` is the
+    part of ``se`` that no number of rounds takes away: two runs of one version differ by it.
     """
 
     value: float
@@ -35,6 +37,7 @@ class Interval:
     sd: float = inf
     se: float = inf
     df: float = 0.0
+    apart: float = 0.0
 
     def p_above(self, threshold: float = 0.0) -> float:
         """Return the one-sided p-value of the claim "the true value is above ``threshold``"."""
@@ -91,8 +94,14 @@ def one_sample(values: Floats, confidence: float, prior: Prior | None = None, fl
     return Interval(value, value - half, value + half, confidence, count, sd, se, df)
 
 
-def two_samples(first: Floats, second: Floats, confidence: float, floor: float = SD_FLOOR) -> Interval:
-    """Return mean(second) - mean(first) with Welch's interval (Welch 1947): rounds of two runs are not paired."""
+def two_samples(
+    first: Floats, second: Floats, confidence: float, floor: float = SD_FLOOR, day: DayToDay | None = None
+) -> Interval:
+    """Return mean(second) - mean(first) with Welch's interval (Welch 1947): rounds of two runs are not paired.
+
+    What runs of one version differ by from day to day widens it, with the degrees of freedom of Satterthwaite (1946).
+    It is never narrower than without, whatever the degrees of freedom.
+    """
     counts = len(first), len(second)
     if min(counts) == 0:
         return Interval(float("nan"), None, None, None, 0)
@@ -100,16 +109,26 @@ def two_samples(first: Floats, second: Floats, confidence: float, floor: float =
     if min(counts) == 1:
         return Interval(value, None, None, None, min(counts))
     variances = [max(float(side.std(ddof=1)), floor) ** 2 / len(side) for side in (first, second)]
-    se = sqrt(sum(variances))
-    df = sum(variances) ** 2 / sum(v**2 / (n - 1) for v, n in zip(variances, counts, strict=True))
+    rounds = sum(variances)
+    doubts = sum(v**2 / (n - 1) for v, n in zip(variances, counts, strict=True))
+    df = rounds**2 / doubts
+    between = 0.0
+    if day is not None:
+        between = 2 * day.sd**2
+        # The share of the rounds was taken out of ``sd``, not out of what is uncertain about it.
+        df = min(df, (rounds + between) ** 2 / (doubts + (2 * day.run_sd**2) ** 2 / day.df))
+    se = sqrt(rounds + between)
     half = t_quantile(confidence, df) * se
     # sd per round as if the rounds had been paired, so that "how many more rounds" uses one formula.
-    return Interval(value, value - half, value + half, confidence, min(counts), se * sqrt(min(counts)), se, df)
+    sd = sqrt(rounds * min(counts))
+    return Interval(value, value - half, value + half, confidence, min(counts), sd, se, df, sqrt(between))
 
 
-def half_width(sd: float, rounds: int, confidence: float, extra_df: float = 0.0) -> float:
-    """Return the half-width to expect from ``rounds`` rounds of standard deviation ``sd``."""
-    return t_quantile(confidence, rounds - 1 + extra_df) * sd / sqrt(rounds) if rounds > 1 else inf
+def half_width(sd: float, rounds: int, confidence: float, extra_df: float = 0.0, apart: float = 0.0) -> float:
+    """Return the half-width to expect from ``rounds`` rounds of standard deviation ``sd``; ``apart`` as in Interval."""
+    if rounds < 2:
+        return inf
+    return t_quantile(confidence, rounds - 1 + extra_df) * sqrt(sd**2 / rounds + apart**2)
 
 
 def smallest_effect(sd: float, rounds: int, confidence: float, power: float = 0.95, extra_df: float = 0.0) -> float:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from perfproof.analysis import latency, looks, sentence
+from perfproof.analysis import daily, latency, looks, sentence
 from perfproof.analysis.budgets import check_budgets
 from perfproof.analysis.capacity import conclude_capacity
 from perfproof.analysis.columns import Side
@@ -34,7 +34,7 @@ from perfproof.model.levers import Causes
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.recording import Recording
 from perfproof.model.result import BudgetCheck, Comparability, Comparison, Level, Result, Verdict
-from perfproof.model.rules import Spread
+from perfproof.model.rules import DayToDay, Spread
 
 Kind = Literal["run", "ab", "compare", "noise"]
 
@@ -64,19 +64,18 @@ def analyse(recording: Recording, spreads: Sequence[Spread] = ()) -> Result:
     return _single(measured) if arms < 2 else _two(info.kind, measured)
 
 
-def compare(
-    baseline: Recording, candidate: Recording, spreads: Sequence[Spread] = (), *, force: bool = False
-) -> Result:
+def compare(baseline: Recording, candidate: Recording, days: Sequence[DayToDay] = (), *, force: bool = False) -> Result:
     """Return the comparison of two recorded runs; of a run with two arms its candidate is taken.
 
-    Rounds of two runs are not paired, so the machine's drift between them is not cancelled. Runs of different
-    scenarios or environments are ``invalid`` unless ``force``. The rules are the candidate's.
+    Rounds of two runs are not paired, so the machine's drift between them is not cancelled; where ``days`` knows how
+    much runs of one version differ here from day to day, intervals are the wider for it. Runs of different scenarios or
+    environments are ``invalid`` unless ``force``. The rules are the candidate's.
     """
     first, last = (Side(recording, len(recording.info.arms) - 1) for recording in (baseline, candidate))
     sides = [first, last]
     rules = candidate.info.rules
     pace = max(seconds_per_round(baseline), seconds_per_round(candidate))
-    terms = Terms(rules, looks.confidence(1, 1), False, tuple(spreads), pace)
+    terms = Terms(rules, looks.confidence(1, 1), False, (), pace, tuple(days))
     failures = [count_failures(side) for side in sides]
     health = examine(sides, failures, rules)
     reasons, warnings = list(health.reasons), list(health.warnings)
@@ -87,6 +86,8 @@ def compare(
             warnings.append(f"{side.recording.info.id} has two arms: its {side.name} is the {role} here.")
     if set(first.requests) != set(last.requests):
         warnings.append("Only request names that both runs have are compared.")
+    if baseline.info.id != candidate.info.id:
+        warnings.append(daily.doubt(days))
     measured = _measure(sides, terms, failures, Health(tuple(reasons), tuple(warnings)))
     probing = across(baseline.probing, candidate.probing, measured.labels)
     causes = across_causes(baseline.causes, candidate.causes, measured.labels)

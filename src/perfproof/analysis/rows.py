@@ -24,7 +24,7 @@ from perfproof.analysis.verdicts import holm, judge
 from perfproof.analysis.words import count_of, duration, percent
 from perfproof.model.metrics import ALL, Metric
 from perfproof.model.result import Comparison, Estimate, Level, Role, Verdict
-from perfproof.model.rules import Rules, Spread
+from perfproof.model.rules import DayToDay, Rules, Spread
 from perfproof.model.scenario import Goal
 
 _GATES = ("latency_p50", "cpu_per_request", "memory_peak", "error_rate")
@@ -44,6 +44,7 @@ class Terms:
     paired: bool = True
     spreads: tuple[Spread, ...] = ()
     seconds_per_round: float = 0.0
+    days: tuple[DayToDay, ...] = ()
 
     def prior(self, metric: str, request: str) -> Prior | None:
         """Return what a noise run knew of this row; without restarts or pairing it does not apply."""
@@ -51,6 +52,10 @@ class Terms:
             return None
         found = (s for s in self.spreads if s.metric == metric and s.request == request)
         return next((Prior(s.sd, s.rounds - 1) for s in found), None)
+
+    def day(self, metric: str, request: str) -> DayToDay | None:
+        """Return what is known of how runs of one version differ in this row from day to day."""
+        return next((each for each in self.days if (each.metric, each.request) == (metric, request)), None)
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,8 @@ def estimate(series: Series, terms: Terms) -> Interval:
     floor = SD_FLOOR if series.logs else _GROWTH_FLOOR
     if terms.paired:
         return one_sample(series.differences(), terms.confidence, prior if series.logs else None, floor)
-    return two_samples(series.known(0), series.known(1), terms.confidence, floor)
+    day = terms.day(series.metric.name, series.request) if series.logs else None
+    return two_samples(series.known(0), series.known(1), terms.confidence, floor, day)
 
 
 def ends(interval: Interval) -> tuple[float | None, float | None]:
@@ -232,15 +238,19 @@ def settle(interval: Interval, goal: Goal | None, terms: Terms, metric: Metric) 
     final = looks.confidence(1, 1)
     undecided = {Verdict.INCONCLUSIVE} | ({Verdict.IMPROVED} if goal else set())
     for rounds in range(interval.rounds + 1, _MOST_ROUNDS + 1):
-        half = half_width(
-            interval.sd, rounds, final, max(0.0, interval.df - interval.rounds + 1) if terms.paired else 0.0
-        )
+        extra = max(0.0, interval.df - interval.rounds + 1) if terms.paired else 0.0
+        half = half_width(interval.sd, rounds, final, extra, interval.apart)
         guess = replace(interval, low=interval.value - half, high=interval.value + half)
         if _verdict(guess, goal, terms.rules, metric) not in undecided:
             more = rounds - interval.rounds
             seconds = more * terms.seconds_per_round
             time = f" (about {duration(seconds)})" if seconds > 0 else ""
             return f"about {count_of(more, 'more round')}{time} would settle it"
+    if interval.apart > 0:
+        apart = percent(expm1(interval.apart), signed=False)
+        return (
+            f"more rounds would not settle it: two runs of one version differ by about {apart} here; use `perfproof ab`"
+        )
     what = "the goal" if goal else "zero or the margin"
     return f"even {_MOST_ROUNDS} rounds would not settle it: the true change seems to be close to {what}"
 

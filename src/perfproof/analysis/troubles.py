@@ -28,22 +28,22 @@ def weigh(sides: Sequence[Side], rules: Rules) -> tuple[list[str], list[str]]:
             else:
                 warnings.append(f"{who.rstrip('.')}.")
         warnings += [text for kind, words in _OTHERS.items() if (text := _told(found, kind, words, side.name))]
-    for side in {id(side.recording): side for side in sides}.values():
+    for side in sides:  # two arms of one recording say the same
         warnings += [text for kind, words in _ANYWHERE.items() if (text := _told(_of(side, -1), kind, words, ""))]
     return reasons, list(dict.fromkeys(warnings))
 
 
 def unnamed(side: Side, rules: Rules) -> list[str]:
-    """Return a sentence per request name that a goal or budget has and that never came up; they cannot be judged."""
+    """Return a sentence if goals or budgets name requests that never came up: they cannot be judged."""
     if not side.rounds:
         return []
-    wanted = [name for several in (rules.goals, rules.budgets) for rule in several for name in rule.requests]
+    wanted = [name for goal in rules.goals for name in goal.requests]
+    wanted += [name for budget in rules.budgets for name in budget.requests]
+    missing = [f"`{name}`" for name in dict.fromkeys(wanted) if name != ALL and name not in side.requests]
+    if not missing:
+        return []
     known = ", ".join(side.requests) or "none"
-    return [
-        f"no request was called `{name}`, which a goal or budget names (there were: {known})."
-        for name in dict.fromkeys(wanted)
-        if name != ALL and name not in side.requests
-    ]
+    return [f"no request was called {' or '.join(missing)}, which goals or budgets name (there were: {known})."]
 
 
 _OTHERS = {

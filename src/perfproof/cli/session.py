@@ -168,10 +168,14 @@ class Session:
 
     def compare(self, baseline: str, candidate: str, *, force: bool = False) -> Result:
         """Compare two recorded runs from their evidence."""
-        from perfproof.analysis import compare
+        from perfproof.analysis import compare, days
         from perfproof.evidence.reading import read
 
-        return compare(read(self.locate(baseline)), read(self.locate(candidate)), force=force)
+        first, last = read(self.locate(baseline)), read(self.locate(candidate))
+        with self.store() as store:
+            info, own = last.info, (first.info.id, last.info.id)
+            known = days(store.repeats(info.scenario_hash, info.environment.hash, without=own))
+        return compare(first, last, known, force=force)
 
     def _spreads(self, environment_hash: str, scenario_hash: str) -> tuple[Spread, ...]:
         with self.store() as store:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-from perfproof.analysis import analyse, compare
+from perfproof.analysis import analyse, compare, days
 from perfproof.errors import EvidenceError
 from perfproof.evidence.reading import read
 from perfproof.reports.html import to_html
@@ -42,7 +42,9 @@ class Documents:
         _require(candidate)
 
         def draw() -> str:
-            return to_html(compare(read(baseline.directory), read(candidate.directory), force=force))
+            own = (baseline.id, candidate.id)
+            known = self._store.repeats(candidate.scenario_hash, candidate.environment_hash, without=own)
+            return to_html(compare(read(baseline.directory), read(candidate.directory), days(known), force=force))
 
         return self._once(("compare", baseline.id, candidate.id, str(force)), draw)
 

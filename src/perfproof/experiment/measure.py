@@ -387,7 +387,7 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
         requests=tuple(request.name for request in scenario.requests),
         variants=(),
         settings={
-            "load": asdict(scenario.load),
+            "load": _load(scenario),
             "rounds": asdict(scenario.rounds),
             **({"capacity": _search(scenario)} if options.kind == "capacity" else {}),
             "cpus": cpus.sentence,
@@ -406,6 +406,12 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
             restarts=not any(_kept(arm) for arm in arms),
         ),
     )
+
+
+def _load(scenario: Scenario) -> dict[str, Any]:
+    """Return how the load arrives, without what has no part in it."""
+    found = asdict(scenario.load)
+    return found if scenario.locustfile is None else {name: found[name] for name in ("model", "users", "limits")}
 
 
 def _requests(scenario: Scenario) -> dict[str, Any]:

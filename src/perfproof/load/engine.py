@@ -6,6 +6,7 @@ import gc
 import secrets as randomness
 import socket
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import count, islice
@@ -77,6 +78,7 @@ class Engine:
         # Ids differ from those of any other run on the same service; 62 bits, so that they fit a signed column.
         self._next_id = count((randomness.randbits(30) << 32) + 1).__next__
         self._sources: Sequence[Source] = ()
+        self._dealt: Iterator[Message | Flow] = iter(())
         self._lag = Lag(_TICK_NS)
         self._aborted_at = 0
         self._stopped_for: LoadError | None = None
@@ -139,7 +141,7 @@ class Engine:
             missing = requests - len(recorder)
             if missing > 0:
                 until = monotonic_ns() + _WARM_LIMIT_NS
-                messages = islice(self._endless(arm, seed + 1), missing)
+                messages = islice(self._own(arm, seed + 1), missing)
                 quota = Quota(missing)
                 users = min(missing, len(pool.connections))
                 visitors = [Visitor(pool, messages, 0, least=quota) for _ in range(users)]
@@ -172,7 +174,7 @@ class Engine:
         """
         self._refuse_if_aborted()
         pool = self._alone.setdefault(arm, headed_pool(self._pool(arm)))
-        message = self._stocks[arm].alone(request, values, headers)
+        message = self._stocks[arm].alone(request, values, headers, self._share)
         return send_alone(pool, message, lambda: bool(self._aborted_at), fresh=fresh, times=times)
 
     def prepare(self, arm: int) -> None:
@@ -203,6 +205,8 @@ class Engine:
         self._run(pool, self._recorder, pair, sources)
         ended = monotonic_ns()
         cpu, waited = process_time_ns() - cpu, waited_ns() - waited
+        if not self._aborted_at:
+            deque(self._dealt, maxlen=0)  # to its end, whoever sends the last: there the next pair begins for all
         outcomes = self._recorder.outcomes(mark)
         # What was never started because a step before it failed was not intended for any moment.
         completed, dropped, intended = (
@@ -267,9 +271,11 @@ class Engine:
         if self._aborted_at:
             raise self._stopped_for or LoadError("the load was aborted")
 
-    def _endless(self, arm: int, seed: int, deck: int = DECK, pair: int = -1) -> Iterator[Message | Flow]:
-        shares, variants = weights(self._plan.requests)
-        return self._stocks[arm].deal(sequence(shares, variants, seed, deck), seed, pair)
+    def _own(self, arm: int, seed: int, pair: int = -1) -> Iterator[Message | Flow]:
+        """Yield without end what this worker sends where each goes at its own pace."""
+        first, step = self._share
+        order = islice(sequence(*weights(self._plan.requests), seed, DECK), first, None, step)
+        return self._stocks[arm].deal(order, seed, pair, self._share)
 
     def _traffic(
         self, arm: int, stages: Sequence[Stage], rate: float, seed: int, start: int, pair: int = -1
@@ -284,9 +290,13 @@ class Engine:
             due = array("q", (whole[first::step] + start).tobytes())
             # One deck for the whole block, if it fits into memory: its mix of requests is then exact.
             deck = min(max(len(whole), 1), _LARGEST_DECK)
-            longest = self._stocks[arm].longest_ns
-            return [Pacer(pool, due, islice(self._endless(arm, seed, deck, pair), first, None, step), longest)]
-        messages = islice(self._endless(arm, seed, pair=pair), first, None, step)
+            stock = self._stocks[arm]
+            if pair < 0:
+                return [Pacer(pool, due, self._own(arm, seed), stock.longest_ns)]
+            order = sequence(*weights(self._plan.requests), seed, deck)
+            self._dealt = stock.deal_part(order, seed, pair, self._share, len(whole))
+            return [Pacer(pool, due, self._dealt, stock.longest_ns)]
+        messages = self._own(arm, seed, pair)
         until = start + int(sum(stage.seconds for stage in stages) * 1e9)
         think = int(load.think_time * 1e9)
         users = len(range(first, load.users, step))

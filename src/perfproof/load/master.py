@@ -185,6 +185,8 @@ class Master:
             BlockReport(**reply).on_clock(worker.ahead) for worker, reply in zip(self._workers, replies, strict=True)
         ]
         whole = BlockReport.merged(reports)
+        if load.model == "closed":  # here each worker has looked at its own share of the rows only
+            whole = replace(whole, unfed=sum(report.unfed for report in reports))
         self._owed += whole.intended + whole.not_started
         return whole
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from functools import partial
+from itertools import groupby, islice
 from types import MappingProxyType
 
 from perfproof.errors import LoadError
@@ -116,25 +117,51 @@ class Stock:
         self.longest_ns = int(longest(requests) * 1e9)
         self._fixed = all(isinstance(item, Message) for item in self._items)
 
-    def deal(self, order: Iterator[int], seed: int, pair: int) -> Iterator[Message | Flow]:
-        """Yield what is to be sent for each index of ``order``; ends when nothing is left that could be sent."""
+    def deal(
+        self, order: Iterator[int], seed: int, pair: int, share: tuple[int, int] = (0, 1)
+    ) -> Iterator[Message | Flow]:
+        """Yield what is to be sent for each index of ``order``; ends when nothing is left that could be sent.
+
+        ``share`` (k, n) makes this worker k of n, each of which goes at its own pace: of all that is drawn it takes
+        every n-th, from the k-th on, so that no two workers take the same row and none is passed over.
+        """
         if self._fixed:
             return map(self._items.__getitem__, order)  # type: ignore[arg-type] # all are messages
-        return self._until_problem(self._drawn(order, seed, pair))
+        return self._until_problem(each() for each in self._drawn(order, seed, pair, share))
 
-    def alone(self, number: int, values: Mapping[str, JsonValue], headers: Mapping[str, str]) -> Message:
+    def deal_part(
+        self, order: Iterator[int], seed: int, pair: int, share: tuple[int, int], count: int
+    ) -> Iterator[Message | Flow]:
+        """Yield every n-th of the first ``count`` that ``deal`` would yield to a worker alone, from the k-th on.
+
+        To be iterated to its end, also past the last one that is sent: all workers have then come equally far.
+        """
+        first, step = share
+        if self._fixed:
+            return islice(self.deal(order, seed, pair), first, count, step)
+        drawn = islice(self._drawn(order, seed, pair), count)
+        return self._until_problem(each() for place, each in enumerate(drawn) if place % step == first)
+
+    def alone(
+        self,
+        number: int,
+        values: Mapping[str, JsonValue],
+        headers: Mapping[str, str],
+        share: tuple[int, int] = (0, 1),
+    ) -> Message:
         """Return request ``number`` with ``values`` filled in, as a single message that nobody takes care of.
 
         ``headers`` (small names) are sent as they are, in place of the request's own of the same name.
         """
+        first, step = share
         counters = self._turns.begin(self._arm, -1)
         rows = {}
         for name, supply in self._supplies.items():
-            row = supply.row(counters.get(name, 0), 0, warming=True)
+            row = supply.row(counters.get(name, 0) * step + first, 0, warming=True)
             rows[name] = supply.rows[0] if row is None else row
             counters[name] = counters.get(name, 0) + 1
-        counters["#"] = drawn = counters.get("#", WARM_FROM) + 1
-        variables = Draw({**self._captured, **values}, 0, drawn, rows)
+        counters["#"] = drawn = counters.get("#", 0) + 1
+        variables = Draw({**self._captured, **values}, 0, WARM_FROM + (drawn - 1) * step + first + 1, rows)
         message = self._message(Step(self._requests[number], number), 0, variables, headers)
         return replace(message, care=None, plain=not message.head)
 
@@ -149,17 +176,21 @@ class Stock:
         except LoadError as error:
             self.problem = error
 
-    def _drawn(self, order: Iterator[int], seed: int, pair: int) -> Iterator[Message | Flow]:
+    def _drawn(
+        self, order: Iterator[int], seed: int, pair: int, share: tuple[int, int] = (0, 1)
+    ) -> Iterator[Callable[[], Message | Flow]]:
+        """Yield how to make what is to be sent for each index: what others send is drawn as well, and never made."""
+        first, step = share
         counters = self._turns.begin(self._arm, pair)
         ended: set[int] = set()
         for index in order:
             item = self._items[index]
             if isinstance(item, Message):
-                yield item
+                yield partial(_itself, item)
                 continue
             rows: dict[str, Row] = {}
             for name in item.feeds:
-                row = self._supplies[name].row(counters.get(name, 0), seed, warming=pair < 0)
+                row = self._supplies[name].row(counters.get(name, 0) * step + first, seed, warming=pair < 0)
                 if row is None:
                     self.unfed[name] = self.unfed.get(name, 0) + 1
                     break
@@ -167,10 +198,11 @@ class Stock:
             else:
                 for name in item.feeds:
                     counters[name] = counters.get(name, 0) + 1
-                counters["#"] = number = counters.get("#", WARM_FROM if pair < 0 else 0) + 1
+                counters["#"] = counters.get("#", 0) + 1
+                number = (WARM_FROM if pair < 0 else 0) + (counters["#"] - 1) * step + first + 1
                 if pair >= 0:
                     self._turns.reach(counters)
-                yield self._filled(item, Draw(dict(item.fixed), seed, number, rows))
+                yield partial(self._filled, item, Draw(dict(item.fixed), seed, number, rows))
                 continue
             ended.add(index)
             if len(ended) == len(self._items):
@@ -216,3 +248,7 @@ def weights(requests: Sequence[Request]) -> tuple[list[float], list[int]]:
     """Return the weight and the number of variants of each entry, as the schedule wants them."""
     firsts = [entry[0].request for entry in entries(requests)]
     return [request.weight for request in firsts], [variant_count(request) for request in firsts]
+
+
+def _itself(message: Message) -> Message | Flow:
+    return message

@@ -33,8 +33,8 @@ class StatementCount:
     where the source cannot know. ``nested`` statements were run by the server itself, inside another one: triggers,
     foreign keys, functions. ``callers`` are lines of the user's code, ``"shop/views.py:12 list_orders"``, most frequent
     first; ``libraries`` the packages between that line and the driver (``sqlalchemy``, ``django``), nearest the user's
-    code first. ``repeated`` counts the calls whose parameters an earlier call of the same request already had.
-    ``failed`` calls are included in ``calls``.
+    code first, or the driver where there are none. ``repeated`` counts the calls whose parameters an earlier call of
+    the same request already had. ``failed`` calls are included in ``calls``.
     """
 
     statement: Statement

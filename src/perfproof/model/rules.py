@@ -38,3 +38,18 @@ class Spread:
     request: str
     sd: float
     rounds: int
+
+
+@dataclass(frozen=True)
+class DayToDay:
+    """How much runs of one version differ when they are recorded here at different times.
+
+    ``sd`` is the standard deviation of a run's log level beyond what its rounds explain, ``run_sd`` that of the levels
+    as measured, and ``df`` the degrees of freedom behind both.
+    """
+
+    metric: str
+    request: str
+    sd: float
+    run_sd: float
+    df: int

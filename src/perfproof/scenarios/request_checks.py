@@ -27,7 +27,12 @@ def check_requests(spec: ScenarioSpec, columns: Sequence[str], findings: Finding
     """Note every mistake in the requests and set-up steps of ``spec``; ``columns`` are those of feeds, as written."""
     if not spec.requests and "requests" in spec.model_fields_set:
         findings.add(("requests",), "is empty", "add at least one, e.g. `- get: /`")
-    elif not spec.requests and spec.locustfile is None and not findings.misspelt((), "requests", "locustfile"):
+    elif (
+        not spec.requests
+        and spec.locustfile is None
+        and not findings.rests_on_sand(("locustfile",))
+        and not findings.misspelt((), "requests", "locustfile")
+    ):
         fix = "add a list of requests, e.g. `- get: /`"
         findings.add(("requests",), "is missing", fix, at_key=True)
     known: list[str] = ["port"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
@@ -63,3 +64,29 @@ def history(wanted: RunFilter, metric: str | None, request: str | None, limit: i
     if request is not None:
         query = query.where(LevelRow.request == request)
     return query
+
+
+def repeats(
+    scenario_hash: str, environment_hash: str, without: Collection[str], limit: int
+) -> Select[RunRow, LevelRow]:
+    """Return the levels of runs whose code is known exactly, in one environment, oldest first.
+
+    ``without`` are runs that must not speak for themselves. Runs with uncommitted changes, and those outside of git,
+    are left out: two of them need not have run the same code.
+    """
+    newest = (
+        select(RunRow.number)
+        .where(RunRow.scenario_hash == scenario_hash, RunRow.environment_hash == environment_hash)
+        .where(RunRow.status == "complete", or_(RunRow.verdict.is_(None), RunRow.verdict != "invalid"))
+        .where(RunRow.commit_hash.is_not(None), RunRow.dirty.is_(False), RunRow.id.not_in(without))
+        .order_by(*NEWEST_FIRST)
+        .limit(limit)
+        .subquery()
+    )
+    return (
+        select(RunRow, LevelRow)
+        .join(newest, newest.c.number == RunRow.number)
+        .join(LevelRow, LevelRow.run == RunRow.number)
+        .where(or_(RunRow.kind == "run", LevelRow.arm == CANDIDATE))
+        .order_by(RunRow.started_at, RunRow.number, LevelRow.position)
+    )

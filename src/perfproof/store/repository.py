@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -188,6 +188,24 @@ class Store:
                 point = Point(*facts, level.estimate, run.label, revision_of(run))
                 found.setdefault((level.metric, level.request, level.unit), []).append(point)
         return found
+
+    def repeats(
+        self, scenario_hash: str, environment_hash: str, *, without: Collection[str] = (), limit: int = 200
+    ) -> dict[tuple[str, str], list[list[Point]]]:
+        """Return the points of runs that measured the same code more than once, by (metric, request) and version.
+
+        A version is a commit, started in one way, in runs of one kind. See ``queries.repeats`` for the runs that count.
+        """
+        query = queries.repeats(scenario_hash, environment_hash, tuple(without), limit)
+        found: dict[tuple[str, str], dict[tuple[str | None, ...], list[Point]]] = {}
+        with self._reading() as session:
+            for run, row in session.execute(query):
+                level = level_of(row)
+                facts = (run.id, run.started_at, run.scenario_hash, run.environment_hash)
+                version = (run.kind, run.arms_fingerprint, run.commit_hash)
+                versions = found.setdefault((level.metric, level.request), {})
+                versions.setdefault(version, []).append(Point(*facts, level.estimate, run.label, revision_of(run)))
+        return {key: [points for points in each.values() if len(points) > 1] for key, each in found.items()}
 
     def requests(self, scenario: str) -> list[str]:
         """Return the request names of the scenario's newest run that has a result, in their order."""

@@ -13,12 +13,15 @@ _BY_LIBRARY = {
     "asyncpg": "ask for all rows at once: WHERE key = ANY($1)",
     "psycopg": "ask for all rows at once: WHERE key = ANY(%s)",
     "psycopg2": "ask for all rows at once: WHERE key = ANY(%s)",
+    "mysql": "ask for all rows at once: WHERE key IN (%s, %s, ...)",
+    "sqlite3": "ask for all rows at once: WHERE key IN (?, ?, ...)",
+    "aiosqlite": "ask for all rows at once: WHERE key IN (?, ?, ...)",
 }
 _ANY = "ask for all rows at once (`key = ANY($1)` or `key IN (...)`), through the ORM's eager loading, or a dataloader"
 
 
 def advice(libraries: Sequence[str]) -> str:
-    """Return what removes the N+1, by the first library known of those between the caller and the driver."""
+    """Return what removes the N+1, by the first known of the libraries that the caller went through."""
     for library in libraries:
         known = _BY_LIBRARY.get(library.partition(".")[0].lower())
         if known:

@@ -17,6 +17,13 @@ _PACKAGES = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.se
 _DRIVERS = frozenset(
     ("psycopg", "psycopg_binary", "psycopg_c", "psycopg_pool", "psycopg2", "asyncpg", "pymysql", "MySQLdb", "aiosqlite")
 )
+_HOOKS = {
+    "asyncpg_driver.py": "asyncpg",
+    "psycopg3.py": "psycopg",
+    "psycopg2_driver.py": "psycopg2",
+    "mysql.py": "mysql",
+    "sqlite.py": "sqlite3",
+}
 _PLUMBING = _DRIVERS.union(
     ("sqlalchemy", "sqlmodel", "flask_sqlalchemy", "django", "rest_framework", "peewee", "pony", "tortoise", "zope"),
     ("starlette", "fastapi", "flask", "werkzeug", "aiohttp", "pyramid", "cornice", "tornado", "bottle", "falcon"),
@@ -26,14 +33,14 @@ _PLUMBING = _DRIVERS.union(
 
 
 class Caller(NamedTuple):
-    """A line such as ``shop/views.py:12 list_orders``, and the libraries between it and the driver."""
+    """A line such as ``shop/views.py:12 list_orders``, and the libraries between it and the driver, or the driver."""
 
     line: str | None
     libraries: tuple[str, ...]
 
 
 class _Place(NamedTuple):
-    kind: str  # "user", "library", "python"
+    kind: str  # "user", "library", "python", "hook"
     package: str
     path: str
 
@@ -46,19 +53,22 @@ def find() -> Caller:
     frame: FrameType | None = sys._getframe(1)
     libraries: list[str] = []
     second: str | None = None
+    driver: tuple[str, ...] = ()
     for _ in range(DEPTH):
         if frame is None:
             break
         place = _places.get(frame.f_code) or _placed(frame.f_code)
         if place.kind == "user":
-            return Caller(_line(frame, place), tuple(reversed(libraries)))
+            return Caller(_line(frame, place), tuple(reversed(libraries)) or driver)
+        if place.kind == "hook" and place.package:
+            driver = (place.package,)
         if place.kind == "library":
             if second is None and place.package not in _PLUMBING:
                 second = _line(frame, place)
             if second is None and place.package not in _DRIVERS and place.package not in libraries:
                 libraries.append(place.package)
         frame = frame.f_back
-    return Caller(second, tuple(reversed(libraries)))
+    return Caller(second, tuple(reversed(libraries)) or driver)
 
 
 def kind_of(code: CodeType) -> str:
@@ -76,7 +86,9 @@ def _placed(code: CodeType) -> _Place:
 
 
 def _place(filename: str) -> _Place:
-    if filename.startswith(("<", _HERE)):
+    if filename.startswith(_HERE):
+        return _Place("hook", _HOOKS.get(os.path.basename(filename), ""), filename)
+    if filename.startswith("<"):
         return _Place("python", "", filename)
     path = os.path.abspath(filename)
     for marker in _PACKAGES:
