@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from perfproof.analysis.why.kinds import Kind, kind_of, package
+from perfproof.analysis.why.kinds import Kind, calls_back, kind_of, package
 from perfproof.model.metrics import ALL
 from perfproof.model.profile import ArmProfile, Frame, Stack
 
@@ -82,7 +82,10 @@ def _shape(frames: Sequence[Frame]) -> _Shape:
     owner, begin = owner_of(frames)
     below = frames[begin:]
     on_stack = frozenset({owner, *(each for each in frames if each.own)})
-    return _Shape(owner, on_stack, frozenset(below), below[-1] if below else None, kind_of(below))
+    kind = kind_of(below)
+    if kind == "code" and begin >= 2 and calls_back(frames[begin - 2]):
+        kind = "database"
+    return _Shape(owner, on_stack, frozenset(below), below[-1] if below else None, kind)
 
 
 def owner_of(frames: Sequence[Frame]) -> tuple[Frame, int]:
