@@ -29,7 +29,7 @@ from perfproof.model.scenario import Arm
 
 LOAD_SECONDS = 1.5
 """How long the arm is put under the scenario's load while connections are watched."""
-CPU_SECONDS, MOST_PER_REQUEST = 3.0, 1.2
+CPU_SECONDS, MOST_PER_REQUEST = 2.0, 0.8
 """How long CPU is measured, of all requests of an arm and of one at most."""
 
 

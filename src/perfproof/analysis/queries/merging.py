@@ -37,7 +37,7 @@ class Observed:
     def total(self, *, prefer_agent: bool) -> int | None:
         """Return the number of queries of the application, to see whether repeats agree."""
         first, second = self.by_database, self.by_agent
-        found = (second or first) if prefer_agent and second is not None else first if first is not None else second
+        found = second if first is None or (prefer_agent and second) else first
         return None if found is None else _queries(found)
 
 
