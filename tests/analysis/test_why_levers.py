@@ -129,6 +129,14 @@ def test_connections_that_are_kept_are_the_pool() -> None:
     assert found.causes[0].ms_per_request == pytest.approx(-0.69)
 
 
+def test_the_pool_of_all_requests_is_claimed_by_single_ones_unless_one_contradicts() -> None:
+    pools = (PoolFacts("x", 400, opened=400, checkouts=400),), (PoolFacts("x", 400, opened=4, checkouts=400),)
+    single = [make.row("latency_p50", ALL, 10, 6, Verdict.INCONCLUSIVE), make.row("latency_p50", "show", 10, 6)]
+    single.append(make.row("latency_p50", "list", 10, 10))
+    assert levers(why(make.causes(pools=pools), single)) == [("connection pool", ALL)]
+    assert not why(make.causes(pools=pools), [*single, make.row("latency_p50", "find", 10, 12)]).causes
+
+
 def test_what_a_driver_calls_back_to_set_up_a_connection_is_the_pools_and_no_hot_path() -> None:
     setting_up = (
         f"{HANDLER} > app.store:load > ~sqlalchemy.pool.base:connect > ~sqlalchemy.event.attr:call > app.store:set_up"
