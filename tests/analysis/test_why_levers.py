@@ -129,6 +129,32 @@ def test_connections_that_are_kept_are_the_pool() -> None:
     assert found.causes[0].ms_per_request == pytest.approx(-0.69)
 
 
+def test_the_pool_of_all_requests_is_claimed_by_single_ones_unless_one_contradicts() -> None:
+    pools = (PoolFacts("x", 400, opened=400, checkouts=400),), (PoolFacts("x", 400, opened=4, checkouts=400),)
+    single = [make.row("latency_p50", ALL, 10, 6, Verdict.INCONCLUSIVE), make.row("latency_p50", "show", 10, 6)]
+    single.append(make.row("latency_p50", "list", 10, 10))
+    assert levers(why(make.causes(pools=pools), single)) == [("connection pool", ALL)]
+    assert not why(make.causes(pools=pools), [*single, make.row("latency_p50", "find", 10, 12)]).causes
+
+
+def test_what_a_driver_calls_back_to_set_up_a_connection_is_the_pools_and_no_hot_path() -> None:
+    setting_up = (
+        f"{HANDLER} > app.store:load > ~sqlalchemy.pool.base:connect > ~sqlalchemy.event.attr:call > app.store:set_up"
+    )
+    pair = (
+        make.profile("baseline", {"show": BASE | {setting_up: 0.9}}),
+        make.profile("candidate", {"show": BASE}, seed=2),
+    )
+    pools = (PoolFacts("x", 400, opened=400, checkouts=400),), (PoolFacts("x", 400, opened=4, checkouts=400),)
+    assert levers(why(make.causes(*pair, pools=pools), FASTER)) == [("connection pool", ALL)]
+
+
+def test_a_function_that_sqlalchemy_runs_in_a_greenlet_is_a_hot_path_all_the_same() -> None:
+    work = f"{HANDLER} > ~sqlalchemy.ext.asyncio.session:run_sync > ~sqlalchemy.util.concurrency:spawn > app.rows:work"
+    pair = make.profile("baseline", {"show": BASE | {work: 2.9}}), make.profile("candidate", {"show": BASE}, seed=2)
+    assert levers(why(make.causes(*pair), FASTER)) == [("hot path", "show")]
+
+
 def test_fewer_connections_because_fewer_requests_ask_for_one_are_no_pool() -> None:
     pools = (PoolFacts("x", 400, opened=400, checkouts=400),), (PoolFacts("x", 400, opened=20, checkouts=20),)
     assert not why(make.causes(pools=pools), FASTER).causes

@@ -45,7 +45,7 @@ def causes_of(every: Iterable[Sides]) -> tuple[tuple[Cause, ...], tuple[Cause, .
         for cause in _settle([_judge(sides, found) for rule in RULES if (found := rule(sides)) is not None]):
             (claimed if cause.claimed else others).append(cause)
     claimed, explained = _whole(claimed)
-    others += explained
+    others = _once([*others, *explained], claimed)
     return tuple(sorted(claimed, key=_by_weight)), tuple(sorted(others, key=_by_weight))
 
 
@@ -120,6 +120,12 @@ def _whole(claimed: list[Cause]) -> tuple[list[Cause], list[Cause]]:
         else:
             kept.append(cause)
     return kept, others
+
+
+def _once(others: list[Cause], claimed: list[Cause]) -> list[Cause]:
+    """Leave out what is told of all requests together where a single one tells it, claimed or not."""
+    single = {cause.lever for cause in [*others, *claimed] if cause.request != ALL}
+    return [cause for cause in others if cause.request != ALL or cause.lever not in single]
 
 
 def _taken_back(cause: Cause, why: str) -> Cause:

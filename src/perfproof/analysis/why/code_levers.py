@@ -32,7 +32,7 @@ def encoding(sides: Sides) -> Suspect | None:
     towards = 1 if found.change > 0 else -1
     names = [_encoders(folded) for folded in (sides.profile.before, sides.profile.after)]
     told = f"time in encoders {found.baseline:.2g} → {found.candidate:.2g} ms per request"
-    if names[0] != names[1] and all(names):
+    if names[0] != names[1] and min(found.baseline, found.candidate) >= sides.profile.floor:
         told += f" ({names[0]} → {names[1]})"
     return Suspect(
         "serialization", sides.request, towards, tuple(mechanisms), TIME, told, found.change,

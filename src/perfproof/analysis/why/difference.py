@@ -62,13 +62,19 @@ def names_of(before: ArmProfile, after: ArmProfile) -> tuple[str, ...]:
     return (ALL, *(name for name in after.requests if name in set(before.requests)))
 
 
-def differ(before: ArmProfile, after: ArmProfile) -> tuple[ProfileDifference, ...]:
+def differ(
+    before: ArmProfile, after: ArmProfile, pairings: Mapping[str, Pairing] | None = None
+) -> tuple[ProfileDifference, ...]:
     """Return the difference for each request name that both arms answered, and for all if there are several."""
+    found = pairs(before, after) if pairings is None else pairings
+    return tuple(replace(difference(each), flame=flame_of(before, after, name)) for name, each in found.items())
+
+
+def pairs(before: ArmProfile, after: ArmProfile) -> dict[str, Pairing]:
+    """Return both arms' profiles by request name, with all first if there are several names."""
     names = names_of(before, after)
-    pairs = [pair(before, after, name) for name in (names if len(names) > 2 else names[1:])]
-    return tuple(
-        replace(difference(each), flame=flame_of(before, after, each.request)) for each in pairs if each is not None
-    )
+    found = {name: pair(before, after, name) for name in (names if len(names) > 2 else names[1:])}
+    return {name: each for name, each in found.items() if each is not None}
 
 
 def difference(pairing: Pairing) -> ProfileDifference:
@@ -152,11 +158,13 @@ def _renamed(pairing: Pairing) -> dict[Frame, Frame]:
     gone = {key for key in before if key.own and key not in after}
     new = {key for key in after if key.own and key not in before}
     found: dict[Frame, Frame] = {}
+    heavy = {key for held in (before, after) for key, times in held.items() if _heavy(pairing, times)}
     scored = sorted(
         (
-            (-_alike(one, two), _gap(pairing, one, two), two.module, two.function, one, two)
+            (-alike, _gap(pairing, one, two), two.module, two.function, one, two)
             for one in gone
             for two in new
+            if (alike := _alike(one, two)) >= 2 or (one in heavy and two in heavy)
         ),
         key=lambda each: (*each[:4], each[4].module, each[4].function),
     )
@@ -165,6 +173,12 @@ def _renamed(pairing: Pairing) -> dict[Frame, Frame]:
             found[two] = one
             gone.remove(one)
     return found
+
+
+def _heavy(pairing: Pairing, times: Times) -> bool:
+    """Tell whether a function takes enough time for its name to matter."""
+    requests = float(min(pairing.before.counts.sum(), pairing.after.counts.sum()))
+    return float(times.total.sum()) / requests / 1e6 >= pairing.floor
 
 
 def _alike(one: Frame, two: Frame) -> int:

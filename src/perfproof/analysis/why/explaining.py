@@ -8,7 +8,7 @@ from typing import Literal
 
 from perfproof.analysis.why.causes import causes_of
 from perfproof.analysis.why.code_levers import allocation_changes
-from perfproof.analysis.why.difference import differ, names_of, pair
+from perfproof.analysis.why.difference import Pairing, differ, pairs
 from perfproof.analysis.why.outcomes import TIME, Outcomes, direction
 from perfproof.analysis.why.suspect import Sides
 from perfproof.analysis.words import count_of
@@ -41,18 +41,19 @@ def explain(
     engines = {each.arm: engine_in_words(each) for each in causes.profiles}
     if kind == "run" or not rows:
         alone = [each for each in causes.profiles if each.engine != "none"][-1:]
-        found = tuple(differ(alone[0], alone[0])) if alone else ()
+        found = differ(alone[0], alone[0]) if alone else ()
         memory = [each for each in causes.memory if each.engine != "none"][-1:]
         allocated = _allocations(memory * 2)
         return Why(_heaviest(found), profiles=found, allocations=allocated, engines=engines, notes=tuple(notes))
     outcomes = Outcomes(rows, rates or {})
     trusted = verdict is not Verdict.INVALID and kind != "noise"
-    claimed, others = causes_of(_sides(causes, profiles, queries, outcomes)) if trusted else ((), ())
+    pairings = pairs(*profiles) if profiles else {}
+    claimed, others = causes_of(_sides(causes, pairings, queries, outcomes)) if trusted else ((), ())
     return Why(
         sentence=_sentence(claimed, outcomes, verdict, kind),
         causes=claimed,
         unclaimed=others,
-        profiles=tuple(differ(*profiles)) if profiles else (),
+        profiles=differ(*profiles, pairings) if profiles else (),
         allocations=_allocations(causes.memory),
         engines=engines,
         notes=tuple(notes),
@@ -124,7 +125,7 @@ def _notes(causes: Causes) -> list[str]:
 
 def _sides(
     causes: Causes,
-    profiles: tuple[ArmProfile, ArmProfile] | None,
+    pairings: Mapping[str, Pairing],
     queries: Sequence[QueryDetail],
     outcomes: Outcomes,
 ) -> list[Sides]:
@@ -132,7 +133,6 @@ def _sides(
     levers = causes.levers[:2] if len(causes.levers) >= 2 else (ArmLevers(""), ArmLevers(""))
     names = dict.fromkeys([*(row.request for row in outcomes.rows), *(each.request for each in levers[1].http)])
     names = dict.fromkeys([ALL, *names])
-    profiled = set(names_of(*profiles)) if profiles else set()
     memory = causes.memory[:2] if len(causes.memory) >= 2 else ()
     return [
         Sides(
@@ -142,7 +142,7 @@ def _sides(
             plans=(_plans(levers[0], name), _plans(levers[1], name)),
             pools=(_pool(levers[0]), _pool(levers[1])),
             queries=next((each for each in queries if each.request == name), None),
-            profile=pair(*profiles, name) if profiles and name in profiled else None,
+            profile=pairings.get(name),
             memory=(memory[0], memory[1]) if memory else (None, None),
         )
         for name in names

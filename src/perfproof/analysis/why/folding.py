@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from perfproof.analysis.why.kinds import Kind, kind_of, package
+from perfproof.analysis.why.kinds import Kind, calls_back, kind_of, package
 from perfproof.model.metrics import ALL
 from perfproof.model.profile import ArmProfile, Frame, Stack
 
@@ -57,10 +57,35 @@ def fold(profile: ArmProfile, request: str) -> Folded | None:
         return None
     chosen = set(wanted)
     folded = Folded(counts, max(1, profile.interval_ns), whole=np.zeros(length))
+    known: dict[tuple[int, ...], _Shape] = {}
     for stack in profile.stacks:
         if stack.request in chosen and stack.frames and 0 <= stack.slice < length:
-            _add(folded, stack, [profile.frames[at] for at in stack.frames])
+            shape = known.get(stack.frames)
+            if shape is None:
+                shape = known[stack.frames] = _shape([profile.frames[at] for at in stack.frames])
+            _add(folded, stack, shape)
     return folded
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What is booked for a stack whenever it was seen: its owner, the user's frames, the libraries below the owner."""
+
+    owner: Frame
+    on_stack: frozenset[Frame]
+    below: frozenset[Frame]
+    last: Frame | None
+    kind: Kind
+
+
+def _shape(frames: Sequence[Frame]) -> _Shape:
+    owner, begin = owner_of(frames)
+    below = frames[begin:]
+    on_stack = frozenset({owner, *(each for each in frames if each.own)})
+    kind = kind_of(below)
+    if kind == "code" and begin >= 2 and calls_back(frames[begin - 2]):
+        kind = "database"
+    return _Shape(owner, on_stack, frozenset(below), below[-1] if below else None, kind)
 
 
 def owner_of(frames: Sequence[Frame]) -> tuple[Frame, int]:
@@ -75,27 +100,23 @@ def _positions(profile: ArmProfile, request: str) -> list[int]:
     return [at for at, name in enumerate(profile.requests) if name == request]
 
 
-def _add(folded: Folded, stack: Stack, frames: Sequence[Frame]) -> None:
+def _add(folded: Folded, stack: Stack, shape: _Shape) -> None:
     """Book one stack on its owner, on everything it called, and on every frame of the user's it stood on."""
     length = len(folded.counts)
-    owner, begin = owner_of(frames)
-    below, at, ns = frames[begin:], stack.slice, float(stack.ns)
+    at, ns = stack.slice, float(stack.ns)
     folded.whole[at] += ns
-    for frame in {owner, *(each for each in frames if each.own)}:
-        times = _times(folded.functions, frame, length)
-        times.total[at] += ns
-        if frame == owner:
-            times.own[at] += ns
-    held = folded.libraries.setdefault(owner, {})
-    for frame in set(below):
-        times = _times(held, frame, length)
-        times.total[at] += ns
-        if frame == below[-1]:
-            times.own[at] += ns
-    kind = kind_of(below)
-    _array(folded.kinds.setdefault(owner, {}), kind, length)[at] += ns
-    if kind == "code" and below:
-        _array(folded.packages.setdefault(owner, {}), package(below[-1].module), length)[at] += ns
+    for frame in shape.on_stack:
+        _times(folded.functions, frame, length).total[at] += ns
+    folded.functions[shape.owner].own[at] += ns
+    _array(folded.kinds.setdefault(shape.owner, {}), shape.kind, length)[at] += ns
+    held = folded.libraries.setdefault(shape.owner, {})
+    for frame in shape.below:
+        _times(held, frame, length).total[at] += ns
+    if shape.last is not None:
+        held[shape.last].own[at] += ns
+        if shape.kind == "code":
+            name = package(shape.last.module)
+            _array(folded.packages.setdefault(shape.owner, {}), name, length)[at] += ns
 
 
 def _times(held: dict[Frame, Times], frame: Frame, length: int) -> Times:

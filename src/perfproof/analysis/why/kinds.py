@@ -52,6 +52,15 @@ def kind_of(frames: Sequence[Frame]) -> Kind:
     return "compression" if any(_within(last, name) for name in _LAST_ONLY) else "code"
 
 
+def calls_back(caller: Frame) -> bool:
+    """Tell whether what ``caller`` calls is part of database work: set-up of a new connection, conversion of a value.
+
+    Not so where the driver only hands control over, as SQLAlchemy does to run a function in a greenlet.
+    """
+    hands_over = any(_within(caller.module, name) for name in ("sqlalchemy.util", "greenlet"))
+    return not caller.own and not hands_over and _named(caller) == "database"
+
+
 def _named(frame: Frame) -> Kind | None:
     """Return the kind of the longest listed prefix of the frame's module and function."""
     parts = f"{frame.module}.{frame.function}".split(".")

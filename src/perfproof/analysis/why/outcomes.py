@@ -47,8 +47,16 @@ class Outcomes:
         ]
 
     def following(self, request: str, metrics: Iterable[str], towards: int) -> list[Comparison]:
-        """Return the moved rows that went ``towards`` (-1 or 1)."""
-        return [row for row in self.moved(request, metrics) if direction(row) == towards]
+        """Return the moved rows that went ``towards`` (-1 or 1).
+
+        Where all together did not move for sure, single requests speak for them unless one of them contradicts.
+        """
+        wanted = tuple(metrics)
+        found = [row for row in self.moved(request, wanted) if direction(row) == towards]
+        if found or request != ALL:
+            return found
+        single = self.anything(wanted)
+        return single if all(direction(row) == towards for row in single) else []
 
     def anything(self, metrics: Iterable[str]) -> list[Comparison]:
         """Return every row of these metrics that moved, of any request."""
