@@ -257,8 +257,8 @@ def _microseconds(label: str, text: str) -> float:
 
 def lateness(url: str, core: int, seconds: float, folder: Path) -> None:
     """Print how late requests of the open model are sent, and what that costs the generator."""
-    print("rate/s      p50 us    p90 us    p99 us    max us   late  CPU share")
-    for rate in (100, 500, 2000):
+    print("rate/s      p50 us    p90 us    p99 us    max us   late  CPU share  waiting for it")
+    for rate in (100, 500, 2000, 8000, 20000, 40000):
         perfproof = Perfproof(url, core, Load(rate=rate), folder)
         try:
             report = perfproof.process.block(0, 0, 0, seconds, 1)
@@ -266,10 +266,11 @@ def lateness(url: str, core: int, seconds: float, folder: Path) -> None:
         finally:
             perfproof.process.stop()
         columns = perfproof.columns()
-        waits = [sent - due for sent, due in zip(columns["sent_ns"], columns["intended_ns"], strict=True)]
+        waits = [sent - due for sent, due in zip(columns["sent_ns"], columns["intended_ns"], strict=True) if sent]
         cuts = statistics.quantiles(waits, n=100)
         figures = "".join(f"{value / 1e3:>10.1f}" for value in (cuts[49], cuts[89], cuts[98], max(waits)))
-        print(f"{rate:<8}{figures}{report.late:>7}{report.generator_cpu_ns / seconds / 1e9:>11.1%}")
+        print(f"{rate:<8}{figures}{report.late:>7}{report.generator_cpu_ns / seconds / 1e9:>11.1%}", end="")
+        print(f"{report.waited_ns / seconds / 1e9:>16.1%}")
 
 
 def main() -> None:
