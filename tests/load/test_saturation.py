@@ -50,7 +50,7 @@ def test_more_than_a_core_can_send_is_seen_although_every_connection_is_busy(ser
 
 
 def test_busy_neighbours_on_its_core_are_seen(server, start_load, neighbours):
-    load = start_load(OK, load=Load(model="closed", users=16, connections=16))
+    load = start_load(OK, load=Load(rate=60_000))
     os.sched_setaffinity(load.pid, {neighbours})
     load.open(0, server.url)
     for seed in range(3):
