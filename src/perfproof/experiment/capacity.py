@@ -28,8 +28,14 @@ _NEAR = 0.7
 def searching(scenario: Scenario) -> Scenario:
     """Return the scenario as it is searched: open model without stages, its own budgets, every sample kept.
 
-    UsageError if nothing says what is to be kept.
+    UsageError if nothing says what is to be kept, or if users of a Locust file make the load.
     """
+    if scenario.locustfile is not None:
+        raise UsageError(
+            "users of a Locust file have no rate to search for",
+            where=str(scenario.file),
+            hint="write the requests into the scenario instead",
+        )
     search = scenario.capacity
     budgets = search.budgets or tuple(
         b for b in scenario.budgets if b.metric.startswith("latency") or b.metric == "error_rate"

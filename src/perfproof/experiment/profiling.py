@@ -14,11 +14,12 @@ from perfproof.collectors.processes import ProcessTree
 from perfproof.collectors.profiles.engine import Profiler
 from perfproof.collectors.profiles.in_service import InService
 from perfproof.errors import PerfproofError
+from perfproof.evidence.reading import samples_of
 from perfproof.evidence.tables import read_table
 from perfproof.experiment.probe import Phase
 from perfproof.experiment.warmup import warm_up
 from perfproof.model.profile import ArmProfile, Engine
-from perfproof.model.recording import SAMPLE_COLUMNS, Outcome, Samples
+from perfproof.model.recording import HISTOGRAM_COLUMNS, SAMPLE_COLUMNS, Outcome, Samples
 from perfproof.service.lifecycle import RunningService, run_command, start, stop_all
 
 SLICES = 8
@@ -100,9 +101,12 @@ def slice_order(seed: int, arms: int) -> list[list[int]]:
 
 def _counts(phase: Phase, path: Path) -> list[list[list[int]]]:
     phase.load.seal(path)
-    samples = Samples(read_table(path, SAMPLE_COLUMNS))
+    if phase.scenario.load.samples == "histogram":
+        samples = samples_of(read_table(path, HISTOGRAM_COLUMNS), since=0)
+    else:
+        samples = Samples(read_table(path, SAMPLE_COLUMNS))
     done = samples.select(samples["outcome"] == Outcome.OK)
     counts = np.zeros((len(phase.scenario.arms), len(phase.scenario.requests), SLICES), dtype=int)
-    np.add.at(counts, (done["arm"], done["request"], done["pair"]), 1)
+    np.add.at(counts, (done["arm"], done["request"], done["pair"]), 1 if done.counts is None else done.counts)
     found: list[list[list[int]]] = counts.tolist()
     return found
