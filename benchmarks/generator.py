@@ -35,11 +35,13 @@ from perfproof.model.scenario import Arm, Load, Request, Scenario, Service
 CONNECTIONS = 16
 BODY = '{"id": 17, "name": "a small item", "price": 123.456789}'
 BARS = {"FastHttpUser": 5.0, "wrk": 0.6}
+LATENCY_BARS = {"p50": 0.10, "p99": 0.25}
+"""How much higher perfproof's latency at one connection may be than wrk's."""
 
 
 @contextmanager
-def nginx(core: int) -> Iterator[str]:
-    """Run a private nginx on ``core`` and yield its URL."""
+def nginx(core: int, files: Path | None = None) -> Iterator[str]:
+    """Run a private nginx on ``core`` and yield its URL; ``/large`` is a file of that name in ``files``."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -52,6 +54,7 @@ def nginx(core: int) -> Iterator[str]:
             http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
                 client_body_temp_path {folder}/body; {temporary}
                 server {{ listen 127.0.0.1:{port}; default_type application/json;
+                    {f"location = /large {{ root {files}; }}" if files else ""}
                     location / {{ return 200 '{BODY}'; }} }} }}"""
         )
         binary = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -194,15 +197,20 @@ def be_fast_http_user(url: str, seconds: float) -> None:
     os._exit(0)
 
 
-def throughput(url: str, core: int, seconds: float, rounds: int, folder: Path) -> None:
-    """Print requests/s per core of every generator that is installed, in interleaved rounds, and the ratios."""
+def throughput(url: str, core: int, seconds: float, rounds: int, folder: Path) -> bool:
+    """Print requests/s per core of every generator that is installed, in interleaved rounds, and the ratios.
+
+    Return whether every bar was held.
+    """
     perfproof = Perfproof(url, core, Load(model="closed", users=CONNECTIONS, connections=CONNECTIONS), folder)
     tools: dict[str, Callable[[], Rate]] = {
         "perfproof": lambda: perfproof.block(seconds),
         "FastHttpUser": lambda: fast_http_user(url, core, seconds),
     }
     for tool in (wrk, hey, autocannon, k6):
-        if shutil.which(tool.__name__):
+        if not shutil.which(tool.__name__):
+            print(f"{tool.__name__} is not installed here and is left out")
+        else:
             tools[tool.__name__] = lambda tool=tool: measured(tool, url, core, seconds)  # type: ignore[misc]
     figures: dict[str, list[Rate]] = {name: [] for name in tools}
     try:
@@ -218,14 +226,17 @@ def throughput(url: str, core: int, seconds: float, rounds: int, folder: Path) -
     busy = f"load average {os.getloadavg()[0]:.1f}"
     print(f"\n{CONNECTIONS} connections, {rounds} interleaved rounds of {seconds:g} s, one core each; {busy}\n")
     print(f"{'generator':<14}{'requests/s':>12}{'per CPU second':>16}   perfproof per CPU second is")
+    held = True
     for name, rate in middle.items():
         ratio = own / rate.cpu
+        held &= ratio >= BARS.get(name, 0.0)
         bar = f"  (bar {BARS[name]:g}: {'held' if ratio >= BARS[name] else 'MISSED'})" if name in BARS else ""
         print(f"{name:<14}{rate.wall:>12,.0f}{rate.cpu:>16,.0f}   {ratio:.2f} x{bar}")
+    return held
 
 
-def one_connection(url: str, core: int, seconds: float, rounds: int, folder: Path) -> None:
-    """Print p50 and p99 at one connection beside wrk's."""
+def one_connection(url: str, core: int, seconds: float, rounds: int, folder: Path) -> bool:
+    """Print p50 and p99 at one connection beside wrk's, and return whether they are as near as the bars ask."""
     perfproof = Perfproof(url, core, Load(model="closed", users=1, connections=1), folder)
     ours: list[tuple[float, float]] = []
     theirs: list[tuple[float, float]] = []
@@ -246,6 +257,15 @@ def one_connection(url: str, core: int, seconds: float, rounds: int, folder: Pat
         if values:
             middle = [statistics.median(column) for column in zip(*values, strict=True)]
             print(f"{name:<16}{middle[0]:>10.1f}{middle[1]:>10.1f}")
+    if not theirs:
+        return True
+    held = True
+    for at, (name, bar) in enumerate(LATENCY_BARS.items()):
+        # Each round has both tools within seconds, so the machine's mood is the same for both.
+        above = statistics.median(own[at] / other[at] - 1 for own, other in zip(ours, theirs, strict=True))
+        held &= above <= bar
+        print(f"{name} is {above:+.1%} against wrk's (bar {bar:+.0%}: {'held' if above <= bar else 'MISSED'})")
+    return held
 
 
 def _microseconds(label: str, text: str) -> float:
@@ -257,8 +277,8 @@ def _microseconds(label: str, text: str) -> float:
 
 def lateness(url: str, core: int, seconds: float, folder: Path) -> None:
     """Print how late requests of the open model are sent, and what that costs the generator."""
-    print("rate/s      p50 us    p90 us    p99 us    max us   late  CPU share")
-    for rate in (100, 500, 2000):
+    print("rate/s      p50 us    p90 us    p99 us    max us   late  CPU share  waiting for it")
+    for rate in (100, 500, 2000, 8000, 20000, 40000):
         perfproof = Perfproof(url, core, Load(rate=rate), folder)
         try:
             report = perfproof.process.block(0, 0, 0, seconds, 1)
@@ -266,10 +286,11 @@ def lateness(url: str, core: int, seconds: float, folder: Path) -> None:
         finally:
             perfproof.process.stop()
         columns = perfproof.columns()
-        waits = [sent - due for sent, due in zip(columns["sent_ns"], columns["intended_ns"], strict=True)]
+        waits = [sent - due for sent, due in zip(columns["sent_ns"], columns["intended_ns"], strict=True) if sent]
         cuts = statistics.quantiles(waits, n=100)
         figures = "".join(f"{value / 1e3:>10.1f}" for value in (cuts[49], cuts[89], cuts[98], max(waits)))
-        print(f"{rate:<8}{figures}{report.late:>7}{report.generator_cpu_ns / seconds / 1e9:>11.1%}")
+        print(f"{rate:<8}{figures}{report.late:>7}{report.generator_cpu_ns / seconds / 1e9:>11.1%}", end="")
+        print(f"{report.waited_ns / seconds / 1e9:>16.1%}")
 
 
 def main() -> None:
@@ -290,8 +311,9 @@ def main() -> None:
         if options.lateness:
             lateness(url, generator, options.seconds, folder)
         else:
-            throughput(url, generator, options.seconds, options.rounds, folder)
-            one_connection(url, generator, options.seconds, options.rounds, folder)
+            held = throughput(url, generator, options.seconds, options.rounds, folder)
+            held &= one_connection(url, generator, options.seconds, options.rounds, folder)
+            sys.exit(0 if held else 1)
 
 
 if __name__ == "__main__":

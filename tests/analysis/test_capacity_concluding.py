@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from analysis.searches import RULES, search
-from perfproof.analysis import analyse
+from perfproof.analysis import analyse, compare
+from perfproof.errors import UsageError
 from perfproof.model.recording import ArmRound
 from perfproof.model.result import Verdict
 from perfproof.model.scenario import Budget, Goal
@@ -102,3 +103,8 @@ def test_a_service_that_died_makes_it_invalid():
     result = analyse(replace(recording, rounds=rounds))
     assert (result.verdict, result.exit_code) == (Verdict.INVALID, 4)
     assert "died in round 5" in result.sentence
+
+
+def test_two_searches_are_not_compared_as_if_their_load_had_been_the_same():
+    with pytest.raises(UsageError, match="search for the capacity"):
+        compare(search([OLD]), search([NEW]))

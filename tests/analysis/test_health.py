@@ -124,3 +124,38 @@ def test_other_programs_on_the_generators_core_are_told_and_its_figures_shown(so
         assert any("waiting for 10 % of the time" in doubt for doubt in comparability.warnings) is told
         fact = next(fact for fact in comparability.facts if fact.name == "load generator")
         assert ("10 % waiting for it" in fact.candidate) is told
+
+
+def sick(recording: Recording, numbers: set[int], block: Callable[[Block], Block]) -> Recording:
+    rounds = tuple(
+        replace(r, blocks=tuple(block(b) for b in r.blocks)) if r.number in numbers else r for r in recording.rounds
+    )
+    return replace(recording, rounds=rounds)
+
+
+STALLED = {"lag_max_ns": 90_000_000}
+
+
+def test_a_round_in_which_the_generator_could_not_keep_up_is_left_out_and_named():
+    whole = make_recording(rounds=8)
+    result = analyse(sick(whole, {3}, lambda b: replace(b, **STALLED)))
+    assert result.rounds == 7
+    assert result.verdict is not Verdict.INVALID
+    assert any(
+        text == "1 round of 8 left out, for the load generator stalled for 90 ms in a typical block."
+        for text in result.comparability.warnings
+    )
+
+
+def test_more_such_rounds_than_a_quarter_void_the_measurement():
+    result = analyse(sick(make_recording(rounds=8), {1, 4, 7}, lambda b: replace(b, **STALLED)))
+    assert result.verdict is Verdict.INVALID
+    assert "the load generator stalled for 90 ms in a typical block in 3 of 8 rounds" in result.sentence
+
+
+def test_a_generator_that_shares_its_core_with_others_is_saturated_before_it_uses_all_of_it():
+    half = lambda b: replace(b, generator_cpu_ns=240_000_000, waited_ns=230_000_000)  # noqa: E731
+    result = analyse(sick(make_recording(rounds=4), {1, 2, 3, 4}, half))
+    assert result.verdict is Verdict.INVALID
+    assert "it used 48 % of a core and waited for it 46 % of the time" in result.sentence
+    assert "stop the other programs on its core, or lower the rate" in result.sentence

@@ -8,14 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 from threading import Thread
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
 from perfproof.errors import LoadError, UsageError
+from perfproof.evidence.tables import read_table
 from perfproof.load.handle import LoadProcess
-from perfproof.model.recording import SAMPLE_COLUMNS, Outcome, Trouble
+from perfproof.model.recording import HISTOGRAM_COLUMNS, SAMPLE_COLUMNS, Outcome, Trouble
 from perfproof.model.scenario import Arm, Limits, Load, LocustFile, Scenario, Service
 
 pytestmark = pytest.mark.server
@@ -42,11 +43,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
         limits: Limits | None = None,
         secrets: Sequence[str] = (),
         named: LocustFile | None = None,
+        samples: Literal["raw", "histogram"] = "raw",
     ) -> LoadProcess:
         file = tmp_path / "load.py"
         file.write_text(HEAD + dedent(text))
         arms = (Arm("baseline", Service(url="u")), Arm("candidate", Service(url="u")))
-        load = Load(model="closed", users=users, limits=limits or Limits())
+        load = Load(model="closed", users=users, limits=limits or Limits(), samples=samples)
         scenario = Scenario(
             "test",
             Path("test.yaml"),
@@ -713,3 +715,29 @@ def test_listeners_of_an_installed_module_hear_of_every_arm_and_round(
             assert server.counts()["asked"]["heard"] - before == report.sent > 2
         sealed(load)
     assert not load.learned().troubles
+
+
+def test_histograms_instead_of_requests_hold_every_request_of_a_locust_file(server, start, tmp_path):
+    load = start(
+        """
+        class Plain(HttpUser):
+            wait_time = constant(0.005)
+            @task(3)
+            def get(self):
+                self.client.get("/ok")
+            @task
+            def refused(self):
+                self.client.get("/status/503")
+        """,
+        samples="histogram",
+    )
+    load.open(0, server.url)
+    report = load.block(0, 0, 0, 0.6, seed=1)
+    assert report.completed > 5
+    assert load.seal(tmp_path / "h.parquet") == report.intended
+    rows = read_table(tmp_path / "h.parquet", HISTOGRAM_COLUMNS)
+    latency = rows["since"] == 0
+    counted = np.bincount(rows["outcome"][latency], rows["count"][latency]).astype(int)
+    assert counted[Outcome.OK] == report.completed
+    assert counted.sum() == report.sent
+    assert set(rows["request"].tolist()) <= {0, 1}

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from perfproof.analysis.generator import sound
 from perfproof.analysis.quantiles import Floats
 from perfproof.model.recording import SETTLE_NS, Outcome, Recording, Round, Samples
 
@@ -47,7 +48,14 @@ class Side:
 
 
 def usable(recording: Recording) -> tuple[Round, ...]:
-    """Return the rounds that count: complete, with every arm alive to the end."""
+    """Return the rounds that count: complete, with every arm alive to the end and a load generator that kept up."""
+    whole = complete(recording)
+    # A search for the capacity judges each step by itself, and asks for more than can be sent on purpose.
+    return whole if recording.info.kind == "capacity" else sound(whole)
+
+
+def complete(recording: Recording) -> tuple[Round, ...]:
+    """Return the rounds that were measured to their end, with every arm alive."""
     return tuple(r for r in recording.rounds if r.complete and not any(arm.died for arm in r.arms))
 
 

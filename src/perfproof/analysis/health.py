@@ -7,23 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perfproof.analysis.columns import Side
+from perfproof.analysis.columns import Side, complete
 from perfproof.analysis.failures import Failures, commonest
+from perfproof.analysis.generator import LAG_DOUBT_MS, LATE_DOUBT, MOST_SICK, WAITED_DOUBT, Fared, fared
 from perfproof.analysis.troubles import weigh
 from perfproof.analysis.words import count_of, percent
 from perfproof.model.metrics import ALL
 from perfproof.model.recording import Block
 from perfproof.model.rules import Rules
 
-GENERATOR_CPU = 0.85
-"""Share of a core above which the generator, not the service, may set the pace."""
 DROPPED = 0.001
-LATE_INVALID, LATE_DOUBT = 0.20, 0.05
-LAG_INVALID_MS, LAG_DOUBT_MS = 50.0, 10.0
-"""Typical (median) longest stall of the generator's loop within a block."""
 STEAL_DOUBT = 0.02
-WAITED_DOUBT = 0.05
-"""Share of the time that the generator was ready to run and another program had its core."""
 UNSTEADY_INVALID = 0.5
 """Share of starts of an arm that never became steady."""
 
@@ -48,7 +42,7 @@ def examine(sides: Sequence[Side], failures: Sequence[dict[str, Failures]], rule
     blocks = [block for side in sides for a_round in side.rounds for block in a_round.blocks if block.arm == side.arm]
     if blocks:
         advice = relief(sides[-1])
-        for findings, more in (_generator(blocks, advice), _dropped(blocks), _left_out(blocks), steadiness(sides)):
+        for findings, more in (_generator(sides, advice), _dropped(blocks), _left_out(blocks), steadiness(sides)):
             reasons += findings
             warnings += more
         warnings += _stolen(blocks)
@@ -109,18 +103,13 @@ def generator_facts(side: Side) -> str:
     blocks = [block for a_round in side.rounds for block in a_round.blocks if block.arm == side.arm]
     if not blocks:
         return ""
-    seconds = max(1, sum(b.ended_ns - b.started_ns for b in blocks))
-    busy, waited, late = (
-        percent(part / whole, signed=False)
-        for part, whole in (
-            (sum(b.generator_cpu_ns for b in blocks), seconds),
-            (sum(b.waited_ns for b in blocks), seconds),
-            (sum(b.late for b in blocks), max(1, sum(b.sent for b in blocks))),
-        )
-    )
-    stall = float(np.median([b.lag_max_ns for b in blocks])) / 1e6
+    how = fared(blocks)
+    busy, waited, late = (percent(share, signed=False) for share in (how.busy, how.waited, how.late))
+    queue = [b.run_queue for b in blocks if b.run_queue]
+    told = f", {np.mean(queue):.1f} programs ready to run" if queue else ""
     return (
-        f"{busy} of a core, {waited} waiting for it, {late} sent late, longest stall of a typical block {stall:.1f} ms"
+        f"{busy} of a core, {waited} waiting for it, {late} sent late, longest stall of a typical block "
+        f"{how.lag_ms:.1f} ms{told}"
     )
 
 
@@ -149,48 +138,50 @@ def reinforcement(side: Side) -> str:
     return "take machines of their own for the load (`listen`)"
 
 
-def busy_share(blocks: Sequence[Block]) -> float:
-    """Return the share of the time in which the generator had something to do: it ran, or waited for its CPU.
-
-    Beside a busy neighbour a generator with more work than it can do uses half a core and waits for the other half.
-    """
-    used = sum(b.generator_cpu_ns + b.waited_ns for b in blocks)
-    return used / max(1, sum(b.ended_ns - b.started_ns for b in blocks))
-
-
-def _generator(blocks: Sequence[Block], advice: str) -> tuple[list[str], list[str]]:
-    """Judge the generator: its CPU, its lateness and its stalls."""
-    reasons, warnings = [], []
-    seconds = max(1, sum(b.ended_ns - b.started_ns for b in blocks))
-    busy = sum(b.generator_cpu_ns for b in blocks) / seconds
-    waited = sum(b.waited_ns for b in blocks) / seconds
-    if busy > GENERATOR_CPU:
-        reasons.append(f"the load generator was saturated ({percent(busy, signed=False)} of a core): {advice}.")
-    elif busy_share(blocks) > GENERATOR_CPU:
-        reasons.append(
-            f"the load generator was saturated: it used {percent(busy, signed=False)} of a core and waited for it "
-            f"{percent(waited, signed=False)} of the time: stop the other programs on its core, or {advice}."
-        )
-    late = sum(b.late for b in blocks) / max(1, sum(b.sent for b in blocks))
-    if late > LATE_INVALID:
-        reasons.append(
-            f"{percent(late, signed=False)} of requests were sent more than 1 ms late by the load generator."
-        )
-    elif late > LATE_DOUBT:
+def _generator(sides: Sequence[Side], advice: str) -> tuple[list[str], list[str]]:
+    """Judge the generator: its CPU, its lateness and its stalls, over all rounds and then in each."""
+    rounds = list({(s.recording.info.id, r.number): r for s in sides for r in complete(s.recording)}.values())
+    sick = [r for r in rounds if fared(r.blocks).trouble]
+    used = [block for side in sides for r in side.rounds for block in r.blocks if block.arm == side.arm]
+    how = fared(used)
+    if how.trouble or len(sick) > MOST_SICK * len(rounds):
+        worst = how if how.trouble else fared([block for r in sick for block in r.blocks])
+        where = "" if len(sick) == len(rounds) else f" in {len(sick)} of {len(rounds)} rounds" if sick else ""
+        return [f"{_trouble(worst)}{where}: {_cure(worst, advice)}."], []
+    warnings = []
+    if sick:
+        what = _trouble(fared([block for r in sick for block in r.blocks]))
+        warnings.append(f"{count_of(len(sick), 'round')} of {len(rounds)} left out, for {what}.")
+    if how.late > LATE_DOUBT:
         warnings.append(
-            f"{percent(late, signed=False)} of requests were sent more than 1 ms late by the load generator."
+            f"{percent(how.late, signed=False)} of requests were sent more than 1 ms late by the load generator."
         )
-    if waited > WAITED_DOUBT:
+    if how.waited > WAITED_DOUBT:
         warnings.append(
-            f"Other programs kept the load generator waiting for {percent(waited, signed=False)} of the time: "
+            f"Other programs kept the load generator waiting for {percent(how.waited, signed=False)} of the time: "
             "stop them, or keep them off its core."
         )
-    lag = float(np.median([b.lag_max_ns for b in blocks])) / 1e6
-    if lag > LAG_INVALID_MS:
-        reasons.append(f"the load generator stalled for {lag:.0f} ms in a typical block: the machine is overloaded.")
-    elif lag > LAG_DOUBT_MS:
-        warnings.append(f"The load generator stalled for {lag:.0f} ms in a typical block.")
-    return reasons, warnings
+    if how.lag_ms > LAG_DOUBT_MS:
+        warnings.append(f"The load generator stalled for {how.lag_ms:.0f} ms in a typical block.")
+    return [], warnings
+
+
+def _trouble(how: Fared) -> str:
+    """Return what was wrong with the generator, in words."""
+    if how.trouble == "late":
+        return f"the load generator sent {percent(how.late, signed=False)} of requests more than 1 ms late"
+    if how.trouble == "stalled":
+        return f"the load generator stalled for {how.lag_ms:.0f} ms in a typical block"
+    waiting = f" and waited for it {percent(how.waited, signed=False)} of the time" if how.waited > WAITED_DOUBT else ""
+    return f"the load generator was saturated (it used {percent(how.busy, signed=False)} of a core{waiting})"
+
+
+def _cure(how: Fared, advice: str) -> str:
+    """Return what to do about it: where other programs had its core, they come first."""
+    others = "stop the other programs on its core"
+    if how.trouble == "stalled" and how.waited <= WAITED_DOUBT:
+        return "something stopped it; measure again on a machine with less to do"
+    return f"{others}, or {advice}" if how.waited > WAITED_DOUBT else advice
 
 
 def _dropped(blocks: Sequence[Block]) -> tuple[list[str], list[str]]:

@@ -29,7 +29,7 @@ from perfproof.analysis.series import PRIMARY, Series, latency_series, resource_
 from perfproof.analysis.timing import measured_seconds, seconds_per_round
 from perfproof.analysis.troubles import unnamed
 from perfproof.analysis.why import across_causes, explain
-from perfproof.errors import ExitCode
+from perfproof.errors import ExitCode, UsageError
 from perfproof.model.levers import Causes
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.recording import Recording
@@ -69,8 +69,15 @@ def compare(baseline: Recording, candidate: Recording, days: Sequence[DayToDay] 
 
     Rounds of two runs are not paired, so the machine's drift between them is not cancelled; where ``days`` knows how
     much runs of one version differ here from day to day, intervals are the wider for it. Runs of different scenarios or
-    environments are ``invalid`` unless ``force``. The rules are the candidate's.
+    environments are ``invalid`` unless ``force``. The rules are the candidate's. UsageError for a search for the
+    capacity.
     """
+    searched = [recording.info.id for recording in (baseline, candidate) if recording.info.kind == "capacity"]
+    if searched:
+        raise UsageError(
+            f"{searched[0]} is a search for the capacity: its steps are under rates of their own",
+            hint="`perfproof capacity` searches on both arms side by side; `perfproof show` judges a search again",
+        )
     first, last = (Side(recording, len(recording.info.arms) - 1) for recording in (baseline, candidate))
     sides = [first, last]
     rules = candidate.info.rules

@@ -130,7 +130,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                             scenario, load, directory, private, redactor, cpus, observer, kept, snapshots, rounds.name
                         )
                         rounds.conduct(stage)
-                    if options.kind != "noise":
+                    if options.kind not in ("noise", "capacity"):
                         phase = Phase(
                             scenario, load, private, redactor, cpus, observer, kept, compare=False, snapshots=snapshots
                         )

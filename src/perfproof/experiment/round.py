@@ -275,6 +275,7 @@ def _block(
         not_started=report.not_started,
         unfed=report.unfed,
         waited_ns=report.waited_ns,
+        run_queue=report.run_queue,
         rate=rate,
     )
 

@@ -19,6 +19,7 @@ from perfproof.load.happening import happening
 from perfproof.load.locustfile import Loaded, place_of
 from perfproof.load.names import Names
 from perfproof.load.recorder import Recorder
+from perfproof.load.tally import Tally
 from perfproof.load.turnstile import TurnEnvironment, Turnstile
 from perfproof.model.recording import Outcome, Trouble
 from perfproof.model.scenario import LocustFile
@@ -66,7 +67,7 @@ class Crowd:
         self.turnstile = Turnstile()
         self._spec = spec
         self._ledger = ledger
-        self._recorder: Recorder | None = None
+        self._recorder: Recorder | Tally | None = None
         self._pair = -1
         self._phase: Literal["starting", "working", "leaving"] = "starting"
         by_name: dict[str, Any] = {each.__name__: each for each in loaded.classes}
@@ -123,7 +124,7 @@ class Crowd:
         """Tell whether no user is in a task."""
         return self.turnstile.parked >= self.present
 
-    def begin(self, recorder: Recorder, pair: int) -> None:
+    def begin(self, recorder: Recorder | Tally, pair: int) -> None:
         """Let the users go on, their requests recorded as those of ``pair``; LoadError if none is left."""
         if not self.present:
             raise self.problem or self._all_gone()

@@ -20,13 +20,14 @@ from gevent import get_hub
 from perfproof.errors import LoadError
 from perfproof.load.crowd import Crowd, Ledger
 from perfproof.load.fence import Fence
-from perfproof.load.health import Lag, steal_ns, waited_ns
+from perfproof.load.health import Lag, RunQueue, steal_ns, waited_ns
 from perfproof.load.limits import Guard, most_rate
 from perfproof.load.locustfile import Loader
 from perfproof.load.mask import mask
 from perfproof.load.names import Names
 from perfproof.load.plan import BlockReport, Plan, WarmReport
 from perfproof.load.recorder import Recorder
+from perfproof.load.tally import Tally
 from perfproof.load.target import locate
 from perfproof.load.timer import Timer
 from perfproof.load.turnstile import heed
@@ -61,10 +62,12 @@ class Crowds:
         self._loader = Loader(self._spec)
         self._loader.load()  # what is wrong with it is told now, before any service is started
         folder = Path(plan.folder) if plan.folder else None
-        self._recorder, self._unrecorded = Recorder(folder), Recorder(folder)
+        self._recorder = Tally() if plan.load.samples == "histogram" else Recorder(folder)
+        self._unrecorded = Recorder(folder)
         self._crowds: dict[int, Crowd] = {}
         self._guards: dict[int, Guard] = {}
         self._lag = Lag(_TICK_NS)
+        self._queue = RunQueue()
         self._aborted_at = 0
         self._stopped_for: LoadError | None = None
 
@@ -155,6 +158,7 @@ class Crowds:
             reconnects=0,
             aborted=bool(self._aborted_at),
             waited_ns=waited,
+            run_queue=self._queue.mean,
         )
 
     def probe(  # as Engine.probe
@@ -238,7 +242,7 @@ class Crowds:
         if self._aborted_at:
             raise self._stopped_for or LoadError("the load was aborted")
 
-    def _run(self, crowd: Crowd, recorder: Recorder, pair: int, until: int, enough: int | None = None) -> float:
+    def _run(self, crowd: Crowd, recorder: Recorder | Tally, pair: int, until: int, enough: int | None = None) -> float:
         """Give the crowd its turn until ``until`` (or until so many requests are ``enough``) and wait for its tasks.
 
         Returns how long on average, in ns, users went on beyond that.
@@ -250,12 +254,14 @@ class Crowds:
         def tick() -> None:
             now = monotonic_ns()
             self._lag.tick(now)
+            self._queue.tick(now)
             if not self._aborted_at:
                 self._stopped_for = guard.tripped(now - began, len(recorder) - before, crowd.failures)
                 if self._stopped_for is not None:
                     self.abort()
 
         ticker = Timer(get_hub().loop, tick)
+        self._queue.reset()
         self._lag.reset(began + _TICK_NS)
         ticker.at(began + _TICK_NS, _TICK_NS)
         try:

@@ -26,8 +26,8 @@ from perfproof.load.connection import Connection
 from perfproof.load.cookies import Jar
 from perfproof.load.feeds import Supply, Turns
 from perfproof.load.flow import Flow
-from perfproof.load.health import Lag, steal_ns, waited_ns
-from perfproof.load.limits import Guard, most_rate, refuse_rate
+from perfproof.load.health import Lag, RunQueue, steal_ns, waited_ns
+from perfproof.load.limits import Guard, most_rate, refuse_connections, refuse_rate
 from perfproof.load.mask import mask
 from perfproof.load.message import Message
 from perfproof.load.plan import BlockReport, Plan, WarmReport
@@ -80,6 +80,7 @@ class Engine:
         self._sources: Sequence[Source] = ()
         self._dealt: Iterator[Message | Flow] = iter(())
         self._lag = Lag(_TICK_NS)
+        self._queue = RunQueue()
         self._aborted_at = 0
         self._stopped_for: LoadError | None = None
 
@@ -100,6 +101,7 @@ class Engine:
         secure = Secure(plan.tls[arm] if plan.tls else None, target.host) if target.scheme == "https" else None
         whole = max(load.connections, load.users if load.model == "closed" else 0)
         size = len(range(self._share[0], whole, self._share[1]))
+        refuse_connections(size * plan.arms)
         pool = Pool(self._loop, (family, (address, target.port)), size, self._next_id, arm=arm, secure=secure)
         one = Pool(self._loop, pool.peer, 1, self._next_id, secure=secure)
         place, jar = Place(target, Ways(plan.allow)), Jar(secure=secure is not None)
@@ -207,6 +209,7 @@ class Engine:
         cpu, waited = process_time_ns() - cpu, waited_ns() - waited
         if not self._aborted_at:
             deque(self._dealt, maxlen=0)  # to its end, whoever sends the last: there the next pair begins for all
+        pacers = [source for source in sources if isinstance(source, Pacer)]
         outcomes = self._recorder.outcomes(mark)
         # What was never started because a step before it failed was not intended for any moment.
         completed, dropped, intended = (
@@ -226,8 +229,8 @@ class Engine:
             completed=completed,
             failed=intended - dropped - completed,
             dropped=dropped,
-            late=sum(source.late for source in sources if isinstance(source, Pacer)),
-            generator_cpu_ns=cpu,
+            late=sum(pacer.late for pacer in pacers),
+            generator_cpu_ns=max(0, cpu - sum(pacer.idle_ns for pacer in pacers)),
             lag_max_ns=self._lag.worst,
             steal_ns=steal_ns() - steal,
             reconnects=pool.opened - opened,
@@ -235,6 +238,7 @@ class Engine:
             not_started=int(outcomes[Outcome.NOT_STARTED]),
             unfed=sum(stock.unfed.values()) - unfed,
             waited_ns=waited,
+            run_queue=self._queue.mean,
         )
 
     def seal(self, path: Path) -> int:
@@ -319,6 +323,7 @@ class Engine:
                 if self._stopped_for is not None:
                     self.abort()
             self._lag.tick(now)
+            self._queue.tick(now)
             pool.sweep(now)
             for source in sources:
                 source.tick(now)
@@ -330,6 +335,7 @@ class Engine:
 
         first = monotonic_ns() + _TICK_NS
         self._lag.reset(first)
+        self._queue.reset()
         ticker = Timer(self._loop, tick)
         ticker.at(first, _TICK_NS)
         gc.disable()

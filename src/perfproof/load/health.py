@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+_LOOK_EVERY_NS = 100_000_000
 _STEAL = 8  # field of the "cpu" line of /proc/stat, see proc_stat(5)
 
 
@@ -47,3 +49,36 @@ class Lag:
         self.worst = max(self.worst, now - self._expected)
         # Ticks that were missed while held up are not owed: the next is due at the next whole step.
         self._expected += self._every * max(1, -(-(now - self._expected) // self._every))
+
+
+class RunQueue:
+    """How many programs of this machine were running or ready to run, on average since ``reset`` (0: unknown).
+
+    Looked at ten times a second: /proc/loadavg costs the kernel some microseconds, /proc/stat a hundred times that.
+    """
+
+    def __init__(self) -> None:
+        self._file = -1
+        with suppress(OSError):
+            self._file = os.open("/proc/loadavg", os.O_RDONLY)
+        self.reset()
+
+    def reset(self) -> None:
+        """Start anew."""
+        self._looks = self._seen = self._next = 0
+
+    def tick(self, now: int) -> None:
+        """Look, if it is time to; called every few milliseconds."""
+        if now < self._next or self._file < 0:
+            return
+        self._next = now + _LOOK_EVERY_NS
+        try:
+            self._seen += int(os.pread(self._file, 100, 0).split()[3].partition(b"/")[0])
+            self._looks += 1
+        except (OSError, IndexError, ValueError):
+            self._file = -1
+
+    @property
+    def mean(self) -> float:
+        """Return the mean over all looks."""
+        return self._seen / self._looks if self._looks else 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+
 from perfproof.errors import LoadError
 from perfproof.load.target import Target
 from perfproof.model.addresses import is_loopback
@@ -10,6 +12,7 @@ from perfproof.model.scenario import Limits, Load
 RATE_HERE, RATE_ELSEWHERE = 100_000.0, 1_000.0
 """Most requests a second where the scenario sets no limit: towards this machine, and towards any other."""
 
+_OTHER_FILES = 64
 _LOOK_AFTER_NS = 250_000_000
 
 
@@ -29,6 +32,21 @@ def refuse_rate(load: Load, target: Target) -> None:
         raise LoadError(
             f"a rate of {asked:g}/s is more than the limit of {most:g}/s for {target.host}",
             hint="lower load.rate, or raise load.limits.rate if the service and its owner can take it",
+        )
+
+
+def refuse_connections(count: int) -> None:
+    """Raise LoadError when this process may not open ``count`` connections.
+
+    Failing one by one, they would be blamed on the service.
+    """
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if allowed != resource.RLIM_INFINITY and count + _OTHER_FILES > allowed:
+        raise LoadError(
+            f"{count:,} connections are more than the {allowed:,} open files allowed",
+            why="every connection is an open file, and the limit cannot be raised any further by this user",
+            hint="raise the hard limit (`ulimit -Hn`, limits.conf or LimitNOFILE=), use fewer connections, "
+            "or share them among more `workers`",
         )
 
 

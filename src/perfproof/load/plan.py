@@ -56,13 +56,14 @@ class WarmReport:
 class BlockReport:
     """What came of one recorded block: ``sent = completed + failed`` and ``intended = sent + dropped``.
 
-    ``late`` counts requests sent more than 1 ms after their intended start although a connection was free;
-    ``lag_max_ns`` is the longest the generator's event loop was held up; ``steal_ns`` is what the hypervisor took
-    from this machine's CPUs meanwhile; ``reconnects`` counts connections that had to be opened. ``started_ns`` and
-    ``ended_ns`` bound the schedule, ``drained_ns`` is when the last request had ended. ``aborted`` marks a block cut
-    short by ``abort``. ``not_started`` counts the steps after a failed one of their flow, ``unfed`` the requests that
-    were left out because the rows of a feed had ended; neither is in ``intended``. ``waited_ns`` is how long the
-    generator was ready to run and waited for a CPU.
+    ``late`` counts requests that the generator came to more than 1 ms after their intended start; ``generator_cpu_ns``
+    is the CPU time it needed (turning its loop just before a request is due is not counted); ``lag_max_ns`` is the
+    longest its event loop was held up; ``steal_ns`` is what the hypervisor took from this machine's CPUs meanwhile;
+    ``reconnects`` counts connections that had to be opened. ``started_ns`` and ``ended_ns`` bound the schedule,
+    ``drained_ns`` is when the last request had ended. ``aborted`` marks a block cut short by ``abort``. ``not_started``
+    counts the steps after a failed one of their flow, ``unfed`` the requests that were left out because the rows of a
+    feed had ended; neither is in ``intended``. ``waited_ns`` is how long the generator was ready to run and waited for
+    a CPU; ``run_queue`` how many programs of its machine were running or ready to, on average.
     """
 
     started_ns: int
@@ -82,6 +83,7 @@ class BlockReport:
     not_started: int = 0
     unfed: int = 0
     waited_ns: int = 0
+    run_queue: float = 0.0
 
     def on_clock(self, ahead_ns: int) -> BlockReport:
         """Return the report with its times as of a clock that is ``ahead_ns`` behind."""
@@ -115,6 +117,7 @@ class BlockReport:
             not_started=total("not_started"),
             unfed=max(report.unfed for report in reports),  # each looks at the whole schedule
             waited_ns=max(report.waited_ns for report in reports),
+            run_queue=max(report.run_queue for report in reports),
         )
 
 

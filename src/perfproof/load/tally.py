@@ -24,11 +24,11 @@ _BITS = {"variant": 6, "outcome": 4, "status": 10, "settled": 1, "since": 1, "bu
 class Tally:
     """Counts of one process, with the methods of a ``Recorder`` that the engine uses.
 
-    ``variants`` is the number of variants of each request; those of one with more than MOST_VARIANTS are not told
-    apart.
+    ``variants`` is the number of variants of each request (none where there are none, as in a Locust file); those of
+    one with more than MOST_VARIANTS are not told apart.
     """
 
-    def __init__(self, variants: Sequence[int]) -> None:
+    def __init__(self, variants: Sequence[int] = ()) -> None:
         self._masks = [MOST_VARIANTS - 1 if count <= MOST_VARIANTS else 0 for count in variants]
         self._entries: dict[int, list[int]] = {}
         self._outcomes = [0] * len(Outcome)
@@ -68,7 +68,9 @@ class Tally:
         doubling = took.bit_length() - 11
         if doubling < 0:
             doubling = 0
-        key = ((request << 6 | variant & self._masks[request]) << 4 | outcome) << 10 | (status & 1023)
+        if variant:
+            variant &= self._masks[request]
+        key = ((request << 6 | variant) << 4 | outcome) << 10 | (status & 1023)
         key = (key << 1 | (intended >= self._settled_from)) << 17
         late = sent - intended > LATE_NS
         entries = self._entries

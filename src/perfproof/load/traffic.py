@@ -25,6 +25,8 @@ QUEUE_PER_CONNECTION = 10
 """How many due requests may wait for each connection; those beyond are dropped."""
 
 _EARLY_NS = 120_000
+_TURN_NS = 20_000
+"""Longest a turn of the loop with nothing to do can take; what is beyond went to other programs."""
 _PAUSE_NS = 10_000_000
 _DROPPED = int(Outcome.DROPPED)
 _UNREACHED = (int(Outcome.CONNECT), int(Outcome.CLOSED))
@@ -55,11 +57,16 @@ class Pacer(Source):
     ``due`` are absolute nanoseconds, sorted; ``messages`` yields the request for each. A request that is due while
     every connection is busy waits its turn and keeps its intended start; it is dropped when too many wait or when it
     has waited longer than its timeout. After the last one is due, what is under way may take ``longest_ns``.
+
+    ``late`` counts the requests that the generator came to more than 1 ms after they were due, whether a connection was
+    free for them or not; ``idle_ns`` is the time spent turning the loop with nothing to do.
     """
 
     def __init__(self, pool: Pool, due: array[int], messages: Iterator[Message | Flow], longest_ns: int) -> None:
         super().__init__()
         self.late = 0
+        self.idle_ns = 0
+        self._turned = 0
         self._pool = pool
         self._due = due
         self._messages = messages
@@ -107,6 +114,9 @@ class Pacer(Source):
             if wait > 0:
                 # Woken early by about what a wake-up costs; the rest is spent turning the loop, so that responses
                 # are still read the moment they come. Measured: see benchmarks/generator.py --lateness.
+                if self._turned:
+                    self.idle_ns += min(now - self._turned, _TURN_NS)
+                self._turned = now
                 self._pool.loop.run_callback(self._wake)
                 return
             self._dispatch(due[self._next], now)
@@ -114,12 +124,13 @@ class Pacer(Source):
 
     def _dispatch(self, intended: int, now: int) -> None:
         self._next += 1
+        self._turned = 0
         message = next(self._messages, None)
+        if now - intended > LATE_NS and message is not None:
+            self.late += 1
         if message is None:  # feeds have ended, and with them everything that could be sent
             self._next = self._count
         elif self._pool.free:
-            if now - intended > LATE_NS:
-                self.late += 1
             self._busy += 1
             self._pool.free.popleft().send(message, intended, self._freed)
         elif len(self._waiting) < self._room:
@@ -128,6 +139,7 @@ class Pacer(Source):
             self._drop(intended, message, now)
 
     def _freed(self, connection: Connection) -> None:
+        self._turned = 0
         if self._waiting:
             intended, message = self._waiting.popleft()
             connection.send(message, intended, self._freed)

@@ -129,9 +129,10 @@ class Block:
 
     ``sent = completed + failed`` and ``intended = sent + dropped``. ``service_cpu_ns`` is the CPU time of the whole
     process tree between just before and just after the block (None for a remote service). ``late`` counts requests
-    sent more than 1 ms after their intended start although a connection was free. ``not_started`` counts the steps
+    that the generator came to more than 1 ms after their intended start. ``not_started`` counts the steps
     after a failed one of their flow, ``unfed`` the requests left out because a feed had no more rows; neither is in
-    ``intended``. ``waited_ns`` is how long the generator was ready to run and waited for a CPU. ``rate`` is what a
+    ``intended``. ``waited_ns`` is how long the generator was ready to run and waited for a CPU, ``run_queue`` how
+    many programs were running or ready to, on average. ``rate`` is what a
     search for the capacity asked for, in requests per second.
     """
 
@@ -153,6 +154,7 @@ class Block:
     not_started: int = 0
     unfed: int = 0
     waited_ns: int = 0
+    run_queue: float = 0.0
     rate: float | None = None
 
 

@@ -54,7 +54,7 @@ def headline(result: Result) -> tuple[str, str, Tone]:
         if any(budget.broken for budget in result.budgets):
             return "✗", "budget broken", "bad"
         return "●", "recorded", "calm"
-    if result.kind == "capacity" and len(result.arms) < 2 and result.verdict is not Verdict.INVALID:
+    if result.kind == "capacity" and result.alone and result.verdict is not Verdict.INVALID:
         return ("●", "found", "calm") if result.verdict is Verdict.MET else ("✗", "budget broken", "bad")
     return SYMBOLS[result.verdict], result.verdict.value, TONES[result.verdict]
 

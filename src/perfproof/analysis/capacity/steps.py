@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from perfproof.analysis.columns import MS, Ints, completed, latency_ns
-from perfproof.analysis.health import GENERATOR_CPU, LAG_INVALID_MS, LATE_INVALID, busy_share
+from perfproof.analysis.generator import fared
 from perfproof.analysis.quantiles import Floats, harrell_davis
 from perfproof.analysis.words import in_unit
 from perfproof.model.metrics import ALL, METRICS
@@ -81,7 +81,7 @@ def judge_step(recording: Recording, a_round: Round, block: Block, before: Seque
     served = latency_ns(alone, chosen, "sent_ns") / MS
     limited = ""
     if broken:
-        limited = "generator" if _troubled(block) else ""
+        limited = "generator" if fared([block]).trouble else ""
         if not limited and _out_of_connections(block, latency, served, rules, info.settings, before):
             limited = "connections"
     return Step(
@@ -150,12 +150,6 @@ def _growth(intended: Ints, latency: Floats, limit: float) -> float:
         return 0.0
     slope = float((medians[-1] - medians[0]) / (middle[-1] - middle[0]))
     return slope if medians[0] + slope * HORIZON > limit else 0.0
-
-
-def _troubled(block: Block) -> bool:
-    """Tell whether the generator had more to do than it could, or was kept from doing it."""
-    late = block.late / max(1, block.sent)
-    return busy_share([block]) > GENERATOR_CPU or late > LATE_INVALID or block.lag_max_ns > LAG_INVALID_MS * 1e6
 
 
 def _out_of_connections(

@@ -1,0 +1,116 @@
+"""A generator that cannot keep up is always told from one that can: planted with real processes, judged as a run is.
+
+``benchmarks/saturation.py`` prints the counts over 20 tries each.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from perfproof.analysis.generator import WAITED_DOUBT, Fared, fared
+from perfproof.load.handle import LoadProcess
+from perfproof.load.plan import BlockReport
+from perfproof.model.recording import Block
+from perfproof.model.scenario import Limits, Load, Request
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+
+OK = Request("ok", "GET", "/ok")
+
+
+def judged(report: BlockReport) -> Fared:
+    shared = set(Block.__dataclass_fields__) & set(BlockReport.__dataclass_fields__)
+    figures = {name: getattr(report, name) for name in shared}
+    return fared([Block(arm=0, pair=0, position=0, service_cpu_ns=None, **figures)])
+
+
+@pytest.fixture
+def neighbours():
+    """Busy programs that share the first core with whatever is pinned to it."""
+    core = min(os.sched_getaffinity(0))
+    busy = [subprocess.Popen(["taskset", "-c", str(core), sys.executable, "-c", "while True: pass"]) for _ in range(3)]
+    yield core
+    for each in busy:
+        each.kill()
+        each.wait()
+
+
+def test_more_than_a_core_can_send_is_seen_although_every_connection_is_busy(server, start_load):
+    load = start_load(OK, load=Load(rate=300_000, limits=Limits(rate=1e6)))
+    load.open(0, server.url)
+    for seed in range(3):
+        assert judged(load.block(0, 0, 0, 0.3, seed=seed)).trouble in ("saturated", "late")
+
+
+def test_busy_neighbours_on_its_core_are_seen(server, start_load, neighbours):
+    load = start_load(OK, load=Load(rate=60_000))
+    os.sched_setaffinity(load.pid, {neighbours})
+    load.open(0, server.url)
+    for seed in range(3):
+        how = judged(load.block(0, 0, 0, 0.5, seed=seed))
+        assert how.trouble == "saturated"
+        assert how.waited > 0.2, "three programs want the same core"
+
+
+def test_a_generator_that_is_stopped_for_a_moment_is_seen(server, start_load):
+    load = start_load(OK, load=Load(rate=200))
+    load.open(0, server.url)
+
+    def stop() -> None:
+        time.sleep(0.2)
+        os.kill(load.pid, signal.SIGSTOP)
+        time.sleep(0.1)
+        os.kill(load.pid, signal.SIGCONT)
+
+    for seed in range(3):
+        thread = threading.Thread(target=stop)
+        thread.start()
+        how = judged(load.block(0, 0, 0, 0.5, seed=seed))
+        thread.join()
+        assert how.trouble in ("stalled", "late"), how
+        assert how.lag_ms > 60
+
+
+def calm(load: LoadProcess) -> list[str]:
+    """Return the judgements of three blocks in which no other program took the generator's core."""
+    found: list[str] = []
+    for seed in range(30):
+        how = judged(load.block(0, 0, 0, 0.5, seed=seed))
+        if how.waited <= WAITED_DOUBT:
+            found.append(how.trouble)
+        if len(found) == 3:
+            return found
+    pytest.skip("other programs kept the generator's core busy in every try")
+
+
+@pytest.mark.parametrize(
+    "load_model",
+    [
+        Load(rate=200),
+        Load(rate=1000, arrivals="constant"),
+        Load(rate=4000, arrivals="constant"),
+        Load(model="closed", users=8, think_time=0.02),
+    ],
+    ids=["200/s", "1,000/s", "4,000/s", "8 users"],
+)
+def test_a_generator_with_time_to_spare_is_never_flagged(load_model, server, start_load):
+    load = start_load(OK, load=load_model)
+    load.open(0, server.url)
+    load.warm(0, 0.3)
+    assert calm(load) == ["", "", ""]
+
+
+def test_turning_its_loop_before_each_request_is_not_taken_for_work(server, start_load):
+    load = start_load(OK, load=Load(rate=6000, arrivals="constant"))
+    load.open(0, server.url)
+    report = load.block(0, 0, 0, 0.5, seed=1)
+    # Gaps of 167 us are spent turning for 120 us: without taking that off it would look three quarters busy.
+    assert report.generator_cpu_ns < 0.6 * (report.ended_ns - report.started_ns)
+    assert report.run_queue >= 1
