@@ -234,6 +234,17 @@ def test_a_function_whose_work_moved_is_the_hot_path_whichever_way(
     assert found.causes[0].ms_per_request == pytest.approx(ms - 0.8, abs=0.15)
 
 
+def test_a_profile_of_all_requests_as_one_is_held_against_the_rows_of_all() -> None:
+    pair = [replace(each, requests=(ALL,)) for each in profiles(score=0.05)]
+    rows = make.rows({"show": (10.0, 6.0), "list": (8.0, 8.0)}, cpu=(8.0, 5.0))
+    found = why(make.causes(*pair), rows)
+    assert levers(found) == [("hot path", ALL)]
+    assert [each.request for each in found.profiles] == [ALL]
+    beside = why(make.causes(*pair), query_rows(51, 2, rows), queries=[details(51, 2)])
+    assert levers(beside) == [("queries", "show")]
+    assert "may explain" in beside.unclaimed[0].sentence
+
+
 def test_a_hot_path_against_the_outcome_is_not_claimed() -> None:
     found = why(make.causes(*profiles(score=2.4)), FASTER)
     assert not found.causes

@@ -114,8 +114,8 @@ def _whole(claimed: list[Cause]) -> tuple[list[Cause], list[Cause]]:
     for cause in claimed:
         opened = any(mechanism.name == OPENED for mechanism in cause.mechanisms)
         if cause.request == ALL and single and cause.lever in _OWN_WORK:
-            continue
-        if cause.lever == "connection pool" and not opened and "queries" in single:
+            others.append(_taken_back(cause, "which what is claimed of single requests may explain"))
+        elif cause.lever == "connection pool" and not opened and "queries" in single:
             others.append(_taken_back(cause, "which follows from the queries"))
         else:
             kept.append(cause)
