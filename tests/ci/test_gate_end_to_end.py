@@ -25,7 +25,7 @@ from ci.conftest import SCENARIO, Ran, Repo
 from perfproof.store.repository import Store
 from perfproof.store.upgrade import VERSION_TABLE
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(420)]
 
 ACTION = yaml.safe_load((Path(__file__).parent.parent.parent / "ci" / "github" / "action.yml").read_text())
 PLANTED = "<script>alert(1)</script> ::error::planted %0A##[error]planted"
