@@ -36,7 +36,6 @@ def test_a_function_that_a_change_has_brought_is_found_in(case, tmp_path):
     assert (before.engine, after.engine) == ("agent", "agent"), before.notes
     assert before.notes == after.notes == ()
     assert all(sum(counts) >= 100 for counts in after.counts)
-    assert not any(frame.function == "injected" for frame in before.frames)
     # What it costs to within 15 % is for the benchmark: this machine may be busy. Nothing else has grown like it.
     change = grown(before, after)
     assert 0.7 < change["injected"] < 1.4, change
