@@ -2,8 +2,8 @@
 
 Each row is one profile pass: baseline without the function, candidate with it, on a service that also runs 2 ms of
 other work and some thousand small calls. ``error`` is how far the function's change is from 1 ms, ``usual`` what the
-2 ms come out at, ``calls`` what the calls cost beside their true CPU time; ``first`` says whether the function is the one that
-grew most.
+2 ms come out at, ``calls`` what the calls cost beside their true CPU time; ``first`` says whether the function is the
+one that grew most.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from perfproof.reports.writing import write_text
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 _LIBRARIES = "/site-packages/"
+_ANGLES = str.maketrans("<>", "\u2039\u203a")
 
 
 def write_speedscope(recording: Recording, path: Path) -> None:
@@ -120,7 +121,8 @@ def _shown(frame: Frame) -> str:
 
 
 def _identifier(name: str, file: str) -> str:
-    return f"{name}\0{file}\0000"
+    # Its page holds names as they are inside of a script, which `</script>` in one would end.
+    return f"{name}\0{file}\0000".translate(_ANGLES)
 
 
 def _file(frame: Frame) -> str:

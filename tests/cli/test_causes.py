@@ -1,0 +1,60 @@
+"""The pass that looks for causes, as a user meets it: after the rounds, and never in the way of the verdict."""
+
+import gzip
+import json
+import os
+import signal
+import time
+
+import pytest
+
+pytestmark = pytest.mark.server
+WHY = ("why: off", "why: {levers: false, seconds: 1600ms}")
+
+
+def causes(run):
+    return json.loads(gzip.decompress((run / "causes.json.gz").read_bytes()))
+
+
+def test_ab_profiles_both_arms_after_its_rounds(bench):
+    ran = bench.run("ab", str(bench.scenario(WHY)), "--quiet")
+    assert ran.code in (0, 1, 3), ran.err
+    (run,) = (bench.folder / "results").glob("*-tiny-*")
+    text = json.dumps(causes(run))
+    assert '"agent"' in text
+    assert '"burn"' in text
+    assert str(bench.folder) not in text  # names of modules and functions, no paths
+    out = bench.folder / "x.speedscope.json"
+    assert bench.run("report", "last", "-o", str(out)).code == 0
+    assert len(json.loads(out.read_text())["profiles"]) == 2
+
+
+def test_no_why_looks_at_nothing(bench):
+    ran = bench.run("ab", str(bench.scenario(WHY)), "--quiet", "--no-why", "--rounds", "1")
+    assert ran.code in (0, 1, 3), ran.err
+    (run,) = (bench.folder / "results").glob("*-tiny-*")
+    assert not (run / "causes.json.gz").exists()
+    told = bench.run("report", "last", "-o", "x.folded")
+    assert told.code == 2
+    assert "has no profile" in told.err
+
+
+def test_check_says_what_will_be_looked_at(bench):
+    said = bench.run("check", str(bench.scenario(("why: off", "why: {profile: py-spy, seconds: 4s}")))).out
+    assert "then the causes: levers and a profile by py-spy of 4 s an arm, every 1 ms" in said
+    assert "causes are not looked for" in bench.run("check", str(bench.scenario(name="off.yaml"))).out
+
+
+def test_ctrl_c_during_the_pass_keeps_the_verdict_and_leaves_nothing_behind(bench):
+    slow = ("why: off", "why: {levers: false, seconds: 60s}")
+    process = bench.start("ab", str(bench.scenario(slow)), "--rounds", "1")
+    deadline = time.monotonic() + 90
+    while not list((bench.folder / "results").glob("*/rounds/001/round.json")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(6)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "p50" in out
+    (run,) = (bench.folder / "results").glob("*-tiny-*")
+    assert json.loads((run / "run.json").read_text())["status"] == "interrupted" or "interrupted" in err
