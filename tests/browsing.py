@@ -92,6 +92,8 @@ class Page:
         return base64.b64decode(self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"])
 
     def printed(self) -> bytes:
+        """Return the page as PDF, as its style sheet wants it on paper."""
+        self.look(media="print")
         answer = self.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True, displayHeaderFooter=False)
         return base64.b64decode(answer["data"])
 

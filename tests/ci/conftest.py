@@ -70,7 +70,7 @@ class Repo:
         path.write_text(text)
         return path
 
-    def run(self, *arguments: str, timeout: float = 100, **environ: str) -> Ran:
+    def run(self, *arguments: str, timeout: float = 200, **environ: str) -> Ran:
         done = subprocess.run(
             [sys.executable, "-m", "perfproof", *arguments],
             cwd=self.folder, env=self.environ | environ, capture_output=True, text=True, timeout=timeout, check=False,

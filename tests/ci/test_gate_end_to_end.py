@@ -25,7 +25,7 @@ from ci.conftest import SCENARIO, Ran, Repo
 from perfproof.store.repository import Store
 from perfproof.store.upgrade import VERSION_TABLE
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(420)]
 
 ACTION = yaml.safe_load((Path(__file__).parent.parent.parent / "ci" / "github" / "action.yml").read_text())
 PLANTED = "<script>alert(1)</script> ::error::planted %0A##[error]planted"
@@ -236,10 +236,10 @@ def test_two_jobs_that_write_at_once_are_both_remembered(kind, service, tmp_path
         # Jobs of a CI share the database, not the disk.
         return service.run(
             "gate", "both.yaml", "--store", url, "--results", str(tmp_path / name), "--label", name, "--format", "json",
-            "--out", str(tmp_path / f"{name}-out"), "--baseline", "main", "--inconclusive", "pass",
+            "--out", str(tmp_path / f"{name}-out"), "--baseline", "main", "--inconclusive", "pass", timeout=200,
         )  # fmt: skip
 
-    names = ["one", "two", "three"]
+    names = ["one", "two"]
     with ThreadPoolExecutor(len(names)) as pool:
         ran = dict(zip(names, pool.map(job, names), strict=True))
     for name, each in ran.items():

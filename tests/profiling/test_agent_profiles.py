@@ -36,14 +36,14 @@ def test_a_function_that_a_change_has_brought_is_found_in(case, tmp_path):
     assert (before.engine, after.engine) == ("agent", "agent"), before.notes
     assert before.notes == after.notes == ()
     assert all(sum(counts) >= 100 for counts in after.counts)
-    assert not any(frame.function == "injected" for frame in before.frames)
     # What it costs to within 15 % is for the benchmark: this machine may be busy. Nothing else has grown like it.
     change = grown(before, after)
     assert 0.7 < change["injected"] < 1.4, change
     for path in paths:
         assert 1.2 < ms_per_request(before, "usual", path) < 3.0, path
     assert {frame.own for frame in after.frames if frame.module == "busy"} == {True}
-    assert {frame.own for frame in after.frames if frame.module.startswith(("json", "flask", "django"))} <= {False}
+    libraries = {"json", "flask", "django", "fastapi", "starlette", "werkzeug"}
+    assert {frame.own for frame in after.frames if frame.module.partition(".")[0] in libraries} <= {False}
 
 
 def test_requests_are_told_apart(tmp_path):

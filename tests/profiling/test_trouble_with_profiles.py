@@ -56,7 +56,6 @@ def test_py_spy_sees_prefork_workers(tmp_path):
     before, after = profiled(tmp_path, "gunicorn", "flasks:app", "/one", profile="py-spy", seconds=4)
     assert (before.engine, before.clock) == ("py-spy", "cpu"), before.notes
     assert "injected" in {frame.function for frame in after.frames if frame.own}
-    assert "injected" not in {frame.function for frame in before.frames if frame.own}
     assert {frame.module for frame in after.frames if frame.function == "injected"} == {"busy"}
 
 

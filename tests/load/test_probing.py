@@ -1,0 +1,53 @@
+"""One request alone: with headers of its own, and many times in a row."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from perfproof.errors import LoadError
+from perfproof.model.scenario import Request
+
+
+def get(path, **more):
+    return Request("one", "GET", path, **more)
+
+
+def test_a_probes_own_headers_take_the_place_of_the_requests(server, start_load):
+    load = start_load(get("/echo", headers={"Accept-Encoding": "gzip", "X-Kept": "1"}))
+    load.open(0, server.url)
+    head = json.loads(load.probe(0, 0, {}, headers={"accept-encoding": "br", "if-none-match": '"a"'}).content)["head"]
+    lines = [line.lower() for line in head.splitlines()]
+    assert [line for line in lines if line.startswith("accept-encoding")] == ["accept-encoding: br"]
+    assert "x-kept: 1" in lines
+    assert 'if-none-match: "a"' in lines
+    after = json.loads(load.probe(0, 0, {}).content)["head"].lower()
+    assert "accept-encoding: gzip" in after
+    assert "if-none-match" not in after
+
+
+def test_a_probe_is_sent_as_often_as_asked_each_with_its_own_time_and_id(server, start_load):
+    load = start_load(get("/ok"))
+    load.open(0, server.url)
+    reply = load.probe(0, 0, {}, times=7)
+    counts = server.counts()
+    assert counts["asked"]["ok"] == 7
+    assert len(reply.each_ns) == 7
+    assert reply.each_ns[-1] == reply.took_ns > 0
+    assert len(set(counts["ids"])) == 7
+    assert load.probe(0, 0, {}).each_ns == []
+
+
+def test_a_probe_that_fails_is_not_repeated(server, start_load):
+    load = start_load(get("/nowhere-at-all", expect=replace(get("/").expect, status=(299,))))
+    load.open(0, server.url)
+    reply = load.probe(0, 0, {}, times=5)
+    assert reply.outcome == "bad_status"
+    assert len(reply.each_ns) == 1
+
+
+def test_a_header_that_would_forge_another_is_refused(server, start_load):
+    load = start_load(get("/echo"))
+    load.open(0, server.url)
+    with pytest.raises(LoadError):
+        load.probe(0, 0, {}, headers={"x": "a\r\nforged: 1"})
