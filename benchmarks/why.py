@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +26,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
+
+import psycopg  # noqa: E402
+from psycopg import sql  # noqa: E402
 
 import counting  # noqa: E402 - from the tests
 import postgres  # noqa: E402
@@ -117,8 +120,8 @@ def levers(names: list[str], databases: list[str], rounds: int) -> int:
 
 
 @contextmanager
-def _database(name: str) -> Iterator[object]:
-    """Lend a function that makes an empty database of a private server, or None for SQLite."""
+def _database(name: str) -> Iterator[Callable[[], str] | None]:
+    """Lend a function that makes a database for each arm on a private server, or None for SQLite."""
     binaries, user = postgres.find_binaries(), postgres.unprivileged_user()
     if name == "sqlite":
         yield None
@@ -126,7 +129,20 @@ def _database(name: str) -> Iterator[object]:
         raise SystemExit("PostgreSQL is not installed")
     else:
         with postgres.running_server(binaries, user, counting.SETTINGS) as address:
-            yield counting.Server(address).new_database
+            server = counting.Server(address)
+            yield lambda: _for_each_arm(server.new_database())
+
+
+def _for_each_arm(url: str) -> str:
+    """Make two databases beside the one of ``url`` (the seed of one arm must not change the other's indexes)."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        name = connection.info.dbname
+        for arm in ("baseline", "candidate"):
+            made = sql.Identifier(f"{name}_{arm}")
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(made, sql.Identifier("template1")))
+            with psycopg.connect(f"{url}_{arm}", autocommit=True) as each:
+                each.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+    return url + "_{arm}"
 
 
 def _measured(name: str, url: str | None, rounds: int) -> Mapping[str, Any]:
