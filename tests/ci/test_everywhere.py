@@ -20,6 +20,7 @@ import pytest
 
 import browsing
 from ci.conftest import Repo, new_repo
+from perfproof.reports.why_page import script
 from perfproof.store.repository import Store
 from serving import served
 
@@ -222,6 +223,8 @@ def test_nothing_planted_runs_and_no_page_asks_anyone(everything: Everything, br
     assert page.complaints == []
     page.close()
     texts = [(f, f.read_text()) for f in everything.folder.rglob("*.html")]
+    ours = f"<script>{script()}</script>"  # what zooms flame graphs; the page's policy allows this one alone
+    texts = [(file, text.replace(ours, "", 1)) for file, text in texts]
     assert all("<script" not in text.lower() and "<img" not in text.lower() for _, text in texts)
     assert any("alert(&#39;name&#39;)" in text or "alert('name')" in text for _, text in texts), "the name is shown"
     for file in ("report.md", "perfproof-gate/comment.md", "summary.md"):

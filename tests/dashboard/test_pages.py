@@ -10,6 +10,7 @@ import httpx
 import pytest
 from boards import EVIL, Board, keep
 
+from perfproof.reports.why_page import script
 from perfproof.store.repository import Store
 from perfproof.store.summary import RunFilter
 from serving import served
@@ -160,3 +161,8 @@ def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
         assert "No runs are recorded yet" in client.get("/").text
         assert "Nothing was recorded" in client.get("/trends").text
         assert "No runs are recorded yet" in client.get("/compare").text
+
+
+def test_a_report_is_served_without_the_script_that_its_sandbox_would_not_run(board: Board) -> None:
+    keep(board, board.infos[4], f"<h1>kept</h1><script>{script()}</script>")
+    assert board.get(f"/runs/{board.infos[4].id}/report").text == "<h1>kept</h1>"

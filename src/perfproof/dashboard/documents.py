@@ -11,6 +11,7 @@ from perfproof.analysis import analyse, compare, days
 from perfproof.errors import EvidenceError
 from perfproof.evidence.reading import read
 from perfproof.reports.html import to_html
+from perfproof.reports.why_page import still
 from perfproof.store.repository import Store
 from perfproof.store.summary import RunSummary
 
@@ -31,7 +32,7 @@ class Documents:
         """Return the report of a run; ``EvidenceError`` when its directory is not on this machine."""
         page = run.directory / "report.html"
         if _is_own_file(page, run.directory):
-            return page.read_bytes()
+            return still(page.read_bytes())
         _require(run)
         spreads = self._store.spreads(run.environment_hash, run.scenario_hash)
         return self._once(("report", run.id), lambda: to_html(analyse(read(run.directory), spreads)))
@@ -51,7 +52,7 @@ class Documents:
     def _once(self, key: tuple[str, ...], draw: Callable[[], str]) -> bytes:
         with self._lock:
             if key not in self._drawn:
-                self._drawn[key] = draw().encode()
+                self._drawn[key] = still(draw().encode())
                 while len(self._drawn) > KEPT:
                     self._drawn.popitem(last=False)
             self._drawn.move_to_end(key)

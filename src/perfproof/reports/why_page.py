@@ -64,6 +64,11 @@ def policy() -> str:
     return f"script-src 'sha256-{digest}'; "
 
 
+def still(page: bytes) -> bytes:
+    """Return a report without that script, for where none may run: there a browser would only complain of it."""
+    return page.replace(f"<script>{script()}</script>".encode(), b"")
+
+
 def _levers(found: Why, anchors: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return a block for each lever, the weightiest first, with the requests on which it was pulled."""
     blocks = []
