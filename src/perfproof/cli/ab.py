@@ -22,7 +22,7 @@ def ab(
     no_why: options.NoWhy = False,
     memory_profile: options.MemoryProfile = False,
     json: options.JsonFile = None,
-    output: options.ReportFile = None,
+    output: options.ReportFiles = None,
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
@@ -38,4 +38,4 @@ def ab(
         return
     with session.versions(what, baseline_ref, candidate_ref) as versions:
         measured = session.measure(versions, "ab", label)
-    raise typer.Exit(session.conclude(measured, json, output))
+    raise typer.Exit(session.conclude(measured, json, output or ()))

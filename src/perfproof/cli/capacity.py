@@ -29,7 +29,7 @@ def capacity(
     ] = None,
     label: options.Label = None,
     json: options.JsonFile = None,
-    output: options.ReportFile = None,
+    output: options.ReportFiles = None,
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
@@ -48,7 +48,7 @@ def capacity(
         return
     with session.versions(what, baseline_ref, candidate_ref) as versions:
         measured = session.measure(versions, "capacity", label)
-    raise typer.Exit(session.conclude(measured, json, output))
+    raise typer.Exit(session.conclude(measured, json, output or ()))
 
 
 def _duration(hold: str) -> float:

@@ -18,7 +18,7 @@ def compare(
         bool, typer.Option("--force", help="Compare although scenario or environment differ (and say so).")
     ] = False,
     json: options.JsonFile = None,
-    output: options.ReportFile = None,
+    output: options.ReportFiles = None,
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
@@ -26,5 +26,5 @@ def compare(
     """Compare two recorded runs. Drift of the machine between them is not cancelled; prefer `ab`."""
     session = Session(results, store, quiet)
     result = session.compare(baseline, candidate, force=force)
-    session.show(result, json, output)
+    session.show(result, json, output or ())
     raise typer.Exit(result.exit_code)

@@ -26,7 +26,7 @@ def demo(
     session = Session(results, store, quiet)
     what = read_scenario(Path(__file__).parent.parent / "demo" / "demo.yaml")
     measured = session.measure(what, "ab", "demo")
-    code = session.conclude(measured, json, None)
+    code = session.conclude(measured, json, ())
     page = (measured.directory / "report.html").absolute()
     if not quiet:
         if measured.result is not None:

@@ -79,7 +79,7 @@ def gate(
     json: Annotated[
         Path | None, typer.Option("--json", help="Also write the gate as JSON ('-' for stdout).", metavar="FILE")
     ] = None,
-    output: options.ReportFile = None,
+    output: options.ReportFiles = None,
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
@@ -100,8 +100,8 @@ def gate(
                 )
             outcome = made.apply(judged, by)
             _show(session, outcome, json)
-            if output is not None:
-                write_report(outcome, output)
+            for file in output or ():
+                write_report(outcome, file)
             if judged.problem is not None:
                 report_failure(judged.problem)
         except PerfproofError as error:
@@ -154,7 +154,7 @@ def _show(session: Session, gate: GateResult, json: Path | None) -> None:
     if to_stdout:
         sys.stdout.write(to_gate_json(gate))
     else:
-        session.show(gate.result, None, None)
+        session.show(gate.result, None, ())
         if json is not None:
             write_text(json, to_gate_json(gate))
     lines = [f"{headline(gate)[0]} {gate.summary}", *(f"! {plain(note, 1000)}" for note in gate.notes)]

@@ -15,7 +15,7 @@ def noise(
     rounds: options.Rounds = None,
     time: options.TimeBudget = None,
     json: options.JsonFile = None,
-    output: options.ReportFile = None,
+    output: options.ReportFiles = None,
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
@@ -26,7 +26,7 @@ def noise(
     session = Session(results, store, quiet)
     what = read_scenario(scenario, rounds=rounds, time=time)
     measured = session.measure(what, "noise", None)
-    code = session.conclude(measured, json, output)
+    code = session.conclude(measured, json, output or ())
     if measured.problem is None:
         from perfproof.evidence.reading import read
 

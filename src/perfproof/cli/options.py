@@ -34,10 +34,13 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only th
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="Also write the result as JSON ('-' for stdout).", metavar="FILE")
 ]
-ReportFile = Annotated[
-    Path | None,
+ReportFiles = Annotated[
+    list[Path] | None,
     typer.Option(
-        "--output", "-o", help="Also write a report: .html .pdf .png .md .json .csv .parquet .xml", metavar="FILE"
+        "--output",
+        "-o",
+        help="Also write a report: .html .pdf .png .md .json .csv .parquet .xml. May be repeated.",
+        metavar="FILE",
     ),
 ]
 Label = Annotated[str | None, typer.Option("--label", "-l", help="A name to find this run by.")]

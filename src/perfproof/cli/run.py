@@ -23,7 +23,7 @@ def run(
     no_why: options.NoWhy = False,
     memory_profile: options.MemoryProfile = False,
     json: options.JsonFile = None,
-    output: options.ReportFile = None,
+    output: options.ReportFiles = None,
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
@@ -39,4 +39,4 @@ def run(
     if dry_run:
         show_rehearsal(replace(what, arms=chosen))
         return
-    raise typer.Exit(session.conclude(session.measure(replace(what, arms=chosen), "run", label), json, output))
+    raise typer.Exit(session.conclude(session.measure(replace(what, arms=chosen), "run", label), json, output or ()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -113,17 +113,17 @@ class Session:
         write(result, measured.directory / "report.html")
         return result
 
-    def conclude(self, measured: Measured, json_file: Path | None, report_file: Path | None) -> int:
+    def conclude(self, measured: Measured, json_file: Path | None, report_files: Sequence[Path]) -> int:
         """Write, remember and print what was concluded; return the exit code."""
         result, problem = self.keep(measured), measured.problem
-        self.show(result, json_file, report_file)
+        self.show(result, json_file, report_files)
         if problem is not None:
             report_failure(problem)
         if not self.quiet:
-            sys.stderr.write(f"report: {report_file or measured.directory / 'report.html'}\n")
+            sys.stderr.write(f"report: {', '.join(map(str, report_files)) or measured.directory / 'report.html'}\n")
         return int(problem.exit_code) if problem is not None else result.exit_code
 
-    def show(self, result: Result, json_file: Path | None, report_file: Path | None) -> None:
+    def show(self, result: Result, json_file: Path | None, report_files: Sequence[Path]) -> None:
         """Print the result to stdout and write the files that were asked for."""
         from perfproof.reports import write
         from perfproof.reports.json_report import to_json
@@ -135,8 +135,8 @@ class Session:
             render(result, console())
             if json_file is not None:
                 write(result, json_file, ".json")
-        if report_file is not None:
-            write(result, report_file)
+        for file in report_files:
+            write(result, file)
 
     def locate(self, reference: str) -> Path:
         """Return the run directory meant by an id, a unique beginning of one, a label, ``last`` or a path."""

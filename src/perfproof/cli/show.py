@@ -19,4 +19,4 @@ def show(
 ) -> None:
     """Show what a recorded run concluded."""
     session = Session(results, store)
-    session.show(session.judge(run), json, None)
+    session.show(session.judge(run), json, ())
