@@ -49,7 +49,7 @@ class Case:
 
 CASES = (
     Case("3 busy neighbours, 60,000/s", Load(rate=60_000.0), True, neighbours=3),
-    Case("400,000/s asked for", Load(rate=400_000.0, limits=Limits(rate=1e6)), True),
+    Case("400,000/s asked for", Load(rate=400_000.0, limits=Limits(rate=1e6, consecutive_errors=10**9)), True),
     Case("16 users without think time", Load(model="closed", users=16, connections=16), True),
     Case("stopped for 100 ms, 500/s", Load(rate=500.0), True, stopped=0.1),
     Case("calm: 200/s, Poisson", Load(rate=200.0), False),

@@ -27,6 +27,8 @@ QUEUE_PER_CONNECTION = 10
 _EARLY_NS = 120_000
 _TURN_NS = 20_000
 """Longest a turn of the loop with nothing to do can take; what is beyond went to other programs."""
+_BURST = 64
+"""Requests that are dealt with before the loop turns, so that responses are read in between."""
 _PAUSE_NS = 10_000_000
 _DROPPED = int(Outcome.DROPPED)
 _UNREACHED = (int(Outcome.CONNECT), int(Outcome.CLOSED))
@@ -104,8 +106,14 @@ class Pacer(Source):
 
     def _wake(self) -> None:
         due, count = self._due, self._count
+        turn = self._next + _BURST
         while self._next < count:
             now = monotonic_ns()
+            if self._next >= turn and self._timer is not None:
+                # At a rate beyond reach, dropping alone would keep responses from being read. A callback would not do:
+                # the loop runs those that callbacks add before it looks at its sockets.
+                self._timer.at(now)
+                return
             wait = due[self._next] - now
             if wait > _EARLY_NS:
                 if self._timer is not None:
