@@ -13,14 +13,16 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from browsing import wanted
 from nginx import nginx
 from perfproof.analysis.generator import WAITED_DOUBT, Fared, fared
+from perfproof.evidence.tables import read_table
 from perfproof.load.handle import LoadProcess
 from perfproof.load.plan import BlockReport
-from perfproof.model.recording import Block
+from perfproof.model.recording import SAMPLE_COLUMNS, Block
 from perfproof.model.scenario import Limits, Load, Request
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
@@ -62,6 +64,18 @@ def test_more_than_a_core_can_send_is_seen_although_every_connection_is_busy(qui
     load.open(0, quick)
     for seed in range(3):
         assert judged(load.block(0, 0, 0, 0.3, seed=seed)).trouble in ("saturated", "late")
+
+
+def test_responses_are_read_the_moment_they_come_also_between_requests_of_a_high_rate(quick, start_load, tmp_path):
+    load = start_load(OK, load=Load(rate=10_000, arrivals="constant"))
+    os.sched_setaffinity(load.pid, {min(os.sched_getaffinity(0))})
+    load.open(0, quick)
+    load.warm(0, 0.2)
+    report = load.block(0, 0, 0, 0.5, seed=1)
+    assert report.sent == report.intended
+    load.seal(tmp_path / "samples.parquet")
+    rows = read_table(tmp_path / "samples.parquet", SAMPLE_COLUMNS)
+    assert np.median(rows["done_ns"] - rows["sent_ns"]) < 1_000_000, "2.5 ms would be half of gevent's turn"
 
 
 def test_a_slow_service_is_not_taken_for_a_slow_generator(server, start_load):
