@@ -121,4 +121,5 @@ def test_a_file_that_cannot_be_read_is_reported_at_its_place(name: str, tmp_path
 
 
 def test_the_file_is_not_run_by_reading_the_scenario(tmp_path: Path) -> None:
-    scenario(tmp_path, "locustfile: load.py\n", "raise SystemExit('run')\n")
+    found = scenario(tmp_path, "locustfile: load.py\n", "raise SystemExit('run')\n")
+    assert found.locustfile is not None
