@@ -20,12 +20,12 @@ from mariadb import MariaDB, mariadb
 from perfproof.collectors.queries.urls import parse
 
 __all__ = ["counting_server", "mariadb"]
-# Only counts are asserted, and hardly any load is put on: these may run beside others.
+# Mostly counts are asserted, but the verdicts of `ab` want a calm machine.
 pytestmark = [
     pytest.mark.server,
     pytest.mark.database,
     pytest.mark.timeout(240),
-]  # verdicts of `ab` want a calm machine
+]
 
 STOCK = """\
 name: stock
