@@ -41,7 +41,8 @@ class Care:
 
     ``into`` takes the captured variables, ``jar`` the cookies of one user; ``shared`` are cookies to start a jar from
     when a redirect needs one. ``until`` is what is polled for, and must be there when this is the ``last`` try.
-    ``hops`` redirects may still be followed, ``home`` says that none has left the service.
+    ``hops`` redirects may still be followed, ``home`` says that none has left the service. ``number`` is that of the
+    request in the scenario.
     """
 
     request: Request
@@ -55,6 +56,7 @@ class Care:
     url: str
     place: Place = field(repr=False)
     shared: Jar | None = None
+    number: int = 0
     hops: int = 0
     home: bool = True
     away: Origin | None = None
@@ -77,7 +79,7 @@ class Care:
             cookies = jar.header(out.target)
             out = replace(out, headers={**out.headers, **({"cookie": cookies} if cookies else {})})
         care = replace(self, out=out, url=hop.url, hops=self.hops - 1, jar=jar, home=home, away=hop.away)
-        return message_of(self.request, out, hop.url.split("/")[2], care=care)
+        return message_of(self.request, out, hop.url.split("/")[2], number=self.number, care=care)
 
     def judge(self, reply: Reply) -> tuple[str | None, bool]:
         """Return what is not as expected, in words, or None; and whether what is polled for has arrived.
@@ -103,12 +105,13 @@ def attentive(
     place: Place,
     out: Outgoing,
     *,
+    number: int = 0,
     into: dict[str, JsonValue] | None = None,
     jar: Jar | None = None,
     shared: Jar | None = None,
     last: bool = False,
 ) -> Care | None:
-    """Return the care that ``request``, filled as ``out``, needs; None if only its status counts."""
+    """Return the care that ``request`` ``number``, filled as ``out``, needs; None if only its status counts."""
     looks = request.expect.beyond_status or request.repeat is not None or (request.capture and into is not None)
     jar = jar if request.cookies else None
     if not looks and not request.follow_redirects and jar is None:
@@ -130,5 +133,6 @@ def attentive(
         url=place.url + out.target,
         place=place,
         shared=shared if request.cookies else None,
+        number=number,
         hops=request.follow_redirects,
     )

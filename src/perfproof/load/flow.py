@@ -90,6 +90,7 @@ class Flow:
             self._variables,
             place,
             out,
+            number=step.number,
             into=self._variables.known,
             jar=self._jar,
             last=request.repeat is not None and self._tries >= request.repeat.at_most,

@@ -225,7 +225,7 @@ class Stock:
         try:
             out = outgoing(request, variables, target.prefix, files=self._files, jar=self._jar)
             out.headers.update(headers)
-            care = attentive(request, variables, self._place, out, shared=self._jar)
+            care = attentive(request, variables, self._place, out, number=step.number, shared=self._jar)
             return message_of(request, out, target.authority, number=step.number, variant=variant, care=care)
         except ValueError as error:
             raise LoadError(f"request {request.name!r} cannot be sent", why=self._hide(str(error))) from error
