@@ -202,6 +202,21 @@ def browsing() -> Iterator[Browser]:
             browser.close()
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests of a process."""
+    with browsing() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of its own, without history, cookies or a size of its own."""
+    page = browser.new_page()
+    yield page
+    page.close()
+
+
 @dataclass(frozen=True)
 class Accessibility:
     """What axe found: the share of applicable rules that hold (0 to 100), and every breach in words."""

@@ -115,12 +115,6 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Everything]
         yield Everything(repo, sentence, ran.out, printed, run.parent, address)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[browsing.Browser]:
-    with browsing.browsing() as browser:
-        yield browser
-
-
 def words(text: str) -> str:
     """Return text without what differs by layout: kinds of spaces and breaks of lines."""
     return " ".join(text.replace("\N{NO-BREAK SPACE}", " ").split())

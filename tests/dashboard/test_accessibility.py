@@ -37,12 +37,6 @@ def axe() -> str:
 
 
 @pytest.fixture(scope="module")
-def browser(axe: str) -> Iterator[browsing.Browser]:
-    with browsing.browsing() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("board")
     with Store.open(f"sqlite:///{folder}/perfproof.db", results=folder) as store:

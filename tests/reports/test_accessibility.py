@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +28,6 @@ OPEN_ALL = "document.querySelectorAll('details').forEach(each => each.open = tru
 @pytest.fixture(scope="module")
 def axe() -> str:
     return browsing.axe()
-
-
-@pytest.fixture(scope="module")
-def browser(axe: str) -> Iterator[browsing.Browser]:
-    with browsing.browsing() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: browsing.Browser) -> Iterator[browsing.Page]:
-    page = browser.new_page()
-    yield page
-    page.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)
