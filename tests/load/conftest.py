@@ -4,15 +4,17 @@ import json
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from textwrap import dedent
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
 from perfproof.load.handle import LoadProcess
-from perfproof.model.scenario import Arm, Load, Request, Scenario, Service
+from perfproof.model.scenario import Arm, Limits, Load, LocustFile, Request, Scenario, Service
 
 
 class AwkwardServer:
@@ -72,3 +74,46 @@ def sealed(tmp_path: Path) -> Callable[[LoadProcess], dict[str, np.ndarray]]:
         return {name: table[name].to_numpy() for name in table.column_names}
 
     return seal
+
+
+HEAD = """
+import random, socket, time
+import locust
+from locust import FastHttpUser, HttpUser, SequentialTaskSet, TaskSet, User, between, constant, events, tag, task
+from locust import constant_pacing
+
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[StartLoad]:
+    """Start load processes for the text of a Locust file; all are stopped at the end."""
+    started: list[LoadProcess] = []
+
+    def begin(
+        text: str,
+        users: int = 2,
+        limits: Limits | None = None,
+        secrets: Sequence[str] = (),
+        named: LocustFile | None = None,
+        samples: Literal["raw", "histogram"] = "raw",
+    ) -> LoadProcess:
+        file = tmp_path / "load.py"
+        file.write_text(HEAD + dedent(text))
+        arms = (Arm("baseline", Service(url="u")), Arm("candidate", Service(url="u")))
+        load = Load(model="closed", users=users, limits=limits or Limits(), samples=samples)
+        scenario = Scenario(
+            "test",
+            Path("test.yaml"),
+            arms,
+            (),
+            load=load,
+            locustfile=replace(named or LocustFile(file), file=file),
+            secrets=frozenset(secrets),
+        )
+        started.append(LoadProcess.start(scenario, log=tmp_path / "load.log"))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.stop()

@@ -78,11 +78,10 @@ class _Pass:
             services = self._services(profilers, stack)
             for profiler in profilers:  # after the services on the way out: no program may outlive what it looks at
                 stack.callback(profiler.close)
-            counts = self._under_load(services, profilers)
-        names: list[str] = [request.name for request in phase.scenario.requests]
+            names, counts = self._under_load(services, profilers)
         profiles = []
         for arm, profiler, mine in zip(phase.scenario.arms, profilers, counts, strict=True):
-            told = names and (profiler.by_request or len(names) == 1)
+            told = profiler.by_request or len(names) == 1
             profile = profiler.result().profile(
                 arm.name,
                 profiler.engine,
@@ -124,8 +123,13 @@ class _Pass:
         stack.callback(stop_all, services)
         return services
 
-    def _under_load(self, services: Sequence[RunningService], profilers: Sequence[Profiler]) -> Counts:
-        """Warm the arms, put load on them slice by slice, and return how often each request was completed in each."""
+    def _under_load(
+        self, services: Sequence[RunningService], profilers: Sequence[Profiler]
+    ) -> tuple[list[str], Counts]:
+        """Warm the arms, put load on them slice by slice; return names and how often each was completed in each.
+
+        Names are by the numbers that requests carry to the service.
+        """
         load, scenario, observer = self._phase.load, self._phase.scenario, self._phase.observer
         seconds = scenario.explain.seconds / SLICES
         trees = [ProcessTree(arm, service.processes) for arm, service in enumerate(services)]
@@ -162,20 +166,26 @@ class _Pass:
         if died:
             raise ServiceError(f"{service.arm.name} {died} while it was profiled", log_tail=service.log_tail())
 
-    def _counts(self, path: Path) -> Counts:
-        self._phase.load.seal(path)
-        scenario = self._phase.scenario
+    def _counts(self, path: Path) -> tuple[list[str], Counts]:
+        scenario, load = self._phase.scenario, self._phase.load
+        load.seal(path)
+        names = carried = [request.name for request in scenario.requests]
+        if scenario.locustfile is not None:
+            learned = load.learned()
+            # A file may rename a request once its response is there: samples have that name, the service the other.
+            names = list(learned.names)
+            carried = list(dict.fromkeys((*learned.labels, *learned.names)))
         histograms = scenario.load.samples == "histogram"
         rows = read_table(path, HISTOGRAM_COLUMNS if histograms else SAMPLE_COLUMNS)
         done = rows["outcome"] == int(Outcome.OK)
         if histograms:
             done &= rows["since"] == 0
-        # The requests of a Locust file have no numbers of their own here.
-        request = rows["request"][done] if scenario.requests else 0
-        counts = np.zeros((len(scenario.arms), max(len(scenario.requests), 1), SLICES), dtype=int)
-        np.add.at(counts, (rows["arm"][done], request, rows["pair"][done]), rows["count"][done] if histograms else 1)
+        places = np.array([carried.index(name) for name in names], dtype=int)
+        where = (rows["arm"][done], places[rows["request"][done]], rows["pair"][done])
+        counts = np.zeros((len(scenario.arms), len(carried), SLICES), dtype=int)
+        np.add.at(counts, where, rows["count"][done] if histograms else 1)
         found: Counts = counts.tolist()
-        return found
+        return carried, found
 
 
 def _sentence(error: PerfproofError) -> str:

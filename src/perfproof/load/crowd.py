@@ -17,6 +17,7 @@ from locust.contrib.fasthttp import FastHttpSession
 from perfproof.errors import LoadError
 from perfproof.load.happening import happening
 from perfproof.load.locustfile import Loaded, place_of
+from perfproof.load.message import trace_header
 from perfproof.load.names import Names
 from perfproof.load.recorder import Recorder
 from perfproof.load.tally import Tally
@@ -35,9 +36,14 @@ _LONGEST = 300
 
 @dataclass(frozen=True)
 class Ledger:
-    """Where what happens is noted: names, ids, and troubles; shared by the crowds of all arms."""
+    """Where what happens is noted: names, ids, and troubles; shared by the crowds of all arms.
+
+    ``labels`` are names too, numbered as requests carry them to the service: what a file calls a request before it is
+    sent need not be what it calls it afterwards.
+    """
 
     names: Names
+    labels: Names
     next_id: Callable[[], int]
     troubles: Counter[tuple[int, str, str]]
     hide: Callable[[str], str]
@@ -83,6 +89,7 @@ class Crowd:
             available_user_classes=by_name,
         )
         environment.turnstile = self.turnstile
+        environment.header = self._label
         self._environment = environment
         self._runner: Any = environment.create_local_runner()
         self._events = events = loaded.events
@@ -166,6 +173,16 @@ class Crowd:
         self.turnstile.dismiss()
         self._runner.user_greenlets.kill(block=False)
         self._runner.greenlet.kill(block=False)
+
+    def _label(self, kind: str, name: str) -> str | None:
+        """Return the header that tells the service which request this is, None outside of load."""
+        if self._recorder is None:
+            return None
+        try:
+            number = self._ledger.labels.number(kind, name) if self._pair >= 0 else 0  # nobody asks of which in warm-up
+            return trace_header(self._ledger.next_id(), number)
+        except LoadError:  # too many names, which is told once the response is there
+            return None
 
     def _heard(
         self,

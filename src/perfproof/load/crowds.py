@@ -21,12 +21,14 @@ from perfproof.errors import LoadError
 from perfproof.load.crowd import Crowd, Ledger
 from perfproof.load.fence import Fence
 from perfproof.load.health import Lag, RunQueue, steal_ns, waited_ns
+from perfproof.load.labels import label
 from perfproof.load.limits import Guard, most_rate
 from perfproof.load.locustfile import Loader
 from perfproof.load.mask import mask
 from perfproof.load.names import Names
 from perfproof.load.plan import BlockReport, Plan, WarmReport
 from perfproof.load.recorder import Recorder
+from perfproof.load.sealing import writing
 from perfproof.load.tally import Tally
 from perfproof.load.target import locate
 from perfproof.load.timer import Timer
@@ -55,9 +57,10 @@ class Crowds:
         for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
             del os.environ[name]  # a proxy would be measured too, and lead wherever it likes
         heed()
+        label()
         hide = partial(mask, secrets=plan.secrets)
         ids = count((randomness.randbits(30) << 32) + 1).__next__
-        self._ledger = Ledger(Names(plan.secrets), ids, Counter(), hide)
+        self._ledger = Ledger(Names(plan.secrets), Names(plan.secrets), ids, Counter(), hide)
         logging.getLogger().addHandler(_Heard(self._ledger))
         self._loader = Loader(self._spec)
         self._loader.load()  # what is wrong with it is told now, before any service is started
@@ -175,12 +178,13 @@ class Crowds:
         raise LoadError("requests of a Locust file cannot be probed")
 
     def learned(self) -> dict[str, Any]:
-        """Return the names of the requests so far, by number, and the troubles since this was last asked."""
+        """Return the names and labels of the requests so far, by number, and the troubles since this was last asked."""
         for host, times in self._fence.taken().items():
             text = f"{host} is neither this machine nor named in `allow:`"
             self._ledger.trouble(-1, "refused", text, times)
         troubles = [vars(trouble) for trouble in self._ledger.taken()]
-        return {"names": self._ledger.names.all(), "troubles": troubles}
+        ledger = self._ledger
+        return {"names": ledger.names.all(), "labels": ledger.labels.all(), "troubles": troubles}
 
     def users(self) -> list[dict[str, Any]]:
         """Return the User classes of the file with their weights, fixed counts and the shares of their tasks."""
@@ -199,10 +203,8 @@ class Crowds:
 
     def write(self, path: Path) -> int:
         """Write the samples since the last seal to ``path`` and keep them; LoadError if it fails."""
-        try:
+        with writing(path.name):
             return self._recorder.write(path)
-        except OSError as error:
-            raise LoadError(f"cannot write {path.name}", why=error.strerror or str(error)) from error
 
     def discard(self) -> None:
         """Forget the samples since the last seal."""

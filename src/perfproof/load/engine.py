@@ -36,6 +36,7 @@ from perfproof.load.probing import headed_pool, send_alone
 from perfproof.load.recorder import Recorder
 from perfproof.load.redirect import Ways
 from perfproof.load.schedule import DECK, arrivals, mean_rate, sequence, steady
+from perfproof.load.sealing import writing
 from perfproof.load.setup import run_setup
 from perfproof.load.stock import Stock, weights
 from perfproof.load.tally import Tally
@@ -249,10 +250,8 @@ class Engine:
 
     def write(self, path: Path) -> int:
         """Write the samples since the last seal to ``path`` and keep them; LoadError if it fails."""
-        try:
+        with writing(path.name):
             return self._recorder.write(path)
-        except OSError as error:
-            raise LoadError(f"cannot write {path.name}", why=error.strerror or str(error)) from error
 
     def discard(self) -> None:
         """Forget the samples since the last seal."""

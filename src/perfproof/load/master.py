@@ -28,7 +28,7 @@ from locust.env import Environment
 
 from perfproof.errors import LoadError
 from perfproof.load.plan import BlockReport, Plan, WarmReport, encode
-from perfproof.load.sealing import Part, merge_histograms, merge_parts
+from perfproof.load.sealing import Part, merge_histograms, merge_parts, writing
 from perfproof.load.serving import result_of
 from perfproof.load.trust import SHORTEST_TOKEN, DistrustError, Trust
 from perfproof.load.users import host_class
@@ -201,11 +201,9 @@ class Master:
         LoadError, and nothing is forgotten, if a worker is lost or a single sample is missing.
         """
         with self._collected(path.parent) as parts:
-            try:
-                merge = merge_histograms if self._plan.load.samples == "histogram" else merge_parts
+            merge = merge_histograms if self._plan.load.samples == "histogram" else merge_parts
+            with writing(path.name):
                 rows = merge(path, parts)
-            except OSError as error:
-                raise LoadError(f"cannot write {path.name}", why=error.strerror or str(error)) from error
         if rows != self._owed:
             path.unlink()
             raise LoadError(f"{self._owed} requests were made and the workers handed over {rows} samples")
@@ -233,15 +231,12 @@ class Master:
             for place, worker in enumerate(self._workers):
                 part = Part(folder / f".part-{place}", self._ahead[place])
                 parts.append(part)
-                try:
-                    with part.path.open("wb") as file:
-                        while True:
-                            piece = worker.ask("piece", offset=file.tell())
-                            file.write(b64decode(piece["data"]))
-                            if piece["last"]:
-                                break
-                except OSError as error:
-                    raise LoadError("cannot write what a worker recorded", why=error.strerror or str(error)) from error
+                with writing("what a worker recorded"), part.path.open("wb") as file:
+                    while True:
+                        piece = worker.ask("piece", offset=file.tell())
+                        file.write(b64decode(piece["data"]))
+                        if piece["last"]:
+                            break
             yield parts
         finally:
             for part in parts:

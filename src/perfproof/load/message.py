@@ -19,8 +19,9 @@ ID_DIGITS = 16
 ANY_2XX = range(200, 300)
 
 _SPAN = "7065726670"  # "perfp", and then which request it is, for a profiler in the service
-_TRACE = "traceparent"
-_FRAMING = ("content-length", "transfer-encoding", _TRACE)
+TRACE = "traceparent"
+"""The header that carries a request's id."""
+_FRAMING = ("content-length", "transfer-encoding", TRACE)
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _BAD_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -66,13 +67,18 @@ class Outgoing:
             _check_header(name, value)
         if self.body is not None or self.method in ("POST", "PUT", "PATCH"):
             headers["content-length"] = str(len(self.body or b""))
-        span = f"{_SPAN}{number:06x}"
-        headers[_TRACE] = f"00-{0:032x}-{span}-01"
+        trace = trace_header(0, number)
+        headers[TRACE] = trace
         lines = [f"{self.method} {target} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         head = "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n"
-        place = head.rindex(f"-{span}-01".encode()) - ID_DIGITS
+        place = head.rindex(trace.encode()) + trace.index("-", 3) - ID_DIGITS
         return bytearray(head + (self.body or b"")), place
+
+
+def trace_header(sample: int, number: int) -> str:
+    """Return the value of ``TRACE`` for the sample with that id, a request of that number."""
+    return f"00-{sample:032x}-{_SPAN}{number:06x}-01"
 
 
 def outgoing(

@@ -149,9 +149,13 @@ class ProbeReply:
 
 @dataclass(frozen=True)
 class Learned:
-    """What only running a Locust file tells: the names of requests, by number, and what went wrong in its code."""
+    """What only running a Locust file tells: the names of requests, by number, and what went wrong in its code.
+
+    ``labels`` are the names by the numbers that requests carry to the service.
+    """
 
     names: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     troubles: tuple[Trouble, ...] = ()
 
 

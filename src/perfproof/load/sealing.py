@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from perfproof.errors import LoadError
 from perfproof.model.recording import HISTOGRAM_COLUMNS, SAMPLE_COLUMNS
 
 Columns = Mapping[str, npt.NDArray[Any]]
@@ -25,6 +27,15 @@ class Part:
 
     path: Path
     ahead: Mapping[tuple[int, int], int] = field(default_factory=dict)
+
+
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Say that ``what`` cannot be written, as a LoadError, where an OSError says why."""
+    try:
+        yield
+    except OSError as error:
+        raise LoadError(f"cannot write {what}", why=error.strerror or str(error)) from error
 
 
 def write_samples(path: Path, chunks: Iterable[Columns], kinds: Mapping[str, str] = SAMPLE_COLUMNS) -> int:

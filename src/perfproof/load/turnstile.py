@@ -15,8 +15,9 @@ from typing import Any
 import gevent
 from gevent.event import Event
 from locust import TaskSet
-from locust.env import Environment
 from locust.exception import StopUser
+
+from perfproof.load.labels import LabelEnvironment
 
 
 class Turnstile:
@@ -92,7 +93,7 @@ class Turnstile:
             self.overtime_ns += monotonic_ns() - self._closed_at
 
 
-class TurnEnvironment(Environment):
+class TurnEnvironment(LabelEnvironment):
     """An environment whose users heed its turnstile."""
 
     turnstile: Turnstile
