@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from perfproof.collectors.profiles.engine import UnavailableError
+from perfproof.collectors.profiles.folding import Folded
+from perfproof.model.profile import Clock
 
 STARTS_WITHIN = 20.0
 ENDS_WITHIN = 30.0
@@ -69,6 +71,51 @@ class Recorder:
         lines = [line.strip() for line in self.output().splitlines() if line.strip()]
         wrong = [line for line in lines if line.startswith(("Error", "Reason"))]
         return "; ".join(wrong or lines[-3:])
+
+
+class FromOutside:
+    """What such samplers have in common: nothing is put into the service, and they see CPU time and no requests.
+
+    ``rate`` is in samples per second.
+    """
+
+    clock: Clock = "cpu"
+    by_request = False
+
+    def __init__(self, directory: Path, rate: int, service_directory: Path) -> None:
+        self._directory = directory
+        self._rate = rate
+        self._service_directory = service_directory
+        self._recorder: Recorder | None = None
+        self._slice = 0
+        self._folded = Folded()
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @property
+    def interval_ns(self) -> int:
+        """Return the interval it samples at."""
+        return 1_000_000_000 // self._rate
+
+    def environment(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment as it is."""
+        return dict(environment)
+
+    def close(self) -> None:
+        """End the program if it still runs."""
+        if self._recorder is not None:
+            self._recorder.kill()
+
+    def _stopped(self) -> bool:
+        """Stop the program; False if none runs."""
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            recorder.stop()
+        return recorder is not None
+
+
+def allowed(error: UnavailableError, *words: str) -> bool:
+    """Tell whether a program gave up for another reason than that it was not allowed to, which ``words`` would say."""
+    return not any(word in (error.why or "") for word in words)
 
 
 def root(pids: Collection[int]) -> int:

@@ -7,13 +7,13 @@ import re
 import select
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from perfproof.collectors.profiles.command import Recorder
+from perfproof.collectors.profiles.command import FromOutside, Recorder, allowed
 from perfproof.collectors.profiles.engine import UnavailableError
 from perfproof.collectors.profiles.folding import Folded
-from perfproof.model.profile import Clock, Engine, Frame
+from perfproof.model.profile import Engine, Frame
 
 INTERPRETED = ("node", "nodejs", "deno", "bun", "java", "ruby", "php", "php-fpm", "dotnet", "beam.smp", "perl")
 """Programs of which perf shows the interpreter or code compiled while it runs, which has no names."""
@@ -24,32 +24,16 @@ _FRAME = re.compile(r"\s+[0-9a-f]+ (?P<function>.*) \((?P<object>[^()]*(?:\([^()
 _UNKNOWN = "[unknown]"
 
 
-class Perf:
+class Perf(FromOutside):
     """A Profiler that runs ``perf record`` for each slice."""
 
     engine: Engine = "perf"
-    clock: Clock = "cpu"
-    by_request = False
 
     def __init__(self, directory: Path, interval: float, service_directory: Path) -> None:
-        self._directory = directory
-        self._rate = min(max(round(1 / interval), SLOWEST), FASTEST)
-        self._service_directory = service_directory
+        super().__init__(directory, min(max(round(1 / interval), SLOWEST), FASTEST), service_directory)
         self._pids: Sequence[int] = ()
         self._own: frozenset[str] = frozenset()
-        self._recorder: Recorder | None = None
         self._pipes: list[int] = []
-        self._folded = Folded()
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    @property
-    def interval_ns(self) -> int:
-        """Return the interval it samples at."""
-        return 1_000_000_000 // self._rate
-
-    def environment(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """Return the environment as it is: nothing is put into the service."""
-        return dict(environment)
 
     def ready(self, pids: Sequence[int]) -> None:
         """Raise UnavailableError if the service is not native, perf is not there, or the kernel does not allow it."""
@@ -84,11 +68,10 @@ class Perf:
             os.write(tell, b"enable\n")
             self._recorder.wait_until(lambda: bool(select.select([answer], [], [], 0)[0]))
         except UnavailableError as error:
-            said = error.why or ""
-            denied = "ermission" in said or "ermitted" in said or "paranoid" in said
+            denied = not allowed(error, "ermission", "ermitted", "paranoid")
             raise UnavailableError(
                 "the kernel does not let perf record" if denied else "perf cannot record",
-                why=None if denied else said or error.what,
+                why=None if denied else error.why or error.what,
                 hint=_HINT if denied else None,
             ) from error
         finally:
@@ -99,10 +82,8 @@ class Perf:
     def end(self, cpu_ns: int) -> None:
         """Stop perf and fold what it recorded."""
         del cpu_ns  # its clock is that of the CPU
-        if self._recorder is None:
+        if not self._stopped():
             return
-        self._recorder.stop()
-        self._recorder = None
         self._hang_up()
         data = self._directory / "perf.data"
         if not data.exists():
@@ -132,8 +113,7 @@ class Perf:
 
     def close(self) -> None:
         """End perf if it still runs."""
-        if self._recorder is not None:
-            self._recorder.kill()
+        super().close()
         self._hang_up()
 
     def _hang_up(self) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from perfproof.collectors.profiles.command import Recorder, root
+from perfproof.collectors.profiles.command import FromOutside, Recorder, allowed, root
 from perfproof.collectors.profiles.engine import UnavailableError
 from perfproof.collectors.profiles.folding import Folded
 from perfproof.collectors.profiles.places import python_frame
-from perfproof.model.profile import Clock, Engine, Frame
+from perfproof.model.profile import Engine, Frame
 
 FASTEST = 0.002
 """Seconds between samples at least: it halts the service for each one."""
@@ -26,30 +26,14 @@ _WAITING = re.compile(r"(?:^|\.)(?:select|poll|wait|accept|wait_for_signals|get_
 _HINT = "let perfproof trace it: `sudo sysctl kernel.yama.ptrace_scope=0`, or in a container `--cap-add SYS_PTRACE`"
 
 
-class PySpy:
+class PySpy(FromOutside):
     """A Profiler that runs py-spy for each slice."""
 
     engine: Engine = "py-spy"
-    clock: Clock = "cpu"
-    by_request = False
 
     def __init__(self, directory: Path, interval: float, service_directory: Path) -> None:
-        self._directory = directory
-        self._rate = max(1, round(1 / max(interval, FASTEST)))
-        self._service_directory = service_directory
+        super().__init__(directory, max(1, round(1 / max(interval, FASTEST))), service_directory)
         self._pid = 0
-        self._recorder: Recorder | None = None
-        self._folded = Folded()
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    @property
-    def interval_ns(self) -> int:
-        """Return the interval it samples at."""
-        return 1_000_000_000 // self._rate
-
-    def environment(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """Return the environment as it is: nothing is put into the service."""
-        return dict(environment)
 
     def ready(self, pids: Sequence[int]) -> None:
         """Raise UnavailableError if py-spy is not there or may not look into the service."""
@@ -71,8 +55,7 @@ class PySpy:
         try:
             recorder.wait_until(lambda: "Sampling process" in recorder.output())
         except UnavailableError as error:
-            told = f"{error.why or ''}"
-            denied = "ermission" in told or "EPERM" in told or "not permitted" in told
+            denied = not allowed(error, "ermission", "EPERM", "not permitted")
             raise UnavailableError(
                 "py-spy may not look into the service" if denied else error.what,
                 why=None if denied else error.why,
@@ -81,10 +64,8 @@ class PySpy:
 
     def end(self, cpu_ns: int) -> None:
         """Stop py-spy and share the CPU time among what it saw: it takes a thread that waits for a core for running."""
-        if self._recorder is None:
+        if not self._stopped():
             return
-        self._recorder.stop()
-        self._recorder = None
         raw = self._directory / "raw.folded"
         if not raw.exists():
             return
@@ -106,11 +87,6 @@ class PySpy:
     def notes(self) -> tuple[str, ...]:
         """Return what it cannot tell."""
         return ("py-spy sees only running threads, and not which request they work on",)
-
-    def close(self) -> None:
-        """End py-spy if it still runs."""
-        if self._recorder is not None:
-            self._recorder.kill()
 
     def _frame(self, text: str) -> Frame:
         found = _FRAME.fullmatch(text)
