@@ -19,6 +19,7 @@ from perfproof.service.cpus import split_cpus
 APPS = Path(__file__).parent / "profiling" / "apps"
 SERVERS = {
     "uvicorn": "uvicorn --host 127.0.0.1 --port {port} --log-level warning --no-access-log {app}",
+    "uvicorn on uvloop": "uvicorn --loop uvloop --host 127.0.0.1 --port {port} --log-level warning {app}",
     "uvicorn workers": "uvicorn --host 127.0.0.1 --port {port} --workers 2 --log-level warning --no-access-log {app}",
     "gunicorn": "gunicorn -b 127.0.0.1:{port} -w 2 --log-level warning {app}",
     "gunicorn threads": "gunicorn -b 127.0.0.1:{port} -w 2 --threads 4 --preload --log-level warning {app}",
@@ -39,12 +40,19 @@ def profiled(
     python: str = sys.executable,
     environment: str = "",
     candidate: str = 'EXTRA_US: "1000"',
+    locustfile: str = "",
     inspect: Callable[[Phase], None] = lambda _: None,
 ) -> tuple[ArmProfile, ...]:
-    """Profile an application of ``apps`` as baseline and with ``EXTRA_US`` as candidate, and return what came out."""
+    """Profile an application of ``apps`` as baseline and with ``EXTRA_US`` as candidate, and return what came out.
+
+    With the text of a Locust file, its users make the requests; it need not import what is usual in one.
+    """
     command = SERVERS[server].replace("{app}", app) if server in SERVERS else server
-    requests = "\n".join(f"  - {{name: '{path}', get: '{path}'}}" for path in paths)
+    requests = "requests:\n" + "\n".join(f"  - {{name: '{path}', get: '{path}'}}" for path in paths)
     folder.mkdir(exist_ok=True)
+    if locustfile:
+        (folder / "load.py").write_text("from locust import FastHttpUser, HttpUser, constant, task\n\n" + locustfile)
+        requests = "locustfile: load.py"
     file = folder / "profiled.yaml"
     file.write_text(
         f"""\
@@ -58,9 +66,8 @@ service:
 arms:
   baseline: {{environment: {{WHO: a}}}}
   candidate: {{environment: {{{candidate}}}}}
-requests:
 {requests}
-load: {{model: open, rate: {rate}/s}}
+load: {{{"model: closed, users: 2" if locustfile else f"model: open, rate: {rate}/s"}}}
 rounds: {{warmup: 300ms, warmup_requests: 10}}
 why: {{levers: false, profile: {profile}, seconds: {seconds}s, interval: {interval * 1e3}ms}}
 """

@@ -12,7 +12,8 @@ pytestmark = pytest.mark.server
 SERVED = {
     "uvicorn": ("uvicorn", "asgi:app", ("/one", "/two")),
     "uvicorn workers": ("uvicorn workers", "asgi:app", ("/one",)),
-    "FastAPI": ("uvicorn", "fast:app", ("/loop", "/thread", "/handed")),
+    "FastAPI": ("uvicorn", "fast:app", ("/loop", "/thread", "/handed", "/gathered")),
+    "FastAPI on uvloop": ("uvicorn on uvloop", "fast:app", ("/loop", "/thread", "/handed", "/gathered")),
     "gunicorn prefork": ("gunicorn", "flasks:app", ("/one",)),
     "gunicorn threads": ("gunicorn threads", "flasks:app", ("/one",)),
     "Flask": ("flask", "flasks", ("/one",)),
@@ -35,7 +36,7 @@ def test_a_function_that_a_change_has_brought_is_found_in(case, tmp_path):
     before, after = profiled(tmp_path, server, app, *paths, rate=100, seconds=4)
     assert (before.engine, after.engine) == ("agent", "agent"), before.notes
     assert before.notes == after.notes == ()
-    assert all(sum(counts) >= 100 for counts in after.counts)
+    assert all(sum(counts) >= 90 for counts in after.counts)
     # What it costs to within 15 % is for the benchmark: this machine may be busy. Nothing else has grown like it.
     change = grown(before, after)
     assert 0.7 < change["injected"] < 1.4, change
@@ -49,6 +50,36 @@ def test_a_function_that_a_change_has_brought_is_found_in(case, tmp_path):
 def test_requests_are_told_apart(tmp_path):
     _, after = profiled(tmp_path, "uvicorn", "asgi:app", "/one", "/two", environment='LOOPS: "20000"')
     assert ms_per_request(after, "calls", "/two") > 1.6 * ms_per_request(after, "calls", "/one") > 0
+
+
+def test_requests_of_a_locust_file_are_told_apart_by_the_names_it_gives_them(tmp_path):
+    file = """
+class Plain(HttpUser):
+    wait_time = constant(0.02)
+
+    @task
+    def get(self):
+        self.client.get("/one")
+        with self.client.get("/one?late", catch_response=True) as response:
+            response.request_meta["name"] = "renamed"
+
+
+class Fast(FastHttpUser):
+    wait_time = constant(0.02)
+
+    @task
+    def get(self):
+        self.client.get("/two", name="both [2]")
+"""
+    before, after = profiled(tmp_path, "uvicorn", "asgi:app", environment='LOOPS: "20000"', locustfile=file)
+    assert before.engine == after.engine == "agent"
+    assert set(before.requests) == {"GET /one", "GET /one?late", "GET both [2]", "GET renamed"}
+    assert after.requests == before.requests
+    both, one = (ms_per_request(after, "calls", name) for name in ("GET both [2]", "GET /one"))
+    assert both > 1.6 * one > 0
+    assert 0.7 < ms_per_request(after, "injected", "GET /one") - ms_per_request(before, "injected", "GET /one") < 1.4
+    counts = dict(zip(after.requests, map(sum, after.counts), strict=True))
+    assert counts["GET /one?late"] == 0 < counts["GET renamed"]
 
 
 def test_slices_carry_their_own_time(tmp_path):

@@ -35,3 +35,8 @@ def in_a_thread() -> str:
 @app.get("/handed")
 async def handed_on() -> str:
     return await asyncio.to_thread(respond)
+
+
+@app.get("/gathered")
+async def in_tasks_of_its_own() -> str:
+    return (await asyncio.gather(asyncio.sleep(0, ""), in_the_loop()))[1]

@@ -25,15 +25,17 @@ _stripped: dict[tuple[str, str], str] = {}
 class Request:
     """One request that the service is working on; ``trace`` is its trace id, "" without a traceparent header.
 
-    ``number`` says which of the scenario's requests it is, ``slice`` in which slice of a profile it began (0: none).
+    ``number`` says which of the scenario's requests it is, ``slice`` in which slice of a profile it began (0: none),
+    ``thread`` where that was, if it is profiled.
     """
 
-    __slots__ = ("_lock", "calls", "done", "number", "slice", "trace")
+    __slots__ = ("_lock", "calls", "done", "number", "slice", "thread", "trace")
 
     def __init__(self, trace: str) -> None:
         self.trace = trace
         self.number = 0
         self.slice = 0
+        self.thread: int | None = None
         self.calls: list[Call] = []
         self.done = False
         self._lock = threading.Lock()

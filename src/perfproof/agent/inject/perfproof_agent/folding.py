@@ -35,10 +35,11 @@ class Folder:
         self._markers = markers
         self._told = 0
 
-    def stack(self, frame: FrameType | None) -> tuple[Any, list[int]]:
+    def stack(self, frame: FrameType | None, root: FrameType | None = None) -> tuple[Any, list[int]]:
         """Return the request whose stack ends with ``frame``, as its frames tell, and the stack, innermost first.
 
-        It begins where the request does: the server and its event loop are no part of it.
+        It begins where the request does: the server and its event loop are no part of it. That is at ``root`` if given,
+        and the stack is empty if ``frame`` was not called from there.
         """
         stack: list[int] = []
         codes = self._codes
@@ -52,8 +53,10 @@ class Folder:
                 request = known.asks(frame)
                 if request is not None:
                     break
+            if frame is root:
+                return None, stack
             frame = frame.f_back
-        return request, stack
+        return request, stack if root is None else []
 
     def fold(self, frame: FrameType | None, event: str, arg: Any) -> tuple[int, ...]:
         """Return the stack whose time ends with a profile event, outermost function first."""

@@ -28,6 +28,9 @@ HOOKS: dict[str, dict[str, tuple[str, str]]] = {
         "django.core.handlers.asgi": ("servers", "django_asgi"),
         "aiohttp.web_app": ("servers", "aiohttp"),
     },
+    "profile": {
+        "uvloop": ("children", "uvloop"),
+    },
     "queries": {
         "sqlite3.dbapi2": ("sqlite", "patch"),
         "aiosqlite.core": ("sqlite", "patch_aiosqlite"),

@@ -13,6 +13,7 @@ from time import perf_counter_ns
 from typing import Any, Protocol
 
 from . import channel
+from .between import between
 from .calls import Request
 
 POLL = 0.02
@@ -85,8 +86,15 @@ def begin(started: Request, span: str) -> None:
         _Process.sampler = _start(clock)
     if _Process.sampler is not None:
         _Process.sampler.here()
+    started.thread = between.begin()
     started.number = int(span[len(_NUMBERED) :], 16)
     started.slice = clock.slice()
+
+
+def end(started: Request) -> None:
+    """Note that a request has ended."""
+    if started.thread is not None:
+        between.end(started.thread)
 
 
 def _start(clock: Clock) -> Sampler:

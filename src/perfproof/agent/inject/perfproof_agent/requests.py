@@ -40,6 +40,12 @@ def _start(header: str | None) -> Request | None:
     return started
 
 
+def _end(started: Request) -> None:
+    if PROFILE and not started.done:
+        profiling.end(started)
+    started.end()
+
+
 def asgi_header(scope: Any) -> str | None:
     """Return the traceparent header of an ASGI scope."""
     for name, value in scope.get("headers") or ():
@@ -61,7 +67,7 @@ async def run_asgi(call: Callable[..., Any], scope: Any, receive: Any, send: Any
         await call(scope, receive, send)
     finally:
         request.reset(token)
-        started.end()
+        _end(started)
 
 
 def run_wsgi(call: Callable[..., Any], environ: Any, start_response: Any) -> Any:
@@ -74,11 +80,11 @@ def run_wsgi(call: Callable[..., Any], environ: Any, start_response: Any) -> Any
         body = call(environ, start_response)
     except BaseException:
         request.reset(token)
-        started.end()
+        _end(started)
         raise
     request.reset(token)
     if isinstance(body, (list, tuple)):  # sent as it is: servers look at its length
-        started.end()
+        _end(started)
         return body
     return _Body(body, started)
 
@@ -112,7 +118,7 @@ class _Body:
                 close()
         finally:
             request.reset(token)
-            self._request.end()
+            _end(self._request)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._body, name)

@@ -7,8 +7,9 @@ fast as it was, if some things are seen to:
 - A thread that wants the interpreter lock waits until somebody gives it up, which happens at database calls rather
   than in loops. The switch interval is short while a slice is under way, and this thread keeps off the service's cores.
 - How long a moment lasted depends on what else the machine does. So samples only say how the CPU time of a slice, which
-  the kernel knows exactly, is to be shared among stacks. Waiting for a core or for the interpreter lock is no CPU time
-  and thus in no figure. Waiting for something outside, such as a database, counts by the clock.
+  the kernel knows exactly, is to be shared among stacks, without that between requests (``between.py``). Waiting for a
+  core or for the interpreter lock is no CPU time and thus in no figure. Waiting for something outside, such as a
+  database, counts by the clock.
 - Moments at equal distances would keep in step with timers of the service and of the kernel.
 """
 
@@ -24,6 +25,8 @@ from time import process_time_ns, sleep, thread_time_ns
 from typing import Any
 
 from . import channel
+from .between import between
+from .children import child
 from .folding import Folder
 from .markers import marker
 from .profiling import POLL, Clock, hand_on
@@ -45,10 +48,11 @@ class Booked:
         self.waited: dict[Any, int] = {}
         self.ran: dict[Any, float] = {}
         self._cpu = process_time_ns() - thread_time_ns()
+        self._between = between.spent()
 
     def lines(self) -> dict[Any, int]:
         """Return nanoseconds by slice, request and stack; to be called by the thread that made this."""
-        cpu = process_time_ns() - thread_time_ns() - self._cpu
+        cpu = process_time_ns() - thread_time_ns() - self._cpu - (between.spent() - self._between)
         shares = sum(self.ran.values())
         found = dict(self.waited)
         for key, share in self.ran.items():
@@ -99,24 +103,19 @@ class Sampling:
         self._under_way, self._last = slice_, self._clock.now()
 
     def _look(self) -> None:
+        seen = self._stacks()
         now = self._clock.now()
         gap, self._last = now - self._last, now
         self._threads.look(gap)
         running: dict[int, Any] = {}
         locked: dict[int, Any] = {}
         weights: dict[int, int] = {}
-        me = get_ident()
-        for ident, frame in sys._current_frames().items():
-            where = (id(frame), frame.f_lasti)
-            if ident == me or self._idle.get(ident) == where:
-                continue
-            request, stack = self._folder.stack(frame)
-            key = None
-            if request is not None and request.slice:
-                key = (request.slice, request.number, tuple(reversed(stack)))
+        for ident, where, key in seen:
             native = _native(ident)
             cpu, starved = self._threads.since(native, gap)
             doing = state(native)
+            if doing == "outside" and _where(ident) != where:
+                doing = "runs"  # and has come to wait since
             if doing == "outside" or (cpu < RAN and key is None):
                 if key is None:
                     self._idle[ident] = where
@@ -125,11 +124,34 @@ class Sampling:
                 continue
             self._idle.pop(ident, None)
             weights[native] = max(min(gap - starved, 2 * self._clock.interval), 0)
-            if doing == "lock" and (cpu >= RAN or starved < gap // 4):
+            if doing == "lock" and cpu < gap // 2 and (cpu >= RAN or starved < gap // 4):
                 locked[native] = key
             elif cpu >= RAN:
                 running[native] = key
         self._share(running, locked, weights, gap)
+
+    def _stacks(self) -> list[tuple[int, Any, Any]]:
+        """Return ident, place in the code, and key (None outside of requests) of every thread that is not idle.
+
+        Nothing here gives up the interpreter lock: reading a clock first would let threads go on, and then whatever is
+        short, such as what a server does between requests, is over before it is seen.
+        """
+        seen = []
+        me = get_ident()
+        for ident, frame in sys._current_frames().items():
+            where = (id(frame), frame.f_lasti)
+            if ident == me or self._idle.get(ident) == where or between.within(ident):
+                continue
+            request, stack = self._folder.stack(frame)
+            noted = child(ident) if request is None else None
+            if noted is not None:
+                stack = self._folder.stack(frame, noted.root)[1]
+                request = noted.request if stack else None
+            key = None
+            if request is not None and request.slice:
+                key = (request.slice, request.number, tuple(reversed(stack)))
+            seen.append((ident, where, key))
+        return seen
 
     def _share(self, running: dict[int, Any], locked: dict[int, Any], weights: dict[int, int], gap: int) -> None:
         """Share a sample among the threads that run, and book the wait of those that wait for a lock.
@@ -153,6 +175,12 @@ class Sampling:
 
     def _wait(self, key: Any, ns: int) -> None:
         self._booked.waited[key] = self._booked.waited.get(key, 0) + ns
+
+
+def _where(ident: int) -> Any:
+    """Return the place in the code that a thread is at."""
+    frame = sys._current_frames().get(ident)
+    return None if frame is None else (id(frame), frame.f_lasti)
 
 
 def _native(ident: int) -> int:
