@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 
 import pytest
 
@@ -38,7 +38,9 @@ def test_what_a_thread_burns_before_between_and_during_requests_is_told_apart():
         between.end(between.begin())
 
     in_a_thread(serve)
-    assert between.spent() == pytest.approx(8 * MS, abs=1 * MS)
+    within, rest = between.used()
+    assert within == pytest.approx(20 * MS, abs=1 * MS)
+    assert rest == pytest.approx(8 * MS, abs=1 * MS)
 
 
 def test_requests_that_overlap_in_one_thread_leave_nothing_between_them():
@@ -54,10 +56,12 @@ def test_requests_that_overlap_in_one_thread_leave_nothing_between_them():
         between.end(two)
         assert between.within(two)
         burn(2)
-        between.begin()
+        between.end(between.begin())
 
     in_a_thread(serve)
-    assert between.spent() == pytest.approx(2 * MS, abs=1 * MS)
+    within, rest = between.used()
+    assert within == pytest.approx(10 * MS, abs=1 * MS)
+    assert rest == pytest.approx(2 * MS, abs=1 * MS)
 
 
 def test_threads_are_added_up_and_a_thread_without_requests_is_between_none():
@@ -72,8 +76,29 @@ def test_threads_are_added_up_and_a_thread_without_requests_is_between_none():
         together.wait()
 
     in_a_thread(serve, serve)
-    assert between.spent() == pytest.approx(8 * MS, abs=2 * MS)
+    assert between.used()[1] == pytest.approx(8 * MS, abs=2 * MS)
     assert not between.within(-1)
+
+
+def test_a_request_still_under_way_has_its_time_told_by_the_kernel():
+    between = Between()
+    begun, looked_at = Event(), Event()
+
+    def serve():
+        between.begin()
+        burn(20)
+        begun.set()
+        assert looked_at.wait(10)
+
+    def look():
+        assert begun.wait(10)
+        found.append(between.used())
+        looked_at.set()
+
+    found: list[tuple[int, int]] = []
+    in_a_thread(serve, look)
+    assert found[0][0] == pytest.approx(20 * MS, abs=2 * MS)
+    assert between.used()[0] == 0  # the thread has ended, and nobody can tell any more
 
 
 def test_a_request_that_ends_in_another_thread_leaves_its_own_thread_s_clock_alone():
@@ -87,4 +112,4 @@ def test_a_request_that_ends_in_another_thread_leaves_its_own_thread_s_clock_alo
         between.begin()
 
     in_a_thread(serve)
-    assert between.spent() < 2 * MS
+    assert between.used()[1] < 2 * MS

@@ -7,7 +7,7 @@ fast as it was, if some things are seen to:
 - A thread that wants the interpreter lock waits until somebody gives it up, which happens at database calls rather
   than in loops. The switch interval is short while a slice is under way, and this thread keeps off the service's cores.
 - How long a moment lasted depends on what else the machine does. So samples only say how the CPU time of a slice, which
-  the kernel knows exactly, is to be shared among stacks, without that between requests (``between.py``). Waiting for a
+  the kernel knows exactly, is to be shared among stacks: without that between requests (``between.py``). Waiting for a
   core or for the interpreter lock is no CPU time and thus in no figure. Waiting for something outside, such as a
   database, counts by the clock.
 - Moments at equal distances would keep in step with timers of the service and of the kernel.
@@ -38,27 +38,42 @@ RAN = 10_000
 """Nanoseconds of CPU from which a thread has run since the last sample."""
 JUST = 5_000
 """Nanoseconds of CPU from which a thread has run while this one looked."""
+GIVEN_UP = 0.0001
+"""Seconds in which a thread that waits for the interpreter lock surely wakes up and takes it."""
 _TIMER_SLACK = 29  # prctl: the kernel may wake this thread so many nanoseconds late
 
 
 class Booked:
-    """What one slice came to: waits in nanoseconds, and shares of its CPU time, by slice, request and stack."""
+    """What one slice came to: waits in nanoseconds, and shares of its CPU time, by slice, request and stack.
+
+    The CPU time of threads in which requests begin is shared among their own stacks, and that of all others (pools of
+    threads) among theirs, so that bursts too short to be seen in the one are not booked on what is seen in the other.
+    """
 
     def __init__(self) -> None:
         self.waited: dict[Any, int] = {}
-        self.ran: dict[Any, float] = {}
-        self._cpu = process_time_ns() - thread_time_ns()
-        self._between = between.spent()
+        self.ran: tuple[dict[Any, float], dict[Any, float]] = ({}, {})
+        """Shares in other threads, and in those where requests begin; under None what belongs to no request."""
+        self._used = _used()
 
     def lines(self) -> dict[Any, int]:
         """Return nanoseconds by slice, request and stack; to be called by the thread that made this."""
-        cpu = process_time_ns() - thread_time_ns() - self._cpu - (between.spent() - self._between)
-        shares = sum(self.ran.values())
         found = dict(self.waited)
-        for key, share in self.ran.items():
-            if key is not None:
-                found[key] = found.get(key, 0) + int(cpu * share / shares)
+        for ran, after, before in zip(self.ran, _used(), self._used):
+            shares = sum(ran.values())
+            for key, share in ran.items():
+                if key is not None:
+                    found[key] = found.get(key, 0) + int(max(after - before, 0) * share / shares)
         return found
+
+
+def _used() -> tuple[int, int]:
+    """Return the CPU time of this process so far, in nanoseconds, without this thread's and that between requests.
+
+    First that of threads in which no request begins, then that of the others.
+    """
+    requests, rest = between.used()
+    return process_time_ns() - thread_time_ns() - requests - rest, requests
 
 
 class Sampling:
@@ -110,7 +125,7 @@ class Sampling:
         running: dict[int, Any] = {}
         locked: dict[int, Any] = {}
         weights: dict[int, int] = {}
-        for ident, where, key in seen:
+        for ident, where, begins, key in seen:
             native = _native(ident)
             cpu, starved = self._threads.since(native, gap)
             doing = state(native)
@@ -124,14 +139,14 @@ class Sampling:
                 continue
             self._idle.pop(ident, None)
             weights[native] = max(min(gap - starved, 2 * self._clock.interval), 0)
-            if doing == "lock" and cpu < gap // 2 and (cpu >= RAN or starved < gap // 4):
-                locked[native] = key
+            if doing == "lock" and (cpu >= RAN or starved < gap // 4):
+                locked[native] = (begins, key)
             elif cpu >= RAN:
-                running[native] = key
+                running[native] = (begins, key)
         self._share(running, locked, weights, gap)
 
-    def _stacks(self) -> list[tuple[int, Any, Any]]:
-        """Return ident, place in the code, and key (None outside of requests) of every thread that is not idle.
+    def _stacks(self) -> list[tuple[int, Any, bool, Any]]:
+        """Return of every thread that is not idle its ident, place, whether requests begin in it, and key, if any.
 
         Nothing here gives up the interpreter lock: reading a clock first would let threads go on, and then whatever is
         short, such as what a server does between requests, is over before it is seen.
@@ -150,7 +165,7 @@ class Sampling:
             key = None
             if request is not None and request.slice:
                 key = (request.slice, request.number, tuple(reversed(stack)))
-            seen.append((ident, where, key))
+            seen.append((ident, where, between.knows(ident), key))
         return seen
 
     def _share(self, running: dict[int, Any], locked: dict[int, Any], weights: dict[int, int], gap: int) -> None:
@@ -160,18 +175,23 @@ class Sampling:
         it gives up the interpreter lock meanwhile, and those that wait for that one run. If none did, all wait for
         another lock, such as that of a pool of connections.
         """
-        ran = {native: self._threads.just_ran(native) for native in (*locked, *(running if len(running) > 1 else ()))}
+        asked = (*locked, *(running if len(running) > 1 else ()))
+        ran = {native: self._threads.just_ran(native) for native in asked}
+        if locked and not running and max(ran.values()) < JUST:
+            sleep(GIVEN_UP)  # reading a clock may be over before another thread has woken up
+            ran = {native: self._threads.just_ran(native) for native in asked}
         waiting = [native for native in locked if ran[native] < JUST]
         shares = {native: ran.get(native, 1) for native in (*running, *locked) if native not in waiting}
         total = sum(shares.values())
         for native, share in shares.items():
-            key = running.get(native, locked.get(native))
+            begins, key = running.get(native) or locked[native]
             if share:
-                self._booked.ran[key] = self._booked.ran.get(key, 0.0) + weights[native] * share / total
+                booked = self._booked.ran[begins]
+                booked[key] = booked.get(key, 0.0) + weights[native] * share / total
         if not total:
             for native in waiting:
-                if locked[native] is not None:
-                    self._wait(locked[native], gap)
+                if locked[native][1] is not None:
+                    self._wait(locked[native][1], gap)
 
     def _wait(self, key: Any, ns: int) -> None:
         self._booked.waited[key] = self._booked.waited.get(key, 0) + ns
