@@ -23,6 +23,7 @@ capacity: {budgets: {latency_p95: 100ms}, from: 60/s, hold: 1s, starts: 2}
 """
 
 
+@pytest.mark.quiet
 def test_a_known_capacity_is_found_for_both_arms_and_judged_again_from_the_evidence(bench):
     path = bench.scenario(text=SLOTS, name="slots.yaml")
     ran = bench.run("capacity", str(path), "--json", "out.json", "-o", "page.html", timeout=200)

@@ -7,7 +7,7 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.server, pytest.mark.quiet, pytest.mark.timeout(180)]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -64,6 +64,7 @@ def scenario(bench):
     return write
 
 
+@pytest.mark.quiet
 def test_a_locust_file_is_measured_by_ab_and_judged_by_name(bench, scenario):
     path = scenario(
         ("count: 2", "count: 4"), ("rounds:", "goals: {latency_p50: {improve: 20%, requests: GET item}}\nrounds:")
@@ -96,6 +97,7 @@ def test_a_locust_file_is_measured_by_ab_and_judged_by_name(bench, scenario):
     assert "POST /orders" in bench.run("show", "last").out
 
 
+@pytest.mark.quiet
 def test_run_noise_compare_and_gate_take_locust_files(bench, scenario):
     path = scenario(("count: 2", "count: 1"), ("blocks: 4, block: 300ms", "blocks: 2, block: 200ms"))
     for arm in ("baseline", "candidate"):
@@ -198,6 +200,7 @@ def test_what_needs_requests_of_ours_refuses_a_locust_file(command, bench, scena
     assert not bench.leftovers()
 
 
+@pytest.mark.quiet
 def test_the_example_finds_the_demo_s_slow_ways(bench):
     ran = bench.run("ab", str(EXAMPLE / "locust.yaml"), "--rounds", "2", "--no-why", "--json", "out.json", timeout=200)
     assert ran.code in (0, 3), ran.err + ran.out

@@ -14,6 +14,7 @@ METRICS = {
 }  # fmt: skip
 
 
+@pytest.mark.quiet
 def test_a_faster_candidate_is_improved_and_everything_is_recorded(bench):
     ran = bench.run("ab", str(bench.scenario(("count: 2", "count: 4"))), "--json", "out.json", "-o", "page.html")
     assert ran.code == 0, ran.err + ran.out
@@ -48,6 +49,7 @@ def test_a_faster_candidate_is_improved_and_everything_is_recorded(bench):
     assert result["sentence"][:40] in shown.out
 
 
+@pytest.mark.quiet
 def test_a_goal_out_of_reach_and_a_broken_budget_fail_with_1(bench):
     path = bench.scenario(
         ("count: 2", "count: 4"),
@@ -61,6 +63,7 @@ def test_a_goal_out_of_reach_and_a_broken_budget_fail_with_1(bench):
     assert ran.err == ""
 
 
+@pytest.mark.quiet
 def test_two_recorded_runs_are_compared(bench):
     path = bench.scenario(("count: 2", "count: 3"))
     for arm, label in (("baseline", "before"), ("candidate", "after")):
@@ -81,6 +84,7 @@ def test_two_recorded_runs_are_compared(bench):
         assert (bench.folder / f"x.{ending}").stat().st_size > 200
 
 
+@pytest.mark.quiet
 def test_noise_tells_what_this_machine_can_see(bench):
     ran = bench.run("noise", str(bench.scenario(("count: 2", "count: 4"))), "--json", "out.json")
     assert ran.code in (0, 3), ran.err + ran.out
@@ -116,6 +120,7 @@ def test_secrets_reach_the_service_but_no_artefact(bench):
     assert secret not in ran.out + ran.err
 
 
+@pytest.mark.quiet
 def test_a_time_budget_plans_the_rounds_and_says_what_they_can_see(bench):
     ran = bench.run("ab", str(bench.scenario()), "--time", "25s", "--no-early-stop", "--json", "out.json")
     assert ran.code in (0, 3), ran.err + ran.out

@@ -10,6 +10,7 @@ WHY = ("why: off", "why: {seconds: 4s}")
 MORE = ("count: 2", "count: 4")
 
 
+@pytest.mark.quiet
 def test_the_function_that_works_less_is_the_cause(bench):
     ran = bench.run("ab", str(bench.scenario(MORE, WHY)), "--json", "out.json", "-o", "page.html", "-o", "page.md")
     assert ran.code == 0, ran.err + ran.out
@@ -30,6 +31,7 @@ def test_the_function_that_works_less_is_the_cause(bench):
     assert not bench.leftovers()
 
 
+@pytest.mark.quiet
 def test_runs_of_one_arm_say_where_the_time_goes_and_two_of_them_why(bench):
     for label, arm in (("before", "3000"), ("after", "1000")):
         path = bench.scenario(

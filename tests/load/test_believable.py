@@ -19,7 +19,7 @@ from perfproof.model.histogram import Histogram
 from perfproof.model.recording import HISTOGRAM_COLUMNS, Outcome
 from perfproof.model.scenario import Load, Request
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.server, pytest.mark.quiet, pytest.mark.timeout(120)]
 
 SECONDS, RATE = 20.0, 100.0
 

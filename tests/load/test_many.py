@@ -12,7 +12,7 @@ import pytest
 from perfproof.model.recording import Outcome
 from perfproof.model.scenario import Load, Request
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.server, pytest.mark.quiet, pytest.mark.timeout(120)]
 
 
 def test_two_thousand_connections_are_open_at_once_and_all_are_served(server, start_load, sealed):

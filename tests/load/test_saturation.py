@@ -25,7 +25,7 @@ from perfproof.load.plan import BlockReport
 from perfproof.model.recording import SAMPLE_COLUMNS, Block
 from perfproof.model.scenario import Limits, Load, Request
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.server, pytest.mark.quiet, pytest.mark.timeout(120)]
 
 OK = Request("ok", "GET", "/ok")
 ANY = Limits(rate=1e6, consecutive_errors=10**9)

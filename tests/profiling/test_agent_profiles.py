@@ -7,7 +7,7 @@ import pytest
 from perfproof.model.profile import ArmProfile
 from profiling_pass import ms_per_request, profiled
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.quiet]
 
 SERVED = {
     "uvicorn": ("uvicorn", "asgi:app", ("/one", "/two")),

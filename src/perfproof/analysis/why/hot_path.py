@@ -18,6 +18,9 @@ MOST_NAMED = 3
 MOVED_SHARE = 0.25
 """Time that left one function and came up in another, but for this share, has moved house and explains nothing."""
 
+LEFT_SHARE = 0.5
+"""Less than this share of a change, once everything new and gone is held against it, was mostly work moved about."""
+
 
 @dataclass(frozen=True)
 class Movement:
@@ -93,11 +96,19 @@ def moved_functions(pairing: Pairing) -> list[Movement]:
 
 
 def _surely(movements: list[Movement], pairing: Pairing, change: float) -> bool:
-    """Tell whether the functions that moved surely moved in all: what was split or merged comes to nothing."""
-    before = summed((_code(pairing.before, _old(each, pairing)) for each in movements), pairing.before)
-    after = summed((_code(pairing.after, each.frame) for each in movements), pairing.after)
+    """Tell whether the functions that moved surely moved in all: what was split or merged comes to nothing.
+
+    Functions that are new or gone count with them however small: one that was split into parts may be all that shows.
+    """
+    rows = [row for row in functions(pairing) if row.own and not row.was]
+    single = {Frame(row.module, row.function, row.own) for row in rows}
+    single = {key for key in single if (key in pairing.before.functions) != (key in pairing.after.functions)}
+    old = {key for each in movements if (key := _old(each, pairing)) is not None}
+    before = summed((_code(pairing.before, key) for key in old | single), pairing.before)
+    after = summed((_code(pairing.after, key) for key in {each.frame for each in movements} | single), pairing.after)
     found = pairing.compare(before, after)
-    return comparing.changed([found], pairing.floor)[0] and found.change * change > 0
+    left = found.change * change > 0 and abs(found.change) >= LEFT_SHARE * abs(change)
+    return left and comparing.changed([found], pairing.floor)[0]
 
 
 def _old(each: Movement, pairing: Pairing) -> Frame | None:
