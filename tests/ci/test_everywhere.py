@@ -60,6 +60,7 @@ requests:
 load: {model: open, rate: 80/s}
 budgets: {latency_p50: {limit: 1us}}
 rounds: {count: 2, warmup: 200ms, warmup_requests: 3, blocks: 3, block: 300ms, early_stop: false}
+why: {seconds: 1600ms}
 """
 ENDINGS = ("html", "md", "json", "csv", "parquet", "xml", "pdf", "png", "hlog")
 

@@ -7,8 +7,6 @@ import hashlib
 import io
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,19 +15,18 @@ import builders
 import jsonschema
 import pytest
 import why_samples
+from PIL import Image
 from rich.console import Console
 
+import browsing
 from perfproof.model.gate import GateResult
 from perfproof.model.why import FlameNode
 from perfproof.reports import flames, html, terminal, why_page, write
 from perfproof.reports.gate_markdown import to_gate_markdown
 from perfproof.reports.json_report import to_json
 from perfproof.reports.markdown import to_markdown
-from reports.test_browser import FLAGS, chromium, visit
 from reports.test_html import MANY, Page
 from reports.test_json_report import SCHEMA, closed
-
-__all__ = ["chromium"]  # a fixture
 
 SAMPLES: dict[str, Any] = {
     "ab": lambda: builders.make_result(why=why_samples.answer(builders.NAMES)),
@@ -198,7 +195,7 @@ def test_markdown_and_the_gate_carry_the_answer() -> None:
     assert "\nWhy: " in short
 
 
-DRIVER = """
+DRIVER = """(() => {
 const graph = document.querySelector("svg.flame");
 const boxes = Array.from(graph.children);
 const named = (name) => boxes.find((box) => box.querySelector("title").textContent.startsWith(name));
@@ -224,22 +221,20 @@ field.value = "GREW";
 field.dispatchEvent(new Event("input"));
 seen.found = document.querySelector(".flame-tools [role=status]").textContent;
 seen.faded = boxes.filter((box) => box.classList.contains("faded")).length;
-const told = btoa(unescape(encodeURIComponent(JSON.stringify(seen))));
-document.body.append(Object.assign(document.createElement("output"), { textContent: told }));
-"""
+return seen;
+})()"""
 
 
 @pytest.mark.browser
-def test_the_graph_zooms_searches_and_goes_by_keyboard(chromium: str, tmp_path: Path) -> None:
-    page = tmp_path / "graph.html"
+def test_the_graph_zooms_searches_and_goes_by_keyboard(page: browsing.Page, tmp_path: Path) -> None:
+    file = tmp_path / "graph.html"
     drawing = flames.flame_svg(ROOT, "candidate", "x")
-    page.write_text(
-        f"<!doctype html><meta charset=utf-8>{drawing}<script>{why_page.script()}</script><script>{DRIVER}</script>",
-        encoding="utf-8",
+    file.write_text(
+        f"<!doctype html><meta charset=utf-8>{drawing}<script>{why_page.script()}</script>", encoding="utf-8"
     )
-    found = visit(chromium, tmp_path, page.as_uri())
-    assert found.messages == []
-    seen = json.loads(base64.b64decode(found.dom.rpartition("<output>")[2].partition("</output>")[0]))
+    page.open(file.as_uri())
+    seen = page.run(DRIVER)
+    assert page.complaints == []
     assert seen["zoomed"] == "100%"
     assert seen["hidden"]
     assert seen["told"].startswith("app.grew: 2.00 ms → 6.00 ms per request")
@@ -253,30 +248,30 @@ def test_the_graph_zooms_searches_and_goes_by_keyboard(chromium: str, tmp_path: 
 
 
 @pytest.mark.browser
-def test_the_page_runs_its_script_under_its_own_policy_and_asks_for_nothing(chromium: str, tmp_path: Path) -> None:
-    page = tmp_path / "report.html"
-    write(SAMPLES["ab"](), page)
-    seen = visit(chromium, tmp_path, page.as_uri())
-    assert seen.messages == []
-    assert seen.addresses == set()
-    assert seen.dom.count('class="flame-tools"') == seen.dom.count('<svg class="flame"')
+def test_the_page_runs_its_script_under_its_own_policy_and_asks_for_nothing(
+    page: browsing.Page, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.html"
+    write(SAMPLES["ab"](), file)
+    page.open(file.as_uri())
+    assert page.complaints == []
+    assert page.requests == [file.as_uri()]
+    tools = "document.querySelectorAll('.flame-tools').length"
+    assert page.run(tools) == page.run("document.querySelectorAll('svg.flame').length") > 0
     other = tmp_path / "changed.html"
-    other.write_text(page.read_text(encoding="utf-8").replace('"use strict";', '"use strict"; '), encoding="utf-8")
-    changed = visit(chromium, tmp_path, other.as_uri())
-    assert any("Content Security Policy" in message for message in changed.messages)
-    assert 'class="flame-tools"' not in changed.dom
+    other.write_text(file.read_text(encoding="utf-8").replace('"use strict";', '"use strict"; '), encoding="utf-8")
+    page.open(other.as_uri())
+    assert any("Content Security Policy" in complaint for complaint in page.complaints)
+    assert page.run(tools) == 0
 
 
 @pytest.mark.browser
-def test_nothing_of_the_section_reaches_over_the_edge_of_a_phone(chromium: str, tmp_path: Path) -> None:
-    page, shot = tmp_path / "report.html", tmp_path / "phone.png"
-    write(SAMPLES["ab"](), page)
-    command = [chromium, *FLAGS, f"--user-data-dir={tmp_path / 'p'}", "--window-size=400,9000"]
-    command += ["--hide-scrollbars", f"--screenshot={shot}"]
-    subprocess.run([*command, page.as_uri()], capture_output=True, timeout=90, check=True)
-    from PIL import Image
-
-    with Image.open(shot) as picture:
-        shown = picture.convert("RGB")
-    assert shown.crop((387, 0, 400, 9000)).getcolors() == [(13 * 9000, shown.getpixel((2, 2)))]
-    shutil.rmtree(tmp_path / "p", ignore_errors=True)
+def test_nothing_of_the_section_reaches_over_the_edge_of_a_phone(page: browsing.Page, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    write(SAMPLES["ab"](), file)
+    page.size(400, 2000)
+    page.open(file.as_uri())
+    assert page.run("document.documentElement.scrollWidth") == 400
+    shown = Image.open(io.BytesIO(page.picture())).convert("RGB")
+    edge = shown.crop((387, 0, 400, shown.height))
+    assert edge.getcolors() == [(13 * shown.height, shown.getpixel((2, 2)))]
