@@ -145,10 +145,10 @@ def test_a_generator_with_time_to_spare_is_never_flagged(load_model, server, sta
 
 
 def test_turning_its_loop_before_each_request_is_not_taken_for_work(server, start_load):
-    load = start_load(OK, load=Load(rate=6000, arrivals="constant"))
+    load = start_load(OK, load=Load(rate=4000, arrivals="constant"))
     load.open(0, server.url)
     reports = [load.block(0, pair, 0, 0.5, seed=1) for pair in range(4)]
-    # Gaps of 167 us are spent turning for 120 us: without taking that off it would look three quarters busy in every
-    # block. In a single one this machine may have been slow.
+    # Gaps of 250 us are spent turning for 120 us: without taking that off it would look two thirds busy in every block,
+    # and more where the machine is slow. What is left is the work of a request, 0.15 to 0.45.
     assert min(each.generator_cpu_ns / (each.ended_ns - each.started_ns) for each in reports) < 0.6
     assert min(each.run_queue for each in reports) >= 1
