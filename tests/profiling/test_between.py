@@ -52,9 +52,9 @@ def test_requests_that_overlap_in_one_thread_leave_nothing_between_them():
         burn(5)
         between.end(one)
         burn(5)
-        assert not between.within(two)
+        assert not between.idles(two)
         between.end(two)
-        assert between.within(two)
+        assert between.idles(two)
         burn(2)
         between.end(between.begin())
 
@@ -77,7 +77,7 @@ def test_threads_are_added_up_and_a_thread_without_requests_is_between_none():
 
     in_a_thread(serve, serve)
     assert between.used()[1] == pytest.approx(8 * MS, abs=2 * MS)
-    assert not between.within(-1)
+    assert not between.idles(-1)
 
 
 def test_a_request_still_under_way_has_its_time_told_by_the_kernel():
@@ -108,7 +108,7 @@ def test_a_request_that_ends_in_another_thread_leaves_its_own_thread_s_clock_alo
         ident = between.begin()
         in_a_thread(lambda: between.end(ident))
         burn(5)
-        assert between.within(ident)
+        assert between.idles(ident)
         between.begin()
 
     in_a_thread(serve)

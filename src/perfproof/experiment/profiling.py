@@ -174,7 +174,7 @@ class _Pass:
             learned = load.learned()
             # A file may rename a request once its response is there: samples have that name, the service the other.
             names = list(learned.names)
-            carried = list(dict.fromkeys((*learned.labels, *learned.names)))
+            carried = list(dict.fromkeys((*learned.labels, *learned.names))) or [ALL]
         histograms = scenario.load.samples == "histogram"
         rows = read_table(path, HISTOGRAM_COLUMNS if histograms else SAMPLE_COLUMNS)
         done = rows["outcome"] == int(Outcome.OK)

@@ -113,9 +113,9 @@ class FromOutside:
         return recorder is not None
 
 
-def allowed(error: UnavailableError, *words: str) -> bool:
-    """Tell whether a program gave up for another reason than that it was not allowed to, which ``words`` would say."""
-    return not any(word in (error.why or "") for word in words)
+def says(error: UnavailableError, *words: str) -> bool:
+    """Tell whether any of ``words`` is in what a program said when it gave up."""
+    return any(word in (error.why or "") for word in words)
 
 
 def root(pids: Collection[int]) -> int:

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from perfproof.collectors.profiles.command import FromOutside, Recorder, allowed
+from perfproof.collectors.profiles.command import FromOutside, Recorder, says
 from perfproof.collectors.profiles.engine import UnavailableError
 from perfproof.collectors.profiles.folding import Folded
 from perfproof.model.profile import Engine, Frame
@@ -68,7 +68,7 @@ class Perf(FromOutside):
             os.write(tell, b"enable\n")
             self._recorder.wait_until(lambda: bool(select.select([answer], [], [], 0)[0]))
         except UnavailableError as error:
-            denied = not allowed(error, "ermission", "ermitted", "paranoid")
+            denied = says(error, "ermission", "ermitted", "paranoid")
             raise UnavailableError(
                 "the kernel does not let perf record" if denied else "perf cannot record",
                 why=None if denied else error.why or error.what,

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from perfproof.collectors.profiles.command import FromOutside, Recorder, allowed, root
+from perfproof.collectors.profiles.command import FromOutside, Recorder, root, says
 from perfproof.collectors.profiles.engine import UnavailableError
 from perfproof.collectors.profiles.folding import Folded
 from perfproof.collectors.profiles.places import python_frame
@@ -55,7 +55,7 @@ class PySpy(FromOutside):
         try:
             recorder.wait_until(lambda: "Sampling process" in recorder.output())
         except UnavailableError as error:
-            denied = not allowed(error, "ermission", "EPERM", "not permitted")
+            denied = says(error, "ermission", "EPERM", "not permitted")
             raise UnavailableError(
                 "py-spy may not look into the service" if denied else error.what,
                 why=None if denied else error.why,

@@ -64,8 +64,8 @@ class Between:
         """Tell whether requests begin in thread ``ident``."""
         return ident in self._threads
 
-    def within(self, ident: int) -> bool:
-        """Tell whether thread ``ident`` is between requests."""
+    def idles(self, ident: int) -> bool:
+        """Tell whether thread ``ident`` is one in which requests begin, and none is under way there."""
         thread = self._threads.get(ident)
         return thread is not None and not thread.under_way
 

@@ -155,7 +155,7 @@ class Sampling:
         me = get_ident()
         for ident, frame in sys._current_frames().items():
             where = (id(frame), frame.f_lasti)
-            if ident == me or self._idle.get(ident) == where or between.within(ident):
+            if ident == me or self._idle.get(ident) == where or between.idles(ident):
                 continue
             request, stack = self._folder.stack(frame)
             noted = child(ident) if request is None else None
