@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from perfproof.load.handle import LoadProcess
+from perfproof.model.recording import Trouble
 from perfproof.model.scenario import Arm, Limits, Load, LocustFile, Request, Scenario, Service
 
 
@@ -117,3 +118,10 @@ def start(tmp_path: Path) -> Iterator[StartLoad]:
     yield begin
     for process in started:
         process.stop()
+
+
+def troubles(load: LoadProcess) -> dict[str, list[Trouble]]:
+    found: dict[str, list[Trouble]] = {}
+    for each in load.learned().troubles:
+        found.setdefault(each.kind, []).append(each)
+    return found
