@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import shorten
 
 from perfproof.analysis.queries.slopes import N_PLUS_ONE
 from perfproof.analysis.why import comparing
@@ -37,7 +38,11 @@ def fewer_queries(sides: Sides) -> Suspect | None:
     told = f"{'fewer' if towards < 0 else 'more'} queries ({row.baseline:g} → {row.candidate:g} per request"
     evidence: dict[str, object] = {}
     if statement is not None:
-        evidence = {"statement": statement.text[:TEXT], "fingerprint": statement.key, "caller": statement.caller}
+        evidence = {
+            "statement": shorten(statement.text, TEXT, placeholder=" …"),
+            "fingerprint": statement.key,
+            "caller": statement.caller,
+        }
         slopes = statement.baseline_slope, statement.candidate_slope
         if statement.change in ("gone", "new"):
             slopes = (slopes[0] or 0.0, 0.0) if statement.change == "gone" else (0.0, slopes[1] or 0.0)
@@ -103,7 +108,7 @@ def another_plan(sides: Sides) -> Suspect | None:
         if small and not proven
         else "",
         evidence={
-            "statement": one.text[:TEXT],
+            "statement": shorten(one.text, TEXT, placeholder=" …"),
             "fingerprint": one.fingerprint,
             "baseline": list(one.shape[:12]),
             "candidate": list(two.shape[:12]),
