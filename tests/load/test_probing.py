@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from perfproof.errors import LoadError
-from perfproof.model.scenario import Request
+from perfproof.model.scenario import Expect, Request
 
 
 def get(path, **more):
@@ -51,3 +51,31 @@ def test_a_header_that_would_forge_another_is_refused(server, start_load):
     load.open(0, server.url)
     with pytest.raises(LoadError):
         load.probe(0, 0, {}, headers={"x": "a\r\nforged: 1"})
+
+
+def test_a_probe_follows_redirects_as_load_does_and_all_of_it_has_one_id(server, start_load):
+    load = start_load(get("/redirect/302//redirect/307//echo?limit={limit}", follow_redirects=3, values={"limit": [20]}))
+    load.open(0, server.url)
+    reply = load.probe(0, 0, {"limit": 20})
+    assert (reply.outcome, reply.status) == ("ok", 200)
+    assert json.loads(reply.content)["head"].startswith("GET /echo?limit=20 ")
+    assert int(reply.headers["content-length"]) == len(reply.content), "the headers are those of the last answer"
+    ids = server.counts()["ids"]
+    assert len(ids) == 3
+    assert len(set(ids)) == 1
+
+
+def test_a_redirect_that_is_not_to_be_followed_stays_what_it_is(server, start_load):
+    load = start_load(get("/redirect/302//ok"))
+    load.open(0, server.url)
+    reply = load.probe(0, 0, {})
+    assert (reply.outcome, reply.status, reply.headers["location"]) == ("bad_status", 302, "/ok")
+
+
+def test_a_probe_is_held_against_all_that_is_expected(server, start_load):
+    load = start_load(get("/ok", expect=Expect(json={"$.ok": False})))
+    load.open(0, server.url)
+    reply = load.probe(0, 0, {})
+    assert reply.outcome == "unexpected"
+    assert "$.ok" in reply.problem
+    assert reply.content == b'{"ok": true}'

@@ -257,17 +257,21 @@ class _ArmProbe:
     def _check(
         self, request: Request, shot: Shot, reply: ProbeReply, service: RunningService, sources: Sources
     ) -> None:
-        if reply.outcome == "ok" or (request.follow_redirects and 300 <= reply.status < 400):
+        if reply.outcome == "ok":
             return
         where = "" if shot.size is None else f" at size {shot.size}"
         told = (
             f"was answered with status {reply.status}" if reply.outcome == "bad_status" else f"failed ({reply.outcome})"
         )
         died = service.check()
+        hint = "nothing was put under load: correct path, headers or `expect`, or read the service's log"
+        if 300 <= reply.status < 400 and "location" in reply.headers:
+            where = self.phase.redactor(reply.headers["location"])
+            hint = f"it is a redirect to {where}: write that path, or `follow_redirects: true`, which counts both"
         raise ServiceError(
             f"the probe of {request.name!r}{where} {told} by {self.arm.name}",
             why=self.phase.redactor(died or reply.problem or "; ".join(sources.problems[-1:])) or None,
-            hint="nothing was put under load: correct path, headers or `expect`, or read the service's log",
+            hint=hint,
             log_tail=service.log_tail(),
         )
 

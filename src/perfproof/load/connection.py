@@ -418,6 +418,8 @@ class Connection:
 
     def _returned(self, outcome: int, status: int, size: int, done: int, problem: str) -> None:
         """Take over what came of the part of an exchange that another host answered."""
+        if self._detour is not None:
+            self.body, self.fields = self._detour.body, self._detour.fields
         self._detour = None
         self.status, self.problem = status, problem
         self._size += size

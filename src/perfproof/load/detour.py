@@ -24,7 +24,7 @@ class Detour:
     """Sends ``message`` to where its care says, once that is resolved and found to be allowed.
 
     In a greenlet, for resolving a name waits, which the event loop must not. The detour has the deadline of the
-    exchange that it belongs to, which abandons it.
+    exchange that it belongs to, which abandons it. ``body`` and ``fields`` (headers) are those of the answer.
     """
 
     def __init__(self, pool: Pool, message: Message, number: int, returned: Returned) -> None:
@@ -33,6 +33,8 @@ class Detour:
         self._returned: Returned | None = returned
         self._connection: Connection | None = None
         self._message = message
+        self.body = bytearray()
+        self.fields: list[tuple[bytes, bytes]] = []
         gevent.spawn(self._go)
 
     def abandon(self) -> None:
@@ -56,7 +58,8 @@ class Detour:
             self._connection.send(self._message, 0, self._answered)
 
     def _answered(self, connection: Connection) -> None:
-        size = len(connection.body or b"")
+        self.body, self.fields = connection.body or bytearray(), connection.fields
+        size = len(self.body)
         connection.close()
         self._end(connection.outcome, connection.status, size, connection.done, connection.problem)
 

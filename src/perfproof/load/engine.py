@@ -32,7 +32,7 @@ from perfproof.load.mask import mask
 from perfproof.load.message import Message
 from perfproof.load.plan import BlockReport, Plan, WarmReport
 from perfproof.load.pool import Pool, ignore
-from perfproof.load.probing import headed_pool, send_alone
+from perfproof.load.probing import pool_of_one, send_alone
 from perfproof.load.recorder import Recorder
 from perfproof.load.redirect import Ways
 from perfproof.load.schedule import DECK, arrivals, mean_rate, sequence, steady
@@ -176,7 +176,7 @@ class Engine:
         ``headers`` take the place of the request's own; with ``times`` it is sent that often, one after the other.
         """
         self._refuse_if_aborted()
-        pool = self._alone.setdefault(arm, headed_pool(self._pool(arm)))
+        pool = self._alone.setdefault(arm, pool_of_one(self._pool(arm)))
         message = self._stocks[arm].alone(request, values, headers, self._share)
         return send_alone(pool, message, lambda: bool(self._aborted_at), fresh=fresh, times=times)
 

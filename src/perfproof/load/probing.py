@@ -1,6 +1,7 @@
 """One request at a time, with everything about its response: what the probe phase sends.
 
-A pool of one connection beside those of the load, so that nothing of it is in the way when blocks are measured.
+A pool of one connection beside those of the load, so that nothing of it is in the way when blocks are measured. What
+is counted and compared is what load waits for: redirects are followed and `expect` is judged as they are there.
 """
 
 from __future__ import annotations
@@ -24,27 +25,9 @@ LARGEST_BODY = 16 * 2**20
 """Bytes of a decoded body that are handed on; what is longer is cut and marked as such."""
 
 
-class HeadedConnection(Connection):
-    """A connection that keeps the headers of its last response, which load has no use for."""
-
-    __slots__ = ("headers",)
-
-    def __init__(self, pool: Pool) -> None:
-        super().__init__(pool)
-        self.headers: dict[str, str] = {}
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Note one header; of repeated ones the last."""
-        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-
-
-def headed_pool(template: Pool) -> Pool:
-    """Return a pool of one such connection to where ``template`` leads."""
-    pool = Pool(template.loop, template.peer, 1, template.next_id, secure=template.secure)
-    pool.connections = [HeadedConnection(pool)]
-    pool.free.clear()
-    pool.free.extend(pool.connections)
-    return pool
+def pool_of_one(template: Pool) -> Pool:
+    """Return a pool of one connection to where ``template`` leads."""
+    return Pool(template.loop, template.peer, 1, template.next_id, secure=template.secure)
 
 
 def send_alone(
@@ -56,7 +39,7 @@ def send_alone(
     ``times`` times, each when the one before has been answered, until one is not answered as it should be.
     """
     connection = pool.connections[0]
-    assert isinstance(connection, HeadedConnection)  # noqa: S101 - made by headed_pool
+    message.plain = False  # its headers are looked at
     if fresh:
         connection.close()
     each: list[int] = []
@@ -67,7 +50,7 @@ def send_alone(
     return asdict(replace(reply, each_ns=(*each, reply.took_ns) if times > 1 else ()))
 
 
-def _sent(pool: Pool, connection: HeadedConnection, message: Message, is_over: Callable[[], bool]) -> ProbeReply:
+def _sent(pool: Pool, connection: Connection, message: Message, is_over: Callable[[], bool]) -> ProbeReply:
     seen = bytearray(16)
 
     def note(*values: int) -> None:
@@ -75,7 +58,7 @@ def _sent(pool: Pool, connection: HeadedConnection, message: Message, is_over: C
 
     pool.record = note
     connection.body = bytearray()
-    connection.headers = {}
+    connection.fields = []
     connection.problem = ""
     over = Event()
     began = monotonic_ns()
@@ -86,14 +69,15 @@ def _sent(pool: Pool, connection: HeadedConnection, message: Message, is_over: C
             pool.give_up()
     wire = bytes(connection.body)
     body, problem = wire, connection.problem
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in connection.fields}
     try:
-        body = decode(wire, connection.headers.get("content-encoding", ""))
+        body = decode(wire, headers.get("content-encoding", ""))
     except DecodingError as error:
         problem = str(error)
     return ProbeReply(
         outcome=Outcome(connection.outcome).name.lower(),
         status=connection.status,
-        headers=connection.headers,
+        headers=headers,
         wire=len(wire),
         body=base64.b64encode(body[:LARGEST_BODY]).decode(),
         cut=len(body) > LARGEST_BODY,

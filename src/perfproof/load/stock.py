@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, islice
 from types import MappingProxyType
@@ -149,7 +149,7 @@ class Stock:
         headers: Mapping[str, str],
         share: tuple[int, int] = (0, 1),
     ) -> Message:
-        """Return request ``number`` with ``values`` filled in, as a single message that nobody takes care of.
+        """Return request ``number`` with ``values`` filled in, as a single message.
 
         ``headers`` (small names) are sent as they are, in place of the request's own of the same name.
         """
@@ -162,8 +162,7 @@ class Stock:
             counters[name] = counters.get(name, 0) + 1
         counters["#"] = drawn = counters.get("#", 0) + 1
         variables = Draw({**self._captured, **values}, 0, WARM_FROM + (drawn - 1) * step + first + 1, rows)
-        message = self._message(Step(self._requests[number], number), 0, variables, headers)
-        return replace(message, care=None, plain=not message.head)
+        return self._message(Step(self._requests[number], number), 0, variables, headers)
 
     def first(self, index: int, seed: int = 0) -> Message | Flow:
         """Return one item as it would be sent first, counting nothing: for showing it."""

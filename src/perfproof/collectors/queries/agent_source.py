@@ -153,10 +153,9 @@ def _began(lines: list[Line], trace: str) -> bool:
 
 
 def _ended(lines: list[Line], trace: str | None) -> bool:
+    # A trace may begin more than once: what a redirect leads to is sent with the same id.
     marks = [line["k"] for line in lines if line["k"] in "be" and (trace is None or line["r"] == trace)]
-    if trace is not None:
-        return "e" in marks
-    return marks.count("b") == marks.count("e")
+    return marks.count("b") == marks.count("e") and (trace is None or "e" in marks)
 
 
 def _complaints(lines: list[Line]) -> tuple[str, ...]:
