@@ -54,7 +54,8 @@ def test_a_header_that_would_forge_another_is_refused(server, start_load):
 
 
 def test_a_probe_follows_redirects_as_load_does_and_all_of_it_has_one_id(server, start_load):
-    load = start_load(get("/redirect/302//redirect/307//echo?limit={limit}", follow_redirects=3, values={"limit": [20]}))
+    path = "/redirect/302//redirect/307//echo?limit={limit}"
+    load = start_load(get(path, follow_redirects=3, values={"limit": [20]}))
     load.open(0, server.url)
     reply = load.probe(0, 0, {"limit": 20})
     assert (reply.outcome, reply.status) == ("ok", 200)

@@ -123,7 +123,7 @@ class BlockReport:
 
 @dataclass(frozen=True)
 class ProbeReply:
-    """What one probed request was answered, at the end of its redirects. ``outcome`` is as of a sample, in small letters.
+    """What one probed request was answered, where redirects end. ``outcome`` is as of a sample, in small letters.
 
     ``headers`` have small names; ``wire`` are the bytes of the body as it came, ``body`` (base64) it is decoded and
     ``cut`` if it was very long; ``trace`` is the trace id the request carried, ``problem`` what went wrong, in words.
