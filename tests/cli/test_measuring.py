@@ -92,6 +92,17 @@ def test_noise_tells_what_this_machine_can_see(bench):
     assert re.search(r"\d", ran.out)
 
 
+def test_a_second_measurement_of_the_same_says_that_it_is_attempt_2(bench):
+    path = bench.scenario(("count: 2", "count: 1"), ("blocks: 4", "blocks: 2"))
+    first = bench.run("ab", str(path), "-o", "first.md", "-q")
+    again = bench.run("ab", str(path), "-o", "again.md", "-q")
+    other = bench.run("ab", str(bench.scenario(("count: 2", "count: 1"), ('"1000"', '"900"'))), "-o", "other.md", "-q")
+    assert (bench.folder / "again.md").exists(), first.err + again.err + other.err
+    said = {name: "attempt" in (bench.folder / f"{name}.md").read_text() for name in ("first", "again", "other")}
+    assert said == {"first": False, "again": True, "other": False}
+    assert "attempt 2 at the same measurement" in (bench.folder / "again.md").read_text()
+
+
 def test_json_to_stdout_is_json_and_nothing_else(bench):
     import json
 

@@ -202,7 +202,8 @@ class TestStore:
         self, store: Store, make_info: Infos, make_result: Results
     ) -> None:
         measured, same = make_info(), make_info()
-        arms = arms_fingerprint(measured)
+        arms = measured.arms_hash
+        assert arms == arms_fingerprint(measured), "what is asked for is what was written"
         assert store.attempts(measured.scenario_hash, arms) == 0
         for info in (measured, same):
             store.add_run(info, Path("/r"))

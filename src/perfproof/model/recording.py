@@ -7,6 +7,7 @@ writes and reads them, ``analysis`` computes from them, nobody else does either.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -265,8 +266,9 @@ class RunInfo:
 
     @property
     def arms_hash(self) -> str:
-        """Return a fingerprint of what was compared: the arms and how each was started."""
-        return hashlib.sha256(repr([sorted(each.items()) for each in self.arm_details]).encode()).hexdigest()[:16]
+        """Return a fingerprint of what was compared: the arms' names and how each was started, the environment too."""
+        arms = [[name, sorted(details.items())] for name, details in zip(self.arms, self.arm_details, strict=False)]
+        return hashlib.sha256(json.dumps(arms).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

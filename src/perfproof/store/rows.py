@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from dataclasses import fields
 from pathlib import Path
@@ -18,9 +16,8 @@ from perfproof.store.summary import RunSummary
 
 
 def arms_fingerprint(info: RunInfo) -> str:
-    """Return a short hash of the arms of a run: their names and how each was started, the environment included."""
-    arms = [[name, sorted(details.items())] for name, details in zip(info.arms, info.arm_details, strict=False)]
-    return hashlib.sha256(json.dumps(arms).encode()).hexdigest()[:16]
+    """Return what tells the arms of this run from others, as the store keeps it."""
+    return info.arms_hash
 
 
 def run_values(info: RunInfo) -> dict[str, Any]:
