@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
 from contextlib import closing
 from urllib.parse import urlsplit
 
@@ -11,7 +16,8 @@ import pytest
 
 from arms import an_arm
 from perfproof.errors import ServiceError, UsageError
-from perfproof.service.snapshots import taken
+from perfproof.model.owner import Owner
+from perfproof.service.snapshots import taken, tidied
 
 
 def rows(file) -> list[int]:
@@ -139,3 +145,169 @@ def test_a_postgresql_server_that_refuses_is_told_without_the_password(postgresq
     with pytest.raises(ServiceError) as caught, taken([an_arm("x", snapshot=wrong)], tmp_path):
         pass
     assert "hunter2" not in str(caught.value)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from arms import an_arm
+from perfproof.service.snapshots import taken
+with taken([an_arm("x", directory=Path(sys.argv[1]), snapshot=sys.argv[2])], Path(sys.argv[3])) as (snapshot,):
+    print("taken", flush=True)
+    while True:
+        snapshot.restore()
+"""
+
+
+def kill_while_restoring(directory, snapshot, folder, number, after) -> None:
+    """Put a database back again and again in another process, and end that one by a signal at some moment."""
+    folder.mkdir(exist_ok=True)
+    command = [sys.executable, "-c", KILLED, str(directory), snapshot, str(folder)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as child:
+        assert child.stdout.readline() == b"taken\n"
+        time.sleep(after)
+        child.send_signal(number)
+        child.wait(30)
+
+
+def test_a_sqlite_file_is_whole_whenever_a_kill_comes_and_the_next_command_takes_away_what_is_left(tmp_path):
+    file = tmp_path / "shop.db"
+    a_database(file).close()
+    for after in (0.0, 0.011, 0.023, 0.037):
+        kill_while_restoring(tmp_path, "shop.db", tmp_path / "private", signal.SIGKILL, after)
+        assert rows(file) == [1, 2]
+        list(tidied(tmp_path / "private"))
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["private", "shop.db"]
+    half = tmp_path / f".shop.db.perfproof-{Owner(2**22 + 1, 1, Owner.mine().place)}"
+    half.write_bytes(b"half")
+    said = []
+    with taken([an_arm("x", directory=tmp_path, snapshot="shop.db")], tmp_path, say=said.append):
+        assert not half.exists()
+    assert "a killed perfproof left" in said[0]
+
+
+def test_a_sqlite_file_that_is_gone_is_put_back_from_the_only_copy(tmp_path):
+    file, private = tmp_path / "shop.db", tmp_path / "private"
+    a_database(file).close()
+    kill_while_restoring(tmp_path, "shop.db", private, signal.SIGKILL, 0.0)
+    file.unlink()
+    assert any("put back" in said for said in tidied(private))
+    assert rows(file) == [1, 2]
+    with taken([an_arm("x", directory=tmp_path, snapshot="shop.db")], tmp_path):
+        file.unlink()
+    assert rows(file) == [1, 2]
+
+
+def test_a_sqlite_file_keeps_its_rights_and_the_link_that_leads_to_it(tmp_path):
+    (tmp_path / "data").mkdir()
+    real, link = tmp_path / "data" / "real.db", tmp_path / "shop.db"
+    a_database(real).close()
+    real.chmod(0o640)
+    link.symlink_to(real)
+    with taken([an_arm("x", directory=tmp_path, snapshot="shop.db")], tmp_path) as (snapshot,):
+        with closing(sqlite3.connect(link)) as database:
+            database.execute("DELETE FROM t")
+            database.commit()
+        snapshot.restore()
+    assert link.is_symlink()
+    assert rows(link) == [1, 2]
+    assert real.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_sqlite_file_that_something_uses_is_left_alone(tmp_path):
+    file = tmp_path / "shop.db"
+    a_database(file, wal=True).close()
+    with taken([an_arm("x", directory=tmp_path, snapshot="shop.db")], tmp_path) as (snapshot,):
+        with closing(sqlite3.connect(file)) as user:
+            user.execute("BEGIN IMMEDIATE")
+            user.execute("INSERT INTO t VALUES (3)")
+            with pytest.raises(ServiceError, match="while something uses it"):
+                snapshot.restore()
+            user.commit()
+        assert rows(file) == [1, 2, 3]
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_postgresql_database_is_there_whenever_a_kill_comes_and_no_clone_stays(postgresql, tmp_path, number):
+    url = postgresql().replace("+psycopg", "")
+    server = url.rpartition("/")[0] + "/postgres"
+    with psycopg.connect(url, autocommit=True) as database:
+        database.execute("CREATE TABLE t (n int)")
+        database.execute("INSERT INTO t SELECT generate_series(1, 1000)")
+
+    def clones() -> list[str]:
+        with psycopg.connect(server) as database:
+            query = "SELECT datname FROM pg_database WHERE datname LIKE '%perfproof\\_%\\_%\\_%'"
+            return [row[0] for row in database.execute(query).fetchall() if "_perfproof_" in row[0]]
+
+    for after in (0.0, 0.13, 0.29, 0.41):
+        kill_while_restoring(tmp_path, url, tmp_path / "private", number, after)
+        with psycopg.connect(url) as database:
+            assert database.execute("SELECT sum(n) FROM t").fetchone() == (500500,)
+        list(tidied(tmp_path / "private"))  # knows no password: what the server then refuses, the next one takes away
+    with taken([an_arm("x", snapshot=url)], tmp_path):
+        assert len(clones()) == 1
+    assert clones() == []
+    with psycopg.connect(url) as database:
+        assert database.execute("SELECT sum(n) FROM t").fetchone() == (500500,)
+
+
+@pytest.mark.database
+def test_a_postgresql_database_that_is_gone_is_put_back_from_the_only_copy(postgresql, tmp_path):
+    url = postgresql().replace("+psycopg", "")
+    server, _, name = url.rpartition("/")
+    with psycopg.connect(url, autocommit=True) as database:
+        database.execute("CREATE TABLE t AS SELECT 7 AS n")
+
+    def lose() -> None:
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as database:
+            database.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def value() -> int:
+        with psycopg.connect(url) as database:
+            return database.execute("SELECT n FROM t").fetchone()[0]
+
+    with taken([an_arm("x", snapshot=url)], tmp_path) as (snapshot,):
+        lose()
+        snapshot.restore()
+        assert value() == 7
+        lose()
+    assert value() == 7
+    kill_while_restoring(tmp_path, url, tmp_path / "private", signal.SIGKILL, 0.3)
+    lose()
+    said = []
+    with taken([an_arm("x", snapshot=url)], tmp_path, say=said.append):
+        pass
+    assert f"the database {name} was gone: put back as `prepare` had left it" in said
+    assert value() == 7
+
+
+@pytest.mark.database
+def test_what_belongs_to_a_postgresql_database_and_is_not_in_it_outlives_being_put_back(postgresql, tmp_path):
+    url = postgresql().replace("+psycopg", "")
+    server, _, name = url.rpartition("/")
+    facts = (
+        "SELECT datacl::text, datconnlimit, shobj_description(d.oid, 'pg_database'), setconfig::text FROM pg_database d"
+        " LEFT JOIN pg_db_role_setting s ON s.setdatabase = d.oid WHERE datname = %s"
+    )
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as database:
+        database.execute("CREATE ROLE reader")
+        for each in (
+            f"""ALTER DATABASE {name} SET search_path TO "$user", shop, 'a b'""",
+            f"ALTER DATABASE {name} SET app.tenant TO '7'",
+            f"ALTER DATABASE {name} CONNECTION LIMIT 17",
+            f"REVOKE ALL ON DATABASE {name} FROM PUBLIC",
+            f"GRANT CONNECT ON DATABASE {name} TO reader",
+            f"COMMENT ON DATABASE {name} IS 'ours'",
+        ):
+            database.execute(each)
+        before = database.execute(facts, (name,)).fetchone()
+        with taken([an_arm("x", snapshot=url)], tmp_path) as (snapshot,):
+            snapshot.restore()
+            snapshot.restore()
+        assert database.execute(facts, (name,)).fetchone() == before
+        assert before[2] == "ours"
+        database.execute(f"REVOKE ALL ON DATABASE {name} FROM reader")
+        database.execute("DROP ROLE reader")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from perfproof.load.handle import LoadProcess
 from perfproof.load.plan import UserClass
 from perfproof.model.scenario import Scenario
+from perfproof.service.private import private_folder
 
 
 def inspect(scenario: Scenario) -> list[UserClass]:
     """Return the User classes of the scenario's Locust file; UsageError with file and line if it cannot be loaded."""
-    with tempfile.TemporaryDirectory(prefix="perfproof-") as folder:
-        load = LoadProcess.start(scenario, log=Path(folder, "load.log"))
+    with private_folder() as folder:
+        load = LoadProcess.start(scenario, log=folder / "load.log")
         try:
             return load.users()
         finally:

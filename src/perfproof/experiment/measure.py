@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,6 +43,7 @@ from perfproof.model.scenario import Arm, Budget, Goal, Scenario
 from perfproof.reports.figures import interval, percent
 from perfproof.service.cpus import CpuPlan, pinned, split_cpus
 from perfproof.service.lifecycle import RunningService, run_command, start
+from perfproof.service.private import private_folder
 from perfproof.service.snapshots import taken
 
 T = TypeVar("T", Goal, Budget)
@@ -104,7 +103,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
     arms = arms_of(scenario, options.kind)
     cpus = split_cpus()
     redactor = Redactor(scenario.secrets)
-    with _private_directory() as private, _interruptible(), ExitStack() as stack:
+    with private_folder() as private, _interruptible(), ExitStack() as stack:
         info = _run_info(scenario, options, arms, cpus)
         arms = tuple(_placed(arm, private) for arm in arms)
         scenario = replace(scenario, arms=arms)
@@ -115,7 +114,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
         problem: PerfproofError | None = None
         try:
             _prepare(arms, private, redactor, observer)
-            snapshots = stack.enter_context(taken(arms, private, scenario.allow))
+            snapshots = stack.enter_context(taken(arms, private, scenario.allow, observer.note))
             observer.phase("starting the load process")
             load = LoadProcess.start(scenario, log=private / "load.log", cpus=cpus.generator, folder=directory.path)
             try:
@@ -167,7 +166,7 @@ def probe_alone(scenario: Scenario, arm: str | None, observer: Observer) -> Prob
     cpus = split_cpus()
     redactor = Redactor(scenario.secrets)
     failures: list[str] = []
-    with _private_directory() as private, _interruptible():
+    with private_folder() as private, _interruptible():
         arms = tuple(_placed(each, private) for each in arms)
         scenario = replace(scenario, arms=arms)
         both = worth_probing(scenario, arms=len(arms))[1]
@@ -282,16 +281,6 @@ def _status(problem: PerfproofError | None) -> dict[str, Any]:
     if problem is None:
         return {"status": "complete", "problem": None}
     return {"status": "interrupted" if isinstance(problem, Interrupted) else "failed", "problem": str(problem)}
-
-
-@contextmanager
-def _private_directory() -> Iterator[Path]:
-    """Lend a directory only this user can read: raw service logs (not yet redacted) and the arms' scratch files."""
-    path = Path(tempfile.mkdtemp(prefix="perfproof-"))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from perfproof.service.checkouts import Checkout, checked_out
 from perfproof.service.command import fill
 from perfproof.service.git import WORKTREE, Repository, Revision
 from perfproof.service.lifecycle import run_command
+from perfproof.service.private import private_folder
 
 BUILD_SECONDS = 3600.0
 """How long a build may take."""
@@ -80,8 +80,8 @@ class _Builder:
         self.say(f"building {arm.name}")
         redactor = Redactor(self.scenario.secrets)
         command = arm.service.build.replace("{python}", sys.executable)
-        with tempfile.TemporaryDirectory(prefix="perfproof-") as private:
-            log = Path(private) / "build.log"
+        with private_folder() as private:
+            log = private / "build.log"
             run_command(arm, command, purpose="build", log=log, redactor=redactor, timeout=BUILD_SECONDS)
 
 
