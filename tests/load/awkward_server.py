@@ -25,6 +25,7 @@ seen: list[dict[str, str]] = []
 jobs: dict[str, int] = {}
 job_ids = count(1)
 connections = 0
+opened: set[asyncio.StreamWriter] = set()
 OK = b'{"ok": true}'
 
 
@@ -38,9 +39,8 @@ async def answer(method: str, path: str, head: str, body: bytes, out: asyncio.St
     kind, _, rest = path.lstrip("/").partition("/")
     match kind.partition("?")[0]:
         case "_counts":
-            out.write(
-                response(json.dumps({"asked": asked, "ids": ids, "connections": connections, "seen": seen}).encode())
-            )
+            counts = {"asked": asked, "ids": ids, "connections": connections, "open": len(opened), "seen": seen}
+            out.write(response(json.dumps(counts).encode()))
         case "echo":
             out.write(
                 response(json.dumps({"method": method, "path": path, "head": head, "body": body.decode()}).encode())
@@ -166,6 +166,7 @@ def _head(length: int) -> bytes:
 async def serve(reader: asyncio.StreamReader, out: asyncio.StreamWriter) -> None:
     global connections
     connections += 1
+    opened.add(out)
     with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -182,6 +183,7 @@ async def serve(reader: asyncio.StreamReader, out: asyncio.StreamWriter) -> None
             await out.drain()
             if not stays:
                 break
+    opened.discard(out)
     out.close()
 
 

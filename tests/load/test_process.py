@@ -210,13 +210,25 @@ def test_a_connection_closed_while_idle_is_reopened_without_a_failure(server, st
     assert report.reconnects == 8
 
 
-def test_keep_alive_load_uses_every_connection_in_turn(server, start_load, sealed):
-    load = start_load(get("/ok"), load=Load(rate=100, connections=8))
+def test_requests_that_do_not_overlap_share_one_connection(server, start_load, sealed):
+    load = start_load(get("/ok"), load=Load(rate=20, arrivals="constant", connections=8))
     load.open(0, server.url)
-    report = load.block(0, 0, 0, 1.0, seed=1)
-    assert report.reconnects == 8
-    assert sealed(load)["reconnected"].sum() == 8
-    assert server.counts()["connections"] == 8 + 1
+    reports = [load.block(0, pair, 0, 0.5, seed=pair) for pair in range(3)]
+    assert [report.reconnects for report in reports] == [1, 0, 0]
+    assert 0 < reports[0].connecting_ns < 1e9
+    assert reports[2].connecting_ns == 0
+    assert sealed(load)["reconnected"].tolist() == [1] + 29 * [0]
+    assert server.counts()["connections"] == 1 + 1
+
+
+def test_a_connection_that_a_whole_block_had_no_use_for_is_closed_before_the_next(server, start_load):
+    load = start_load(get("/slow/0.01"), load=Load(rate=8, arrivals="constant", connections=6))
+    load.open(0, server.url)
+    load.warm(0, 0, requests=60)  # by six users at once
+    assert server.counts()["open"] == 6 + 1
+    load.block(0, 0, 0, 0.5, seed=1)
+    load.block(0, 1, 0, 0.5, seed=1)
+    assert server.counts()["open"] == 1 + 1
 
 
 def test_unrecorded_load_with_fresh_connections_opens_one_for_each_request(server, start_load, sealed):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from perfproof.analysis.columns import Side
+from perfproof.analysis.connections import connection_facts
 from perfproof.analysis.health import generator_facts
 from perfproof.analysis.words import count_of
 from perfproof.model.recording import RunInfo
@@ -30,8 +31,9 @@ def describe(sides: Sequence[Side], rules: Rules, warnings: Sequence[str]) -> Co
     facts += _merged([_details(side) for side in (first, last)])
     facts += _merged([_flat(side.recording.info.settings) for side in (first, last)])
     facts += _merged([dict(side.recording.info.environment.facts) for side in (first, last)])
-    generators = [generator_facts(side) for side in (first, last)]
-    facts += [Fact("load generator", *generators)] if any(generators) else []
+    for name, told in (("load generator", generator_facts), ("connections", connection_facts)):
+        both = [told(side) for side in (first, last)]
+        facts += [Fact(name, *both)] if any(both) else []
     doubts = list(warnings)
     if not rules.restarts:
         doubts.append("The service was not restarted: the variation between starts is not measured.")

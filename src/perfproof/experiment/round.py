@@ -277,6 +277,8 @@ def _block(
         waited_ns=report.waited_ns,
         run_queue=report.run_queue,
         rate=rate,
+        opened=report.reconnects,
+        connecting_ns=report.connecting_ns,
     )
 
 

@@ -43,13 +43,14 @@ class Connection:
     """A slot for one exchange at a time; it opens, keeps and reopens its TCP connection as needed.
 
     After an exchange ``outcome``, ``status``, ``sent``, ``done`` and (if ``body`` was set to a bytearray before)
-    ``body`` tell how it went; ``problem`` holds an error in words. ``kept`` says that the server has kept this
-    connection open after a response before. ``arrived`` says that a response is what is polled for. ``resting`` ends
+    ``body`` tell how it went; ``problem`` holds an error in words. ``kept`` says that the server has left this
+    TCP connection open after a response. ``arrived`` says that a response is what is polled for. ``resting`` ends
     the rest of a flow that holds the connection while its user thinks.
     """
 
     # Slots, for CPython shares the layout of instance dictionaries only up to 30 attributes and is slower beyond.
     __slots__ = (
+        "_began",
         "_buffer",
         "_complete",
         "_detour",
@@ -110,6 +111,7 @@ class Connection:
         self._socket: socket.socket | SecureSocket | None = None
         self._buffer = pool.buffer
         self._view = memoryview(pool.buffer)
+        self._began = 0
         self._number = 0
         self._intended = 0
         self._first = 0
@@ -165,14 +167,6 @@ class Connection:
         if written != message.size:
             self._send_rest(data, written)
 
-    def connect_ahead(self, owner: Owner) -> None:
-        """Open the connection outside of any exchange; ``owner`` is called when it stands or has failed."""
-        self.busy = True
-        self.message = None
-        self._owner = owner
-        self.deadline = monotonic_ns() + 1_000_000_000
-        self._connect()
-
     def fail(self, outcome: Outcome, problem: str = "") -> None:
         """End the exchange that is under way, as failed; the connection is closed."""
         if not self.busy:
@@ -213,6 +207,8 @@ class Connection:
     def _connect(self) -> None:
         family, address = self.pool.peer
         self.pool.opened += 1
+        self.kept = False
+        self._began = monotonic_ns()
         try:
             raw = _Socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         except OSError as error:  # out of descriptors
@@ -263,12 +259,11 @@ class Connection:
 
     def _ready(self) -> None:
         message = self.message
+        assert message is not None  # noqa: S101 - a connection is opened for an exchange
+        self.pool.connecting_ns += monotonic_ns() - self._began
         self._new_parser(message)
         self._reader.start(self._readable)
-        if message is None:
-            self._end(_OK, monotonic_ns())
-        else:
-            self._send_rest(message.data, 0)
+        self._send_rest(message.data, 0)
 
     def _send_rest(self, data: bytearray, written: int) -> None:
         """Send what is left, now and whenever the socket takes more; a copy, for the message serves others too."""
@@ -323,7 +318,7 @@ class Connection:
         if count <= 0:
             self._ended(count, now)
             return
-        if not self.busy or self.message is None:
+        if not self.busy:
             self.close()  # bytes that nobody asked for: what follows them could not be trusted
             return
         if not self._first:
@@ -374,7 +369,6 @@ class Connection:
             if not message.plain:
                 self._new_parser()
         else:
-            self.kept = self.kept and self._keep
             self.close()
         if message.plain or message.care is None or self._excess:
             self._end(outcome, now)

@@ -17,12 +17,10 @@ from typing import Any
 
 import numpy as np
 from gevent import get_hub
-from gevent.event import Event
 
 from perfproof.errors import LoadError
 from perfproof.load.body import Files, read_files
 from perfproof.load.care import Place
-from perfproof.load.connection import Connection
 from perfproof.load.cookies import Jar
 from perfproof.load.feeds import Supply, Turns
 from perfproof.load.flow import Flow
@@ -181,8 +179,8 @@ class Engine:
         return send_alone(pool, message, lambda: bool(self._aborted_at), fresh=fresh, times=times)
 
     def prepare(self, arm: int) -> None:
-        """Make ready for a block of the arm: connections that the service closed while idle, and the garbage."""
-        self._reopen(self._pool(arm))
+        """Make ready for a block of the arm: no connection is left that the block before had no use for, no garbage."""
+        self._pool(arm).thin()
         gc.collect()
 
     def block(
@@ -197,9 +195,9 @@ class Engine:
         rate = load.rate if rate is None else rate
         stages = load.stages or steady(rate, seconds)
         pool = self._pool(arm)
-        opened, mark, steal = pool.opened, len(self._recorder), steal_ns()
         if not start:
             self.prepare(arm)
+        opened, connecting, mark, steal = pool.opened, pool.connecting_ns, len(self._recorder), steal_ns()
         stock = self._stocks[arm]
         unfed = sum(stock.unfed.values())
         sources = self._traffic(arm, stages, rate, seed, start or monotonic_ns() + _LEAD_NS, pair)
@@ -235,6 +233,7 @@ class Engine:
             lag_max_ns=self._lag.worst,
             steal_ns=steal_ns() - steal,
             reconnects=pool.opened - opened,
+            connecting_ns=pool.connecting_ns - connecting,
             aborted=bool(self._aborted_at),
             not_started=int(outcomes[Outcome.NOT_STARTED]),
             unfed=sum(stock.unfed.values()) - unfed,
@@ -354,30 +353,6 @@ class Engine:
         problem = self._stopped_for or self._stocks[pool.arm].problem
         if problem is not None:
             raise problem
-
-    def _reopen(self, pool: Pool) -> None:
-        """Open the connections that the service kept before and closed while idle (another arm had its turn).
-
-        Otherwise the first requests of each block would pay for connecting, which users of a busy service do not.
-        Connections never kept are left alone: a server that does not keep connections (gunicorn's sync worker) would
-        wait on an idle one and serve nobody else.
-        """
-        waiting = [connection for connection in pool.connections if connection.kept and not connection.is_open]
-        if not waiting or self._aborted_at:
-            return
-        ready = Event()
-        left = len(waiting)
-
-        def opened(_: Connection) -> None:
-            nonlocal left
-            left -= 1
-            if not left:
-                ready.set()
-
-        for connection in waiting:
-            connection.connect_ahead(opened)
-        if not ready.wait(1.0):
-            pool.give_up()
 
 
 def _answering(target: Target) -> tuple[int, str]:

@@ -59,11 +59,12 @@ class BlockReport:
     ``late`` counts requests that the generator came to more than 1 ms after their intended start; ``generator_cpu_ns``
     is the CPU time it needed (turning its loop just before a request is due is not counted); ``lag_max_ns`` is the
     longest its event loop was held up; ``steal_ns`` is what the hypervisor took from this machine's CPUs meanwhile;
-    ``reconnects`` counts connections that had to be opened. ``started_ns`` and ``ended_ns`` bound the schedule,
-    ``drained_ns`` is when the last request had ended. ``aborted`` marks a block cut short by ``abort``. ``not_started``
-    counts the steps after a failed one of their flow, ``unfed`` the requests that were left out because the rows of a
-    feed had ended; neither is in ``intended``. ``waited_ns`` is how long the generator was ready to run and waited for
-    a CPU; ``run_queue`` how many programs of its machine were running or ready to, on average.
+    ``reconnects`` counts connections that had to be opened, which took ``connecting_ns`` in all. ``started_ns`` and
+    ``ended_ns`` bound the schedule, ``drained_ns`` is when the last request had ended. ``aborted`` marks a block cut
+    short by ``abort``. ``not_started`` counts the steps after a failed one of their flow, ``unfed`` the requests that
+    were left out because the rows of a feed had ended; neither is in ``intended``. ``waited_ns`` is how long the
+    generator was ready to run and waited for a CPU; ``run_queue`` how many programs of its machine were running or
+    ready to, on average.
     """
 
     started_ns: int
@@ -84,6 +85,7 @@ class BlockReport:
     unfed: int = 0
     waited_ns: int = 0
     run_queue: float = 0.0
+    connecting_ns: int = 0
 
     def on_clock(self, ahead_ns: int) -> BlockReport:
         """Return the report with its times as of a clock that is ``ahead_ns`` behind."""
@@ -113,6 +115,7 @@ class BlockReport:
             lag_max_ns=max(report.lag_max_ns for report in reports),
             steal_ns=max(report.steal_ns for report in reports),
             reconnects=total("reconnects"),
+            connecting_ns=total("connecting_ns"),
             aborted=any(report.aborted for report in reports),
             not_started=total("not_started"),
             unfed=max(report.unfed for report in reports),  # each looks at the whole schedule

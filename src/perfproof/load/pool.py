@@ -1,10 +1,10 @@
-"""The connections to one arm, taken in turn, so that keep-alive load spreads over all processes of a service."""
+"""The connections to one arm: opened when a request needs one, and never more of them than load needs at once."""
 
 from __future__ import annotations
 
 import sys
-from collections import deque
 from collections.abc import Callable
+from time import monotonic_ns
 from typing import Any
 
 from perfproof.load.connection import Connection
@@ -20,12 +20,16 @@ Peer = tuple[int, tuple[str, int]]
 
 
 class Pool:
-    """First in, first out: the connection that has rested longest is used next.
+    """Last in, first out: ``free.pop()`` is the connection that was used last.
+
+    So requests that never overlap share one connection, and others are opened at moments when it is busy, for a worker
+    that is not. Rejected: taking them in turn, and opening them ahead. Both leave connections idle that a server may
+    hold a thread for, or all it has: gunicorn's gthread worker waits up to 5 s for the first byte of each.
 
     ``record`` takes the values of one sample; ``arm`` and ``pair`` are what it is told; ``opened`` counts connections
-    that were opened; with ``fresh`` set none is kept after its response. ``secure`` is how connections are encrypted,
-    if they are; ``failures`` counts the exchanges that have failed since the last good one; ``halted`` says that flows
-    may not go on.
+    that were opened and ``connecting_ns`` is how long those that stood took, TLS included; with ``fresh`` set none is
+    kept after its response. ``secure`` is how connections are encrypted, if they are; ``failures`` counts the exchanges
+    that have failed since the last good one; ``halted`` says that flows may not go on.
     """
 
     def __init__(
@@ -47,13 +51,15 @@ class Pool:
         self._notes: set[str] = set()
         self.pair = 0
         self.opened = 0
+        self.connecting_ns = 0
+        self._looked = 0
         self.fresh = False
         self.next_id = next_id
         self.record: Record = ignore
         # One buffer for all: a read is parsed before the loop turns to the next connection.
         self.buffer = bytearray(64 * 1024)
         self.connections = [Connection(self) for _ in range(size)]
-        self.free: deque[Connection] = deque(self.connections)
+        self.free = list(self.connections)
 
     def sweep(self, now: int) -> None:
         """Fail every exchange whose time is over.
@@ -63,6 +69,13 @@ class Pool:
         for connection in self.connections:
             if connection.busy and now > connection.deadline:
                 connection.fail(Outcome.TIMEOUT, "no answer in time")
+
+    def thin(self) -> None:
+        """Close every connection that no request has needed since this was last asked for."""
+        for connection in self.connections:
+            if connection.is_open and not connection.busy and connection.sent < self._looked:
+                connection.close()
+        self._looked = monotonic_ns()
 
     def give_up(self) -> None:
         """Fail every exchange that is under way, and end the flows that hold a connection."""

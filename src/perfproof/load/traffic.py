@@ -141,7 +141,7 @@ class Pacer(Source):
             self._next = self._count
         elif self._pool.free:
             self._busy += 1
-            self._pool.free.popleft().send(message, intended, self._freed)
+            self._pool.free.pop().send(message, intended, self._freed)
         elif len(self._waiting) < self._room:
             self._waiting.append((intended, message))
         else:
@@ -227,7 +227,7 @@ class Visitor(Source):
         if message is None:  # feeds have ended, and with them everything that could be sent
             self.done.set()
             return
-        pool.free.popleft().send(message, 0, self._freed)
+        pool.free.pop().send(message, 0, self._freed)
 
     def _freed(self, connection: Connection) -> None:
         self._pool.free.append(connection)

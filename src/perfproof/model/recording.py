@@ -134,7 +134,8 @@ class Block:
     after a failed one of their flow, ``unfed`` the requests left out because a feed had no more rows; neither is in
     ``intended``. ``waited_ns`` is how long the generator was ready to run and waited for a CPU, ``run_queue`` how
     many programs were running or ready to, on average. ``rate`` is what a
-    search for the capacity asked for, in requests per second.
+    search for the capacity asked for, in requests per second. ``opened`` connections were opened for requests, which
+    took ``connecting_ns`` in all.
     """
 
     arm: int
@@ -157,6 +158,8 @@ class Block:
     waited_ns: int = 0
     run_queue: float = 0.0
     rate: float | None = None
+    opened: int = 0
+    connecting_ns: int = 0
 
 
 PROCESS_COLUMNS: dict[str, str] = {
