@@ -16,7 +16,7 @@ def tally_of(a_round: Round, variants: list[int], *, share: tuple[int, int] = (0
     tally = Tally(variants)
     samples, (first, step) = a_round.samples, share
     for block in a_round.blocks:
-        tally.begin(block.arm, block.pair, block.started_ns)
+        tally.begin(block.arm, block.pair, block.started_ns, block.ended_ns - block.started_ns)
         mine = samples.select((samples["arm"] == block.arm) & (samples["pair"] == block.pair))
         rows = list(zip(*(mine[name].tolist() for name in SAMPLE_COLUMNS), strict=True))
         for row in rows[first::step]:

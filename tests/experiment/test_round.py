@@ -2,16 +2,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfproof.experiment.round import block_order, block_seed
-from perfproof.model.scenario import Rounds, Scenario
+from perfproof.model.scenario import Scenario
 
 
-def scenario(blocks: int = 8) -> Scenario:
-    return Scenario(name="s", file=None, arms=(), requests=(), rounds=Rounds(blocks=blocks))  # type: ignore[arg-type]
+def scenario() -> Scenario:
+    return Scenario(name="s", file=None, arms=(), requests=())  # type: ignore[arg-type]
 
 
 @given(blocks=st.integers(1, 40), number=st.integers(1, 100))
 def test_each_pair_loads_every_arm_once_and_each_arm_leads_half_the_time(blocks: int, number: int) -> None:
-    order = block_order(scenario(blocks), number, 2)
+    order = block_order(scenario(), number, 2, blocks)
     assert len(order) == blocks
     assert all(sorted(pair) == [0, 1] for pair in order)
     leads = sum(pair[0] == 0 for pair in order)
@@ -19,13 +19,13 @@ def test_each_pair_loads_every_arm_once_and_each_arm_leads_half_the_time(blocks:
 
 
 def test_the_order_is_random_but_repeatable() -> None:
-    orders = [block_order(scenario(), number, 2) for number in range(1, 30)]
+    orders = [block_order(scenario(), number, 2, 8) for number in range(1, 30)]
     assert len({str(order) for order in orders}) > 10
-    assert orders == [block_order(scenario(), number, 2) for number in range(1, 30)]
+    assert orders == [block_order(scenario(), number, 2, 8) for number in range(1, 30)]
 
 
 def test_one_arm_is_always_first() -> None:
-    assert block_order(scenario(3), 1, 1) == [[0], [0], [0]]
+    assert block_order(scenario(), 1, 1, 3) == [[0], [0], [0]]
 
 
 def test_every_pair_of_every_round_has_its_own_request_sequence() -> None:

@@ -13,12 +13,13 @@ from perfproof.evidence.tables import read_table
 from perfproof.load.sealing import Part, merge_histograms
 from perfproof.load.tally import Tally
 from perfproof.model.histogram import HIGHEST, Histogram, bucket_of
-from perfproof.model.recording import HISTOGRAM_COLUMNS, SETTLE_NS, Outcome
+from perfproof.model.recording import HISTOGRAM_COLUMNS, Outcome, settle_ns
 
 STARTED = 10**12
+BLOCK_NS = 500_000_000
 
 
-def row(request=0, variant=0, after=SETTLE_NS, wait=0, took=1000, size=100, outcome=Outcome.OK, status=200):
+def row(request=0, variant=0, after=settle_ns(BLOCK_NS), wait=0, took=1000, size=100, outcome=Outcome.OK, status=200):
     intended = STARTED + after
     sent = 0 if outcome in (Outcome.DROPPED, Outcome.NOT_STARTED) else intended + wait
     return (0, 3, request, variant, intended, sent, sent, intended + took, status, size, int(outcome), 0, 7)
@@ -31,7 +32,7 @@ def written(tally: Tally, path: Path):
 
 def started(variants=(1, 3)) -> Tally:
     tally = Tally(variants)
-    tally.begin(0, 3, STARTED)
+    tally.begin(0, 3, STARTED, BLOCK_NS)
     return tally
 
 
@@ -86,7 +87,7 @@ def test_what_differs_in_kind_is_kept_apart(tmp_path):
 def test_each_block_is_kept_apart_and_counts_its_own_outcomes(tmp_path):
     tally = started()
     tally.add(*row())
-    tally.begin(1, 4, STARTED)
+    tally.begin(1, 4, STARTED, BLOCK_NS)
     tally.add(*row())
     tally.add(*row(outcome=Outcome.CLOSED))
     assert tally.outcomes().sum() == 2

@@ -15,13 +15,15 @@ import numpy.typing as npt
 
 from perfproof.analysis.generator import sound
 from perfproof.analysis.quantiles import Floats
-from perfproof.model.recording import SETTLE_NS, Outcome, Recording, Round, Samples
+from perfproof.model.recording import Outcome, Recording, Round, Samples, settle_ns
 
 Ints = npt.NDArray[np.int64]
 
 LATENCY_BITS = 37
 _MASK = (1 << LATENCY_BITS) - 1
 MS = 1e6
+USUAL = 0.2
+"""Share of requests above which a new connection is the service's way (it closes each), not an exception."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,11 @@ def settled(a_round: Round, arm: int) -> npt.NDArray[np.bool_]:
     samples = a_round.samples
     if samples.counts is not None:
         return _settled(samples, arm)
-    starts = {block.pair: block.started_ns for block in a_round.blocks if block.arm == arm}
-    table = np.zeros(max(starts, default=0) + 2, dtype=np.int64)
-    for pair, start in starts.items():
-        table[pair] = start + SETTLE_NS
+    mine = [block for block in a_round.blocks if block.arm == arm]
+    table = np.zeros(max((block.pair for block in mine), default=0) + 2, dtype=np.int64)
+    for block in mine:
+        # In pairs both arms meet what is left of the other at every request: there is nothing to wait out.
+        table[block.pair] = 0 if block.paired else block.started_ns + settle_ns(block.ended_ns - block.started_ns)
     earliest = table[np.clip(samples["pair"], 0, len(table) - 1)]
     chosen: npt.NDArray[np.bool_] = (samples["arm"] == arm) & (samples["intended_ns"] >= earliest)
     return chosen
@@ -85,8 +88,17 @@ def _settled(samples: Samples, arm: int) -> npt.NDArray[np.bool_]:
 
 
 def completed(a_round: Round, arm: int) -> npt.NDArray[np.bool_]:
-    """Return which samples count for latency: of ``arm``, settled and completed."""
+    """Return which samples count for latency: of ``arm``, settled and completed.
+
+    In pairs, one that had to connect first is left out: the first of each stretch, unless the service closes every
+    connection, so that connecting is a part of what each request costs.
+    """
     chosen: npt.NDArray[np.bool_] = settled(a_round, arm) & (a_round.samples["outcome"] == int(Outcome.OK))
+    if any(block.paired for block in a_round.blocks):
+        paired = np.isin(a_round.samples["pair"], [block.pair for block in a_round.blocks if block.paired])
+        connected = paired & (a_round.samples["reconnected"] != 0)
+        if (chosen & connected).sum() <= USUAL * (chosen & paired).sum():
+            chosen &= ~connected
     return chosen
 
 

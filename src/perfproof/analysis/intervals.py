@@ -18,7 +18,7 @@ PRIOR_ROUNDS = 8
 """A stored spread from fewer rounds than this says too little about the variance to help."""
 
 _PRIOR_DOUBT = 0.01
-"""Below this probability (two-sided F test) today's rounds and the stored spread disagree, and today's alone count."""
+"""Below half of this probability (F test) today's rounds spread more than the prior says, and today's alone count."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +67,41 @@ def pooled_sd(sd: float, df: float, prior: Prior | None) -> tuple[float, float]:
     """Return the standard deviation and degrees of freedom after learning from ``prior``.
 
     The moderated t of Smyth (2004, Stat. Appl. Genet. Mol. Biol. 3:3): variances are averaged by their degrees of
-    freedom. The prior's count is halved (variances differ a little from day to day) and it is dropped when the two
-    variances plainly disagree.
+    freedom. The prior's count is halved (variances differ a little from day to day) and it is dropped when today's
+    variance is plainly larger. It is kept when today's is smaller: two rounds often agree by luck, and that luck is
+    what the prior is for.
     """
     if prior is None or df <= 0 or prior.df < PRIOR_ROUNDS - 1 or prior.sd <= 0:
         return sd, df
     ratio = (sd / prior.sd) ** 2
-    tail = float(special.fdtrc(df, prior.df, ratio))
-    if 2 * min(tail, 1 - tail) < _PRIOR_DOUBT:
+    if float(special.fdtrc(df, prior.df, ratio)) < _PRIOR_DOUBT / 2:
         return sd, df
     weight = prior.df / 2
     return sqrt((df * sd**2 + weight * prior.sd**2) / (df + weight)), df + weight
+
+
+STARTS: dict[str, float] = {
+    "latency_p50": 0.02,
+    "latency_mean": 0.03,
+    "latency_p95": 0.06,
+    "latency_p99": 0.12,
+    "cpu_per_request": 0.02,
+}
+"""What two starts of one program differ by (standard deviation of a round's change), where requests are paired.
+
+On the safe side of what services of several kinds showed (docs/statistics.md): with it two starts can carry a verdict
+on a large change, and it hardly counts beside ten.
+"""
+STARTS_DF = 8.0
+
+
+def prior_of_starts(metric: str, errors: Floats | None) -> Prior | None:
+    """Return the prior for paired rounds: what starts differ by, and what a round of few pairs leaves open."""
+    if metric not in STARTS:
+        return None
+    known = errors[np.isfinite(errors)] if errors is not None else np.empty(0)
+    within = float((known**2).mean()) if len(known) else 0.0
+    return Prior(sqrt(STARTS[metric] ** 2 + within), STARTS_DF)
 
 
 def one_sample(values: Floats, confidence: float, prior: Prior | None = None, floor: float = SD_FLOOR) -> Interval:

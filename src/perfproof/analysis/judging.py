@@ -22,6 +22,7 @@ from perfproof.analysis.findings import find, in_order
 from perfproof.analysis.health import Health, examine
 from perfproof.analysis.impact import traffic, with_impact
 from perfproof.analysis.matching import common
+from perfproof.analysis.pairs import has_blocks, has_pairs, part
 from perfproof.analysis.queries import Conclusion, across, conclude_queries
 from perfproof.analysis.resources import memory
 from perfproof.analysis.rows import Terms, correct, growth_row, levels_of, ratio_row, smallest_change, spread_of
@@ -127,6 +128,7 @@ class _Measured:
     failures: Sequence[dict[str, Failures]]
     series: Sequence[Series]
     figures: latency.Latency
+    charted: Sequence[Side]
     probed: Conclusion = field(default_factory=Conclusion)
     causes: Causes | None = None
 
@@ -158,9 +160,29 @@ class _Measured:
 def _measure(sides: Sequence[Side], terms: Terms, failures: Sequence[dict[str, Failures]], health: Health) -> _Measured:
     """Compute every series of one or two sides."""
     sides = common(sides)
-    figures = latency.measure(sides, paired=terms.paired)
-    series = latency_series(sides, figures) + resource_series(sides)
-    return _Measured(sides, _labels(sides), terms, health, failures, series, figures)
+    charted, figures, series = _series(sides, paired=terms.paired)
+    return _Measured(sides, _labels(sides), terms, health, failures, series, figures, charted)
+
+
+def _series(sides: Sequence[Side], *, paired: bool) -> tuple[Sequence[Side], latency.Latency, list[Series]]:
+    """Return the latency figures that charts are drawn from with the sides they are of, and every series.
+
+    What was sent in pairs says what a request costs, what was sent in blocks what users wait under load. Where both
+    were, the first has the plain names.
+    """
+    in_pairs, in_blocks = (
+        [Side(part(side.recording, paired=each), side.arm) for side in sides] for each in (True, False)
+    )
+    if not all(has_pairs(side.recording) for side in sides):
+        figures = latency.measure(sides, paired=paired)
+        return sides, figures, latency_series(sides, figures) + resource_series(sides)
+    figures = latency.measure_pairs(in_pairs, matched=paired)
+    found = latency_series(in_pairs, figures)
+    if all(has_blocks(side.recording) for side in sides):
+        found += latency_series(in_blocks, latency.measure(in_blocks, paired=paired), under_load=True)
+    cpu = [replace(each, in_pairs=True) for each in resource_series(in_pairs, only=("cpu_per_request",))]
+    rest = resource_series(sides, only=("memory_peak", "memory_steady", "memory_growth"))
+    return in_pairs, figures, found + cpu + rest
 
 
 def _two(kind: Kind, measured: _Measured) -> Result:
@@ -221,7 +243,7 @@ def _result(
         budgets=budgets,
         findings=in_order([*find(sides, measured.failures, measured.series), *measured.probed.findings]),
         comparability=_comparability(measured),
-        details=detail_all(sides, measured.labels, measured.figures, measured.failures),
+        details=detail_all(measured.charted, measured.labels, measured.figures, measured.failures),
         started_at=first.started_at,
         advice=_advice(verdict, rows, measured.health),
         queries=measured.probed.details,
@@ -267,6 +289,5 @@ def _advice(verdict: Verdict, rows: Sequence[Comparison], health: Health) -> str
 def spreads(recording: Recording) -> tuple[Spread, ...]:
     """Return what identical arms showed: the standard deviation of one round, per metric and request name."""
     sides = [Side(recording, arm) for arm in (0, 1)]
-    figures = latency.measure(sides, paired=True)
-    series = latency_series(sides, figures) + resource_series(sides)
+    series = _series(sides, paired=True)[2]
     return tuple(spread for each in series if (spread := spread_of(each)) is not None)

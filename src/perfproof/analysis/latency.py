@@ -13,6 +13,7 @@ import numpy as np
 
 from perfproof.analysis.cells import BLOCK_FLOOR, Cells, machine_levels, reduce_side
 from perfproof.analysis.columns import Ints, Packed, Side, pair_count
+from perfproof.analysis.pairs import Effects, effects
 from perfproof.analysis.quantiles import Floats
 from perfproof.analysis.strata import find_modes
 
@@ -32,7 +33,8 @@ class Latency:
 
     ``weights`` are each name's share of the traffic (of both sides together), ``typical`` the median samples of a name
     per round, ``pooled[side]`` all completed samples packed by request (the charts and p99 without rounds use them),
-    ``blocks[side]`` the p50 in ms by (round, request, pair) for charts.
+    ``blocks[side]`` the p50 in ms by (round, request, pair) for charts. ``matched`` is what pairs say of the change of
+    the median, where requests were paired: then it, and not the difference of ``logs``, is the round's change.
     """
 
     logs: dict[str, tuple[Floats, ...]]
@@ -40,6 +42,7 @@ class Latency:
     typical: Floats
     pooled: tuple[Packed, ...]
     blocks: tuple[Floats, ...]
+    matched: Effects | None = None
 
     def overall(self, metric: str, side: int) -> Floats:
         """Return the row ``all`` per round: the logarithm of the traffic-weighted mean over request names.
@@ -54,6 +57,43 @@ class Latency:
             return np.full(len(logs[side]), np.nan)
         weights = self.weights[known] / self.weights[known].sum()
         return np.asarray(np.log(np.exp(logs[side][:, known]) @ weights))
+
+    def changes(self, metric: str, request: int) -> Floats | None:
+        """Return by round ln(candidate / baseline) of a name (-1: of all) as matched requests give it; None without.
+
+        Of all requests: what the matched changes of the names come to, each weighing as much as the time its requests
+        take in the baseline over the whole run. Weights of a single round would add their own noise to it.
+        """
+        if self.matched is None or metric != "latency_p50":
+            return None
+        if request >= 0:
+            return self.matched.change[:, request]
+        with np.errstate(invalid="ignore"):
+            typical = np.exp(np.nanmean(self.logs[metric][0], axis=0)) if len(self.matched.change) else self.weights
+        known = np.isfinite(self.matched.change).any(axis=0) & (self.weights > 0) & np.isfinite(typical)
+        if self.weights[known].sum() < _MOST_TRAFFIC:
+            return np.full(len(self.matched.change), np.nan)
+        return _weighted(self.matched.change[:, known], self.weights[known] * typical[known])
+
+    def errors(self, metric: str, request: int) -> Floats | None:
+        """Return by round the standard error of ``changes`` within the round."""
+        if self.matched is None or metric != "latency_p50":
+            return None
+        if request >= 0:
+            return self.matched.error[:, request]
+        share = np.where(np.isfinite(self.matched.error), self.weights, 0.0)
+        total = share.sum(axis=1, keepdims=True)
+        share = share / np.where(total > 0, total, 1.0)
+        return np.asarray(np.sqrt(((share * np.nan_to_num(self.matched.error)) ** 2).sum(axis=1)))
+
+
+def _weighted(changes: Floats, weights: Floats) -> Floats:
+    """Return the logarithm of the weighted mean of ``exp(changes)`` by round, over the names known in it."""
+    known = np.isfinite(changes)
+    total = (known * weights).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = np.log((np.where(known, np.exp(changes), 0.0) * weights).sum(axis=1) / total)
+    return np.where(total > 0, found, np.nan)
 
 
 def measure(sides: Sequence[Side], *, paired: bool, tails: bool = True) -> Latency:
@@ -92,6 +132,39 @@ def measure(sides: Sequence[Side], *, paired: bool, tails: bool = True) -> Laten
         logs["latency_p95"] = _tails(per_round, [cell.round_p95 for cell in cells], typical, ENOUGH_P95)
         logs["latency_p99"] = _tails(per_round, [cell.round_p99 for cell in cells], typical, ENOUGH_P99)
     return Latency(logs, weights, typical, tuple(c.packed for c in cells), tuple(_blocks(c) for c in cells))
+
+
+def measure_pairs(sides: Sequence[Side], *, matched: bool = True, tails: bool = True) -> Latency:
+    """Return the latency figures of arms whose requests were sent in pairs; ``matched`` arms are of one recording.
+
+    Percentiles are those of all requests of a name in a round; both arms met the same bursts, so no drift is levelled
+    out. The change of the median is that of matched requests.
+    """
+    names, stretches = len(sides[0].requests), pair_count(sides)
+    modes = np.zeros((max(1, names), 1), dtype=np.int64)
+    levels = np.zeros((len(sides[0].rounds), stretches))
+    cells = [reduce_side(side, modes, 1, stretches, levels, tails) for side in sides]
+    counts = [cell.counts.sum(axis=(2, 3)) for cell in cells]  # (rounds, requests)
+    logs = {
+        "latency_p50": tuple(np.log(cell.round_p50) for cell in cells),
+        "latency_mean": tuple(_log_mean(cell) for cell in cells),
+    }
+    typical = np.median(np.concatenate(counts), axis=0) if sum(map(len, counts)) else np.zeros(names)
+    if tails:
+        logs["latency_p95"] = _tails(counts, [cell.round_p95 for cell in cells], typical, ENOUGH_P95)
+        logs["latency_p99"] = _tails(counts, [cell.round_p99 for cell in cells], typical, ENOUGH_P99)
+    count = sum(each.sum(axis=0) for each in counts)
+    weights = count / max(1, count.sum())
+    blocks = tuple(_blocks(cell) for cell in cells)
+    twins = effects(sides) if matched and len(sides) == 2 else None
+    return Latency(logs, weights, typical, tuple(c.packed for c in cells), blocks, twins)
+
+
+def _log_mean(cells: Cells) -> Floats:
+    """Return ln(mean latency) by (round, request)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = np.log(cells.total.sum(axis=(2, 3)) / cells.counts.sum(axis=(2, 3)))
+    return found
 
 
 def _blocks(cells: Cells) -> Floats:

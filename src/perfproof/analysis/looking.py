@@ -9,6 +9,7 @@ from perfproof.analysis import latency, looks
 from perfproof.analysis.columns import Side
 from perfproof.analysis.conclude import decided
 from perfproof.analysis.judging import analyse
+from perfproof.analysis.pairs import has_pairs, part
 from perfproof.analysis.rows import Terms, ratio_row
 from perfproof.analysis.series import Series, resource_series
 from perfproof.model.metrics import ALL, METRICS
@@ -54,7 +55,13 @@ def progress(recording: Recording) -> tuple[Comparison, ...]:
         return ()
     confidence = looks.confidence(len(sides[0].rounds), info.rules.planned_rounds, info.rules.early_stop)
     terms = Terms(info.rules, confidence)
-    figures = latency.measure(sides, paired=True, tails=False)
+    if has_pairs(recording):
+        sides = [Side(part(recording, paired=True), arm) for arm in (0, 1)]
+        figures = latency.measure_pairs(sides, tails=False)
+    else:
+        figures = latency.measure(sides, paired=True, tails=False)
     overall = tuple(figures.overall("latency_p50", side) for side in (0, 1))
-    series = [Series(METRICS["latency_p50"], ALL, overall), *resource_series(sides, only=("cpu_per_request",))]
+    changes, errors = figures.changes("latency_p50", -1), figures.errors("latency_p50", -1)
+    p50 = Series(METRICS["latency_p50"], ALL, overall, changes=changes, errors=errors, in_pairs=changes is not None)
+    series = [p50, *resource_series(sides, only=("cpu_per_request",))]
     return tuple(ratio_row(each, terms).comparison for each in series)

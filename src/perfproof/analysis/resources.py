@@ -15,15 +15,29 @@ _FEWEST_POINTS = 5
 
 
 def cpu_per_request(side: Side) -> Floats:
-    """Return CPU milliseconds of the whole process tree per completed request, per round; NaN where not measured."""
-    return np.array([_cpu(a_round, side.arm) for a_round in side.rounds], dtype=np.float64)
+    """Return CPU milliseconds of the whole process tree per completed request, per round; NaN where not measured.
+
+    In stretches of pairs an arm also runs while the other is asked, so what it uses when nobody asks is taken off.
+    """
+    idle = idle_share(side)
+    return np.array([_cpu(a_round, side.arm, idle) for a_round in side.rounds], dtype=np.float64)
 
 
-def _cpu(a_round: Round, arm: int) -> float:
+def idle_share(side: Side) -> float:
+    """Return the CPU seconds per second that the service uses while nobody asks it anything, over the whole run.
+
+    Over the run and not by round: timers that fire once a second are in some idle stretches and not in others.
+    """
+    starts = [known for a_round in side.rounds if (known := arm_round(a_round, side.arm)) is not None]
+    return sum(start.idle_cpu_ns for start in starts) / max(1, sum(start.idle_ns for start in starts))
+
+
+def _cpu(a_round: Round, arm: int, idle: float) -> float:
     blocks = [b for b in a_round.blocks if b.arm == arm and b.service_cpu_ns is not None]
     completed = sum(block.completed for block in blocks)
     used = sum(block.service_cpu_ns or 0 for block in blocks)
-    return used / MS / completed if completed and used else float("nan")
+    used -= int(idle * sum(block.ended_ns - block.started_ns for block in blocks if block.paired))
+    return used / MS / completed if completed and used > 0 else float("nan")
 
 
 def throughput(side: Side) -> Floats:

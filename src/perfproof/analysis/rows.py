@@ -16,6 +16,7 @@ from perfproof.analysis.intervals import (
     geometric,
     half_width,
     one_sample,
+    prior_of_starts,
     smallest_effect,
     two_samples,
 )
@@ -94,6 +95,8 @@ def role_of(terms: Terms, metric: Metric, request: str) -> Role:
 def estimate(series: Series, terms: Terms) -> Interval:
     """Return candidate minus baseline (of logarithms, where the series has them) with the interval to judge."""
     prior = terms.prior(series.metric.name, series.request)
+    if prior is None and series.in_pairs and terms.paired and terms.rules.restarts:
+        prior = prior_of_starts(series.metric.name, series.errors)
     floor = SD_FLOOR if series.logs else _GROWTH_FLOOR
     if terms.paired:
         return one_sample(series.differences(), terms.confidence, prior if series.logs else None, floor)

@@ -9,6 +9,7 @@ import numpy as np
 
 from perfproof.analysis import latency, resources
 from perfproof.analysis.columns import Side
+from perfproof.analysis.pairs import has_pairs
 from perfproof.analysis.quantiles import Floats, harrell_davis
 from perfproof.model.metrics import ALL, METRICS, Metric
 
@@ -23,7 +24,9 @@ class Series:
     """One metric of one request name: ``sides`` hold a value per round (NaN: none), as logarithms when ``logs``.
 
     ``pooled`` is the figure over the whole run per side, in the metric's unit, for tails too thin for single rounds;
-    ``thin`` is the number of requests per round where it is small for the quantile.
+    ``thin`` is the number of requests per round where it is small for the quantile. ``changes`` are the rounds'
+    differences where something better than that of the sides is known (matched requests), ``errors`` what is known of
+    each round's own standard error. ``in_pairs`` tells that the arms were asked in turn, request by request.
     """
 
     metric: Metric
@@ -32,10 +35,13 @@ class Series:
     logs: bool = True
     pooled: tuple[float, ...] | None = None
     thin: int | None = None
+    changes: Floats | None = None
+    errors: Floats | None = None
+    in_pairs: bool = False
 
     def differences(self) -> Floats:
         """Return candidate minus baseline of the rounds in which both are known (paired sides only)."""
-        values = self.sides[1] - self.sides[0]
+        values = self.sides[1] - self.sides[0] if self.changes is None else self.changes
         return values[np.isfinite(values)]
 
     def known(self, side: int) -> Floats:
@@ -43,11 +49,14 @@ class Series:
         return self.sides[side][np.isfinite(self.sides[side])]
 
 
-def latency_series(sides: Sequence[Side], figures: latency.Latency) -> list[Series]:
-    """Return the latency metrics: the row ``all`` first, then one for each request name."""
+def latency_series(sides: Sequence[Side], figures: latency.Latency, *, under_load: bool = False) -> list[Series]:
+    """Return the latency metrics: the row ``all`` first, then one for each request name.
+
+    ``under_load`` gives them the names of what users wait under load, where what one request costs is known as well.
+    """
     found = []
     for name in figures.logs:
-        metric = METRICS[name]
+        metric = METRICS[name.replace("latency", "latency_under_load") if under_load else name]
         columns = [(ALL, tuple(figures.overall(name, side) for side in range(len(sides))))]
         columns += [(q, tuple(v[:, i] for v in figures.logs[name])) for i, q in enumerate(sides[0].requests)]
         for index, (request, values) in enumerate(columns):
@@ -56,7 +65,9 @@ def latency_series(sides: Sequence[Side], figures: latency.Latency) -> list[Seri
                 pooled = _pooled(figures, index - 1, _QUANTILE[name])
             typical = figures.typical[index - 1] if index else np.inf
             thin = int(typical) if typical < _AMPLE.get(name, 0) else None
-            found.append(Series(metric, request, values, pooled=pooled, thin=thin))
+            changes, errors = figures.changes(name, index - 1), figures.errors(name, index - 1)
+            in_pairs = figures.matched is not None
+            found.append(Series(metric, request, values, True, pooled, thin, changes, errors, in_pairs))
     return found
 
 
@@ -71,7 +82,8 @@ def _pooled(figures: latency.Latency, request: int, quantile: float) -> tuple[fl
 
 def resource_series(sides: Sequence[Side], only: Sequence[str] | None = None) -> list[Series]:
     """Return CPU, memory and (closed model only) throughput, each for ``all``; metrics never measured are left out."""
-    closed = all(resources.closed_model(side) for side in sides)
+    # In pairs the arms share the time, and requests a second say nothing.
+    closed = all(resources.closed_model(side) and not has_pairs(side.recording) for side in sides)
     values: dict[str, Callable[[Side], Floats]] = {
         "cpu_per_request": lambda side: np.log(resources.cpu_per_request(side)),
         "memory_peak": lambda side: np.log(resources.memory(side, "memory_peak")),

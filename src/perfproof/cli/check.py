@@ -22,7 +22,7 @@ def check(scenario: options.ScenarioArgument = None) -> None:
     load, rounds = found.load, found.rounds
     how = f"open load at {load.rate:g}/s" if load.model == "open" else f"closed load with {load.users} users"
     arms = ", ".join(arm.name for arm in found.arms)
-    seconds = rounds.count * len(found.arms) * (rounds.warmup + rounds.blocks * rounds.block)
+    seconds = rounds.count * len(found.arms) * (rounds.block_warmup + rounds.block_count * rounds.block_seconds)
     classes = []
     if found.locustfile is not None:
         from perfproof.experiment.inspection import inspect
@@ -33,7 +33,7 @@ def check(scenario: options.ScenarioArgument = None) -> None:
     typer.echo(f"  {found.name}: {what}, arms {arms}, {how}")
     for each in classes:
         typer.echo(f"    {each}")
-    typer.echo(f"  at most {rounds.count} rounds of {rounds.blocks} blocks of {rounds.block:g} s an arm,")
+    typer.echo(f"  at most {rounds.count} rounds of {rounds.block_count} blocks of {rounds.block_seconds:g} s an arm,")
     typer.echo(f"  about {seconds:.0f} s with warm-up, starting and stopping not counted")
     typer.echo(f"  {_why(found.explain)}")
 

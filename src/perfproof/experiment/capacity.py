@@ -12,7 +12,8 @@ from perfproof.analysis.capacity import judge_step, next_rate, settle
 from perfproof.errors import UsageError
 from perfproof.evidence.directory import PartialRound
 from perfproof.evidence.tables import join_tables, read_table
-from perfproof.experiment.round import Progress, Stage, block_seed, send_block
+from perfproof.experiment.round import block_seed, send_block
+from perfproof.experiment.stage import Progress, Stage
 from perfproof.load.limits import RATE_HERE
 from perfproof.model.recording import SAMPLE_COLUMNS, Recording, Round, RunInfo, Samples
 from perfproof.model.result import Step

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 from perfproof import __version__
 from perfproof.analysis import analyse, look, plan, progress
 from perfproof.analysis.looks import planned_looks
+from perfproof.analysis.pacing import Design
 from perfproof.analysis.queries import judge_probes
 from perfproof.collectors.environment import fingerprint
 from perfproof.collectors.revision import revision
@@ -27,9 +28,11 @@ from perfproof.evidence.reading import read_round
 from perfproof.experiment.capacity import Search, searching, so_far
 from perfproof.experiment.causes import find_causes
 from perfproof.experiment.observer import Observer
+from perfproof.experiment.pace import Pace
 from perfproof.experiment.probe import Phase, probe
 from perfproof.experiment.probe_plan import worth_probing
-from perfproof.experiment.round import Stage, interrupted, run_round
+from perfproof.experiment.round import interrupted, run_round
+from perfproof.experiment.stage import Stage
 from perfproof.load.handle import LoadProcess
 from perfproof.model.levers import Causes
 from perfproof.model.metrics import ALL
@@ -48,6 +51,15 @@ from perfproof.service.snapshots import taken
 
 T = TypeVar("T", Goal, Budget)
 Kind = Literal["run", "ab", "noise", "capacity"]
+
+_PLANNING_ROUNDS = 2
+"""Rounds whose length decides how many there will be."""
+_LEAST_ROUNDS = 2
+"""Rounds without which there is no interval: measured even where they take longer than was given."""
+_CLOSING = 1.5
+"""Seconds that the analysis and the reports take after everything was measured."""
+_SHARE_OF_CAUSES = 0.2
+"""Share of the time of the whole command that is kept for looking for causes."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
     An error or an interruption after the first sealed round is not raised but returned as ``problem``, beside the
     result of the rounds that were finished. Errors before that are raised.
     """
+    began = time.monotonic()
     scenario = searching(scenario) if options.kind == "capacity" else scenario
     arms = arms_of(scenario, options.kind)
     cpus = split_cpus()
@@ -125,8 +138,19 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                     if rounds.probing is not None:
                         directory.save_probing(rounds.probing)
                     with pinned(cpus.generator):
+                        pace = _pace(scenario, options.kind, began)
                         stage = Stage(
-                            scenario, load, directory, private, redactor, cpus, observer, kept, snapshots, rounds.name
+                            scenario,
+                            load,
+                            directory,
+                            private,
+                            redactor,
+                            cpus,
+                            observer,
+                            kept,
+                            pace,
+                            snapshots,
+                            rounds.name,
                         )
                         rounds.conduct(stage)
                     if options.kind not in ("noise", "capacity"):
@@ -214,8 +238,11 @@ class _Rounds:
                 self.observer.estimate(so_far(self.info, search.known))
             else:
                 if number == 1:
-                    self._plan(seconds, stage.scenario.rounds.time)
+                    self._describe(stage.pace)
+                if number <= _PLANNING_ROUNDS:
+                    self._plan(number, seconds, stage.pace.deadline)
                 stop = self._look(number)
+                stop = stop or self._out_of_time(number, seconds, stage.pace.deadline)
             left = 0 if stop else self.info.rules.planned_rounds - number
             self.observer.time_left(left * seconds)
 
@@ -225,12 +252,32 @@ class _Rounds:
             self.info = replace(self.info, requests=tuple(names), variants=(("",),) * len(names))
             self.directory.note(self.info)
 
-    def _plan(self, seconds_per_round: float, budget: float | None) -> None:
-        """Fix the number of rounds after the first one, by the clock alone and never by what it showed."""
+    def _describe(self, pace: Pace) -> None:
+        """Record how the arms take turns, and why."""
+        if pace.design is not None and len(self.info.arms) > 1:
+            self.info = replace(self.info, settings={**self.info.settings, "asked": pace.design.sentence})
+            self.directory.note(self.info)
+            self.observer.note(f"Asked {pace.design.sentence}.")
+
+    def _plan(self, number: int, seconds_per_round: float, deadline: float | None) -> None:
+        """Fix the number of rounds after the first ones, by the clock alone and never by what they showed.
+
+        The first round is the slowest, since the machine's caches are cold; so the second one has a say as well.
+        """
+        if deadline is None and number > 1:
+            return
+        budget = None if deadline is None else number * seconds_per_round + max(0.0, deadline - time.monotonic())
         planned = plan(self.info.rules, seconds_per_round, budget, self.spreads)
         self.info = replace(self.info, rules=planned.rules)
-        if self.info.kind != "run":
+        if self.info.kind != "run" and (number > 1 or deadline is None or planned.rounds <= number):
             self.observer.note(planned.sentence)
+
+    def _out_of_time(self, number: int, seconds_per_round: float, deadline: float | None) -> bool:
+        """Tell whether the clock ends the run here; what it could not hold was then never planned."""
+        if deadline is None or number < _LEAST_ROUNDS or time.monotonic() + seconds_per_round <= deadline:
+            return False
+        self.info = replace(self.info, rules=replace(self.info.rules, planned_rounds=number))
+        return True
 
     def _look(self, number: int) -> bool:
         """Show the estimate so far; at a planned look, tell whether it settles the matter."""
@@ -248,6 +295,17 @@ class _Rounds:
             if number not in self._read:
                 self._read[number] = read_round(self.directory.path, number)
         return Recording(info, tuple(self._read[number] for number in sorted(self._read)), self.probing, self.causes)
+
+
+def _pace(scenario: Scenario, kind: Kind, began: float) -> Pace:
+    """Return the pace of the rounds: with a time for the whole command, less what comes after them."""
+    budget, explain = scenario.rounds.time, scenario.explain
+    deadline = None
+    if budget is not None:
+        causes = kind in ("ab", "run") and (explain.levers or explain.memory or explain.profile != "off")
+        deadline = began + budget - _CLOSING - (_SHARE_OF_CAUSES * budget if causes else 0.0)
+    design = Design(False, True, "the highest rate is searched for") if kind == "capacity" else None
+    return Pace(scenario, len(scenario.arms), deadline, design)
 
 
 def describe(rows: Sequence[Comparison]) -> str:

@@ -137,7 +137,7 @@ class _Pass:
             for arm, service in enumerate(services):
                 load.open(arm, service.base_url)
                 observer.phase(f"profiling with {self._engine}: warming up {service.arm.name}")
-                warm_up(load, arm, trees[arm], service, scenario.rounds)
+                warm_up(load, arm, trees[arm], service, scenario)
                 self._raise_if_dead(service)
                 profilers[arm].ready(service.processes())
             for slice_, order in enumerate(slice_order(scenario.load.seed, len(services))):

@@ -27,7 +27,7 @@ class Rehearsal:
 def rehearsal(scenario: Scenario) -> Iterator[Rehearsal]:
     """Yield, for each arm, the set-up steps and the first requests of its first block; nothing is started or sent."""
     load = scenario.load
-    deck = max(1, int(load.rate * scenario.rounds.block)) if load.model == "open" and not load.stages else 64
+    deck = max(1, int(load.rate * scenario.rounds.block_seconds)) if load.model == "open" and not load.stages else 64
     for arm in scenario.arms:
         where, authority, prefix = place(arm)
         one = replace(scenario, arms=(arm,))

@@ -4,58 +4,34 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from perfproof.analysis.pacing import STOPPING
 from perfproof.collectors.processes import ProcessTree, Sampler
-from perfproof.errors import EvidenceError, Interrupted, LoadError, PerfproofError, ServiceError
-from perfproof.evidence.directory import PartialRound, RunDirectory
-from perfproof.experiment.observer import Observer
+from perfproof.errors import EvidenceError, Interrupted, LoadError, PerfproofError
+from perfproof.evidence.directory import PartialRound
+from perfproof.experiment.paired import measure_pairs, warm_pairs
+from perfproof.experiment.stage import ArmDiedError, Progress, Stage, block_of, death, raise_if_dead
 from perfproof.experiment.warmup import Warmth, warm_up
-from perfproof.load.handle import LoadProcess
-from perfproof.load.plan import BlockReport, Learned
+from perfproof.load.plan import Learned
 from perfproof.model.recording import ArmRound, Block, Round, Samples
 from perfproof.model.scenario import Scenario
-from perfproof.service.cpus import CpuPlan
 from perfproof.service.lifecycle import RunningService, run_command, start
-from perfproof.service.snapshots import Snapshot
-
-FULL_LOOK_EVERY = 1.0
-"""Seconds between readings of PSS, taken between blocks: reading it holds a lock of the service's memory map."""
 
 
-@dataclass(frozen=True)
-class Stage:
-    """What every round of a run shares. ``kept`` services (``url:`` or ``restart: never``) outlive a round.
-
-    ``named`` is told the names of a Locust file's requests, before any sample that refers to them is sealed.
-    """
-
-    scenario: Scenario
-    load: LoadProcess
-    directory: RunDirectory
-    private: Path
-    redactor: Callable[[str], str]
-    cpus: CpuPlan
-    observer: Observer
-    kept: Mapping[str, RunningService]
-    snapshots: Sequence[Snapshot] = ()
-    named: Callable[[Sequence[str]], None] = lambda names: None  # noqa: ARG005
-
-
-def block_order(scenario: Scenario, round_number: int, arms: int) -> list[list[int]]:
-    """Return, per pair, the order of the arms: random, seeded, and balanced so that each arm leads half the time.
+def block_order(scenario: Scenario, round_number: int, arms: int, pairs: int) -> list[list[int]]:
+    """Return, per pair of blocks, the order of the arms: random, seeded, and balanced: each arm leads half the time.
 
     Balance keeps a first-in-pair effect (caches of the machine, frequency) from landing on one arm in a short round.
     """
     rng = random.Random(f"{scenario.load.seed}-{round_number}-order")  # noqa: S311 - not cryptography
-    leaders = [pair % arms for pair in range(scenario.rounds.blocks)]
+    leaders = [pair % arms for pair in range(pairs)]
     rng.shuffle(leaders)
     return [[(leader + k) % arms for k in range(arms)] for leader in leaders]
 
@@ -63,25 +39,6 @@ def block_order(scenario: Scenario, round_number: int, arms: int) -> list[list[i
 def block_seed(scenario: Scenario, round_number: int, pair: int) -> int:
     """Return the seed of a pair's request sequence: the same for both arms, another for each pair and round."""
     return random.Random(f"{scenario.load.seed}-{round_number}-{pair}").getrandbits(48)  # noqa: S311
-
-
-@dataclass
-class Progress:
-    """What one round has come to so far; kept apart so that an error in the middle loses nothing."""
-
-    partial: PartialRound
-    services: list[RunningService]
-    trees: list[ProcessTree]
-    warmth: dict[int, Warmth] = field(default_factory=dict)
-    blocks: list[Block] = field(default_factory=list)
-    looked: float = 0.0
-
-    def look(self) -> None:
-        """Read every tree's PSS when the last reading is old enough."""
-        if time.monotonic() - self.looked >= FULL_LOOK_EVERY:
-            for tree in self.trees:
-                tree.look(full=True)
-            self.looked = time.monotonic()
 
 
 class Measuring(Protocol):
@@ -94,12 +51,16 @@ class Measuring(Protocol):
         """Write every sample of this round to ``partial``; LoadError or EvidenceError if that fails."""
 
 
-class Pairs:
-    """The usual measurement: pairs of blocks, one of each arm."""
+class Timed:
+    """The usual measurement: stretches of pairs, pairs of blocks, or both, as the run's pace has it."""
 
     def __call__(self, stage: Stage, number: int, progress: Progress) -> None:
-        """Measure all pairs."""
-        _measure(stage, number, progress)
+        """Measure the whole round."""
+        design = stage.pace.design
+        if design is None or design.pairs:
+            measure_pairs(stage, number, progress)
+        if design is None or design.blocks:
+            measure_blocks(stage, number, progress)
 
     def seal(self, stage: Stage, partial: PartialRound) -> None:
         """Have the load process write what it recorded."""
@@ -113,20 +74,22 @@ def run_round(stage: Stage, number: int, measuring: Measuring | None = None) -> 
     A service that dies, load that cannot go on, or Ctrl-C ends the round early: it is sealed as incomplete with the
     reason, and the error is raised again. An error before the services are up leaves no round behind.
     """
-    measuring = measuring or Pairs()
+    measuring = measuring or Timed()
     partial = stage.directory.begin_round(number)
     logs = stage.private / f"round-{number:03d}"
     logs.mkdir(mode=0o700)
     problem: PerfproofError | None = None
+    began = time.monotonic()
     with _services(stage, logs) as services:
         progress = Progress(partial, services, [ProcessTree(arm, each.processes) for arm, each in enumerate(services)])
+        progress.starting = time.monotonic() - began
         progress.look()
         with Sampler(progress.trees):
             try:
                 _warm_arms(stage, number, progress)
                 measuring(stage, number, progress)
             except PerfproofError as error:
-                problem = _death(services) or error
+                problem = death(services) or error
             except KeyboardInterrupt:
                 stage.load.abort()
                 problem = interrupted()
@@ -204,28 +167,35 @@ def _services(stage: Stage, logs: Path) -> Iterator[list[RunningService]]:
 
 
 def _warm_arms(stage: Stage, number: int, progress: Progress) -> None:
-    """Log in and warm up every arm, in an order that changes from round to round."""
+    """Log in and warm up every arm: in pairs, or one after the other in an order that changes from round to round."""
     for arm, service in enumerate(progress.services):
         stage.load.open(arm, service.base_url)
-    order = block_order(stage.scenario, number, len(progress.services))[0]
-    for arm in order:
-        stage.observer.phase(f"warming up {stage.scenario.arms[arm].name}")
-        service, tree = progress.services[arm], progress.trees[arm]
-        progress.warmth[arm] = warm_up(stage.load, arm, tree, service, stage.scenario.rounds)
-        _raise_if_dead(progress.services)
-        progress.look()
+    pace = stage.pace
+    if pace.in_pairs:
+        stage.observer.phase("warming up")
+        warm_pairs(stage, number, progress)
+        raise_if_dead(progress.services)
+        used = time.monotonic() - progress.began
+        pace.fix(progress.starting + used + STOPPING, progress.starting + used)
+    if pace.design is None or pace.design.blocks:
+        for arm in block_order(stage.scenario, number, len(progress.services), 1)[0]:
+            stage.observer.phase(f"warming up {stage.scenario.arms[arm].name}")
+            service, tree = progress.services[arm], progress.trees[arm]
+            progress.warmth[arm] = warm_up(stage.load, arm, tree, service, stage.scenario)
+            raise_if_dead(progress.services)
+    progress.look()
 
 
-def _measure(stage: Stage, number: int, progress: Progress) -> None:
+def measure_blocks(stage: Stage, number: int, progress: Progress) -> None:
     """Measure all pairs of blocks; the service's CPU clocks are read just before and just after each block."""
-    scenario, count = stage.scenario, len(progress.services)
-    total = scenario.rounds.blocks * count
-    stage.observer.phase("measuring")
-    for pair, order in enumerate(block_order(scenario, number, count)):
+    scenario, count, begun = stage.scenario, len(progress.services), len({block.pair for block in progress.blocks})
+    blocks, seconds = stage.pace.blocks()
+    stage.observer.phase("measuring under load" if begun else "measuring")
+    for pair, order in enumerate(block_order(scenario, number, count, blocks), start=begun):
         seed = block_seed(scenario, number, pair)
         for position, arm in enumerate(order):
-            send_block(stage, progress, (arm, pair, position), scenario.rounds.block, seed)
-            stage.observer.block(len(progress.blocks), total)
+            send_block(stage, progress, (arm, pair, position), seconds, seed)
+            stage.observer.block(len(progress.blocks) - begun * count, blocks * count)
 
 
 def send_block(
@@ -246,40 +216,11 @@ def send_block(
     report = stage.load.block(arm, pair, position, seconds, seed, rate=rate)
     used = tree.cpu_ns() - before
     measurable = bool(tree.cpu_by_pid())  # a service on another machine has no processes here
-    block = _block(arm, pair, position, report, used if measurable else None, rate)
+    block = block_of(arm, pair, position, report, used if measurable else None, rate)
     progress.blocks.append(block)
-    _raise_if_dead(progress.services)
+    raise_if_dead(progress.services)
     progress.look()
     return block
-
-
-def _block(
-    arm: int, pair: int, position: int, report: BlockReport, service_cpu_ns: int | None, rate: float | None
-) -> Block:
-    return Block(
-        arm=arm,
-        pair=pair,
-        position=position,
-        started_ns=report.started_ns,
-        ended_ns=report.ended_ns,
-        intended=report.intended,
-        sent=report.sent,
-        completed=report.completed,
-        failed=report.failed,
-        dropped=report.dropped,
-        late=report.late,
-        service_cpu_ns=service_cpu_ns,
-        generator_cpu_ns=report.generator_cpu_ns,
-        lag_max_ns=report.lag_max_ns,
-        steal_ns=report.steal_ns,
-        not_started=report.not_started,
-        unfed=report.unfed,
-        waited_ns=report.waited_ns,
-        run_queue=report.run_queue,
-        rate=rate,
-        opened=report.reconnects,
-        connecting_ns=report.connecting_ns,
-    )
 
 
 def _arm_round(arm: int, progress: Progress, problem: PerfproofError | None) -> ArmRound:
@@ -298,6 +239,8 @@ def _arm_round(arm: int, progress: Progress, problem: PerfproofError | None) -> 
         memory_steady=memory.memory_steady,
         memory_kind=memory.memory_kind,
         restarts=memory.restarts,
+        idle_ns=progress.idle.get(arm, (0, 0))[0],
+        idle_cpu_ns=progress.idle.get(arm, (0, 0))[1],
         died=problem.died if isinstance(problem, ArmDiedError) and problem.arm == service.arm.name else None,
     )
 
@@ -305,33 +248,6 @@ def _arm_round(arm: int, progress: Progress, problem: PerfproofError | None) -> 
 def interrupted() -> Interrupted:
     """Return the error for a measurement that the user stopped."""
     return Interrupted("interrupted", hint="finished rounds are kept; `perfproof show` judges them as they are")
-
-
-class ArmDiedError(ServiceError):
-    """A service ended while it was being measured."""
-
-    def __init__(self, service: RunningService, died: str) -> None:
-        super().__init__(
-            f"{service.arm.name} {died} while it was being measured",
-            hint="read its log (below, and in the run directory); finished rounds are kept",
-            log_tail=service.log_tail(),
-        )
-        self.arm = service.arm.name
-        self.died = died
-
-
-def _death(services: list[RunningService]) -> ArmDiedError | None:
-    for service in services:
-        died = service.check()
-        if died:
-            return ArmDiedError(service, died)
-    return None
-
-
-def _raise_if_dead(services: list[RunningService]) -> None:
-    death = _death(services)
-    if death:
-        raise death
 
 
 def _merge(tables: list[dict[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:

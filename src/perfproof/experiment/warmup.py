@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from perfproof.collectors.processes import ProcessTree
 from perfproof.collectors.warmth import cold
+from perfproof.errors import LoadError
 from perfproof.load.handle import LoadProcess
-from perfproof.model.scenario import Rounds
+from perfproof.load.plan import WarmReport
+from perfproof.model.scenario import Scenario
 from perfproof.service.lifecycle import RunningService
 from perfproof.service.sockets import serving_pids
 
@@ -44,21 +46,27 @@ def is_steady(medians: Sequence[float]) -> bool:
     return sum(medians[-2:]) >= STILL_FALLING * sum(medians[-4:-2])
 
 
-def warm_up(load: LoadProcess, arm: int, tree: ProcessTree, service: RunningService, rounds: Rounds) -> Warmth:
-    """Send unrecorded load until the arm is warm, at most three times the asked-for warm-up (at least 3 s more)."""
+def warm_up(load: LoadProcess, arm: int, tree: ProcessTree, service: RunningService, scenario: Scenario) -> Warmth:
+    """Send unrecorded load until the arm is warm, at most three times the asked-for warm-up (at least 3 s more).
+
+    LoadError if the service stops answering, or carries less than is asked of it.
+    """
+    rounds = scenario.rounds
     at_start = tree.cpu_by_pid()
     medians: list[float] = []
     requests, seconds = 0, 0.0
-    limit = max(3 * rounds.warmup, rounds.warmup + 3.0)
-    steady = rounds.warmup == 0 and rounds.warmup_requests == 0
+    least = rounds.block_warmup
+    limit = max(3 * least, least + 3.0)
+    steady = least == 0 and rounds.warmup_requests == 0
     while not steady and seconds < limit:
-        enough = seconds >= rounds.warmup and requests >= rounds.warmup_requests
+        enough = seconds >= least and requests >= rounds.warmup_requests
         if enough and is_steady(medians):
             steady = True
             break
         report = load.warm(arm, STRETCH)
         requests += report.requests
-        seconds += STRETCH
+        seconds += max(STRETCH, report.took_ns / 1e9)
+        _refuse_hanging(scenario, arm, report)
         if report.requests > report.failed:
             medians.append(report.p50_ns)
     still_cold = 0
@@ -72,3 +80,13 @@ def warm_up(load: LoadProcess, arm: int, tree: ProcessTree, service: RunningServ
         requests += report.requests
         seconds += STRETCH
     return Warmth(requests, seconds, steady, still_cold)
+
+
+def _refuse_hanging(scenario: Scenario, arm: int, report: WarmReport) -> None:
+    """LoadError where nothing was answered and a whole timeout went by: every other stretch would cost as much."""
+    limit = min((request.timeout for request in scenario.requests), default=0.0)
+    if limit and report.requests and report.failed == report.requests and report.took_ns / 1e9 >= limit:
+        raise LoadError(
+            f"{scenario.arms[arm].name} did not answer within {limit:g} s, in its warm-up",
+            hint="read its log (in the run directory); a longer `timeout:` of the request waits longer",
+        )

@@ -26,7 +26,7 @@ from perfproof.load.limits import Guard, most_rate
 from perfproof.load.locustfile import Loader
 from perfproof.load.mask import mask
 from perfproof.load.names import Names
-from perfproof.load.plan import BlockReport, Plan, WarmReport
+from perfproof.load.plan import BlockReport, PairsReport, Plan, Stretch, WarmReport
 from perfproof.load.recorder import Recorder
 from perfproof.load.sealing import writing
 from perfproof.load.tally import Tally
@@ -139,7 +139,7 @@ class Crowds:
         mark, steal = len(self._recorder), steal_ns()
         random.seed(seed)
         cpu, waited, started = process_time_ns(), waited_ns(), monotonic_ns()
-        self._recorder.begin(arm, pair, started)
+        self._recorder.begin(arm, pair, started, int(seconds * 1e9))
         overtime = self._run(crowd, self._recorder, pair, started + int(seconds * 1e9))
         drained = monotonic_ns()
         cpu, waited = process_time_ns() - cpu, waited_ns() - waited
@@ -163,6 +163,11 @@ class Crowds:
             waited_ns=waited,
             run_queue=self._queue.mean,
         )
+
+    def pairs(self, stretch: Stretch) -> PairsReport:
+        """Refuse: what the users of a Locust file send comes up as they run, in an order of their own."""
+        del stretch
+        raise LoadError("the users of a Locust file cannot send in pairs", hint="use `pairing: block`")
 
     def probe(  # as Engine.probe
         self,

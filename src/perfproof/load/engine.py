@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from gevent import get_hub
 
 from perfproof.errors import LoadError
@@ -28,7 +29,8 @@ from perfproof.load.health import Lag, RunQueue, steal_ns, waited_ns
 from perfproof.load.limits import Guard, most_rate, refuse_connections, refuse_rate
 from perfproof.load.mask import mask
 from perfproof.load.message import Message
-from perfproof.load.plan import BlockReport, Plan, WarmReport
+from perfproof.load.pairs import PairSource
+from perfproof.load.plan import BlockReport, PairsReport, Plan, Stretch, WarmReport
 from perfproof.load.pool import Pool, ignore
 from perfproof.load.probing import pool_of_one, send_alone
 from perfproof.load.recorder import Recorder
@@ -128,7 +130,7 @@ class Engine:
         pool = self._pool(arm)
         recorder = self._unrecorded
         recorder.clear()
-        opened = pool.opened
+        opened, began = pool.opened, monotonic_ns()
         seed = randomness.randbits(32)
         pool.fresh = fresh
         if fresh:
@@ -138,7 +140,7 @@ class Engine:
                 load = self._plan.load
                 rate = mean_rate(load.stages, load.rate) if load.stages else load.rate
                 start = monotonic_ns() + _LEAD_NS
-                self._run(pool, recorder, -1, self._traffic(arm, steady(rate, seconds), rate, seed, start))
+                self._run([pool], recorder, -1, self._traffic(arm, steady(rate, seconds), rate, seed, start))
             missing = requests - len(recorder)
             if missing > 0:
                 until = monotonic_ns() + _WARM_LIMIT_NS
@@ -146,7 +148,7 @@ class Engine:
                 quota = Quota(missing)
                 users = min(missing, len(pool.connections))
                 visitors = [Visitor(pool, messages, 0, least=quota) for _ in range(users)]
-                self._run(pool, recorder, -1, [Together(visitors)], until)
+                self._run([pool], recorder, -1, [Together(visitors)], until)
         finally:
             pool.fresh = False
         rows = recorder.rows()
@@ -157,6 +159,7 @@ class Engine:
             mean_ns=int(good.mean()) if len(good) else 0,
             p50_ns=int(np.median(good)) if len(good) else 0,
             connections=pool.opened - opened,
+            took_ns=monotonic_ns() - began,
         )
 
     def probe(
@@ -202,8 +205,9 @@ class Engine:
         unfed = sum(stock.unfed.values())
         sources = self._traffic(arm, stages, rate, seed, start or monotonic_ns() + _LEAD_NS, pair)
         cpu, waited, started = process_time_ns(), waited_ns(), monotonic_ns()
-        self._recorder.begin(arm, pair, started)
-        self._run(pool, self._recorder, pair, sources)
+        length = int(sum(stage.seconds for stage in stages) * 1e9)
+        self._recorder.begin(arm, pair, started, length)
+        self._run([pool], self._recorder, pair, sources)
         ended = monotonic_ns()
         cpu, waited = process_time_ns() - cpu, waited_ns() - waited
         if not self._aborted_at:
@@ -221,7 +225,7 @@ class Engine:
         )
         return BlockReport(
             started_ns=started,
-            ended_ns=min(ended, started + int(sum(stage.seconds for stage in stages) * 1e9)),
+            ended_ns=min(ended, started + length),
             drained_ns=ended,
             intended=intended,
             sent=intended - dropped,
@@ -240,6 +244,68 @@ class Engine:
             waited_ns=waited,
             run_queue=self._queue.mean,
         )
+
+    def pairs(self, stretch: Stretch) -> PairsReport:
+        """Send a stretch of pairs and return what came of it.
+
+        It opens connections of its own, so that over a round the stretches meet every process of a service, and none
+        is left idle in between.
+        """
+        arms, pair, seed = stretch.arms, stretch.pair, stretch.seed
+        pools = {arm: self._pool(arm) for arm in arms}
+        recorder = self._recorder if stretch.record else self._unrecorded
+        if isinstance(recorder, Tally):
+            raise LoadError("pairs need samples one by one", hint="use `samples: raw` or `pairing: block`")
+        if not stretch.record:
+            recorder.clear()
+        opened = {arm: (pool.opened, pool.connecting_ns) for arm, pool in pools.items()}
+        for pool in pools.values():
+            pool.close()
+        mark, steal, unfed = len(recorder), steal_ns(), {arm: sum(self._stocks[arm].unfed.values()) for arm in arms}
+        gc.collect()
+        variants = weights(self._plan.requests)[1]
+        total = sum(stretch.counts)
+        messages = {}
+        for arm in arms:
+            order = islice(sequence(stretch.counts, variants, seed, total), total)
+            messages[arm] = self._stocks[arm].deal(order, seed, pair)
+        cpu, waited, started = process_time_ns(), waited_ns(), monotonic_ns()
+        until, gap = started + int(stretch.seconds * 1e9), int(stretch.gap * 1e9)
+        source = PairSource(pools, messages, seed=seed, until=until, gap_ns=gap, patience=stretch.patience)
+        self._run(list(pools.values()), recorder, pair, [source])
+        ended = monotonic_ns()
+        cpu, waited, steal = process_time_ns() - cpu, waited_ns() - waited, steal_ns() - steal
+        rows = recorder.rows(mark)
+        reports = []
+        for arm in arms:
+            mine = np.bincount(rows["outcome"][rows["arm"] == arm], minlength=len(Outcome))
+            completed, not_started = int(mine[Outcome.OK]), int(mine[Outcome.NOT_STARTED])
+            intended = int(mine.sum()) - not_started
+            reports.append(
+                BlockReport(
+                    started_ns=started,
+                    ended_ns=ended,
+                    drained_ns=ended,
+                    intended=intended,
+                    sent=intended,
+                    completed=completed,
+                    failed=intended - completed,
+                    dropped=0,
+                    late=0,
+                    generator_cpu_ns=cpu,
+                    lag_max_ns=self._lag.worst,
+                    steal_ns=steal,
+                    reconnects=pools[arm].opened - opened[arm][0],
+                    connecting_ns=pools[arm].connecting_ns - opened[arm][1],
+                    aborted=bool(self._aborted_at),
+                    not_started=not_started,
+                    unfed=sum(self._stocks[arm].unfed.values()) - unfed[arm],
+                    waited_ns=waited,
+                    run_queue=self._queue.mean,
+                )
+            )
+        took = _took(rows, arms, len(self._plan.requests))
+        return PairsReport(source.pairs, tuple(reports), took, tuple(source.hung.values()))
 
     def seal(self, path: Path) -> int:
         """Write the samples since the last seal to ``path`` and forget them; LoadError (and they stay) if it fails."""
@@ -305,28 +371,37 @@ class Engine:
         return [Visitor(pool, messages, until, think_ns=think) for _ in range(users)]
 
     def _run(
-        self, pool: Pool, recorder: Recorder | Tally, pair: int, sources: Sequence[Source], until: int | None = None
+        self,
+        pools: Sequence[Pool],
+        recorder: Recorder | Tally,
+        pair: int,
+        sources: Sequence[Source],
+        until: int | None = None,
     ) -> None:
         """Hand the sources to Locust's users and wait until all are done, ticking meanwhile."""
         if self._aborted_at:
             return
-        pool.record, pool.pair = recorder.add, pair
+        for pool in pools:
+            pool.record, pool.pair = recorder.add, pair
         self._sources = sources
-        guard, began, before = self._guards[pool.arm], monotonic_ns(), len(recorder)
+        guards = [(pool, self._guards[pool.arm]) for pool in pools]
+        began, before = monotonic_ns(), len(recorder)
 
         def tick() -> None:
             now = monotonic_ns()
-            if not self._aborted_at:
-                self._stopped_for = guard.tripped(now - began, len(recorder) - before, pool.failures)
-                if self._stopped_for is not None:
-                    self.abort()
+            for pool, guard in guards:
+                if not self._aborted_at:
+                    self._stopped_for = guard.tripped(now - began, len(recorder) - before, pool.failures)
+                    if self._stopped_for is not None:
+                        self.abort()
+                pool.sweep(now)
             self._lag.tick(now)
             self._queue.tick(now)
-            pool.sweep(now)
             for source in sources:
                 source.tick(now)
             if self._aborted_at and now > self._aborted_at + _ABORT_GRACE_NS:
-                pool.give_up()
+                for pool in pools:
+                    pool.give_up()
             if until is not None and now > until:
                 for source in sources:
                     source.stop()
@@ -348,11 +423,24 @@ class Engine:
             gc.enable()
             ticker.close()
             self._sources = ()
-            pool.record = ignore
-            guard.spent_ns += monotonic_ns() - began
-        problem = self._stopped_for or self._stocks[pool.arm].problem
+            for pool, guard in guards:
+                pool.record = ignore
+                guard.spent_ns += monotonic_ns() - began
+        problem = self._stopped_for or next((p for pool in pools if (p := self._stocks[pool.arm].problem)), None)
         if problem is not None:
             raise problem
+
+
+def _took(rows: npt.NDArray[Any], arms: Sequence[int], requests: int) -> tuple[tuple[int, ...], ...]:
+    """Return by arm and request the median service time in ns of what was completed; 0 where nothing was."""
+    found = []
+    for arm in arms:
+        mine = rows[(rows["arm"] == arm) & (rows["outcome"] == Outcome.OK)]
+        times = mine["done_ns"] - mine["sent_ns"]
+        found.append(
+            tuple(int(np.median(t)) if len(t := times[mine["request"] == number]) else 0 for number in range(requests))
+        )
+    return tuple(found)
 
 
 def _answering(target: Target) -> tuple[int, str]:

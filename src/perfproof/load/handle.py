@@ -17,7 +17,18 @@ from typing import Any
 from perfproof.errors import LoadError, UsageError
 from perfproof.evidence import codec
 from perfproof.load.mask import mask
-from perfproof.load.plan import BlockReport, Learned, ProbeReply, UserClass, WarmReport, encode, line, plan_of
+from perfproof.load.plan import (
+    BlockReport,
+    Learned,
+    PairsReport,
+    ProbeReply,
+    Stretch,
+    UserClass,
+    WarmReport,
+    encode,
+    line,
+    plan_of,
+)
 from perfproof.load.stock import longest
 from perfproof.load.template import labels, variant_count
 from perfproof.model.scenario import JsonValue, Load, Scenario
@@ -137,6 +148,11 @@ class LoadProcess:
         del position
         command = {"do": "block", "arm": arm, "pair": pair, "seconds": seconds, "seed": seed, "rate": rate}
         return BlockReport(**self._ask(command, seconds + 2 * self._timeout))
+
+    def pairs(self, stretch: Stretch) -> PairsReport:
+        """Send a stretch of pairs: the same request to every arm, one right after the other."""
+        limit = stretch.seconds + (1 + stretch.patience) * len(stretch.arms) * self._timeout
+        return codec.decode(PairsReport, self._ask({"do": "pairs", "stretch": codec.encode(stretch)}, limit))
 
     def learned(self) -> Learned:
         """Return the names that the requests of a Locust file have had so far, and what went wrong in it since asked.

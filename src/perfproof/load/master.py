@@ -27,7 +27,7 @@ from locust import runners
 from locust.env import Environment
 
 from perfproof.errors import LoadError
-from perfproof.load.plan import BlockReport, Plan, WarmReport, encode
+from perfproof.load.plan import BlockReport, PairsReport, Plan, Stretch, WarmReport, encode
 from perfproof.load.sealing import Part, merge_histograms, merge_parts, writing
 from perfproof.load.serving import result_of
 from perfproof.load.trust import SHORTEST_TOKEN, DistrustError, Trust
@@ -166,6 +166,7 @@ class Master:
             mean_ns=mean("mean_ns"),
             p50_ns=mean("p50_ns"),
             connections=sum(report.connections for report in reports),
+            took_ns=max(report.took_ns for report in reports),
         )
 
     def block(self, arm: int, pair: int, seconds: float, seed: int, *, rate: float | None = None) -> BlockReport:
@@ -189,6 +190,11 @@ class Master:
             whole = replace(whole, unfed=sum(report.unfed for report in reports))
         self._owed += whole.intended + whole.not_started
         return whole
+
+    def pairs(self, stretch: Stretch) -> PairsReport:
+        """Refuse: pairs are sent one at a time, which several workers cannot share."""
+        del stretch
+        raise LoadError("several workers cannot share pairs", hint="use `pairing: block`, or one worker")
 
     def probe(self, arm: int, request: int, values: Any, *, fresh: bool, headers: Any, times: int) -> Any:
         """Have the first worker send one request alone."""

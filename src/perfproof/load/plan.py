@@ -42,7 +42,8 @@ class Plan:
 class WarmReport:
     """What came of unrecorded load: requests done, failed ones among them, latency, and connections opened.
 
-    ``mean_ns`` and ``p50_ns`` are over the requests that did not fail; 0 when there are none.
+    ``mean_ns`` and ``p50_ns`` are over the requests that did not fail; 0 when there are none. ``took_ns`` is the time
+    from the first to the last response.
     """
 
     requests: int
@@ -50,6 +51,7 @@ class WarmReport:
     mean_ns: int
     p50_ns: int
     connections: int
+    took_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,39 @@ class BlockReport:
             waited_ns=max(report.waited_ns for report in reports),
             run_queue=max(report.run_queue for report in reports),
         )
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of pairs to be sent: of each entry (request or flow) as many as ``counts`` says, to all ``arms``.
+
+    ``pair`` is its number, which its samples carry. It ends early after ``seconds``, and when an arm has left
+    ``patience`` requests in a row without an answer. ``gap`` seconds pass after each response. Without ``record``
+    (warm-up) no sample is kept.
+    """
+
+    arms: tuple[int, ...]
+    pair: int
+    counts: tuple[int, ...]
+    seconds: float
+    seed: int
+    gap: float = 0.0
+    record: bool = True
+    patience: int = 2
+
+
+@dataclass(frozen=True)
+class PairsReport:
+    """What came of one stretch of ``pairs`` pairs: a report for each arm, whose load and CPU figures they share.
+
+    ``took_ns`` holds by arm and request the median service time (0: none was completed), ``hung`` by arm how many
+    requests in a row, up to the last, got no answer in time.
+    """
+
+    pairs: int
+    arms: tuple[BlockReport, ...]
+    took_ns: tuple[tuple[int, ...], ...]
+    hung: tuple[int, ...]
 
 
 @dataclass(frozen=True)

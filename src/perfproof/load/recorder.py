@@ -36,7 +36,7 @@ class Recorder:
         self._pack = _ROW.pack_into
         self._spill = Spill(folder or Path(tempfile.gettempdir()))
 
-    def begin(self, arm: int, pair: int, started_ns: int) -> None:
+    def begin(self, arm: int, pair: int, started_ns: int, block_ns: int) -> None:
         """Note that a block begins, which its rows say themselves."""
 
     def add(self, *row: int) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from perfproof.errors import LoadError, UsageError
+from perfproof.evidence import codec
+from perfproof.load.plan import Stretch
 
 if TYPE_CHECKING:
-    from perfproof.load.plan import BlockReport, WarmReport
+    from perfproof.load.plan import BlockReport, PairsReport, WarmReport
 
 Known = Mapping[str, Callable[[Mapping[str, Any]], Any]]
 
@@ -32,6 +34,9 @@ class Commanded(Protocol):
 
     def probe(self, arm: int, request: int, values: Any, *, fresh: bool, headers: Any, times: int) -> Any:
         """See Engine.probe."""
+
+    def pairs(self, stretch: Stretch) -> PairsReport:
+        """See Engine.pairs."""
 
     def seal(self, path: Path) -> int:
         """See Engine.seal."""
@@ -60,6 +65,7 @@ def commands(engine: Commanded) -> dict[str, Callable[[Mapping[str, Any]], Any]]
         "open": lambda c: engine.open(c["arm"], c["url"]),
         "warm": lambda c: asdict(engine.warm(c["arm"], c["seconds"], c["requests"], fresh=c["fresh"])),
         "block": lambda c: asdict(engine.block(c["arm"], c["pair"], c["seconds"], c["seed"], rate=c.get("rate"))),
+        "pairs": lambda c: asdict(engine.pairs(codec.decode(Stretch, c["stretch"]))),
         "probe": lambda c: engine.probe(
             c["arm"], c["request"], c["values"], fresh=c["fresh"], headers=c["headers"], times=c["times"]
         ),

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from perfproof.load.sealing import Columns, write_histograms
 from perfproof.model.histogram import HALF_BITS, HIGHEST
-from perfproof.model.recording import HISTOGRAM_COLUMNS, LATE_NS, MOST_VARIANTS, SETTLE_NS, Outcome
+from perfproof.model.recording import HISTOGRAM_COLUMNS, LATE_NS, MOST_VARIANTS, Outcome, settle_ns
 
 _OK = int(Outcome.OK)
 _BITS = {"variant": 6, "outcome": 4, "status": 10, "settled": 1, "since": 1, "bucket": 16}
@@ -37,11 +37,11 @@ class Tally:
         self._settled_from = 0
         self._pieces: list[Columns] = []
 
-    def begin(self, arm: int, pair: int, started_ns: int) -> None:
+    def begin(self, arm: int, pair: int, started_ns: int, block_ns: int) -> None:
         """Start counting for a block; what is meant for its first moments is counted apart."""
         self._fold()
         self._place = (arm, pair)
-        self._settled_from = started_ns + SETTLE_NS
+        self._settled_from = started_ns + settle_ns(block_ns)
         self._before = list(self._outcomes)
 
     def add(

@@ -81,8 +81,14 @@ completed ones); ``settled`` tells whether they were meant for a later moment th
 ``total_ns`` is the exact sum of the durations in the bucket, ``bytes`` that of the bodies, ``late`` counts those sent
 late."""
 
-SETTLE_NS = 50_000_000
-"""Requests meant for the first 50 ms of a block still meet the other arm's caches: they are left out."""
+
+def settle_ns(block_ns: int) -> int:
+    """Return how long a block of ``block_ns`` still meets the other arm's caches: requests meant for then do not count.
+
+    A tenth of it, at most 50 ms: what a short block loses at its start, both arms lose.
+    """
+    return min(50_000_000, block_ns // 10)
+
 
 LATE_NS = 1_000_000
 """A request sent more than this after its intended start was late."""
@@ -136,6 +142,9 @@ class Block:
     many programs were running or ready to, on average. ``rate`` is what a
     search for the capacity asked for, in requests per second. ``opened`` connections were opened for requests, which
     took ``connecting_ns`` in all.
+
+    A ``paired`` block is a stretch in which the arms were asked in turn, request by request: each arm has a block of
+    it with the same times and the same figures of the generator; ``pair`` is the number of the stretch.
     """
 
     arm: int
@@ -160,6 +169,7 @@ class Block:
     rate: float | None = None
     opened: int = 0
     connecting_ns: int = 0
+    paired: bool = False
 
 
 PROCESS_COLUMNS: dict[str, str] = {
@@ -180,6 +190,7 @@ class ArmRound:
 
     ``memory_peak`` and ``memory_steady`` are bytes over the process tree (``memory_kind`` says which: pss, uss or rss);
     None when not measured. ``cold_processes`` counts worker processes that served nothing in the warm-up.
+    ``idle_cpu_ns`` is the CPU time that the service used in ``idle_ns`` during which it was asked nothing.
     """
 
     arm: int
@@ -195,6 +206,8 @@ class ArmRound:
     memory_kind: Literal["pss", "uss", "rss", "none"] = "none"
     restarts: int = 0
     died: str | None = None
+    idle_ns: int = 0
+    idle_cpu_ns: int = 0
 
 
 @dataclass(frozen=True)

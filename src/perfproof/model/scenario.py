@@ -11,6 +11,8 @@ from perfproof.model.policy import Policy
 
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 Scalar = str | int | float | bool
+BLOCKS, BLOCK, WARMUP = 8, 0.5, 2.0
+"""Pairs of blocks in a round, their seconds and those of warm-up before them, where nobody says otherwise."""
 ResponsePolicy = Literal["error", "warn", "off"]
 """What it means that the arms answer differently: nothing can be concluded, a warning, or they are not compared."""
 
@@ -240,7 +242,8 @@ class Load:
     With ``stages`` the rate starts at ``rate`` and follows them; a block is then one walk through all of them.
     ``workers`` is the number of processes that share the load; the merged schedule is the same for any number. With
     ``listen`` (HOST:PORT) they are awaited there from other machines, with the token in ``token_file``. ``samples``
-    says whether every request is kept or only histograms of them.
+    says whether every request is kept or only histograms of them. ``given`` is False where the scenario says nothing
+    of load: requests are then sent one at a time.
     """
 
     model: Literal["open", "closed"] = "open"
@@ -256,22 +259,46 @@ class Load:
     listen: str = ""
     token_file: str = ""
     samples: Literal["raw", "histogram"] = "raw"
+    given: bool = True
+
+
+Pairing = Literal["auto", "request", "block"]
+"""How the arms take turns: request by request, in blocks of load, or as the load asks for."""
 
 
 @dataclass(frozen=True)
 class Rounds:
-    """How much is measured: at most ``count`` rounds of ``blocks`` block pairs of ``block`` seconds per arm.
+    """How much is measured: at most ``count`` rounds, each of ``pairs`` seconds of paired requests or of blocks.
 
-    ``time`` (seconds) plans the number of rounds instead, when given on the command line.
+    None leaves to perfproof what is best planned from how long requests take: ``warmup`` (seconds, of both arms
+    together where they are paired), ``pairs`` (seconds a round), ``blocks`` (pairs of them) and ``block`` (seconds).
+    ``time`` (seconds, of the whole command) plans the number of rounds instead, when given.
     """
 
     count: int = 12
-    warmup: float = 2.0
+    warmup: float | None = None
     warmup_requests: int = 20
-    blocks: int = 8
-    block: float = 0.5
+    blocks: int | None = None
+    block: float | None = None
     time: float | None = None
     early_stop: bool = True
+    pairing: Pairing = "auto"
+    pairs: float | None = None
+
+    @property
+    def block_count(self) -> int:
+        """Return the pairs of blocks in a round where nothing better is known."""
+        return BLOCKS if self.blocks is None else self.blocks
+
+    @property
+    def block_seconds(self) -> float:
+        """Return the length of a block where nothing better is known."""
+        return BLOCK if self.block is None else self.block
+
+    @property
+    def block_warmup(self) -> float:
+        """Return the least seconds of load before blocks, for each arm."""
+        return WARMUP if self.warmup is None else self.warmup
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
         requests=tuple(one for each in spec.requests for one in requests(each, base)),
         setup=tuple(request(each, base) for each in spec.setup),
         feeds=tuple(Feed(name, base / feed.file, feed.order) for name, feed in spec.feeds.items()),
-        load=replace(load(spec.load, base), model=spec.model),
+        load=_load(spec, base),
         locustfile=locustfile(spec.locustfile, base) if spec.locustfile is not None else None,
         rounds=rounds(spec),
         goals=tuple(
@@ -71,11 +71,19 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
     )
 
 
+def _load(spec: ScenarioSpec, base: Path) -> Load:
+    """Return the load; where the file says nothing of it, one user who asks for one thing after another."""
+    found = load(spec.load, base)
+    if spec.locustfile is None and not found.given:
+        return replace(found, model="closed", users=1)
+    return replace(found, model=spec.model)
+
+
 def load(spec: LoadSpec, base: Path) -> Load:
     """Return the model's load; stages start from nothing unless a rate is written."""
     stages = tuple(Stage(stage.seconds, stage.to) for stage in spec.stages)
     start = 0.0 if stages and "rate" not in spec.model_fields_set else spec.rate
-    own = {"stages": stages, "rate": start, "limits": Limits(**dict(spec.limits))}
+    own = {"stages": stages, "rate": start, "limits": Limits(**dict(spec.limits)), "given": bool(spec.model_fields_set)}
     if spec.token_file:
         own["token_file"] = str(base / spec.token_file)
     return Load(**{**dict(spec), **own})
@@ -92,7 +100,7 @@ def rounds(spec: ScenarioSpec) -> Rounds:
     found = Rounds(**dict(spec.rounds))
     if not spec.load.stages:
         return found
-    count = found.blocks if "blocks" in spec.rounds.model_fields_set else 1
+    count = found.blocks or 1
     return replace(found, block=sum(stage.seconds for stage in spec.load.stages), blocks=count)
 
 

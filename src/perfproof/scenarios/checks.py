@@ -168,7 +168,7 @@ def _stages(spec: ScenarioSpec, findings: Findings) -> None:
     stages = spec.load.stages
     if not stages:
         return
-    if "block" in spec.rounds.model_fields_set:
+    if spec.rounds.block is not None:
         findings.add(("rounds", "block"), "stands beside load.stages, which make the block", "remove it", at_key=True)
     if not any(stage.to for stage in stages) and "rate" not in spec.load.model_fields_set:
         findings.add(("load", "stages"), "never send anything", "give a stage a rate above 0/s")

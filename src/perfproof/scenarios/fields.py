@@ -51,7 +51,9 @@ def closest(word: str, known: Sequence[str]) -> str | None:
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6) or difflib.get_close_matches(
         word.lower(), known, n=1, cutoff=0.6
     )
-    near = near or [each for each in known if len(word) >= 3 and word.lower() in each.lower()][:2]
+    holding = sorted((each for each in known if len(word) >= 3 and word.lower() in each.lower()), key=len)
+    # Of several names that hold the word, the shortest is it with the least beside it; two as short are a guess.
+    near = near or (holding[:1] if len({len(each) for each in holding[:2]}) == len(holding[:2]) else holding)
     if len(near) == 1:
         return f"did you mean {near[0]}?"
     return f"known: {', '.join(known)}" if 0 < len(known) <= 24 else None

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from perfproof.model.scenario import Limits, Load, Rounds
+from perfproof.model.scenario import Pairing as PairingName
 from perfproof.scenarios.fields import (
     DURATION_SCHEMA,
     AnyText,
@@ -36,6 +37,11 @@ Arrivals = Annotated[
 ]
 Samples = Annotated[
     Literal["raw", "histogram"], PlainValidator(choice("raw", "histogram")), schema(enum=["raw", "histogram"])
+]
+Pairing = Annotated[
+    PairingName,
+    PlainValidator(choice("auto", "request", "block")),
+    schema(enum=["auto", "request", "block"]),
 ]
 Block = Annotated[
     float,
@@ -111,14 +117,19 @@ class RoundsSpec(Spec):
 
     count: whole_between(1, 1_000) = _ROUNDS.count  # type: ignore[valid-type]
     """Most rounds. Default: 12"""
-    warmup: DurationOrNone = _ROUNDS.warmup
-    """Least warm-up of each round. Default: 2s"""
+    warmup: DurationOrNone | None = None
+    """Least warm-up of each round. Default: 0.8s of pairs, or 2s of load on each arm before blocks"""
     warmup_requests: whole_between(0, 1_000_000) = _ROUNDS.warmup_requests  # type: ignore[valid-type]
     """Least requests of each warm-up. Default: 20"""
-    blocks: whole_between(1, 1_000) = _ROUNDS.blocks  # type: ignore[valid-type]
-    """Pairs of blocks in a round. Default: 8; with stages 1"""
-    block: Block = _ROUNDS.block
-    """Length of a block. Default: 500ms; with stages, all of them"""
+    pairing: Pairing = _ROUNDS.pairing
+    """request: every request goes to both arms, one right after the other (what one request costs). block: the arms
+    take turns in blocks of load (what users wait under it). auto: by what the load asks for. Default: auto"""
+    pairs: Duration | None = None
+    """Time of paired requests in a round. Default: planned from how long they and a start take"""
+    blocks: whole_between(1, 1_000) | None = None  # type: ignore[valid-type]
+    """Pairs of blocks in a round. Default: planned; with stages 1"""
+    block: Block | None = None
+    """Length of a block. Default: planned, 100ms where requests are quick; with stages, all of them"""
     time: Duration | None = None
     """Plan as many rounds as fit into this time instead of count (as `--time`)."""
     early_stop: Flag = _ROUNDS.early_stop

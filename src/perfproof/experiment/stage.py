@@ -1,0 +1,142 @@
+"""What the rounds of a run share, and what one of them has come to so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from perfproof.collectors.processes import ProcessTree
+from perfproof.errors import ServiceError
+from perfproof.evidence.directory import PartialRound, RunDirectory
+from perfproof.experiment.observer import Observer
+from perfproof.experiment.pace import Pace
+from perfproof.experiment.warmup import Warmth
+from perfproof.load.handle import LoadProcess
+from perfproof.load.plan import BlockReport, PairsReport
+from perfproof.model.recording import Block
+from perfproof.model.scenario import Scenario
+from perfproof.service.cpus import CpuPlan
+from perfproof.service.lifecycle import RunningService
+from perfproof.service.snapshots import Snapshot
+
+FULL_LOOK_EVERY = 1.0
+"""Seconds between readings of PSS, taken between blocks: reading it holds a lock of the service's memory map."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What every round of a run shares. ``kept`` services (``url:`` or ``restart: never``) outlive a round.
+
+    ``pace`` is how the arms take turns. ``named`` is told the names of a Locust file's requests, before any sample that
+    refers to them is sealed.
+    """
+
+    scenario: Scenario
+    load: LoadProcess
+    directory: RunDirectory
+    private: Path
+    redactor: Callable[[str], str]
+    cpus: CpuPlan
+    observer: Observer
+    kept: Mapping[str, RunningService]
+    pace: Pace
+    snapshots: Sequence[Snapshot] = ()
+    named: Callable[[Sequence[str]], None] = lambda names: None  # noqa: ARG005
+
+
+@dataclass
+class Progress:
+    """What one round has come to so far; kept apart so that an error in the middle loses nothing."""
+
+    partial: PartialRound
+    services: list[RunningService]
+    trees: list[ProcessTree]
+    warmth: dict[int, Warmth] = field(default_factory=dict)
+    blocks: list[Block] = field(default_factory=list)
+    idle: dict[int, tuple[int, int]] = field(default_factory=dict)
+    looked: float = 0.0
+    starting: float = 0.0
+    began: float = field(default_factory=time.monotonic)
+
+    def look(self) -> None:
+        """Read every tree's PSS when the last reading is old enough."""
+        if time.monotonic() - self.looked >= FULL_LOOK_EVERY:
+            for tree in self.trees:
+                tree.look(full=True)
+            self.looked = time.monotonic()
+
+    def add(self, pair: int, report: PairsReport, cpu_ns: Sequence[int]) -> None:
+        """Note a stretch of pairs, with the CPU time each service used meanwhile; ArmDiedError if one has ended."""
+        for arm, each in enumerate(report.arms):
+            used = cpu_ns[arm] if self.trees[arm].cpu_by_pid() else None
+            self.blocks.append(replace(block_of(arm, pair, 0, each, used), paired=True))
+        raise_if_dead(self.services)
+        self.look()
+
+    def watch_idle(self, seconds: float) -> None:
+        """See what the services use while nobody asks them anything."""
+        before, began = [tree.cpu_ns() for tree in self.trees], time.monotonic_ns()
+        time.sleep(seconds)
+        for arm, tree in enumerate(self.trees):
+            self.idle[arm] = (time.monotonic_ns() - began, tree.cpu_ns() - before[arm])
+
+
+def block_of(
+    arm: int, pair: int, position: int, report: BlockReport, service_cpu_ns: int | None, rate: float | None = None
+) -> Block:
+    """Return a block of the round from what the load process reports of it."""
+    return Block(
+        arm=arm,
+        pair=pair,
+        position=position,
+        started_ns=report.started_ns,
+        ended_ns=report.ended_ns,
+        intended=report.intended,
+        sent=report.sent,
+        completed=report.completed,
+        failed=report.failed,
+        dropped=report.dropped,
+        late=report.late,
+        service_cpu_ns=service_cpu_ns,
+        generator_cpu_ns=report.generator_cpu_ns,
+        lag_max_ns=report.lag_max_ns,
+        steal_ns=report.steal_ns,
+        not_started=report.not_started,
+        unfed=report.unfed,
+        waited_ns=report.waited_ns,
+        run_queue=report.run_queue,
+        rate=rate,
+        opened=report.reconnects,
+        connecting_ns=report.connecting_ns,
+    )
+
+
+class ArmDiedError(ServiceError):
+    """A service ended while it was being measured."""
+
+    def __init__(self, service: RunningService, died: str) -> None:
+        super().__init__(
+            f"{service.arm.name} {died} while it was being measured",
+            hint="read its log (below, and in the run directory); finished rounds are kept",
+            log_tail=service.log_tail(),
+        )
+        self.arm = service.arm.name
+        self.died = died
+
+
+def death(services: Sequence[RunningService]) -> ArmDiedError | None:
+    """Return the error for a service that has ended, if one has."""
+    for service in services:
+        died = service.check()
+        if died:
+            return ArmDiedError(service, died)
+    return None
+
+
+def raise_if_dead(services: Sequence[RunningService]) -> None:
+    """ArmDiedError if a service has ended."""
+    found = death(services)
+    if found:
+        raise found
