@@ -17,9 +17,10 @@ from perfproof.model.recording import HISTOGRAM_COLUMNS, Outcome, settle_ns
 
 STARTED = 10**12
 BLOCK_NS = 500_000_000
+SETTLED = settle_ns(BLOCK_NS)
 
 
-def row(request=0, variant=0, after=settle_ns(BLOCK_NS), wait=0, took=1000, size=100, outcome=Outcome.OK, status=200):
+def row(request=0, variant=0, after=SETTLED, wait=0, took=1000, size=100, outcome=Outcome.OK, status=200):
     intended = STARTED + after
     sent = 0 if outcome in (Outcome.DROPPED, Outcome.NOT_STARTED) else intended + wait
     return (0, 3, request, variant, intended, sent, sent, intended + took, status, size, int(outcome), 0, 7)
