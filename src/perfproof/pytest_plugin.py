@@ -9,6 +9,8 @@ pytest loads this module in every session where perfproof is installed, so it im
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,13 +54,9 @@ class Perfproof:
     def ab(self, scenario: str | Path | None = None, **options: Any) -> Result:
         """Measure both arms and return the result, whatever its verdict."""
         wanted = self._wanted(scenario, options)
-        return (
-            self._made(wanted)
-            .of_versions(
-                self._scenario(wanted), wanted.get("label"), wanted.get("baseline_ref"), wanted.get("candidate_ref")
-            )
-            .result
-        )
+        refs = wanted.get("baseline_ref"), wanted.get("candidate_ref")
+        with _told():
+            return self._made(wanted).of_versions(self._scenario(wanted), wanted.get("label"), *refs).result
 
     def gate(self, scenario: str | Path | None = None, **options: Any) -> GateResult:
         """Measure, apply the policy and return what came of it; fail the test with the verdict's sentence.
@@ -68,19 +66,20 @@ class Perfproof:
         from perfproof.cli.gating import USUAL_BASELINE
 
         wanted = self._wanted(scenario, options)
-        made, read = self._made(wanted), self._scenario(wanted)
-        policy = made.policy_of(read)
-        names = wanted.get("baseline")
-        if names or (wanted.get("baseline_ref") is None and len(read.arms) < 2):
-            listed = [names] if isinstance(names, str) else list(names or [USUAL_BASELINE])
-            judged = made.of_stored(read, wanted.get("label"), listed)
-        else:
-            refs = wanted.get("baseline_ref"), wanted.get("candidate_ref")
-            judged = made.of_versions(read, wanted.get("label"), *refs)
-        gate = made.apply(judged, policy)
+        with _told():
+            made, read = self._made(wanted), self._scenario(wanted)
+            policy = made.policy_of(read)
+            names = wanted.get("baseline")
+            if names or (wanted.get("baseline_ref") is None and len(read.arms) < 2):
+                listed = [names] if isinstance(names, str) else list(names or [USUAL_BASELINE])
+                judged = made.of_stored(read, wanted.get("label"), listed)
+            else:
+                refs = wanted.get("baseline_ref"), wanted.get("candidate_ref")
+                judged = made.of_versions(read, wanted.get("label"), *refs)
+            gate = made.apply(judged, policy)
         if gate.exit_code:
             failed = [row.reason for row in gate.rows if row.outcome == "failed"]
-            pytest.fail("\n".join([gate.sentence, gate.summary, *gate.notes, *failed]), pytrace=False)
+            _fail("\n".join([gate.sentence, gate.summary, *gate.notes, *failed]))
         return gate
 
     def _wanted(self, scenario: str | Path | None, options: dict[str, Any]) -> dict[str, Any]:
@@ -88,14 +87,10 @@ class Perfproof:
         if scenario is not None:
             wanted["scenario"] = scenario
         if "scenario" not in wanted:
-            raise pytest.UsageError(
-                'name a scenario: perfproof.gate("shop.yaml") or @pytest.mark.perfproof("shop.yaml")'
-            )
+            _fail('name a scenario: perfproof.gate("shop.yaml") or @pytest.mark.perfproof("shop.yaml")')
         unknown = set(wanted) - _OPTIONS - {"scenario"}
         if unknown:
-            raise pytest.UsageError(
-                f"perfproof knows no {', '.join(sorted(unknown))}; known: {', '.join(sorted(_OPTIONS))}"
-            )
+            _fail(f"perfproof knows no {', '.join(sorted(unknown))}; known: {', '.join(sorted(_OPTIONS))}")
         return wanted
 
     def _made(self, wanted: dict[str, Any]) -> Gate:
@@ -110,6 +105,32 @@ class Perfproof:
         from perfproof.cli.session import read_scenario
 
         return read_scenario(self._folder / wanted["scenario"], rounds=wanted.get("rounds"))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Fail the test in the words of the command line.
+
+    pytest would show the frames of an exception with their arguments, and the environment is one of them.
+    """
+    from perfproof.cli.failure import defect, told
+    from perfproof.errors import PerfproofError
+
+    try:
+        yield
+    except PerfproofError as error:
+        text = told(error)
+    except Exception as error:  # noqa: BLE001 - the last net, as for the command line
+        text = told(defect(error))
+    else:
+        return
+    _fail(text)
+
+
+def _fail(text: str) -> None:
+    from perfproof.reports.figures import printable
+
+    pytest.fail(printable(text), pytrace=False)
 
 
 @pytest.fixture

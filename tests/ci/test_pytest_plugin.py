@@ -35,6 +35,27 @@ def test_the_plugin_imports_nothing_heavy_until_it_is_used():
 
 
 @pytest.mark.server
+def test_a_service_that_does_not_start_fails_the_test_in_few_words_and_shows_no_secret(tmp_path):
+    repo = new_repo(tmp_path)
+    repo.write("app/tiny.py", "import os, sys; sys.exit('no database for ' + os.environ['DB_PASS'])\n")
+    secret = "environment: {DB_PASS: '${SHOP_DB}', API_KEY: literal-k3y}\narms: {baseline: {}, candidate: {}}\n"
+    text = SCENARIO.replace("service:", "service:\n  " + secret.partition("\n")[0], 1)
+    repo.write("perf.yaml", text.replace("rounds:", secret.partition("\n")[2] + "rounds:"))
+    repo.write("test_perf.py", "def test_it(perfproof):\n    perfproof.gate('perf.yaml', inconclusive='pass')\n")
+    repo.environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "SHOP_DB": "s3same-open"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "perfproof.pytest_plugin", "-q", "--tb=long", "--showlocals"],
+        cwd=repo.folder, env=repo.environ, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "no database for ***" in done.stdout
+    assert "did not start: exited with code 1" in done.stdout
+    for hidden in ("s3same-open", "literal-k3y", "Traceback", "site-packages", "environ"):
+        assert hidden not in done.stdout + done.stderr, hidden
+    assert len(done.stdout.splitlines()) < 40, done.stdout
+
+
+@pytest.mark.server
 def test_a_gate_that_fails_fails_the_test_with_the_verdicts_sentence(tmp_path):
     repo = new_repo(tmp_path)
     repo.write("app/tiny.py", tiny(300))

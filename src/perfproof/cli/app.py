@@ -6,7 +6,6 @@ import io
 import os
 import sys
 import traceback
-from pathlib import Path
 from typing import Annotated, Any
 
 import click
@@ -19,11 +18,12 @@ from perfproof.cli.capacity import capacity
 from perfproof.cli.check import check
 from perfproof.cli.compare import compare
 from perfproof.cli.demo import demo
-from perfproof.cli.failure import report_failure
+from perfproof.cli.failure import defect, report_failure
 from perfproof.cli.gate import gate
 from perfproof.cli.history import history
 from perfproof.cli.listing import list_runs
 from perfproof.cli.noise import noise
+from perfproof.cli.printing import tell
 from perfproof.cli.probe import probe
 from perfproof.cli.prune import prune
 from perfproof.cli.report import report
@@ -101,26 +101,15 @@ def run() -> None:
         error.show()
         code = int(ExitCode.USAGE)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        tell("interrupted")
         code = int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output (`| head`) has gone; say nothing more, and nothing at the interpreter's end either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = int(ExitCode.PASSED)
     except Exception as error:  # noqa: BLE001 - the last net: a traceback may hold values that are secret
-        report_failure(
-            PerfproofError(
-                f"perfproof itself failed: {type(error).__name__} in {_place(error)}",
-                hint="a defect: please report it with the traceback that PERFPROOF_DEBUG=1 shows (read it first)",
-            )
-        )
+        report_failure(defect(error))
         if os.environ.get("PERFPROOF_DEBUG"):
             traceback.print_exception(error)
         code = int(ExitCode.INVALID)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _place(error: BaseException) -> str:
-    """Return where an unexpected error came from, without its message (which may quote a value)."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perfproof.cli import options
-from perfproof.cli.session import Session, console
+from perfproof.cli.printing import console, say
+from perfproof.cli.session import Session
 from perfproof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def set_(
     with Session(results, store).store() as opened:
         opened.sync(results)
         made = opened.set_baseline(name, opened.find(run).id)
-    typer.echo(f"{made.name} is run {made.run.id} of {made.run.scenario}")
+    say(f"{made.name} is run {made.run.id} of {made.run.scenario}")
 
 
 @baseline.command("list")
@@ -48,7 +49,7 @@ def list_(
     if json:
         typer.echo(json_module.dumps([asdict(each) for each in found], indent=2, default=str))
     elif not found:
-        typer.echo("no baselines; `perfproof baseline set NAME RUN` makes one")
+        say("no baselines; `perfproof baseline set NAME RUN` makes one")
     else:
         _print(found)
 
@@ -68,7 +69,7 @@ def drop(
             raise UsageError(
                 f"there is no baseline `{name}`", hint=f"there are: {names}" if names else "none has been set"
             )
-    typer.echo(f"{name} is forgotten")
+    say(f"{name} is forgotten")
 
 
 def _print(found: list[Baseline]) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from perfproof.cli import options
+from perfproof.cli.printing import say
 from perfproof.cli.session import read_scenario
 
 if TYPE_CHECKING:
-    from perfproof.model.scenario import Explain
+    from perfproof.model.scenario import Explain, Service
 
 
 def check(scenario: options.ScenarioArgument = None) -> None:
@@ -29,13 +28,22 @@ def check(scenario: options.ScenarioArgument = None) -> None:
 
         classes = inspect(found)
     what = f"{len(found.requests)} requests" if found.locustfile is None else f"users of {found.locustfile.file.name}"
-    typer.echo(f"{found.file}: ok")
-    typer.echo(f"  {found.name}: {what}, arms {arms}, {how}")
+    say(f"{found.file}: ok")
+    say(f"  {found.name}: {what}, arms {arms}, {how}")
     for each in classes:
-        typer.echo(f"    {each}")
-    typer.echo(f"  at most {rounds.count} rounds of {rounds.block_count} blocks of {rounds.block_seconds:g} s an arm,")
-    typer.echo(f"  about {seconds:.0f} s with warm-up, starting and stopping not counted")
-    typer.echo(f"  {_why(found.explain)}")
+        say(f"    {each}")
+    say(f"  at most {rounds.count} rounds of {rounds.block_count} blocks of {rounds.block_seconds:g} s an arm,")
+    say(f"  about {seconds:.0f} s with warm-up, starting and stopping not counted")
+    say(f"  {_why(found.explain)}")
+    for arm in found.arms:
+        if _reads_port(arm.service):
+            say(f"  note: {arm.name}'s command has no {{port}}; it must listen on the port in its variable PORT")
+
+
+def _reads_port(service: Service) -> bool:
+    """Tell whether a service can know its port from the environment alone."""
+    texts = (service.command or "", *service.environment.values())
+    return bool(service.command) and service.port is None and not any("{port}" in text for text in texts)
 
 
 def _why(explain: Explain) -> str:

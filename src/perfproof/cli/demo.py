@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from perfproof.cli import options
+from perfproof.cli.printing import tell
 from perfproof.cli.session import Session, read_scenario
 from perfproof.errors import UsageError
 
@@ -30,7 +31,7 @@ def demo(
     page = (measured.directory / "report.html").absolute()
     if not quiet:
         if measured.result is not None:
-            sys.stderr.write(f"{measured.result.sentence}\n")  # again, where the eye is after a long result
+            tell(f"{measured.result.sentence}")  # again, where the eye is after a long result
         if sys.stdout.isatty() and _has_display():
             webbrowser.open(page.as_uri())
         sys.stderr.write(

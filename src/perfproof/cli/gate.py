@@ -16,6 +16,7 @@ import typer
 from perfproof.cli import options
 from perfproof.cli.failure import report_failure
 from perfproof.cli.gating import USUAL_BASELINE, Gate, Judged
+from perfproof.cli.printing import tell
 from perfproof.cli.session import Session, find_scenario, read_scenario
 from perfproof.errors import PerfproofError, UsageError
 
@@ -178,7 +179,7 @@ def _publish(gate: GateResult, formats: Sequence[str], out: Path, say: Callable[
         return
     try:
         for file in write_gate(gate, formats, out):
-            sys.stderr.write(f"wrote {file}\n")
+            tell(f"wrote {file}")
     except PerfproofError as error:
         report_failure(error)
     if "github" in formats:
@@ -188,7 +189,7 @@ def _publish(gate: GateResult, formats: Sequence[str], out: Path, say: Callable[
             if summary:
                 append_summary(gate, Path(summary))
         except OSError as error:
-            sys.stderr.write(f"the job summary cannot be written: {error.strerror}\n")
+            tell(f"the job summary cannot be written: {error.strerror}")
 
 
 @contextmanager

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perfproof.cli import options
-from perfproof.cli.session import Session, console, read_scenario
+from perfproof.cli import options, outputs
+from perfproof.cli.printing import console, tell
+from perfproof.cli.session import Session, read_scenario
 from perfproof.errors import UsageError
 from perfproof.model.metrics import ALL
 
@@ -31,7 +31,14 @@ def history(
     branch: Annotated[str | None, typer.Option("--branch", help="Only runs of this branch.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most this many runs, the newest.")] = 200,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write: .html .csv .json", metavar="FILE")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Also write: .html .csv .json",
+            metavar="FILE",
+            callback=outputs.writable(outputs.histories),
+        ),
     ] = None,
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
@@ -49,7 +56,7 @@ def history(
     if output is not None:
         write(name, request, trends if metric is None else [shown], output)
         if not quiet:
-            sys.stderr.write(f"history: {output}\n")
+            tell(f"history: {output}")
 
 
 def _trends(store: Store, scenario: str, request: str, branch: str | None, limit: int) -> list[Trend]:

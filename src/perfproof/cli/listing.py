@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from perfproof.cli import options
-from perfproof.cli.session import Session, console
+from perfproof.cli.printing import console, say
+from perfproof.cli.session import Session
 
 
 def list_runs(
@@ -30,6 +31,6 @@ def list_runs(
     if json:
         typer.echo(json_module.dumps([asdict(run) for run in runs], indent=2, default=str))
     elif not runs:
-        typer.echo(f"no runs in {results}; `perfproof demo` makes one")
+        say(f"no runs in {results}; `perfproof demo` makes one")
     else:
         render_runs(runs, console())

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from perfproof.cli import outputs
+
 ScenarioArgument = Annotated[
     Path | None,
     typer.Argument(
@@ -32,7 +34,10 @@ DryRun = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 JsonFile = Annotated[
-    Path | None, typer.Option("--json", help="Also write the result as JSON ('-' for stdout).", metavar="FILE")
+    Path | None,
+    typer.Option(
+        "--json", help="Also write the result as JSON ('-' for stdout).", metavar="FILE", callback=outputs.writable()
+    ),
 ]
 ReportFiles = Annotated[
     list[Path] | None,
@@ -41,6 +46,7 @@ ReportFiles = Annotated[
         "-o",
         help="Also write a report: .html .pdf .png .md .json .csv .parquet .xml. May be repeated.",
         metavar="FILE",
+        callback=outputs.writable(outputs.reports),
     ),
 ]
 Label = Annotated[str | None, typer.Option("--label", "-l", help="A name to find this run by.")]

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from perfproof.cli import options
-from perfproof.cli.session import console, read_scenario
+from perfproof.cli.printing import console
+from perfproof.cli.session import read_scenario
 
 
 def probe(

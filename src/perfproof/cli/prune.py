@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from perfproof.cli import options
+from perfproof.cli.printing import say, tell
 from perfproof.cli.session import Session
 from perfproof.errors import PerfproofError, UsageError
 
@@ -48,13 +48,13 @@ def prune(
                 try:
                     remove(opened, run)
                 except PerfproofError as error:  # one run that cannot be deleted does not keep the others
-                    sys.stderr.write(f"{run.id} stays: {error}\n")
+                    tell(f"{run.id} stays: {error}")
                     problem = error
                     continue
             gone += 1
-            typer.echo(run.id)
+            say(run.id)
     verb = "would be deleted" if dry_run else "deleted"
-    sys.stderr.write(f"{gone} of {len(runs)} runs {verb}\n")
+    tell(f"{gone} of {len(runs)} runs {verb}")
     if problem is not None:
         raise typer.Exit(int(problem.exit_code))
 

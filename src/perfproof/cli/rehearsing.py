@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
+from perfproof.cli.printing import say
 from perfproof.model.scenario import Scenario
 
 
@@ -26,8 +25,8 @@ def show_rehearsal(scenario: Scenario) -> None:
         if text in shown:
             lines.append("the same requests")
         shown.append(text)
-        sys.stdout.write("\n".join(lines) + ("\n" if text in shown[:-1] else f"{text}\n\n"))
-    sys.stdout.write("dry run: nothing was started or sent; {names} in braces are known only from responses\n")
+        say("\n".join(lines) + ("" if text in shown[:-1] else f"{text}\n"))
+    say("dry run: nothing was started or sent; {names} in braces are known only from responses")
 
 
 def _show_users(scenario: Scenario) -> None:
@@ -37,8 +36,9 @@ def _show_users(scenario: Scenario) -> None:
 
     classes = inspect(scenario)
     for arm in scenario.arms:
-        sys.stdout.write(f"{arm.name}: {place(arm)[0]}\n")
+        say(f"{arm.name}: {place(arm)[0]}")
     file = scenario.locustfile.file.name if scenario.locustfile is not None else ""
-    sys.stdout.write(f"\n{scenario.load.users} users of {file} on each arm in turn:\n")
-    sys.stdout.write("".join(f"  {each}\n" for each in classes))
-    sys.stdout.write(f"\ndry run: {file} was loaded, nothing was started or sent; its requests come up as it runs\n")
+    say(f"\n{scenario.load.users} users of {file} on each arm in turn:")
+    for each in classes:
+        say(f"  {each}")
+    say(f"\ndry run: {file} was loaded, nothing was started or sent; its requests come up as it runs")

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from perfproof.cli import options
+from perfproof.cli import options, outputs
+from perfproof.cli.printing import say
 from perfproof.cli.session import Session
 from perfproof.errors import UsageError
 
@@ -25,6 +26,7 @@ def report(
             help="File to write: .html .pdf .png .md .json .csv .parquet .xml .hlog _stats.csv, "
             "or the profile: .speedscope.json .pyinstrument.html .folded. May be repeated.",
             metavar="FILE",
+            callback=outputs.writable(outputs.recordings),
         ),
     ] = [Path("report.html")],  # noqa: B006 - typer reads the default, nothing mutates it
     results: options.Results = Path("results"),
@@ -45,4 +47,4 @@ def report(
             session.export(run, file)
         else:
             write(result, file)
-        typer.echo(str(file))
+        say(str(file))

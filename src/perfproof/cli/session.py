@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from perfproof.cli.failure import report_failure
+from perfproof.cli.printing import console, tell
 from perfproof.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from perfproof.experiment import Measured
     from perfproof.model.result import Result
     from perfproof.model.rules import Spread
@@ -66,7 +65,7 @@ class Session:
             def started(info: RunInfo, path: Path) -> None:
                 store.add_run(info, path)
                 if not self.quiet:
-                    sys.stderr.write(f"run {info.id}\n")
+                    tell(f"run {info.id}")
 
             options = Options(
                 kind=kind,
@@ -91,7 +90,7 @@ class Session:
 
         def say(text: str) -> None:
             if not self.quiet:
-                sys.stderr.write(f"{text}\n")
+                tell(text)
 
         with from_git(scenario, baseline_ref, candidate_ref or "HEAD", say) as found:
             yield found
@@ -120,7 +119,7 @@ class Session:
         if problem is not None:
             report_failure(problem)
         if not self.quiet:
-            sys.stderr.write(f"report: {', '.join(map(str, report_files)) or measured.directory / 'report.html'}\n")
+            tell(f"report: {', '.join(map(str, report_files)) or measured.directory / 'report.html'}")
         return int(problem.exit_code) if problem is not None else result.exit_code
 
     def show(self, result: Result, json_file: Path | None, report_files: Sequence[Path]) -> None:
@@ -182,15 +181,6 @@ class Session:
             return store.spreads(environment_hash, scenario_hash)
 
 
-def console(*, stderr: bool = False) -> Console:
-    """Return a console for stdout or stderr: 80 columns when the width is unknown, no colour with ``NO_COLOR``."""
-    from rich.console import Console
-
-    stream = sys.stderr if stderr else sys.stdout
-    known = stream.isatty() or "COLUMNS" in os.environ
-    return Console(stderr=stderr, width=None if known else 80, no_color="NO_COLOR" in os.environ, highlight=False)
-
-
 def find_scenario(path: Path | None) -> Path:
     """Return the scenario file that is meant: the one given, or the only one in this folder or its ``scenarios/``."""
     if path is not None:
@@ -227,6 +217,8 @@ def read_scenario(
     from perfproof.scenarios import read
     from perfproof.scenarios.units import parse_duration
 
+    if rounds is not None and time is not None:
+        raise UsageError("--rounds stands beside --time", hint="keep the one that is meant")
     scenario = read(find_scenario(path), os.environ)
     changed = scenario.rounds
     if rounds is not None:

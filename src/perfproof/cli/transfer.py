@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perfproof.cli import options
+from perfproof.cli import options, outputs
+from perfproof.cli.printing import tell
 from perfproof.cli.session import Session
 from perfproof.errors import UsageError
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 def export(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs: id, label, baseline, 'last' or a folder.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.", metavar="FILE")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The file to write.", metavar="FILE", callback=outputs.writable())
+    ],
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
@@ -36,7 +38,7 @@ def export(
     manifest = pack(folders, output, names)
     if not quiet:
         size = output.stat().st_size / 2**20
-        sys.stderr.write(f"{output}: {_count(len(manifest.runs))}, {size:.1f} MiB\n")
+        tell(f"{output}: {_count(len(manifest.runs))}, {size:.1f} MiB")
 
 
 def import_(
@@ -56,11 +58,11 @@ def import_(
         named, kept = _name(opened, imported.manifest)
     if not quiet:
         here = f", {len(imported.present)} were here already" if imported.present else ""
-        sys.stderr.write(f"{_count(len(imported.added))} imported{here}\n")
+        tell(f"{_count(len(imported.added))} imported{here}")
         for name in named:
-            sys.stderr.write(f"baseline {name} is set\n")
+            tell(f"baseline {name} is set")
         for name in kept:
-            sys.stderr.write(f"baseline {name} stays with the run that has it here\n")
+            tell(f"baseline {name} stays with the run that has it here")
 
 
 def _name(store: Store, manifest: Manifest) -> tuple[list[str], list[str]]:

@@ -14,6 +14,7 @@ from perfproof.model.metrics import METRICS
 from perfproof.model.scenario import Goal
 
 NOTHING = "—"
+_SPACES = str.maketrans("\t\n\r", "   ")
 MINUS = "−"
 
 SHORT_TITLES = {
@@ -131,6 +132,15 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def printable(text: str) -> str:
+    """Return text without control and direction characters, each shown as one mark; its lines and tabs stay."""
+    if text.isprintable():  # which is true of nothing that is hidden, and asked at once of the whole text
+        return text
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if letter not in "\t\n" and _hidden(letter) else letter for letter in text
+    )
+
+
 def plain(text: object, limit: int = 120) -> str:
     """Make text of unknown origin safe to show: one line, no control or direction characters, at most ``limit`` long.
 
@@ -139,11 +149,7 @@ def plain(text: object, limit: int = 120) -> str:
     """
     raw = str(text)
     cut = raw[: limit + 1]
-    shown = cut
-    if not cut.isprintable():  # which is true of nothing that is hidden, and asked at once of the whole text
-        shown = "".join(
-            " " if letter in "\t\n\r" else "\N{REPLACEMENT CHARACTER}" if _hidden(letter) else letter for letter in cut
-        )
+    shown = cut if cut.isprintable() else printable(cut.translate(_SPACES))
     return shown if len(raw) <= limit else shown[: limit - 1] + "…"
 
 

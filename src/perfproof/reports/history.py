@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from perfproof.evidence.files import write_whole
 from perfproof.model.history import ChangePoint, Point, Stretch, Trend
 from perfproof.model.metrics import METRICS
 from perfproof.reports import figures, pages, trend_svg, trend_words
+from perfproof.reports.spreadsheet import write_rows
 
 SCHEMA_VERSION = 1
 MAX_TABLE = 100
@@ -159,8 +159,7 @@ def to_json(scenario: str, trends: Sequence[Trend]) -> str:
 def to_csv(trends: Sequence[Trend]) -> str:
     """Return the history as CSV, a row per metric and run; ``level_change`` stands at the first run of a new level."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows = []
     for trend in in_order(trends):
         facts = _facts(trend)
         for point in trend.points:
@@ -168,7 +167,8 @@ def to_csv(trends: Sequence[Trend]) -> str:
             row = {"metric": trend.metric, "request": trend.request, "unit": trend.unit} | _point(point)
             row |= {"scenario_hash": stretch.scenario_hash, "environment_hash": stretch.environment_hash}
             row["level_change"] = change.change if change else None
-            writer.writerow([_cell(row[name]) for name in COLUMNS])
+            rows.append([_cell(row[name]) for name in COLUMNS])
+    write_rows(text, COLUMNS, rows)
     return text.getvalue()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import struct
 import zlib
@@ -19,6 +18,7 @@ from perfproof.errors import UsageError
 from perfproof.model.histogram import HIGHEST, Histogram, bucket_of
 from perfproof.model.recording import Outcome, Recording
 from perfproof.reports.profiles import write_folded, write_pyinstrument, write_speedscope
+from perfproof.reports.spreadsheet import write_rows
 from perfproof.reports.writing import write_text
 
 _V2, _V2_COMPRESSED = 0x1C849313, 0x1C849314
@@ -47,15 +47,7 @@ Columns = dict[str, npt.NDArray[Any]]
 
 def writer_of(path: Path) -> Callable[[Recording, Path], None] | None:
     """Return what writes a recording to a file of this name; None if the name asks for a report of the result."""
-    endings = {
-        ".hlog": write_hlog,
-        "_stats.csv": write_stats,
-        "_stats_history.csv": write_history,
-        ".speedscope.json": write_speedscope,
-        ".pyinstrument.html": write_pyinstrument,
-        ".folded": write_folded,
-    }
-    return next((writer for ending, writer in endings.items() if path.name.endswith(ending)), None)
+    return next((writer for ending, writer in WRITERS.items() if path.name.endswith(ending)), None)
 
 
 def write_hlog(recording: Recording, path: Path) -> None:
@@ -207,9 +199,7 @@ def _begin(recording: Recording) -> int:
 
 def _csv(path: Path, head: tuple[str, ...], rows: list[list[Any]]) -> None:
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(_rounded(rows))
+    write_rows(text, head, _rounded(rows))
     write_text(path, text.getvalue())
 
 
@@ -217,3 +207,14 @@ def _rounded(rows: list[list[Any]]) -> Iterator[list[Any]]:
     """Yield rows with times to the nanosecond."""
     for row in rows:
         yield [round(value, 6) if isinstance(value, float) else value for value in row]
+
+
+WRITERS: dict[str, Callable[[Recording, Path], None]] = {
+    ".hlog": write_hlog,
+    "_stats.csv": write_stats,
+    "_stats_history.csv": write_history,
+    ".speedscope.json": write_speedscope,
+    ".pyinstrument.html": write_pyinstrument,
+    ".folded": write_folded,
+}
+"""Known endings of files for other tools."""

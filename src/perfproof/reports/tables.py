@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
 from perfproof.model.result import Result
+from perfproof.reports.spreadsheet import write_rows
 
 _RUN = ("scenario", "run_id", "started_at")
 _COMPARED = (
@@ -58,9 +58,8 @@ def records(result: Result) -> list[dict[str, Any]]:
 def write_csv(result: Result, path: Path) -> None:
     """Write the table as UTF-8 CSV with a header line; an unknown value is an empty field. Raises ``OSError``."""
     with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
-        writer = csv.DictWriter(file, columns(result), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records(result))
+        names = columns(result)
+        write_rows(file, names, ([record[name] for name in names] for record in records(result)))
 
 
 def write_parquet(result: Result, path: Path) -> None:
