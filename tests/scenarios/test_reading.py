@@ -307,3 +307,43 @@ def test_workers_elsewhere_need_a_place_and_a_token() -> None:
     ):
         with pytest.raises(ScenarioError, match=says):
             parse(SMALL + f"load: {lines}\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "service: {command: serve}",  # it may read PORT, which it is given
+        "service: {command: node server.js --port 8000, port: 8000}",
+        "service: {command: 'cd shop && PORT=$$PORT serve > x.log', shell: true}",
+        """service: {command: "python -c 'import sys; x = 1 > 2; print(sys.argv)' {port} '$$HOME'"}""",
+        "service: {command: uvicorn shop:app, environment: {UVICORN_PORT: '{port}'}}",
+        "service: {command: 'serve --port {port} --url http://x?a=1&b=2 --expr a;b --to a|b'}",
+        "service: {command: 'serve --port {port} --password ${PASSWORD}'}",
+        "service: {url: 'http://127.0.0.1:8000/api'}",
+    ],
+)
+def test_commands_and_addresses_that_work_are_not_found_fault_with(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_text(f"name: shop\n{text}\nrequests: [{{get: /}}]\n")
+    assert read(file, {"PASSWORD": "a $HOME > b | c"}).name == "shop"
+
+
+def test_keys_that_begin_with_x_are_a_place_for_anchors_and_change_nothing(tmp_path: Path) -> None:
+    plain, anchored = tmp_path / "plain.yaml", tmp_path / "anchored.yaml"
+    head = "name: shop\nservice: {command: serve}\n"
+    plain.write_text(head + "requests: [{get: /, headers: {Accept: text/html, X-A: b}}]\n")
+    anchored.write_text(
+        "x-headers: &usual {Accept: text/html}\n"
+        + head
+        + "requests: [{get: /, headers: {<<: *usual, X-A: b}}]\nx-more: [1, {a: null}]\n"
+    )
+    one, two = read(plain, {}), read(anchored, {})
+    assert one.requests == two.requests
+    assert one.hash == two.hash
+
+
+def test_json_without_values_is_not_taken_for_a_placeholder(tmp_path: Path) -> None:
+    file = tmp_path / "f.yaml"
+    body = "{a: {b: null}, c: {d: ~}, e: {f: }}"
+    file.write_text(f"name: shop\nservice: {{command: serve}}\nrequests: [{{post: /, json: {body}}}]\n")
+    assert read(file, {}).requests[0].json == {"a": {"b": None}, "c": {"d": None}, "e": {"f": None}}

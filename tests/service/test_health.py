@@ -34,7 +34,7 @@ def test_below_400_is_healthy():
 
 
 def test_a_refused_connection_is_said():
-    assert ask(f"http://127.0.0.1:{choose_ports(1)[0]}", "/") == Answer(False, "connection refused")
+    assert ask(f"http://127.0.0.1:{choose_ports(1)[0]}", "/") == Answer(False, "connection refused", refused=True)
 
 
 def test_silence_is_said():

@@ -305,3 +305,12 @@ def test_prepare_leaves_no_background_process(tmp_path):
     command = "(setsid sh -c 'echo $$ > pid; exec sleep 300' &); while [ ! -s pid ]; do sleep 0.02; done"
     run_command(arm, command, purpose="prepare", log=tmp_path / "log", redactor=mask)
     assert not is_alive(int((tmp_path / "pid").read_text()))
+
+
+def test_a_service_that_listens_on_the_loopback_of_ipv6_alone_is_used_there(launch):
+    code = "import http.server, socket, sys; h = http.server.ThreadingHTTPServer; h.address_family = socket.AF_INET6; "
+    code += "h(('::1', int(sys.argv[1])), http.server.SimpleHTTPRequestHandler).serve_forever()"
+    (service,) = launch(an_arm(f'{sys.executable} -c "{code}" {{port}}'))
+    assert service.base_url == f"http://[::1]:{service.port}"
+    assert status_of(service.base_url) == 200
+    assert service.check() is None

@@ -9,7 +9,7 @@ import re
 
 from perfproof.model.scenario import JsonValue
 
-_STEP = re.compile(r"""\.([^.\[\]'"*\s]+)|\[(-?\d+)\]|\['([^']*)'\]|\["([^"]*)"\]""")
+_STEP = re.compile(r"""\.([^.\[\]()'"*\s]+)|\[(-?\d+)\]|\['([^']*)'\]|\["([^"]*)"\]""")
 
 
 def parse(path: str) -> tuple[str | int, ...]:

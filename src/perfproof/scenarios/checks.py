@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.scenarios.capacity_spec import SEARCHED
+from perfproof.scenarios.command_checks import check_commands
 from perfproof.scenarios.document import Path
 from perfproof.scenarios.fields import closest
 from perfproof.scenarios.file_checks import check_feeds, check_files
@@ -37,6 +38,7 @@ _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 def check(spec: ScenarioSpec, file: pathlib.Path, findings: Findings) -> None:
     """Note every mistake between the keys of ``spec``, the scenario in ``file``."""
     _services(spec, file, findings)
+    check_commands(spec, findings)
     columns = check_feeds(spec, file.parent, findings)
     check_requests(spec, columns, findings)
     check_files(spec, file.parent, findings)
@@ -75,6 +77,7 @@ def _target(name: str, arm: ArmSpec, service: ServiceSpec, spec: ScenarioSpec, f
         return
     if service.url:
         _host(service.url, origin(name, arm, "url"), spec, findings)
+        _prefix(service.url, origin(name, arm, "url"), spec, findings)
 
 
 def _only_other(spec: ScenarioSpec, name: str) -> bool:
@@ -91,6 +94,17 @@ def _host(url: str, path: Path, spec: ScenarioSpec, findings: Findings) -> None:
         loopback = host == "localhost"
     if not loopback and host not in {allowed.lower() for allowed in spec.allow} and not findings.broken & {("allow",)}:
         _once(findings, path, f"{host} is not this machine", f"if you may put load on it, add `allow: [{host}]`")
+
+
+def _prefix(url: str, path: Path, spec: ScenarioSpec, findings: Findings) -> None:
+    """Note a path of the url that the requests have as well: it stands before each of theirs."""
+    prefix = urlsplit(url).path.rstrip("/")
+    targets = [step.target[1] for _, step in measured(spec.requests)]
+    if not prefix or not targets or findings.rests_on_sand(("requests",)):
+        return
+    if all(re.match(re.escape(prefix) + r"(?:[/?]|$)", target) for target in targets):
+        fix = f"leave it out of the url, or write {targets[0][len(prefix) :] or '/'} in the request"
+        _once(findings, path, f"ends in {prefix}, which every request repeats: {prefix}{targets[0]}", fix)
 
 
 def _directory(path: Path, part: ServiceSpec, file: pathlib.Path, findings: Findings) -> None:

@@ -12,12 +12,16 @@ from perfproof.scenarios.units import Mistake
 
 HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
-_STEP = re.compile(r"""\.([^.\[\]'"*\s]+)|\[-?\d+\]|\['[^']*'\]|\["[^"]*"\]""")
+_STEP = re.compile(r"""\.([^.\[\]()'"*\s]+)|\[-?\d+\]|\['[^']*'\]|\["[^"]*"\]""")
 
 
 def json_path(value: object) -> str:
     """Return the JSONPath of one value: ``$`` and steps ``.name``, ``['name']``, ``[0]``."""
     found = text(value)
+    function = re.search(r"\.?(\w+\(.*?\))", found)
+    if function:
+        fix = "compare the values themselves, e.g. {$.items[0].id: 1}, or the text with body: {contains: ...}"
+        raise Mistake(f"`{found}` calls {function.group(1)}, and paths know no functions", fix)
     if not re.fullmatch(rf"\$(?:{_STEP.pattern})*", found):
         raise Mistake(f"`{found}` is not a path to one value", "write it like $.token or $.items[0].id")
     return found

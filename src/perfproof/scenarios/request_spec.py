@@ -20,6 +20,8 @@ from perfproof.scenarios.fields import (
     Spec,
     Text,
     Written,
+    any_text,
+    flag,
     number,
     schema,
     text,
@@ -35,6 +37,7 @@ BODIES = ("json", "form", "multipart", "graphql", "body", "body_file")
 """The keys of which a request has at most one."""
 
 MOST_REDIRECTS = 20
+_BAD_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _OURS = ("content-length", "transfer-encoding", "traceparent")
 
 
@@ -74,15 +77,27 @@ def header(value: object) -> str:
     return found
 
 
+def header_value(value: object) -> str:
+    """Return a header's value; it is one line, or what comes after the line break would be another header."""
+    found = any_text(value)
+    if _BAD_IN_VALUE.search(found):
+        raise Mistake("holds a line break or another control character", "a header's value is one line of text")
+    return found
+
+
 def redirects(value: object) -> int:
     """Return how many redirects are followed: false is none, true ten."""
+    said = value.lower() if isinstance(value, str) else ""
+    if said in ("yes", "on", "y", "no", "off", "n"):
+        flag(value)  # says what to write
     if isinstance(value, bool) or (isinstance(value, str) and value.lower() in ("true", "false")):
         return 10 if str(value).lower() == "true" else 0
     return whole(0, MOST_REDIRECTS)(value)
 
 
 Path = Annotated[str, PlainValidator(path), schema(type="string", minLength=1)]
-Headers = Annotated[dict[Annotated[str, PlainValidator(header)], Written], Empty]
+HeaderValue = Annotated[str, PlainValidator(header_value), schema(type=["string", "number", "boolean"])]
+Headers = Annotated[dict[Annotated[str, PlainValidator(header)], HeaderValue], Empty]
 Method = Annotated[str, PlainValidator(method), schema(type="string")]
 Weight = Annotated[
     float, PlainValidator(weight), schema(anyOf=[{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}])

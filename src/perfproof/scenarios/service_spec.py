@@ -24,6 +24,15 @@ from perfproof.scenarios.fields import (
 from perfproof.scenarios.probe_spec import Databases
 from perfproof.scenarios.units import Mistake
 
+UNSUPPORTED = {
+    **dict.fromkeys(("ws", "wss", "websocket", "websockets"), "WebSockets are"),
+    **dict.fromkeys(("grpc", "grpcs"), "gRPC is"),
+    **dict.fromkeys(("h2", "h2c", "http2", "http3", "h3", "quic"), "HTTP/2 and HTTP/3 are"),
+    **dict.fromkeys(("unix", "http+unix", "uds", "socket", "unix_socket"), "Unix sockets are"),
+    **dict.fromkeys(("sse", "event_stream"), "Event streams are"),
+}
+"""What people ask for that is not there, by scheme and by key, with its verb."""
+
 
 def url(value: object) -> str:
     """Return an ``http://host[:port][/prefix]`` or ``https://`` URL."""
@@ -34,9 +43,10 @@ def url(value: object) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise Mistake("is not a URL", example) from None
+    if parts.scheme in UNSUPPORTED:
+        raise Mistake(f"{UNSUPPORTED[parts.scheme]} not supported: only HTTP/1.1 can be loaded", example)
     if parts.scheme not in ("http", "https") or not host:
-        only = "only http:// and https:// can be loaded" if parts.scheme in ("ws", "wss") else "is not an http:// URL"
-        raise Mistake(only, example)
+        raise Mistake("is not an http:// URL", example)
     if parts.username is not None or parts.password is not None:
         raise Mistake("holds credentials", "send them in headers: Authorization")
     if parts.query or parts.fragment:
@@ -45,7 +55,7 @@ def url(value: object) -> str:
 
 
 def health(value: object) -> str:
-    """Return a path that answers 2xx once the service is ready."""
+    """Return a path that answers with a status below 400 once the service is ready."""
     found = text(value)
     if not found.startswith("/") or not found.isprintable() or " " in found:
         raise Mistake(f"`{found}` is not a path", "write it like /health")
@@ -100,7 +110,7 @@ class ServiceSpec(Spec):
     reset: Text | None = None
     """Command line run before every round, not measured."""
     health: Health = "/"
-    """Path that answers 2xx once the service is ready. Default: /"""
+    """Path that answers with a status below 400 (2xx, or a redirect) once the service is ready. Default: /"""
     port: whole_between(1, 65535) | None = None  # type: ignore[valid-type]
     """Fixed port, for services whose port cannot be chosen. Default: a free one for each arm."""
     start_timeout: Duration = 60.0

@@ -7,6 +7,7 @@ that the checks which need several keys still see everything else, and all mista
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +20,7 @@ from perfproof.model.scenario import JsonValue
 from perfproof.scenarios.document import Document, Path
 from perfproof.scenarios.fields import closest, kind_of
 from perfproof.scenarios.schema import ScenarioSpec, json_schema
+from perfproof.scenarios.service_spec import UNSUPPORTED
 from perfproof.scenarios.units import Mistake
 
 STEPS = ("requests", "setup")
@@ -66,6 +68,7 @@ class Findings:
 def validate(data: Mapping[str, JsonValue], findings: Findings) -> ScenarioSpec:
     """Return the specification of what is right in ``data``; mistakes go to ``findings``."""
     rest: dict[str, Any] = copy.deepcopy(dict(data))
+    _mappings_meant_as_placeholders(rest, (), findings)
     while True:
         try:
             return ScenarioSpec.model_validate(rest)
@@ -79,15 +82,33 @@ def validate(data: Mapping[str, JsonValue], findings: Findings) -> ScenarioSpec:
                 _leave_out(rest, path, findings, missing=detail["type"] == "missing")
 
 
+def _mappings_meant_as_placeholders(value: Any, path: Path, findings: Findings) -> None:
+    """Note ``json: {id: {id}}``: without quotes, YAML takes a placeholder for a mapping whose key has no value."""
+    if isinstance(value, dict) and len(value) == 1 and path:
+        ((key, inner),) = value.items()
+        spot = findings.document.spots.get((*path, key))
+        if inner is None and spot is not None and not spot.written and re.fullmatch(r"[A-Za-z_][\w.]*", key):
+            outer = findings.document.spots.get(path)
+            if outer is not None and re.fullmatch(r"\{\s*[\w.]+\s*\}", findings.document.text[outer.start : outer.end]):
+                findings.add(
+                    path, f"`{{{key}}}` is a mapping in YAML, not a placeholder", f'write "{{{key}}}" in quotes'
+                )
+                findings.broken.add(path)
+                return
+    if isinstance(value, dict | list):
+        for step, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            _mappings_meant_as_placeholders(inner, (*path, step), findings)
+
+
 def _note(detail: ErrorDetails, path: Path, findings: Findings) -> None:
     kind, value = detail["type"], detail["input"]
     if path and path[-1] == "[key]":
         path = path[:-1]
     cause = detail.get("ctx", {}).get("error")
     if kind == "extra_forbidden":
-        known = sorted(_keys_at(path[:-1]))
         findings.unknown.add(path)
-        findings.add(path, "unknown key", closest(str(path[-1]), known), at_key=True)
+        reason, fix = _of_unknown(path)
+        findings.add(path, reason, fix, at_key=True)
     elif kind == "missing":
         if findings.misspelt(path[:-1], str(path[-1])):
             return
@@ -102,6 +123,18 @@ def _note(detail: ErrorDetails, path: Path, findings: Findings) -> None:
         findings.add(path, f"must be a mapping, not {kind_of(value)}", "write `key: value` lines below it")
     else:
         findings.add(path, f"cannot be {kind_of(value)}")
+
+
+def _of_unknown(path: Path) -> tuple[str, str | None]:
+    """Return what to say of a key that is not known: not supported, meant elsewhere, or misspelt."""
+    key = str(path[-1])
+    known = sorted(_keys_at(path[:-1]))
+    if key.lower() in UNSUPPORTED:
+        return f"{UNSUPPORTED[key.lower()]} not supported", "perfproof sends HTTP/1.1 requests"
+    homes = [section for section in _SECTIONS if key in _keys_at((section,)) and (section,) != path[:1]]
+    if homes:
+        return "unknown key", f"it belongs below {homes[0]}:"
+    return "unknown key", closest(key, known)
 
 
 def _leave_out(rest: dict[str, Any], path: Path, findings: Findings, *, missing: bool) -> None:
@@ -141,6 +174,9 @@ def _leave_out(rest: dict[str, Any], path: Path, findings: Findings, *, missing:
     else:
         holder.pop(path[-1], None)
 
+
+_SECTIONS = ("load", "rounds", "service", "gate", "why", "responses", "capacity")
+"""Parts of a scenario whose keys are looked for where they do not belong, the likeliest first."""
 
 _ADD = {
     "name": "add e.g. `name: shop`",

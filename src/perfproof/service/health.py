@@ -21,10 +21,11 @@ ANSWER_WITHIN = 5.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: healthy or not, and in words."""
+    """What came back: healthy or not, and in words. ``refused`` says that nothing listens there."""
 
     healthy: bool
     text: str
+    refused: bool = False
 
 
 def ask(base_url: str, path: str, timeout: float = ANSWER_WITHIN, *, tls: Tls | None = None) -> Answer:
@@ -46,7 +47,7 @@ def ask(base_url: str, path: str, timeout: float = ANSWER_WITHIN, *, tls: Tls | 
     except TimeoutError:
         return Answer(False, f"no answer within {timeout:g} s")
     except ConnectionRefusedError:
-        return Answer(False, "connection refused")
+        return Answer(False, "connection refused", refused=True)
     except (OSError, http.client.HTTPException) as error:
         return Answer(False, str(error) or type(error).__name__)
     finally:

@@ -13,7 +13,7 @@ from perfproof.errors import ServiceError, UsageError
 from perfproof.model.scenario import Arm
 from perfproof.service.command import fill, resolve
 from perfproof.service.guarded import Guarded
-from perfproof.service.health import ask, wait_until_healthy
+from perfproof.service.health import Answer, ask, wait_until_healthy
 from perfproof.service.local import LocalProcesses
 from perfproof.service.logs import tail
 from perfproof.service.settle import wait_until_settled
@@ -197,7 +197,7 @@ def _wait(service: RunningService, cancelled: threading.Event) -> None:
         arm.service.health,
         arm.service.start_timeout,
         given_up=lambda: cancelled.is_set() or service.check() is not None,
-        ask=partial(ask, tls=arm.service.tls),
+        ask=partial(_ask_either, service),
     )
     death = service.check()
     if cancelled.is_set():
@@ -228,6 +228,22 @@ def _wait(service: RunningService, cancelled: threading.Event) -> None:
         wait_until_settled(service.processes, lambda: cancelled.is_set() or service.check() is not None)
         if (death := service.check()) is not None and not cancelled.is_set():
             raise _did_not_start(service, death, cancelled)
+
+
+def _ask_either(service: RunningService, base_url: str, path: str, timeout: float) -> Answer:
+    """Ask a service; one that was started here and refuses on 127.0.0.1 may listen on ::1 alone, and is then kept so.
+
+    "localhost" is ::1 to many runtimes (Node from 17 on, Go, Java), so this is where they listen by default.
+    """
+    answer = ask(base_url, path, timeout, tls=service.arm.service.tls)
+    if answer.healthy or service.port is None or service.arm.service.command is None or not answer.refused:
+        return answer
+    other = f"http://[::1]:{service.port}"
+    found = ask(other, path, timeout)
+    if not found.healthy:
+        return answer if found.refused else found
+    service.base_url = other
+    return found
 
 
 def _did_not_start(service: RunningService, death: str, cancelled: threading.Event) -> ServiceError:
