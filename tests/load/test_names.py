@@ -4,17 +4,18 @@ import pytest
 
 from perfproof.errors import LoadError
 from perfproof.load.names import MOST, Names
+from perfproof.model.redaction import Redactor
 
 
 def test_names_are_numbered_as_they_come_and_keep_their_numbers() -> None:
-    names = Names(())
+    names = Names(str)
     assert [names.number("GET", name) for name in ("/b", "/a", "/b")] == [0, 1, 0]
     assert names.number("POST", "/b") == 2
     assert names.all() == ("GET /b", "GET /a", "POST /b")
 
 
 def test_names_are_fit_to_be_shown() -> None:
-    names = Names(("hunter2",))
+    names = Names(Redactor(["hunter2"]))
     names.number("GET", "/login?password=hunter2")
     names.number("GET", "/\x1b[31mred\r\n\u2028line")
     names.number("", "")
@@ -26,12 +27,12 @@ def test_names_are_fit_to_be_shown() -> None:
 
 
 def test_names_that_differ_in_a_secret_only_are_one() -> None:
-    names = Names(("one", "two"))
+    names = Names(Redactor(["one", "two"]))
     assert names.number("GET", "/?k=one") == names.number("GET", "/?k=two") == 0
 
 
 def test_more_names_than_a_report_can_hold_are_refused_and_known_ones_go_on() -> None:
-    names = Names(())
+    names = Names(str)
     for number in range(MOST):
         names.number("GET", f"/items/{number}")
     with pytest.raises(LoadError, match=f"more than {MOST} names") as caught:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from types import MappingProxyType
 
-from perfproof.load.mask import excerpt, mask
 from perfproof.load.plan import Plan, decode, encode
 from perfproof.model.scenario import Expect, Load, Request
 
@@ -22,12 +21,3 @@ def test_a_plan_comes_out_of_the_socket_as_it_went_in():
 def test_a_plan_does_not_show_its_secrets():
     request = Request("r", "GET", "/", {"A": "hunter2"}, body="hunter2")
     assert "hunter2" not in repr(Plan((request,), (), Load(), secrets=frozenset({"hunter2"})))
-
-
-def test_longer_secrets_are_masked_before_shorter_ones_that_they_contain():
-    assert mask("abcdef abc", ["abc", "abcdef", ""]) == "*** ***"
-
-
-def test_a_secret_across_the_end_of_an_excerpt_does_not_show_its_start():
-    assert excerpt(b"x" * 195 + b"hunter2hunter2", ["hunter2hunter2"], 200) == "x" * 195 + "***"
-    assert excerpt(b"a\r\n\tb" + b"c" * 300, [], 5) == "a bcc ..."

@@ -129,7 +129,9 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
             _prepare(arms, private, redactor, observer)
             snapshots = stack.enter_context(taken(arms, private, scenario.allow, observer.note))
             observer.phase("starting the load process")
-            load = LoadProcess.start(scenario, log=private / "load.log", cpus=cpus.generator, folder=directory.path)
+            load = LoadProcess.start(
+                scenario, log=private / "load.log", cpus=cpus.generator, folder=directory.path, redactor=redactor
+            )
             try:
                 with _kept_services(arms, private, redactor, cpus) as kept:
                     rounds.info = replace(rounds.info, variants=load.variants)
@@ -197,7 +199,9 @@ def probe_alone(scenario: Scenario, arm: str | None, observer: Observer) -> Prob
         try:
             _prepare(arms, private, redactor, observer)
             observer.phase("starting the load process")
-            load = LoadProcess.start(scenario, log=private / "load.log", cpus=cpus.generator, folder=private)
+            load = LoadProcess.start(
+                scenario, log=private / "load.log", cpus=cpus.generator, folder=private, redactor=redactor
+            )
             try:
                 with _kept_services(arms, private, redactor, cpus) as kept:
                     phase = Phase(scenario, load, private, redactor, cpus, observer, kept, both, failures)

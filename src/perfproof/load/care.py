@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from perfproof.load.cookies import Jar
+from perfproof.load.discovered import Discovered
 from perfproof.load.expecting import captured, filled, unmet
 from perfproof.load.message import Message, Outgoing, message_of
 from perfproof.load.redirect import Ways, next_hop
 from perfproof.load.template import MissingVariableError, Variables
+from perfproof.model.redaction import Redactor
 from perfproof.model.scenario import Capture, Expect, JsonValue, Request
 
 if TYPE_CHECKING:
@@ -24,10 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the requests of an arm go: its checked target and the ways that redirects may take from there."""
+    """Where the requests of an arm go: its checked target and the ways that redirects may take from there.
+
+    ``discovered`` takes what responses hold that must not be shown.
+    """
 
     target: Target
     ways: Ways
+    discovered: Discovered = field(default_factory=lambda: Discovered(Redactor(())), repr=False)
 
     @property
     def url(self) -> str:
@@ -70,7 +76,9 @@ class Care:
         if jar is None and self.shared is not None and self.hops:
             jar = self.shared.copy()
         if jar is not None and self.home:
-            jar.take(reply.headers("set-cookie"), self.out.target)
+            lines = reply.headers("set-cookie")
+            jar.take(lines, self.out.target)
+            self.place.discovered.cookies(lines)
         hop = next_hop(self.out, self.url, reply, self.place.ways.allow) if self.hops else None
         if hop is None:
             return None
@@ -93,7 +101,9 @@ class Care:
                 return (f"still not so after the last try: {missing}" if self.last else None), False
         if problem is None and self.captures and self.into is not None:
             try:
-                self.into.update(captured(self.captures, reply))
+                found = captured(self.captures, reply)
+                self.into.update(found)
+                self.place.discovered.variables(found)
             except (LookupError, ValueError) as error:
                 problem = f"cannot capture from its response: {error.args[0] if error.args else error}"
         return problem, problem is None

@@ -8,7 +8,6 @@ import os
 import random
 import secrets as randomness
 from collections import Counter
-from functools import partial
 from itertools import count
 from pathlib import Path
 from time import monotonic_ns, process_time_ns
@@ -19,12 +18,12 @@ from gevent import get_hub
 
 from perfproof.errors import LoadError
 from perfproof.load.crowd import Crowd, Ledger
+from perfproof.load.discovered import Discovered
 from perfproof.load.fence import Fence
 from perfproof.load.health import Lag, RunQueue, steal_ns, waited_ns
 from perfproof.load.labels import label
 from perfproof.load.limits import Guard, most_rate
 from perfproof.load.locustfile import Loader
-from perfproof.load.mask import mask
 from perfproof.load.names import Names
 from perfproof.load.plan import BlockReport, PairsReport, Plan, Stretch, WarmReport
 from perfproof.load.recorder import Recorder
@@ -34,6 +33,7 @@ from perfproof.load.target import locate
 from perfproof.load.timer import Timer
 from perfproof.load.turnstile import heed
 from perfproof.model.recording import Outcome
+from perfproof.model.redaction import Redactor
 
 DRAIN_SECONDS = 60.0
 """Longest that a task may go on after the end of its block."""
@@ -58,9 +58,10 @@ class Crowds:
             del os.environ[name]  # a proxy would be measured too, and lead wherever it likes
         heed()
         label()
-        hide = partial(mask, secrets=plan.secrets)
+        self.discovered = Discovered(Redactor(plan.secrets))
+        hide = self.discovered.redactor
         ids = count((randomness.randbits(30) << 32) + 1).__next__
-        self._ledger = Ledger(Names(plan.secrets), Names(plan.secrets), ids, Counter(), hide)
+        self._ledger = Ledger(Names(hide), Names(hide), ids, Counter(), hide)
         logging.getLogger().addHandler(_Heard(self._ledger))
         self._loader = Loader(self._spec)
         self._loader.load()  # what is wrong with it is told now, before any service is started

@@ -8,7 +8,7 @@ import socket
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from contextlib import suppress
 from itertools import count, islice
 from pathlib import Path
 from time import monotonic_ns, process_time_ns
@@ -23,11 +23,11 @@ from perfproof.errors import LoadError
 from perfproof.load.body import Files, read_files
 from perfproof.load.care import Place
 from perfproof.load.cookies import Jar
+from perfproof.load.discovered import Discovered
 from perfproof.load.feeds import Supply, Turns
 from perfproof.load.flow import Flow
 from perfproof.load.health import Lag, RunQueue, steal_ns, waited_ns
 from perfproof.load.limits import Guard, most_rate, refuse_connections, refuse_rate
-from perfproof.load.mask import mask
 from perfproof.load.message import Message
 from perfproof.load.pairs import PairSource
 from perfproof.load.plan import BlockReport, PairsReport, Plan, Stretch, WarmReport
@@ -45,6 +45,7 @@ from perfproof.load.timer import Timer
 from perfproof.load.tls import Secure
 from perfproof.load.traffic import Pacer, Quota, Source, Together, Visitor
 from perfproof.model.recording import Outcome
+from perfproof.model.redaction import Redactor
 from perfproof.model.scenario import JsonValue, Stage
 
 _TICK_NS = 10_000_000
@@ -52,6 +53,8 @@ _LEAD_NS = 5_000_000
 _ABORT_GRACE_NS = 900_000_000
 _WARM_LIMIT_NS = 60_000_000_000
 _LARGEST_DECK = 100_000
+_ROWS_LOOKED_AT = 2000
+"""Rows of a feed of which those columns are masked in logs that are named like a secret."""
 
 
 class Engine:
@@ -64,6 +67,7 @@ class Engine:
         self._plan = plan
         self._share = share
         self._hand_out = hand_out
+        self.discovered = Discovered(Redactor(plan.secrets))
         self._loop = get_hub().loop
         self._pools: dict[int, Pool] = {}
         self._stocks: dict[int, Stock] = {}
@@ -95,7 +99,11 @@ class Engine:
             self._pools.pop(arm).close()
         plan, load = self._plan, self._plan.load
         self._files = self._files or read_files((*plan.setup, *plan.requests))
-        self._supplies = self._supplies or {feed.name: Supply(feed) for feed in plan.feeds}
+        if not self._supplies:
+            self._supplies = {feed.name: Supply(feed) for feed in plan.feeds}
+            for supply in self._supplies.values():
+                with suppress(LoadError):  # a row that cannot be read is told when it is to be sent
+                    self.discovered.rows(map(supply.rows.__getitem__, range(min(len(supply.rows), _ROWS_LOOKED_AT))))
         target = locate(base_url, plan.allow)
         refuse_rate(load, target)
         family, address = _answering(target)
@@ -105,16 +113,15 @@ class Engine:
         refuse_connections(size * plan.arms)
         pool = Pool(self._loop, (family, (address, target.port)), size, self._next_id, arm=arm, secure=secure)
         one = Pool(self._loop, pool.peer, 1, self._next_id, secure=secure)
-        place, jar = Place(target, Ways(plan.allow)), Jar(secure=secure is not None)
+        place, jar = Place(target, Ways(plan.allow), self.discovered), Jar(secure=secure is not None)
         try:
             over = lambda: bool(self._aborted_at)  # noqa: E731 - read only here
-            captured = run_setup(plan.setup, one, place, self._files, jar, plan.secrets, over)
+            captured = run_setup(plan.setup, one, place, self._files, jar, over)
         finally:
             one.close()
         self._turns.restart(afresh=plan.afresh)
-        hide = partial(mask, secrets=plan.secrets)
         self._stocks[arm] = Stock(
-            plan.requests, place, captured, jar, self._files, self._supplies, self._turns, arm, hide
+            plan.requests, place, captured, jar, self._files, self._supplies, self._turns, arm, self.discovered.redactor
         )
         self._guards.setdefault(arm, Guard(load.limits, most_rate(load.limits, target)))
         self._pools[arm] = pool

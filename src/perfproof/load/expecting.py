@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from perfproof.load import jsonpath
 from perfproof.load.reply import Reply
 from perfproof.load.template import Variables, fill, fill_json
+from perfproof.model.redaction import MASK, sounds_secret
 from perfproof.model.scenario import Capture, Expect, JsonValue
 
 
@@ -36,11 +37,12 @@ def _misses(expect: Expect, reply: Reply) -> Iterator[str]:
     for name, text in expect.headers.items():
         values = reply.headers(name)
         if not any(text in value for value in values):
-            yield f"header {name} is {', '.join(values) or 'missing'}, without {text!r}"
+            shown = MASK if values and sounds_secret(name) else _short(", ".join(values))[1:-1] or "missing"
+            yield f"header {name} is {shown}, without {_short(text)}"
     for path, wanted in expect.json.items():
         found = jsonpath.find(reply.document, path)
         if not _same(found, wanted):
-            yield f"{path} is {_short(found)}, not {_short(wanted)}"
+            yield f"{path} is {_found(found, path)}, not {_short(wanted)}"
     for text in expect.contains:
         if text not in reply.text:
             yield f"the body does not contain {_short(text)}"
@@ -83,6 +85,26 @@ def _same(found: JsonValue, wanted: JsonValue) -> bool:
     if isinstance(found, dict) and isinstance(wanted, dict):
         return found.keys() == wanted.keys() and all(_same(found[key], wanted[key]) for key in wanted)
     return found == wanted
+
+
+def kind_of(value: JsonValue) -> str:
+    """Return what a JSON value is, by its keys or its length, without quoting it."""
+    if isinstance(value, dict):
+        names = [name if len(name) <= 40 else f"{name[:40]}..." for name in value]
+        return f"an object with {', '.join(names[:8]) or 'nothing in it'}" + (", ..." if len(names) > 8 else "")
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return "text" if isinstance(value, str) else "null" if value is None else f"the value {_short(value)}"
+
+
+def _found(value: JsonValue, path: str) -> str:
+    """Return what a response holds at a path: a plain value as it is, but no secret and nothing that may hold one."""
+    if isinstance(value, dict | list):
+        return kind_of(value)
+    secret = isinstance(value, str) and any(
+        isinstance(step, str) and sounds_secret(step) for step in jsonpath.parse(path)
+    )
+    return MASK if secret else _short(value)
 
 
 def _short(value: JsonValue) -> str:

@@ -16,7 +16,6 @@ from typing import Any
 
 from perfproof.errors import LoadError, UsageError
 from perfproof.evidence import codec
-from perfproof.load.mask import mask
 from perfproof.load.plan import (
     BlockReport,
     Learned,
@@ -31,6 +30,7 @@ from perfproof.load.plan import (
 )
 from perfproof.load.stock import longest
 from perfproof.load.template import labels, variant_count
+from perfproof.model.redaction import Redactor
 from perfproof.model.scenario import JsonValue, Load, Scenario
 
 _START_TIMEOUT = 60.0
@@ -52,13 +52,22 @@ class LoadProcess:
     child refuses, has died (with the tail of its log) or does not answer in time.
     """
 
-    def __init__(self, scenario: Scenario, child: subprocess.Popen[bytes], channel: socket.socket, log: Path) -> None:
-        self.variants: tuple[tuple[str, ...], ...] = tuple(labels(request) for request in scenario.requests)
+    def __init__(
+        self,
+        scenario: Scenario,
+        child: subprocess.Popen[bytes],
+        channel: socket.socket,
+        log: Path,
+        redactor: Redactor | None = None,
+    ) -> None:
+        self._redactor = redactor or Redactor(scenario.secrets)
+        self.variants: tuple[tuple[str, ...], ...] = tuple(
+            tuple(map(self._redactor, labels(request))) for request in scenario.requests
+        )
         self.pid = child.pid
         self._child = child
         self._channel = channel
         self._log = log
-        self._secrets = scenario.secrets
         self._timeout = max(longest(scenario.requests), *(step.timeout for step in scenario.setup), 1.0)
         if scenario.locustfile is not None:
             self._timeout = _LONGEST_TASK + scenario.load.users / (scenario.locustfile.spawn_rate or math.inf)
@@ -71,11 +80,18 @@ class LoadProcess:
 
     @classmethod
     def start(
-        cls, scenario: Scenario, *, log: Path, cpus: Collection[int] | None = None, folder: Path | None = None
+        cls,
+        scenario: Scenario,
+        *,
+        log: Path,
+        cpus: Collection[int] | None = None,
+        folder: Path | None = None,
+        redactor: Redactor | None = None,
     ) -> LoadProcess:
         """Start the child, on ``cpus`` only if given, and wait until it is ready; what it prints goes to ``log``.
 
         Samples that would fill the memory are kept in a file without a name in ``folder`` (that of ``log`` by default).
+        ``redactor`` learns the tokens and cookies that responses hold.
         """
         _check_variants(scenario)
         ours, theirs = socket.socketpair()
@@ -92,7 +108,7 @@ class LoadProcess:
         except OSError as error:
             ours.close()
             raise LoadError("the load process cannot be started", why=str(error)) from error
-        process = cls(scenario, child, ours, log)
+        process = cls(scenario, child, ours, log, redactor)
         try:
             plan = replace(plan_of(scenario, cpus, folder or log.parent), token=_token(scenario.load))
             process._tell(encode(plan))
@@ -236,6 +252,7 @@ class LoadProcess:
                 reply = json.loads(self._read_line(deadline, seconds))
             except ValueError:
                 continue
+            self._redactor.learn(reply.get("secrets", ()))
             if reply["number"] == self._number:
                 break
         if "error" in reply:
@@ -274,7 +291,7 @@ class LoadProcess:
             lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
         except OSError:
             return None
-        return mask("\n".join(lines), self._secrets) or None
+        return self._redactor("\n".join(lines)) or None
 
 
 def _token(load: Load) -> str:

@@ -27,12 +27,14 @@ from locust import runners
 from locust.env import Environment
 
 from perfproof.errors import LoadError
+from perfproof.load.discovered import Discovered
 from perfproof.load.plan import BlockReport, PairsReport, Plan, Stretch, WarmReport, encode
 from perfproof.load.sealing import Part, merge_histograms, merge_parts, writing
 from perfproof.load.serving import result_of
 from perfproof.load.trust import SHORTEST_TOKEN, DistrustError, Trust
 from perfproof.load.users import host_class
 from perfproof.load.worker import boot
+from perfproof.model.redaction import Redactor
 
 _LEAD_NS = 30_000_000
 _LEAD_PER_REQUEST_NS = 500
@@ -97,6 +99,7 @@ class Master:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        self.discovered = Discovered(Redactor(plan.secrets))
         self._folder = Path(plan.folder or ".")
         self._workers: list[Worker] = []
         self._ahead: list[dict[tuple[int, int], int]] = []
@@ -294,7 +297,9 @@ class Master:
                 if len(self._workers) < self._plan.load.workers:
                     self._workers.append(worker)
             else:
-                worker.replies.put(json.loads(worker.trust.unwrap(data)))
+                reply = json.loads(worker.trust.unwrap(data))
+                self.discovered.add(reply.pop("secrets", ()))
+                worker.replies.put(reply)
         except (DistrustError, KeyError, TypeError) as error:
             _LOG.warning("a message from %s was refused: %s", name, error)
             if worker is not None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable
 
 from perfproof.errors import LoadError
-from perfproof.load.mask import mask
 
 MOST = 200
 """Names beyond this are a mistake, not kinds of requests: every one is a row of the report."""
@@ -16,10 +15,10 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class Names:
-    """Names in order of their first appearance; numbers are never given anew. Secrets in them are masked."""
+    """Names in order of their first appearance; numbers are never given anew. ``hide`` masks secrets in them."""
 
-    def __init__(self, secrets: Collection[str]) -> None:
-        self._secrets = secrets
+    def __init__(self, hide: Callable[[str], str]) -> None:
+        self._hide = hide
         self._numbers: dict[tuple[str, str], int] = {}
         self._known: dict[str, int] = {}
 
@@ -27,7 +26,7 @@ class Names:
         """Return the number of a request's name, e.g. of GET and /items; LoadError when there are too many."""
         found = self._numbers.get((kind, name))
         if found is None:
-            text = _UNPRINTABLE.sub(" ", mask(f"{kind} {name}", self._secrets)).strip() or "unnamed"
+            text = _UNPRINTABLE.sub(" ", self._hide(f"{kind} {name}")).strip() or "unnamed"
             text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "\u2026"
             found = self._known.get(text)
             if found is None:

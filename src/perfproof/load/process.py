@@ -24,11 +24,11 @@ from locust.env import Environment
 
 from perfproof.errors import LoadError, UsageError
 from perfproof.load.engine import Engine
-from perfproof.load.mask import MaskingStream
 from perfproof.load.master import Master
 from perfproof.load.plan import Plan, decode, line
 from perfproof.load.serving import Commanded, commands, obey, settle, told
 from perfproof.load.users import user_class
+from perfproof.model.redaction import MaskingStream, Redactor
 
 
 def main(descriptor: int) -> None:
@@ -37,7 +37,7 @@ def main(descriptor: int) -> None:
     channel = socket.socket(fileno=descriptor)
     lines = channel.makefile("rb")
     plan = decode(json.loads(lines.readline() or _gone()))
-    sys.stdout = sys.stderr = MaskingStream(sys.stderr, plan.secrets)
+    sys.stdout = sys.stderr = MaskingStream(sys.stderr, Redactor(plan.secrets))
     settle(plan.cpus)
     engine: Commanded
     try:
@@ -54,7 +54,7 @@ def main(descriptor: int) -> None:
     channel.sendall(line({"number": 0, "ok": {"locust": locust.__version__}}))
     known = commands(engine)
     while True:
-        channel.sendall(line(obey(waiting.get(), known)))
+        channel.sendall(line(obey(waiting.get(), known, engine.discovered)))
 
 
 def _one(plan: Plan) -> Commanded:

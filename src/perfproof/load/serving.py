@@ -15,13 +15,16 @@ from perfproof.evidence import codec
 from perfproof.load.plan import Stretch
 
 if TYPE_CHECKING:
+    from perfproof.load.discovered import Discovered
     from perfproof.load.plan import BlockReport, PairsReport, WarmReport
 
 Known = Mapping[str, Callable[[Mapping[str, Any]], Any]]
 
 
 class Commanded(Protocol):
-    """What can be commanded: an engine, or a master of several."""
+    """What can be commanded: an engine, or a master of several. ``discovered`` are secrets that responses held."""
+
+    discovered: Discovered
 
     def open(self, arm: int, base_url: str) -> None:
         """See Engine.open."""
@@ -77,8 +80,8 @@ def commands(engine: Commanded) -> dict[str, Callable[[Mapping[str, Any]], Any]]
     return known
 
 
-def obey(command: Mapping[str, Any], known: Known) -> dict[str, Any]:
-    """Carry out one command and return the reply: its number with ``ok`` or ``error``."""
+def obey(command: Mapping[str, Any], known: Known, discovered: Discovered | None = None) -> dict[str, Any]:
+    """Carry out one command and return the reply: its number with ``ok`` or ``error``, and secrets that came up."""
     reply: dict[str, Any] = {"number": command["number"]}
     try:
         reply["ok"] = known[command["do"]](command)
@@ -87,6 +90,8 @@ def obey(command: Mapping[str, Any], known: Known) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - who asked is told, and the log has the place
         traceback.print_exc()
         reply["error"] = {"what": f"the load process failed: {type(error).__name__}", "why": None, "hint": None}
+    if discovered is not None and (found := discovered.take()):
+        reply["secrets"] = found
     return reply
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic_ns
 
 from gevent.event import Event
@@ -12,14 +12,16 @@ from perfproof.load.body import Files
 from perfproof.load.care import Place, attentive
 from perfproof.load.connection import Connection
 from perfproof.load.cookies import Jar
-from perfproof.load.decode import decode
 from perfproof.load.draw import Draw
-from perfproof.load.mask import excerpt
+from perfproof.load.expecting import kind_of
 from perfproof.load.message import Message, message_of, outgoing
 from perfproof.load.pool import Pool
+from perfproof.load.reply import Reply
 from perfproof.load.template import combinations
 from perfproof.model.recording import Outcome
 from perfproof.model.scenario import JsonValue, Request
+
+_LONGEST_MESSAGE = 200
 
 
 def run_setup(
@@ -28,13 +30,12 @@ def run_setup(
     place: Place,
     files: Files,
     jar: Jar,
-    secrets: Collection[str],
     is_over: Callable[[], bool],
 ) -> dict[str, JsonValue]:
     """Send the steps and return the captured variables, and ``port``; cookies go to ``jar``.
 
-    LoadError names the step, the status and the masked start of the response. Captured values are masked as well:
-    they are tokens more often than not. Once ``is_over`` says so, the step under way is given up.
+    LoadError names the step, the status and what kind of response it was, which is never quoted: what answers a login
+    holds a token more often than not. Once ``is_over`` says so, the step under way is given up.
     """
     captured: dict[str, JsonValue] = {"port": place.target.port}
     for number, step in enumerate(steps):
@@ -53,8 +54,7 @@ def run_setup(
             pool.sweep(monotonic_ns())
             if is_over():
                 pool.give_up()
-        hidden = [*secrets, *(value for value in captured.values() if isinstance(value, str) and len(value) > 3)]
-        _check(name, connection, hidden)
+        _check(name, connection, place.discovered.redactor)
         captured.update(into)
     return captured
 
@@ -68,25 +68,43 @@ def _message(
     return message_of(step, out, target.authority, care=care)
 
 
-def _check(name: str, connection: Connection, hidden: Collection[str]) -> None:
+def _check(name: str, connection: Connection, hide: Callable[[str], str]) -> None:
     outcome = Outcome(connection.outcome)
     if outcome is Outcome.OK:
         return
-    body = excerpt(_readable(connection), hidden)
+    body = bytes(connection.body or b"")
+    answer = described(Reply(connection.status, connection.fields, body, len(body)), hide)
     if outcome is Outcome.BAD_STATUS:
-        raise LoadError(f"{name} was answered with status {connection.status}", why=body or "an empty response")
-    problem = excerpt(connection.problem.encode(), hidden)
+        raise LoadError(f"{name} was answered with status {connection.status}", why=f"it was {answer}")
+    problem = hide(connection.problem)
     if outcome is Outcome.UNEXPECTED:
-        why = f"{problem}; it was {body}" if body else problem
-        raise LoadError(f"{name} was not answered as expected", why=why)
+        raise LoadError(f"{name} was not answered as expected", why=f"{problem}; it was {answer}")
     raise LoadError(f"{name} failed ({outcome.name.lower()})", why=problem or None)
 
 
-def _readable(connection: Connection) -> bytes:
-    """Return the body, decoded if that is possible."""
-    body = bytes(connection.body or b"")
-    encodings = [value.decode("latin-1") for name, value in connection.fields if name.lower() == b"content-encoding"]
+def described(reply: Reply, hide: Callable[[str], str]) -> str:
+    """Return what a response is, without quoting it: its type and size, and the keys if it is a JSON object.
+
+    Only the message of an error is told in its own words (masked, on one line), since it was written to be read.
+    """
+    if not reply.raw:
+        return "an empty response"
+    kind = next(iter(reply.headers("content-type")), "").partition(";")[0].strip()[:60] or "no content type"
     try:
-        return decode(body, ",".join(encodings))
+        document = reply.document
     except ValueError:
-        return body
+        return f"{kind} of {len(reply.raw):,} bytes"
+    text = f"{kind}: {kind_of(document)}"
+    message = _message_in(document) if reply.status >= 400 else ""
+    return f"{text}; it says: {hide(message)}" if message else text
+
+
+def _message_in(document: JsonValue) -> str:
+    """Return the message of an error as most frameworks answer one; "" where there is none."""
+    found = document if isinstance(document, dict) else {}
+    inner = found.get("error")
+    if isinstance(inner, dict):
+        found = {**inner, **found}
+    texts = (found.get(key) for key in ("detail", "message", "error_description", "error", "title", "msg"))
+    message = " ".join(next((text for text in texts if isinstance(text, str)), "").split())
+    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]} ..."

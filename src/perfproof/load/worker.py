@@ -30,11 +30,11 @@ from locust.runners import WorkerRunner
 
 from perfproof.errors import LoadError
 from perfproof.load.engine import Engine
-from perfproof.load.mask import MaskingStream
 from perfproof.load.plan import decode
 from perfproof.load.serving import commands, obey, settle
 from perfproof.load.trust import DistrustError, Trust
 from perfproof.load.users import host_class
+from perfproof.model.redaction import MaskingStream, Redactor
 
 PIECE = 1 << 20
 """Bytes of a file of samples in one message: the master asks for the next when it has this one."""
@@ -95,7 +95,7 @@ class _Obedience:
         waiting: Queue = Queue()
         gevent.spawn(self._listen, waiting)
         while True:
-            reply = obey(waiting.get(), self._known)
+            reply = obey(waiting.get(), self._known, self._engine.discovered if self._engine else None)
             self._runner.send_message("perfproof", self._trust.wrap(json.dumps(reply).encode()))
 
     def _listen(self, waiting: Queue) -> None:
@@ -112,7 +112,7 @@ class _Obedience:
 
     def _plan(self, command: dict[str, Any]) -> None:
         plan = decode(command["plan"])
-        sys.stdout = sys.stderr = MaskingStream(sys.stderr, plan.secrets)
+        sys.stdout = sys.stderr = MaskingStream(sys.stderr, Redactor(plan.secrets))
         settle(plan.cpus)
         engine = Engine(plan, self._sources.put, tuple(command["share"]))
         if plan.folder:

@@ -15,9 +15,12 @@ from perfproof.scenarios.checks import check
 from perfproof.scenarios.document import Document
 from perfproof.scenarios.fields import closest
 from perfproof.scenarios.meaning import fingerprint
-from perfproof.scenarios.secrecy import defaults, literal_secrets, masked_text, parts, passwords
+from perfproof.scenarios.secrecy import defaults, given_away, literal_secrets, masked_text, parts, passwords
 from perfproof.scenarios.validation import Findings, validate
 from perfproof.scenarios.variables import Filled, substitute
+
+ASIDE = "x-"
+"""Keys of the file that begin so are nobody's: a place for anchors."""
 
 
 def read_file(path: Path, environ: Mapping[str, str]) -> Scenario:
@@ -31,7 +34,7 @@ def read_text(text: str, path: Path, environ: Mapping[str, str]) -> Scenario:
     if document.problems and not document.data:
         raise ScenarioError(document.problems)
     filled = substitute(document, environ)
-    data = _as_written(filled.data, document)
+    data = {key: value for key, value in _as_written(filled.data, document).items() if not key.startswith(ASIDE)}
     findings = Findings(document, filled.missing | document.unread)
     spec = validate(data, findings)
     check(spec, path, findings)
@@ -41,7 +44,7 @@ def read_text(text: str, path: Path, environ: Mapping[str, str]) -> Scenario:
     if document.problems:
         raise ScenarioError(_in_order(document.problems, redactor))
     return replace(
-        build(spec, path),
+        _nameable(build(spec, path), redactor),
         text=masked_text(document, literal, redactor),
         hash=fingerprint(data, filled.public, literal, path.parent),
         secrets=frozenset(secrets),
@@ -49,13 +52,40 @@ def read_text(text: str, path: Path, environ: Mapping[str, str]) -> Scenario:
 
 
 def _secrets(document: Document, filled: Filled, literal: Mapping[documents.Path, str]) -> set[str]:
-    found = set(filled.secrets)
+    found = set(filled.secrets) | given_away(filled.data)
     for path, value in literal.items():
         found |= passwords(value)
         if "://" not in value or not passwords(value):
             found |= {part for part in parts(value) if path not in filled.missing}
     found |= {value for value in defaults(document) if worth_masking(value, named_secret=True)}
     return found
+
+
+def _nameable(scenario: Scenario, redactor: Redactor) -> Scenario:
+    """Return the scenario with secrets masked in the names of its requests, which may stand for their paths.
+
+    Names stay different from each other, since a name is all that a report knows a request by.
+    """
+    shown: dict[str, str] = {}
+    for request in scenario.requests:
+        name = masked = redactor(request.name)
+        number = 1
+        while name in shown.values():
+            number += 1
+            name = f"{masked} ({number})"
+        shown[request.name] = name
+    if all(name == new for name, new in shown.items()):
+        return scenario
+
+    def renamed(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(shown.get(name, name) for name in names)
+
+    return replace(
+        scenario,
+        requests=tuple(replace(each, name=shown[each.name], flow=redactor(each.flow)) for each in scenario.requests),
+        goals=tuple(replace(each, requests=renamed(each.requests)) for each in scenario.goals),
+        budgets=tuple(replace(each, requests=renamed(each.requests)) for each in scenario.budgets),
+    )
 
 
 def _as_written(data: dict[str, JsonValue], document: Document) -> dict[str, JsonValue]:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from perfproof.model.redaction import MASK, Redactor, is_template, sounds_secret, worth_masking
+from perfproof.model.redaction import MASK, Redactor, is_template, secrets_in, sounds_secret, worth_masking
 from perfproof.model.scenario import JsonValue
 from perfproof.scenarios.document import Document, Path
 
@@ -43,7 +43,8 @@ def masked_text(document: Document, secrets: Mapping[Path, str], redactor: Redac
         # A block text (`key: |`) ends with its line break.
         line_break = "\n" if text[start:end].endswith("\n") else ""
         text = text[:start] + json.dumps(masked(written), ensure_ascii=False) + line_break + text[end:]
-    return redactor(text)
+    # Names were judged by the YAML they stand in; judged by the text alone, an anchor would be taken for a value.
+    return redactor.but_names(text)
 
 
 def masked(written: str) -> str:
@@ -65,6 +66,26 @@ def defaults(document: Document) -> set[str]:
         if _named(path)
         for match in _DEFAULT.finditer(spot.written)
     }
+
+
+def given_away(data: Mapping[str, JsonValue]) -> set[str]:
+    """Return the secrets that stand within texts of ``data``: in command lines, queries of paths, raw bodies.
+
+    What is expected of responses or taken from them says where a secret is (``token=(...)``), not what it is.
+    """
+    return {secret for text in _texts(dict(data)) for secret in secrets_in(text)}
+
+
+def _texts(value: JsonValue) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key not in ("capture", "expect", "repeat_until"):
+                yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value
 
 
 def _pieces(value: str) -> Iterator[str]:
