@@ -48,7 +48,9 @@ _HEADER_PAIR = re.compile(
     r"(?P<quote>[\"'])(?P<quoted>.*?)(?P=quote)",
     re.I,
 )
-_BEARER = re.compile(rf"(?P<head>\bbearer\s+)(?!{_TEMPLATE})(?P<value>[^\s\"',;\\]+)", re.I)
+_BEARER = re.compile(
+    rf"(?P<head>\bbearer\s+)(?!{_TEMPLATE}|(?:of|tokens?|auth\w*|schemes?|is|and|or)\b)(?P<value>[^\s\"',;\\]+)", re.I
+)
 _BASIC = re.compile(r"(?P<head>\bbasic\s+)(?P<value>[A-Za-z0-9+/_-]{6,}={0,2})", re.I)
 _PEM = re.compile(
     r"(?P<head>-----BEGIN [A-Z ]*PRIVATE KEY-----)(?P<value>[^-]{1,20000})(?=-----END|\Z)",
