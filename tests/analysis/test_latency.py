@@ -8,6 +8,8 @@ import pytest
 from analysis.builders import make_recording
 from perfproof.analysis import latency
 from perfproof.analysis.columns import Side, completed, latency_ns
+from perfproof.analysis.judging import analyse
+from perfproof.analysis.sentence import describe
 from perfproof.analysis.strata import find_modes
 from perfproof.model.recording import Recording
 
@@ -111,3 +113,53 @@ def test_the_chart_over_time_keeps_the_drift_that_estimates_level_out() -> None:
     times, pair = latency_ns(a_round, chosen) / 1e6, a_round.samples["pair"][chosen]
     expected = [np.median(times[pair == p]) for p in range(8)]
     assert figures.blocks[0][0, 0].tolist() == pytest.approx(expected, rel=0.01)
+    assert figures.blocks[0][0, -1].tolist() == pytest.approx(expected, rel=0.01)
+
+
+def test_where_kinds_are_mixed_the_values_are_the_true_percentiles_everywhere() -> None:
+    """A report once said p50 19.9 -> 11.9 ms where the requests it had measured had 3.34 -> 2.56."""
+    recording = make_recording(
+        effects={"slow": -0.5},
+        requests=("fast", "slow"),
+        weights=(3, 1),
+        base_ms=(3.0, 80.0),
+        variants=((1.0, 1.0, 4.0), (1.0,)),
+        rate=300,
+        rounds=6,
+    )
+    result = analyse(recording)
+    for metric, quantile, name in [
+        *(("latency_p50", 50, name) for name in ("all", "fast")),
+        ("latency_p95", 95, "all"),
+        ("latency_p99", 99, "all"),
+    ]:
+        true = []
+        for arm in (0, 1):
+            parts = []
+            for a_round in recording.rounds:
+                chosen = completed(a_round, arm) & ((name == "all") | (a_round.samples["request"] == 0))
+                parts.append(latency_ns(a_round, chosen) / 1e6)
+            true.append(float(np.percentile(np.concatenate(parts), quantile)))
+        row = next(r for r in result.comparisons if (r.metric, r.request) == (metric, name))
+        assert row.typical
+        assert [row.baseline, row.candidate] == pytest.approx(true, rel=0.02)
+        levels = [lv.estimate for lv in result.levels if (lv.metric, lv.request) == (metric, name)]
+        assert [each.value for each in levels] == [row.baseline, row.candidate]
+        assert all(each.low < each.value < each.high for each in levels)
+        charts = next(d for d in result.details if d.request == name).charts
+        drawn = [float(np.interp(quantile, curve.x, curve.y)) for curve in charts["percentiles"]]
+        assert drawn == pytest.approx(true, rel=0.03)
+    overall = next(r for r in result.comparisons if (r.metric, r.request) == ("latency_p50", "all"))
+    assert -0.5 < overall.change < -0.3, "nearly all of the time goes to the name that became faster"
+    assert "p50 latency typically" in describe(overall)
+    slow = next(r for r in result.comparisons if (r.metric, r.request) == ("latency_p50", "slow"))
+    assert not slow.typical
+    assert slow.candidate / slow.baseline - 1 == pytest.approx(slow.change)
+
+
+def test_one_kind_of_request_has_no_typical_change() -> None:
+    rows = analyse(make_recording(requests=("list",), rounds=4)).comparisons
+    found = {(row.metric, row.request): row for row in rows if row.metric.startswith("latency")}
+    for (metric, _), row in found.items():
+        assert not row.typical
+        assert row.baseline == found[metric, "all"].baseline

@@ -44,6 +44,28 @@ def test_counts_that_vary_are_judged_by_their_ranges() -> None:
     assert verdict((5, 8), (1, 4)) is Verdict.IMPROVED
 
 
+def test_a_goal_that_a_varying_count_leaves_open_is_not_missed() -> None:
+    rules = Rules(goals=(Goal("queries_per_request", 0.5),))
+    assert verdict((8, 12), (4, 6), rules) is Verdict.IMPROVED
+    assert verdict((8, 12), (7, 9), rules) is Verdict.SHORT
+    assert verdict((8, 12), 20, rules) is Verdict.REGRESSED
+
+
+def test_time_in_the_database_is_shown_and_never_judged() -> None:
+    before, after = (
+        replace(request, sizes=tuple(replace(size, db_ns=times) for size in request.sizes))
+        for request, times in (
+            (probed([(50, {"q": 1})]), (900_000, 910_000, 920_000)),
+            (probed([(50, {"q": 1})]), (950_000, 960_000, 970_000)),
+        )
+    )
+    rules = Rules(goals=(Goal("db_time_per_request", 0.2),))  # of a run recorded when that was allowed
+    for one, two in ((before, after), (after, before)):
+        (row,) = [r for r in conclude_queries(both(one, two), rules).rows if r.metric == "db_time_per_request"]
+        assert row.verdict is Verdict.INCONCLUSIVE
+        assert "never judged" in row.notes[0]
+
+
 @given(st.integers(0, 500), st.integers(0, 500))
 def test_more_is_never_called_an_improvement(before: int, after: int) -> None:
     found = verdict(before, after)

@@ -64,6 +64,33 @@ def test_a_goal_out_of_reach_and_a_broken_budget_fail_with_1(bench):
 
 
 @pytest.mark.quiet
+def test_users_of_a_faster_service_are_served_as_much_more_often_and_a_goal_out_of_reach_ends_the_run(bench):
+    """160 ms become 100: a true +60 %, of which the drain of the blocks once hid a third."""
+    path = bench.scenario(
+        ("load: {model: open, rate: 80/s}", "load: {model: closed, users: 4}"),
+        ('WORK_US: "3000"', 'SLEEP_MS: "160"'),
+        ('WORK_US: "1000"', 'SLEEP_MS: "100"'),
+        ("rounds: {count: 2, warmup: 300ms, warmup_requests: 5, blocks: 4, block: 300ms}",
+         "rounds: {count: 6, warmup: 0s, warmup_requests: 8, blocks: 2, block: 500ms}\n"
+         "goals: {throughput: 300%}\nbudgets: {throughput: 1/s}"),
+    )  # fmt: skip
+    ran = bench.run("ab", str(path), "--json", "out.json", "-o", "x_stats.csv")
+    assert ran.code == 1, ran.err + ran.out
+    result = bench.json("out.json")
+    rows = {(row["metric"], row["request"]): row for row in result["comparisons"]}
+    row = rows["throughput", "all"]
+    assert row["candidate"] == pytest.approx(40, rel=0.1)
+    assert row["change"] == pytest.approx(0.6, abs=0.06)
+    assert (row["verdict"], result["verdict"]) == ("short", "short")
+    assert result["rounds"] < 6, "what is sure need not be measured further"
+    assert "Goal missed" in result["sentence"]
+    told = (bench.folder / "x_stats.csv").read_text().splitlines()
+    column = told[0].split(",").index("Requests/s")
+    rate = float(next(line for line in told if "candidate" in line).split(",")[column])
+    assert rate == pytest.approx(row["candidate"], rel=0.02), "one report, one figure"
+
+
+@pytest.mark.quiet
 def test_two_recorded_runs_are_compared(bench):
     path = bench.scenario(("count: 2", "count: 3"))
     for arm, label in (("baseline", "before"), ("candidate", "after")):

@@ -17,6 +17,7 @@ import pytest
 
 from perfproof.errors import LoadError
 from perfproof.load.handle import LoadProcess
+from perfproof.load.plan import BlockReport
 from perfproof.model.recording import SAMPLE_COLUMNS, Outcome
 from perfproof.model.scenario import Expect, Load, Request, Stage
 
@@ -254,6 +255,25 @@ def test_users_of_the_closed_model_think_between_requests(server, start_load, se
     assert (columns["intended_ns"] == columns["sent_ns"]).all()
 
 
+@pytest.mark.parametrize(("seconds", "think"), [(0.2, 0.0), (0.16, 0.0), (0.1, 0.0), (0.05, 0.45)])
+def test_requests_of_users_over_the_time_of_their_turns_are_the_true_rate(server, start_load, seconds, think):
+    load = start_load(get(f"/slow/{seconds}"), load=Load(model="closed", users=4, think_time=think))
+    load.open(0, server.url)
+    load.warm(0, 0.0, 8)
+    reports = [load.block(0, pair, 0, 0.5, seed=pair) for pair in range(3)]
+    rate = sum(report.completed for report in reports) / sum(report.turns_ns for report in reports) * 1e9
+    assert rate == pytest.approx(4 / (seconds + think), rel=0.1)
+
+
+def test_workers_with_users_of_their_own_add_up_to_one_rate():
+    one, two = (
+        BlockReport(0, 10**9, 8, 8, done, 0, 0, 0, 0, 0, 0, 0, turns_ns=turns)
+        for done, turns in ((10, 10**9), (30, 2 * 10**9))
+    )
+    merged = BlockReport.merged([one, two])
+    assert merged.completed / merged.turns_ns * 1e9 == pytest.approx(10 + 15)
+
+
 def test_set_up_steps_capture_what_requests_then_send(server, start_load, tmp_path):
     login = Request(
         "log in",
@@ -415,6 +435,7 @@ ORPHAN = """
 import sys, time
 from pathlib import Path
 from perfproof.load.handle import LoadProcess
+from perfproof.load.plan import BlockReport
 from perfproof.model.scenario import Arm, Load, Request, Scenario, Service
 scenario = Scenario("t", Path("t"), (Arm("baseline", Service(url="u")),), (Request("ok", "GET", "/ok"),), load=Load())
 load = LoadProcess.start(scenario, log=Path(sys.argv[1]))

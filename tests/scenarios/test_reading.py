@@ -103,7 +103,7 @@ def test_what_is_left_out_has_the_defaults_of_the_model() -> None:
     assert found.arms == (Arm("baseline", Service(command="serve", directory=FILE.parent)),)
     assert found.requests == (Request("GET /", "GET", "/"),)
     one_at_a_time = Load(model="closed", users=1, given=False)
-    assert (found.load, found.rounds, found.margin, found.max_error_rate) == (one_at_a_time, Rounds(), 0.05, 0.01)
+    assert (found.load, found.rounds, found.margin, found.max_error_rate) == (one_at_a_time, Rounds(), 0.03, 0.01)
 
 
 def test_every_key_has_an_effect() -> None:

@@ -1,15 +1,17 @@
 """A tiny ASGI service for end-to-end tests; its ways are set by the environment.
 
-WORK_US: CPU time burnt per request; STATUS: what every request answers; DIE_AFTER: exit hard after so many requests;
-SECRET: printed at start, to be found masked in logs.
+WORK_US: CPU time burnt per request; SLEEP_MS: time waited; STATUS: what every request answers;
+DIE_AFTER: exit hard after so many requests; SECRET: printed at start, to be found masked in logs.
 """
 
+import asyncio
 import json
 import os
 import sys
 import time
 
 WORK_US = float(os.environ.get("WORK_US", "500"))
+SLEEP_MS = float(os.environ.get("SLEEP_MS", "0"))
 STATUS = int(os.environ.get("STATUS", "200"))
 DIE_AFTER = int(os.environ.get("DIE_AFTER", "0"))
 served = 0
@@ -44,6 +46,8 @@ async def app(scope, receive, send):
         if DIE_AFTER and served > DIE_AFTER:
             os._exit(9)
         burn(WORK_US)
+        if SLEEP_MS:
+            await asyncio.sleep(SLEEP_MS / 1000)
     if scope["path"] == "/login":
         body = json.dumps({"token": os.environ.get("SECRET", "token-123")}).encode()
     else:

@@ -19,7 +19,11 @@ _LEVEL_SAMPLES = 20_000
 
 @dataclass(frozen=True)
 class Cells:
-    """Statistics of one side by (round, request, hump, pair), and of the round as a whole."""
+    """Statistics of one side by (round, request, hump, pair), and of the round as a whole.
+
+    ``mixed[quantile]`` has the percentile (ms) of the requests as they were, by (round, request) and last of all
+    together; only where requests of several kinds are mixed. ``block_p50`` is the same of each block, for charts.
+    """
 
     counts: Ints
     p50: Floats
@@ -29,7 +33,8 @@ class Cells:
     round_p95: Floats
     round_p99: Floats
     packed: Packed
-    levels: Floats
+    mixed: dict[float, Floats]
+    block_p50: Floats
 
 
 def _groups(side: Side, number: int, modes: Ints, humps: int) -> tuple[Ints, Ints, Ints, Ints, Ints | None]:
@@ -100,6 +105,9 @@ def reduce_side(side: Side, modes: Ints, humps: int, pairs: int, levels: Floats,
     hump_p50 = np.full(shape[:3], np.nan)
     whole = {q: np.full(shape[:2], np.nan) for q in (0.5, 0.95, 0.99)}
     parts: list[Packed] = []
+    mixed = {q: np.full((rounds, requests + 1), np.nan) for q in whole}
+    block_p50 = np.full((rounds, requests + 1, pairs), np.nan)
+    several = [name for name in range(requests) if modes[name].max() > 0]
     for index in range(rounds):
         request, group, pair, latency, number = _groups(side, index, modes, humps)
         block = group * pairs + pair
@@ -121,9 +129,36 @@ def reduce_side(side: Side, modes: Ints, humps: int, pairs: int, levels: Floats,
             for quantile in whole if tails else (0.5,):
                 whole[quantile][index, name] = harrell_davis(ordered, quantile, often)
         parts.append(pack(request, latency, number))
+        if not tails:
+            continue
+        if requests > 1 or several:
+            everything = parts[-1].by_size()
+            for quantile in mixed:
+                mixed[quantile][index, -1] = harrell_davis(everything[0], quantile, everything[1])
+        for name in several:
+            mixed[0.5][index, name] = _quantile(parts[-1].group(name), 0.5)
+        block_p50[index, -1] = _by_block(pair, latency, number, pairs)
+        # A name whose requests are alike has its figure already; only the machine's drift is to be put back.
+        block_p50[index, :-1] = p50[index, :, 0] * np.exp(levels[index])
+        for name in several:
+            mine = request == name
+            often = None if number is None else number[mine]
+            block_p50[index, name] = _by_block(pair[mine], latency[mine], often, pairs)
     if humps == 1:
         hump_p50[:, :, 0] = whole[0.5]
-    return Cells(counts, p50, total, hump_p50, whole[0.5], whole[0.95], whole[0.99], merged(parts), levels)
+    tailed = (whole[0.5], whole[0.95], whole[0.99])
+    return Cells(counts, p50, total, hump_p50, *tailed, merged(parts), mixed, block_p50)
+
+
+def _by_block(pair: Ints, latency: Ints, number: Ints | None, pairs: int) -> Floats:
+    """Return the median (ms) of each block of one round; NaN below ``BLOCK_FLOOR`` requests."""
+    packed = pack(pair, latency, number)
+    bounds = packed.edges(pairs)
+    sizes = packed.sizes(bounds)
+    found = np.full(pairs, np.nan)
+    for at in np.flatnonzero(sizes >= BLOCK_FLOOR):
+        found[at] = _quantile(packed[bounds[at] : bounds[at + 1]], 0.5)
+    return found
 
 
 def _quantile(part: Packed, quantile: float) -> float:

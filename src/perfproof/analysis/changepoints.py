@@ -34,7 +34,7 @@ from perfproof.model.history import ChangePoint
 LEVEL = 0.005
 """How often a flat history may be said to have changed: once in 200."""
 SMALLEST = 0.02
-"""Steps below this fraction are not reported, however clear: the smallest rise that a gate calls a regression."""
+"""Steps below this fraction are not reported, however clear: machines drift by as much."""
 SIDE = 3
 """Runs needed on either side of a change: fewer cannot tell a step from a bad day."""
 SHUFFLES = 9999

@@ -9,7 +9,7 @@ from perfproof.errors import ExitCode
 from perfproof.model.metrics import ALL
 from perfproof.model.result import BudgetCheck, Comparison, Verdict
 
-_DECIDED = {Verdict.MET, Verdict.SHORT, Verdict.EQUIVALENT, Verdict.REGRESSED}
+_MISSED = {Verdict.SHORT, Verdict.EQUIVALENT, Verdict.REGRESSED}
 
 
 def primary_rows(rows: Sequence[Comparison]) -> list[Comparison]:
@@ -46,7 +46,7 @@ def _of_goals(verdicts: set[Verdict]) -> tuple[Verdict, ExitCode]:
         return Verdict.MET, ExitCode.PASSED
     if verdicts == {Verdict.EQUIVALENT}:
         return Verdict.EQUIVALENT, ExitCode.FAILED
-    if verdicts & {Verdict.SHORT, Verdict.EQUIVALENT}:
+    if verdicts & _MISSED:
         return Verdict.SHORT, ExitCode.FAILED
     if verdicts & {Verdict.IMPROVED, Verdict.MET}:
         return Verdict.IMPROVED, ExitCode.INCONCLUSIVE
@@ -63,8 +63,12 @@ def _without_goals(verdicts: set[Verdict]) -> tuple[Verdict, ExitCode]:
 
 
 def decided(rows: Sequence[Comparison]) -> bool:
-    """Tell whether nothing that matters is open: every goal, or without goals every primary row, has its answer."""
+    """Tell whether the verdict of the run is known.
+
+    It is when a goal is missed or all are met and, without goals, when every primary row has its answer.
+    """
     decisive = primary_rows(rows)
-    return bool(decisive) and all(
-        row.verdict in _DECIDED or (row.role != "goal" and row.verdict is Verdict.IMPROVED) for row in decisive
-    )
+    verdicts = {row.verdict for row in decisive}
+    if any(row.role == "goal" for row in decisive):
+        return bool(verdicts & _MISSED) or verdicts == {Verdict.MET}
+    return bool(decisive) and verdicts <= _MISSED | {Verdict.IMPROVED}

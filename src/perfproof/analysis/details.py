@@ -48,7 +48,7 @@ def _detail(
         "percentiles": tuple(map(_percentiles, labels, latency)),
         "service_time": tuple(map(_percentiles, labels, served)),
         "latency_over_time": tuple(
-            _latency_over_time(label, side, blocks, figures.weights, index)
+            _latency_over_time(label, side, blocks, index)
             for label, side, blocks in zip(labels, sides, figures.blocks, strict=True)
         ),
     }
@@ -90,21 +90,14 @@ def _origin(side: Side) -> int:
     return min((block.started_ns for r in side.rounds for block in r.blocks), default=0)
 
 
-def _latency_over_time(label: str, side: Side, blocks: Floats, weights: Floats, index: int) -> Curve:
-    """Return each block's p50 at the middle of the block; for ``all`` weighted by traffic."""
+def _latency_over_time(label: str, side: Side, blocks: Floats, index: int) -> Curve:
+    """Return each block's p50 at the middle of the block, of one request name or (-1) of all together."""
     points, origin = [], _origin(side)
     for number, a_round in enumerate(side.rounds):
         for block in a_round.blocks:
             if block.arm != side.arm:
                 continue
-            column = blocks[number][:, block.pair]
-            known = np.isfinite(column) & (weights > 0)
-            if index >= 0:
-                value = float(column[index])
-            elif known.any():
-                value = float(np.average(column[known], weights=weights[known]))
-            else:
-                continue
+            value = float(blocks[number][index, block.pair])
             points.append((((block.started_ns + block.ended_ns) / 2 - origin) / 1e9, value))
     points.sort()
     return _curve(label, np.array([p[0] for p in points]), np.array([p[1] for p in points]))

@@ -1,17 +1,17 @@
-"""The row ``error_rate``: exact statistics on counts, and what a rise of errors forbids elsewhere."""
+"""The row ``error_rate``, judged by rounds, and what a rise of errors forbids elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import isfinite
 
-from perfproof.analysis.failures import Failures, p_rise, rate_interval, ratio_interval
+from perfproof.analysis.failures import Failures, level, rise
 from perfproof.analysis.intervals import Interval
 from perfproof.analysis.rows import Row, Terms, goal_of, role_of
 from perfproof.analysis.words import in_unit
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.result import Comparison, Estimate, Level, Verdict
+from perfproof.model.scenario import Goal
 
 _METRIC = METRICS["error_rate"]
 _IMMATERIAL = 0.001
@@ -19,64 +19,85 @@ _IMMATERIAL = 0.001
 
 
 def error_rows(first: Mapping[str, Failures], second: Mapping[str, Failures], terms: Terms, rounds: int) -> list[Row]:
-    """Return the row of ``all`` and of every request name that failed at all."""
+    """Return the row of ``all`` and of every request name that failed at all or has a goal."""
     names = [ALL, *(name for name in first if name != ALL and name in second)]
     return [
         _row(name, first[name], second[name], terms, rounds)
         for name in names
-        if name == ALL or first[name].failed + second[name].failed
+        if name == ALL or first[name].failed + second[name].failed or goal_of(terms.rules, _METRIC, name)
     ]
 
 
 def _row(name: str, first: Failures, second: Failures, terms: Terms, rounds: int) -> Row:
-    """Judge one pair of failure rates."""
-    low, high = ratio_interval(first, second, terms.confidence)
-    p_worse = p_rise(first, second)
+    """Judge one pair of failure rates, as a difference: a ratio to hardly any failure means nothing."""
+    interval = rise(first, second, terms.confidence, paired=terms.paired)
     goal = goal_of(terms.rules, _METRIC, name)
-    ratio = first.failed > 0
-    if goal is not None and ratio and high <= 1 - goal.improve:
-        verdict = Verdict.MET
-    elif low > 1:
-        verdict = Verdict.REGRESSED
-    elif high < 1:
-        verdict = Verdict.IMPROVED
-    elif first.failed + second.failed == 0 or rate_interval(second.failed, second.sent, terms.confidence)[1] < (
-        first.rate + _IMMATERIAL
-    ):
-        verdict = Verdict.EQUIVALENT
-    else:
-        verdict = Verdict.INCONCLUSIVE
-    notes = (f"{second.failed:,} of {second.sent:,} requests failed, {first.failed:,} of {first.sent:,} before",)
+    base = first.rate
     comparison = Comparison(
         _METRIC.name,
         name,
         _METRIC.unit,
-        baseline=first.rate,
+        baseline=base,
         candidate=second.rate,
-        change=second.rate / first.rate - 1 if ratio else None,
-        ci_low=low - 1 if ratio else None,
-        ci_high=high - 1 if ratio and isfinite(high) else None,
-        confidence=terms.confidence if ratio else None,
-        verdict=verdict,
+        change=second.rate / base - 1 if base else None,
+        ci_low=interval.low / base if base and interval.low is not None else None,
+        ci_high=interval.high / base if base and interval.high is not None else None,
+        confidence=interval.confidence if base else None,
+        verdict=_verdict(first, second, interval, goal),
         role=role_of(terms, _METRIC, name),
         rounds=rounds,
         goal=goal,
-        notes=notes if first.failed + second.failed else (),
+        notes=_notes(first, second),
     )
-    return Row(comparison, Interval(float("nan"), None, None, None, rounds), p_worse)
+    return Row(comparison, interval, interval.p_above(), interval.p_below())
+
+
+def _verdict(first: Failures, second: Failures, interval: Interval, goal: Goal | None) -> Verdict:
+    """Return what the interval of the difference says."""
+    if first.failed + second.failed == 0:
+        return Verdict.EQUIVALENT
+    low, high = interval.low, interval.high
+    if low is None or high is None:
+        return Verdict.INCONCLUSIVE
+    asked = None if goal is None else -goal.improve * first.rate
+    if asked is not None and first.failed and high <= asked:
+        return Verdict.MET
+    if low > -_IMMATERIAL and high < _IMMATERIAL:
+        return Verdict.EQUIVALENT
+    if low > 0:
+        return Verdict.REGRESSED
+    if asked is not None and low > asked:
+        return Verdict.SHORT
+    return Verdict.IMPROVED if high < 0 else Verdict.INCONCLUSIVE
+
+
+def _notes(first: Failures, second: Failures) -> tuple[str, ...]:
+    """Return how many failed, and in how many rounds."""
+    if not first.failed + second.failed:
+        return ()
+    told = f"{second.failed:,} of {second.sent:,} requests failed, {first.failed:,} of {first.sent:,} before"
+    hit = failing_rounds(second)
+    if second.failed > 1 and hit == 1 and len(second.rates) > 1:
+        told += f"; all of them in one of {len(second.rates)} rounds, which is no proof of a rise"
+    return (told,)
+
+
+def failing_rounds(each: Failures) -> int:
+    """Return the number of rounds in which requests failed."""
+    return sum(rate > 0 for rate in each.rates)
 
 
 def error_levels(
     tables: Sequence[Mapping[str, Failures]], arms: Sequence[str], confidence: float, rounds: int
 ) -> list[Level]:
-    """Return the failure rate of each arm and request name with its exact interval."""
+    """Return the failure rate of each arm and request name with its interval."""
     return [
         Level(
             _METRIC.name,
             name,
             arm,
             _METRIC.unit,
-            Estimate(each.rate, *rate_interval(each.failed, each.sent, confidence), confidence, rounds),
+            Estimate(each.rate, *level(each, confidence), confidence, rounds),
         )
         for name in ([ALL, *(n for n in tables[0] if n != ALL)] if tables else [])
         for arm, table in zip(arms, tables, strict=True)
@@ -85,21 +106,24 @@ def error_levels(
 
 
 def forbid_gains(rows: Sequence[Row], first: Mapping[str, Failures], second: Mapping[str, Failures]) -> list[Row]:
-    """Withdraw every gain where the candidate fails more often: a request that fails is not a request made faster."""
+    """Withdraw every gain where the candidate fails more often: a request that fails is not a request made faster.
+
+    It does where the rise is sure, or where it is more than nothing (0.1 percentage points) and seen in several rounds.
+    A single failure among many requests is no doubt about those that completed.
+    """
+    errors = {row.comparison.request: row.comparison for row in rows if row.comparison.metric == _METRIC.name}
     guarded = []
     for row in rows:
         name = row.comparison.request
-        before, after = first.get(name), second.get(name)
-        if (
-            row.comparison.verdict in (Verdict.IMPROVED, Verdict.MET)
-            and before is not None
-            and after is not None
-            and after.rate > before.rate
-            and row.comparison.metric != _METRIC.name
-        ):
-            rise = f"{in_unit(before.rate, 'ratio')} to {in_unit(after.rate, 'ratio')}"
-            note = f"errors rose from {rise}: no gain is concluded"
-            notes = (*row.comparison.notes, note)
+        gained = row.comparison.verdict in (Verdict.IMPROVED, Verdict.MET) and row.comparison.metric != _METRIC.name
+        if gained and name in errors and _forbids(errors[name], first[name], second[name]):
+            told = f"{in_unit(first[name].rate, 'ratio')} to {in_unit(second[name].rate, 'ratio')}"
+            notes = (*row.comparison.notes, f"errors rose from {told}: no gain is concluded")
             row = replace(row, comparison=replace(row.comparison, verdict=Verdict.INCONCLUSIVE, notes=notes))
         guarded.append(row)
     return guarded
+
+
+def _forbids(errors: Comparison, first: Failures, second: Failures) -> bool:
+    more = second.rate - first.rate >= _IMMATERIAL and failing_rounds(second) > 1
+    return errors.verdict is Verdict.REGRESSED or (errors.verdict is not Verdict.EQUIVALENT and more)

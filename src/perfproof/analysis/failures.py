@@ -1,14 +1,16 @@
-"""Requests that did not complete: how many, which, and whether the share rose. Exact statistics on counts."""
+"""Requests that did not complete: how many, which, and whether the share rose."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf, sqrt
 
 import numpy as np
 from scipy import special
 
 from perfproof.analysis.columns import Side, counts_of, tally
+from perfproof.analysis.intervals import Interval, one_sample, two_samples
 from perfproof.model.metrics import ALL
 from perfproof.model.recording import Outcome
 
@@ -17,7 +19,8 @@ from perfproof.model.recording import Outcome
 class Failures:
     """Requests of one arm and request name: meant to be sent, not completed, and what became of those.
 
-    ``kinds`` counts readable outcomes ("status 500", "timeout"); ``rates`` are the shares per round.
+    ``kinds`` counts readable outcomes ("status 500", "timeout"); ``rates`` are the shares per round
+    (NaN: nothing was sent).
     """
 
     sent: int
@@ -68,8 +71,8 @@ def count_failures(side: Side) -> dict[str, Failures]:
 
 
 def _shares(sent: np.ndarray, failed: np.ndarray) -> tuple[float, ...]:
-    """Return the failed share of each round that sent anything."""
-    return tuple((failed[sent > 0] / sent[sent > 0]).tolist())
+    """Return the failed share of each round."""
+    return tuple(np.where(sent > 0, failed / np.maximum(1, sent), np.nan).tolist())
 
 
 def _label(outcome: Outcome, status: int) -> str:
@@ -94,24 +97,36 @@ def rate_interval(failed: int, sent: int, confidence: float) -> tuple[float, flo
     return low, high
 
 
-def ratio_interval(first: Failures, second: Failures, confidence: float) -> tuple[float, float]:
-    """Return the exact interval of rate(second) / rate(first); the upper end is infinite when ``first`` never failed.
+def spread(each: Failures) -> float:
+    """Return the standard deviation of one round's rate if requests failed one by one (the least it can be).
 
-    Given the total of failures, those of ``second`` are binomial with a share that the ratio of rates fixes
-    (Przyborowski & Wilenski 1940), so a Clopper-Pearson interval of that share gives one of the ratio.
+    With a failure and a success more than were seen, or a rate of nought would be known exactly.
     """
-    total = first.failed + second.failed
-    if total == 0:
-        return 0.0, float("inf")
-    low, high = rate_interval(second.failed, total, confidence)
-    scale = first.sent / second.sent if second.sent else 1.0
-    return low / (1 - low) * scale if low < 1 else float("inf"), high / (1 - high) * scale if high < 1 else float("inf")
+    rounds = max(1, len(each.rates))
+    rate = (each.failed + 1) / (each.sent + 2)
+    return sqrt(rate * (1 - rate) * rounds / each.sent) if each.sent else inf
 
 
-def p_rise(first: Failures, second: Failures) -> float:
-    """Return the one-sided exact p-value of "the second arm fails more often"."""
-    total = first.failed + second.failed
-    if second.failed == 0 or not first.sent or not second.sent:
-        return 1.0
-    share = second.sent / (first.sent + second.sent)
-    return float(special.bdtrc(second.failed - 1, total, share))
+def rise(first: Failures, second: Failures, confidence: float, *, paired: bool) -> Interval:
+    """Return rate(second) - rate(first) with its interval, from one rate per round (docs/statistics.md).
+
+    Failures come in bursts: a start that goes wrong, a second in which the service is gone. A binomial law, exact for
+    requests that fail one by one, takes ten failures of one burst for ten witnesses. So rounds are the witnesses, as
+    everywhere, and agree at best as well as requests that fail one by one.
+    """
+    one, two = np.array(first.rates), np.array(second.rates)
+    least = sqrt(spread(first) ** 2 + spread(second) ** 2)
+    if paired:
+        differences = two - one
+        return one_sample(differences[np.isfinite(differences)], confidence, floor=least)
+    return two_samples(one[np.isfinite(one)], two[np.isfinite(two)], confidence, floor=least)
+
+
+def level(each: Failures, confidence: float) -> tuple[float, float]:
+    """Return the interval of a failure rate: the wider of the exact one and that of the rounds."""
+    low, high = rate_interval(each.failed, each.sent, confidence)
+    rates = np.array(each.rates)
+    found = one_sample(rates[np.isfinite(rates)], confidence, floor=0.0)
+    if found.low is not None and found.high is not None and each.failed:
+        low, high = max(0.0, min(low, found.low)), min(1.0, max(high, found.high))
+    return low, high

@@ -7,33 +7,30 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from perfproof.analysis.columns import Side
-from perfproof.analysis.failures import Failures, p_rise
-from perfproof.analysis.intervals import one_sample
-from perfproof.analysis.resources import memory
-from perfproof.analysis.series import Series
+from perfproof.analysis.error_rows import failing_rounds
+from perfproof.analysis.failures import Failures
+from perfproof.analysis.growth import growth_of_starts
 from perfproof.analysis.words import count_of, in_unit
 from perfproof.model.metrics import ALL
-from perfproof.model.result import Finding
+from perfproof.model.result import Comparison, Finding, Verdict
 
 _LEAK_SHARE = 0.005
 _LEAK_BYTES = 64 * 1024
 """Growth per 1,000 requests below half a percent of the memory in use, or 64 KiB, is a cache filling up."""
-_RISE = 0.01
-_SURE = 0.98
+_ROSE = (Verdict.REGRESSED,)
 
 
 def find(
-    sides: Sequence[Side], failures: Sequence[Mapping[str, Failures]], series: Sequence[Series]
+    sides: Sequence[Side],
+    failures: Sequence[Mapping[str, Failures]],
+    rows: Sequence[Comparison] = (),
 ) -> tuple[Finding, ...]:
-    """Return everything found, the grave first."""
+    """Return everything found, the grave first; ``rows`` are those that were judged."""
     found: list[Finding] = []
     for side in sides:
         found += _starts(side)
-    if len(sides) == 2:
-        found += _more_errors(failures)
-    for each in series:
-        if each.metric.name == "memory_growth":
-            found += [leak for index, side in enumerate(sides) for leak in _leak(each, index, side)]
+        found += _leak(side)
+    found += [_more_errors(row, failures) for row in rows if row.metric == "error_rate" and row.verdict in _ROSE]
     return in_order(found)
 
 
@@ -62,34 +59,30 @@ def _starts(side: Side) -> list[Finding]:
     return found
 
 
-def _more_errors(failures: Sequence[Mapping[str, Failures]]) -> list[Finding]:
-    """Return the request names that surely fail more often on the candidate."""
-    found = []
-    for name, first in failures[0].items():
-        second = failures[1].get(name)
-        if second is None or second.rate <= first.rate:
-            continue
-        p = p_rise(first, second)
-        if p > _RISE:
-            continue
-        text = f"{name}: {in_unit(second.rate, 'ratio')} of requests failed, {in_unit(first.rate, 'ratio')} before"
-        evidence = {
-            "baseline": {"failed": first.failed, "sent": first.sent},
-            "candidate": {"failed": second.failed, "sent": second.sent, "kinds": dict(second.kinds)},
-            "p": p,
-        }
-        found.append(Finding("more errors", name, "error", text, evidence))
-    return found
+def _more_errors(row: Comparison, failures: Sequence[Mapping[str, Failures]]) -> Finding:
+    """Return that a request name surely fails more often on the candidate."""
+    first, second = (table[row.request] for table in failures)
+    rates = [in_unit(each.rate, "ratio") for each in (second, first)]
+    text = f"{row.request}: {rates[0]} of requests failed, {rates[1]} before"
+    evidence = {
+        "baseline": {"failed": first.failed, "sent": first.sent},
+        "candidate": {"failed": second.failed, "sent": second.sent, "kinds": dict(second.kinds)},
+        "rounds": {"failing": failing_rounds(second), "of": len(second.rates)},
+    }
+    return Finding("more errors", row.request, "error", text, evidence)
 
 
-def _leak(series: Series, index: int, side: Side) -> list[Finding]:
-    """Return a leak when memory surely and materially grows with the number of requests."""
-    interval = one_sample(series.known(index), _SURE, floor=1.0)
-    steady = memory(side, "memory_steady")
-    known = steady[np.isfinite(steady)]
-    material = max(_LEAK_BYTES, _LEAK_SHARE * float(known.mean())) if len(known) else _LEAK_BYTES
-    if interval.low is None or interval.high is None or interval.low <= 0 or interval.value < material:
+def _leak(side: Side) -> list[Finding]:
+    """Return a leak when memory grew without end in every start that served long enough to tell."""
+    starts = [start for start in growth_of_starts(side) if start is not None]
+    if not starts or not all(start.steady for start in starts):
         return []
-    text = f"memory of {side.name} grows by {in_unit(interval.value, 'bytes/1000')}"
-    evidence = {"arm": side.name, "bytes_per_1000_requests": interval.value, "low": interval.low, "high": interval.high}
+    slope, memory = (float(np.mean([getattr(start, name) for start in starts])) for name in ("slope", "memory"))
+    if slope < max(_LEAK_BYTES, _LEAK_SHARE * memory):
+        return []
+    served = min(start.served for start in starts)
+    text = (
+        f"memory of {side.name} grows by {in_unit(slope, 'bytes/1000')}, still after {served:,} requests to one start"
+    )
+    evidence = {"arm": side.name, "bytes_per_1000_requests": slope, "starts": len(starts), "requests": served}
     return [Finding("memory growth", ALL, "warning", text, evidence)]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from perfproof.analysis.columns import Side
+from perfproof.analysis.columns import Side, counts_of, tally
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Comparison, Level
 
@@ -29,11 +29,11 @@ def with_impact(
 
 def traffic(side: Side) -> dict[str, float]:
     """Return the requests per second sent to one side, by request name and of all."""
-    seconds = sum((b.ended_ns - b.started_ns) / 1e9 for r in side.rounds for b in r.blocks if b.arm == side.arm)
+    seconds = sum(b.paced_ns / 1e9 for r in side.rounds for b in r.blocks if b.arm == side.arm)
     sent = np.zeros(len(side.requests))
     for a_round in side.rounds:
-        mine = a_round.samples["request"][a_round.samples["arm"] == side.arm]
-        sent += np.bincount(mine, minlength=len(side.requests))[: len(side.requests)]
+        mine = a_round.samples["arm"] == side.arm
+        sent += tally(a_round.samples["request"][mine], counts_of(a_round.samples, mine), len(side.requests))
     rate = dict(zip(side.requests, (sent / seconds if seconds else sent * 0).tolist(), strict=True))
     rate[ALL] = sum(rate.values())
     return rate

@@ -12,6 +12,7 @@ import numpy as np
 from perfproof.analysis import daily, latency, looks, sentence
 from perfproof.analysis.budgets import check_budgets
 from perfproof.analysis.capacity import conclude_capacity
+from perfproof.analysis.claims import correct, missing_goals
 from perfproof.analysis.columns import Side
 from perfproof.analysis.comparability import describe, environment_differences
 from perfproof.analysis.conclude import conclude, primary_rows
@@ -25,7 +26,7 @@ from perfproof.analysis.matching import common
 from perfproof.analysis.pairs import has_blocks, has_pairs, part
 from perfproof.analysis.queries import Conclusion, across, conclude_queries
 from perfproof.analysis.resources import memory
-from perfproof.analysis.rows import Terms, correct, growth_row, levels_of, ratio_row, smallest_change, spread_of
+from perfproof.analysis.rows import Terms, growth_row, levels_of, ratio_row, smallest_change, spread_of
 from perfproof.analysis.series import PRIMARY, Series, latency_series, resource_series
 from perfproof.analysis.timing import measured_seconds, seconds_per_round
 from perfproof.analysis.troubles import unnamed
@@ -154,6 +155,7 @@ class _Measured:
         order = list(METRICS)
         found = sorted((row.comparison for row in rows), key=lambda row: order.index(row.metric))
         found = [*found, *self.probed.rows]
+        found += missing_goals(found, self.terms.rules, self.sides[0].requests)
         return [replace(row, verdict=Verdict.INVALID) for row in found] if self.health.reasons else found
 
 
@@ -241,7 +243,7 @@ def _result(
         comparisons=tuple(rows),
         levels=tuple(levels),
         budgets=budgets,
-        findings=in_order([*find(sides, measured.failures, measured.series), *measured.probed.findings]),
+        findings=in_order([*find(sides, measured.failures, rows), *measured.probed.findings]),
         comparability=_comparability(measured),
         details=detail_all(measured.charted, measured.labels, measured.figures, measured.failures),
         started_at=first.started_at,

@@ -33,8 +33,10 @@ class Latency:
 
     ``weights`` are each name's share of the traffic (of both sides together), ``typical`` the median samples of a name
     per round, ``pooled[side]`` all completed samples packed by request (the charts and p99 without rounds use them),
-    ``blocks[side]`` the p50 in ms by (round, request, pair) for charts. ``matched`` is what pairs say of the change of
-    the median, where requests were paired: then it, and not the difference of ``logs``, is the round's change.
+    ``blocks[side]`` the p50 in ms by (round, request, pair) for charts. ``mixed[metric][side]`` are logarithms of the
+    true percentiles by (round, request) where requests of several kinds are mixed, NaN elsewhere. In both the last
+    request is all of them together. ``matched`` is what pairs say of the change of the median, where requests were
+    paired: then it, and not the difference of ``logs``, is the round's change.
     """
 
     logs: dict[str, tuple[Floats, ...]]
@@ -42,13 +44,16 @@ class Latency:
     typical: Floats
     pooled: tuple[Packed, ...]
     blocks: tuple[Floats, ...]
+    mixed: dict[str, tuple[Floats, ...]]
     matched: Effects | None = None
 
     def overall(self, metric: str, side: int) -> Floats:
         """Return the row ``all`` per round: the logarithm of the traffic-weighted mean over request names.
 
-        Weights are the same for both arms and every round; pooling all requests instead would let the median jump
-        between fast and slow names (docs/statistics.md). Names never known are left out; the row is unknown when they
+        Of two sides it gives the *typical change*: what the names' own percentiles changed by, weighted by the time
+        their requests take. Weights are the same for both arms and every round. A percentile of all requests together
+        jumps between fast and slow names, and stands still while half of them double (docs/statistics.md); it is in
+        ``mixed``, and what reports show as the value. Names never known are left out; the row is unknown when they
         carry a fifth of the traffic.
         """
         logs = self.logs[metric]
@@ -131,7 +136,7 @@ def measure(sides: Sequence[Side], *, paired: bool, tails: bool = True) -> Laten
     if tails:
         logs["latency_p95"] = _tails(per_round, [cell.round_p95 for cell in cells], typical, ENOUGH_P95)
         logs["latency_p99"] = _tails(per_round, [cell.round_p99 for cell in cells], typical, ENOUGH_P99)
-    return Latency(logs, weights, typical, tuple(c.packed for c in cells), tuple(_blocks(c) for c in cells))
+    return _latency(cells, logs, weights, typical)
 
 
 def measure_pairs(sides: Sequence[Side], *, matched: bool = True, tails: bool = True) -> Latency:
@@ -155,9 +160,8 @@ def measure_pairs(sides: Sequence[Side], *, matched: bool = True, tails: bool = 
         logs["latency_p99"] = _tails(counts, [cell.round_p99 for cell in cells], typical, ENOUGH_P99)
     count = sum(each.sum(axis=0) for each in counts)
     weights = count / max(1, count.sum())
-    blocks = tuple(_blocks(cell) for cell in cells)
     twins = effects(sides) if matched and len(sides) == 2 else None
-    return Latency(logs, weights, typical, tuple(c.packed for c in cells), blocks, twins)
+    return _latency(cells, logs, weights, typical, twins)
 
 
 def _log_mean(cells: Cells) -> Floats:
@@ -167,14 +171,18 @@ def _log_mean(cells: Cells) -> Floats:
     return found
 
 
-def _blocks(cells: Cells) -> Floats:
-    """Return the p50 of every block by (round, request, pair), its humps averaged by their samples."""
-    known = np.isfinite(cells.p50)
-    weights = np.where(known, cells.counts, 0)
-    sums = (np.where(known, cells.p50, 0.0) * weights).sum(axis=2)
-    total = weights.sum(axis=2)
-    raw = sums * np.exp(cells.levels)[:, None, :]  # as it was: with the machine's drift
-    return np.where(total > 0, raw / np.maximum(1, total), np.nan)
+def _latency(
+    cells: Sequence[Cells],
+    logs: dict[str, tuple[Floats, ...]],
+    weights: Floats,
+    typical: Floats,
+    matched: Effects | None = None,
+) -> Latency:
+    """Put the figures together with those of the requests as they were."""
+    quantiles = {"latency_p50": 0.5, "latency_p95": 0.95, "latency_p99": 0.99}
+    mixed = {name: tuple(np.log(cell.mixed[quantile]) for cell in cells) for name, quantile in quantiles.items()}
+    pooled, blocks = tuple(cell.packed for cell in cells), tuple(cell.block_p50 for cell in cells)
+    return Latency(logs, weights, typical, pooled, blocks, mixed, matched)
 
 
 def _medians(cells: Sequence[Cells], request: int, humps: int, share: Floats, paired: bool) -> list[Floats]:

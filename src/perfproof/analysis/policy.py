@@ -16,9 +16,6 @@ from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.policy import GateRule, Policy, Severity, WhenOpen
 from perfproof.model.result import BudgetCheck, Comparison, Result, Verdict
 
-SMALLEST_REGRESSION = 0.02
-"""No verdict calls less than this a regression, so a policy cannot either (docs/statistics.md)."""
-
 _FAILED: dict[Severity, Outcome] = {"warn": "warned", "error": "failed"}
 _OPEN = {Verdict.INCONCLUSIVE, Verdict.INVALID}
 
@@ -101,8 +98,7 @@ def _budget(check: BudgetCheck, policy: Policy) -> GateRow | None:
 def _settled(rule: GateRule, policy: Policy, decisive: bool) -> tuple[Severity, float, WhenOpen]:
     """Return level, regression margin and what not being decided does, with the defaults for what nothing says."""
     usual: WhenOpen = (policy.inconclusive or "fail") if decisive else "pass"
-    regression = SMALLEST_REGRESSION if rule.regression is None else rule.regression
-    return rule.level or "error", regression, rule.inconclusive or usual
+    return rule.level or "error", rule.regression or 0.0, rule.inconclusive or usual
 
 
 def _effective(policy: Policy, metric: str, request: str) -> GateRule:

@@ -8,7 +8,7 @@ from math import expm1, isfinite, log, log1p
 
 import numpy as np
 
-from perfproof.analysis import looks
+from perfproof.analysis import growth, looks
 from perfproof.analysis.intervals import (
     SD_FLOOR,
     Interval,
@@ -21,7 +21,7 @@ from perfproof.analysis.intervals import (
     two_samples,
 )
 from perfproof.analysis.series import Series
-from perfproof.analysis.verdicts import holm, judge
+from perfproof.analysis.verdicts import judge
 from perfproof.analysis.words import count_of, duration, percent
 from perfproof.model.metrics import ALL, Metric
 from perfproof.model.result import Comparison, Estimate, Level, Role, Verdict
@@ -33,7 +33,6 @@ _P95_GATE = 0.10
 _MOST_ROUNDS = 200
 _ABSURD = log(1000.0)
 _GROWTH_FLOOR = 1024.0
-_GROWTH_SHARE = 0.001
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,7 @@ class Row:
     comparison: Comparison
     interval: Interval
     p_worse: float
+    p_better: float = 1.0
 
 
 def goal_of(rules: Rules, metric: Metric, request: str) -> Goal | None:
@@ -127,6 +127,7 @@ def ratio_row(series: Series, terms: Terms) -> Row:
         changes = tuple(np.expm1(series.differences()).tolist())
     else:
         sides, changes = [series.known(0), series.known(1)], ()
+    shown = series.pooled if series.mixed and series.pooled else (geometric(sides[0]), geometric(sides[1]))
     if series.thin is not None:
         notes.append(f"rests on only {count_of(series.thin, 'request')} of each arm per round")
     if interval.rounds == 1:
@@ -144,8 +145,8 @@ def ratio_row(series: Series, terms: Terms) -> Row:
         metric=metric.name,
         request=series.request,
         unit=metric.unit,
-        baseline=geometric(sides[0]),
-        candidate=geometric(sides[1]),
+        baseline=shown[0],
+        candidate=shown[1],
         change=change,
         ci_low=low,
         ci_high=high,
@@ -156,10 +157,11 @@ def ratio_row(series: Series, terms: Terms) -> Row:
         goal=goal,
         stretch_met=stretch,
         round_changes=changes,
+        typical=series.mixed is not None,
         notes=tuple(notes),
     )
-    p_worse = interval.p_above() if metric.better == "lower" else interval.p_below()
-    return Row(comparison, interval, p_worse)
+    rise, fall = interval.p_above(), interval.p_below()
+    return Row(comparison, interval, *((rise, fall) if metric.better == "lower" else (fall, rise)))
 
 
 def _verdict(interval: Interval, goal: Goal | None, rules: Rules, metric: Metric) -> Verdict:
@@ -204,7 +206,7 @@ def growth_row(series: Series, terms: Terms, steady: float | None) -> Row:
     interval = estimate(series, terms)
     values = [series.known(0), series.known(1)]
     levels = [float(v.mean()) if len(v) else None for v in values]
-    material = max(_GROWTH_FLOOR * 10, _GROWTH_SHARE * (steady or 0.0))
+    material = growth.material(steady or 0.0)
     verdict, notes = Verdict.INCONCLUSIVE, []
     if interval.low is not None and interval.high is not None:
         if interval.low > 0 and interval.value > material:
@@ -233,7 +235,7 @@ def growth_row(series: Series, terms: Terms, steady: float | None) -> Row:
         goal=goal_of(terms.rules, series.metric, series.request),
         notes=tuple(notes),
     )
-    return Row(comparison, interval, interval.p_above())
+    return Row(comparison, interval, interval.p_above(), interval.p_below())
 
 
 def settle(interval: Interval, goal: Goal | None, terms: Terms, metric: Metric) -> str:
@@ -258,29 +260,15 @@ def settle(interval: Interval, goal: Goal | None, terms: Terms, metric: Metric) 
     return f"even {_MOST_ROUNDS} rounds would not settle it: the true change seems to be close to {what}"
 
 
-def correct(rows: Sequence[Row], terms: Terms) -> list[Row]:
-    """Withdraw ``regressed`` from the goal and gate rows that do not survive Holm's correction over all of them."""
-    guarded = [row for row in rows if row.comparison.role != "shown"]
-    alpha = (1 - terms.confidence) / 2
-    survives = dict(zip(map(id, guarded), holm([row.p_worse for row in guarded], alpha), strict=True))
-    corrected = []
-    for row in rows:
-        if row.comparison.verdict is Verdict.REGRESSED and not survives.get(id(row), True):
-            note = f"worse on its own, but not after correction for {len(guarded)} guarded rows (Holm)"
-            notes = (*row.comparison.notes, note)
-            row = replace(row, comparison=replace(row.comparison, verdict=Verdict.INCONCLUSIVE, notes=notes))
-        corrected.append(row)
-    return corrected
-
-
 def levels_of(series: Series, names: Sequence[str], confidence: float) -> list[Level]:
     """Return the metric of each arm on its own."""
     found = []
     for side, name in enumerate(names):
-        interval = one_sample(series.known(side), confidence, floor=SD_FLOOR if series.logs else _GROWTH_FLOOR)
+        values = series.known(side) if series.mixed is None else series.mixed[side][np.isfinite(series.mixed[side])]
+        interval = one_sample(values, confidence, floor=SD_FLOOR if series.logs else _GROWTH_FLOOR)
         value, low, high = interval.value, interval.low, interval.high
         if series.logs:
-            value = float(np.exp(value))
+            value = series.pooled[side] if series.mixed and series.pooled else float(np.exp(value))
             around = replace(interval, value=0.0, low=_less(low, interval.value), high=_less(high, interval.value))
             low, high = (None if end is None else value * (1 + end) for end in ends(around))
         if interval.rounds == 0:

@@ -58,7 +58,8 @@ def describe(row: Comparison) -> str:
         return f"{name} {levels[0]} → {levels[1]}"
     if row.change is None:
         return f"{name} not comparable"
-    return f"{name} {percent(row.change)}{_ci([row])}"
+    typically = "typically " if row.typical else ""
+    return f"{name} {typically}{percent(row.change)}{_ci([row])}"
 
 
 def _ci(rows: Sequence[Comparison]) -> str:

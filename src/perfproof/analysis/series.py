@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perfproof.analysis import latency, resources
+from perfproof.analysis import growth, latency, resources
 from perfproof.analysis.columns import Side
 from perfproof.analysis.pairs import has_pairs
 from perfproof.analysis.quantiles import Floats, harrell_davis
@@ -23,10 +23,12 @@ PRIMARY = ("latency_p50", "cpu_per_request")
 class Series:
     """One metric of one request name: ``sides`` hold a value per round (NaN: none), as logarithms when ``logs``.
 
-    ``pooled`` is the figure over the whole run per side, in the metric's unit, for tails too thin for single rounds;
-    ``thin`` is the number of requests per round where it is small for the quantile. ``changes`` are the rounds'
-    differences where something better than that of the sides is known (matched requests), ``errors`` what is known of
-    each round's own standard error. ``in_pairs`` tells that the arms were asked in turn, request by request.
+    ``pooled`` is the figure over the whole run per side, in the metric's unit, where it is shown instead of that of the
+    rounds: of tails too thin for single rounds, and where ``mixed`` has the logarithms of the true percentiles of
+    requests of several kinds, of which ``sides`` tell the typical change only. ``thin`` is the number of requests per
+    round where it is small for the quantile. ``changes`` are the rounds' differences where something better than that
+    of the sides is known (matched requests), ``errors`` what is known of each round's own standard error. ``in_pairs``
+    tells that the arms were asked in turn, request by request.
     """
 
     metric: Metric
@@ -38,6 +40,7 @@ class Series:
     changes: Floats | None = None
     errors: Floats | None = None
     in_pairs: bool = False
+    mixed: tuple[Floats, ...] | None = None
 
     def differences(self) -> Floats:
         """Return candidate minus baseline of the rounds in which both are known (paired sides only)."""
@@ -60,14 +63,16 @@ def latency_series(sides: Sequence[Side], figures: latency.Latency, *, under_loa
         columns = [(ALL, tuple(figures.overall(name, side) for side in range(len(sides))))]
         columns += [(q, tuple(v[:, i] for v in figures.logs[name])) for i, q in enumerate(sides[0].requests)]
         for index, (request, values) in enumerate(columns):
-            pooled = None
-            if name in _QUANTILE and not all(np.isfinite(v).any() for v in values):
+            pooled, mixed = None, None
+            if name in figures.mixed and all(np.isfinite(side[:, index - 1]).any() for side in figures.mixed[name]):
+                mixed = tuple(side[:, index - 1] for side in figures.mixed[name])
+            if name in _QUANTILE and (mixed or not all(np.isfinite(v).any() for v in values)):
                 pooled = _pooled(figures, index - 1, _QUANTILE[name])
             typical = figures.typical[index - 1] if index else np.inf
             thin = int(typical) if typical < _AMPLE.get(name, 0) else None
             changes, errors = figures.changes(name, index - 1), figures.errors(name, index - 1)
             in_pairs = figures.matched is not None
-            found.append(Series(metric, request, values, True, pooled, thin, changes, errors, in_pairs))
+            found.append(Series(metric, request, values, True, pooled, thin, changes, errors, in_pairs, mixed))
     return found
 
 
@@ -88,7 +93,7 @@ def resource_series(sides: Sequence[Side], only: Sequence[str] | None = None) ->
         "cpu_per_request": lambda side: np.log(resources.cpu_per_request(side)),
         "memory_peak": lambda side: np.log(resources.memory(side, "memory_peak")),
         "memory_steady": lambda side: np.log(resources.memory(side, "memory_steady")),
-        "memory_growth": resources.growth,
+        "memory_growth": growth.growth,
         "throughput": lambda side: np.log(resources.throughput(side)),
     }
     found = []

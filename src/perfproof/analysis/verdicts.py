@@ -14,14 +14,15 @@ def judge(
     high: float | None,
     *,
     goal: float | None = None,
-    margin: float = 0.05,
-    regression: float = 0.02,
+    margin: float = 0.03,
+    regression: float = 0.03,
     better: Better = "lower",
 ) -> Verdict:
     """Return the verdict of one row; ``value`` and its interval are changes (candidate / baseline - 1).
 
     The first rule that matches wins (docs/statistics.md). ``met`` comes before ``equivalent`` so that a goal smaller
-    than the margin can be met; for every other goal the two exclude each other.
+    than the margin can be met; where the interval leaves such a goal open, so does the verdict. A goal that the whole
+    interval falls short of is missed, also while the sign of the change is open.
     """
     if low is None or high is None:
         return Verdict.INCONCLUSIVE
@@ -29,14 +30,15 @@ def judge(
         value, low, high = -value, -high, -low
     if goal is not None and high <= -goal:
         return Verdict.MET
-    if -margin < low and high < margin:
+    missed = goal is not None and low > -goal
+    if -margin < low and high < margin and (goal is None or missed):
         return Verdict.EQUIVALENT
-    if goal is not None and high < 0 and low > -goal:
+    if low > 0 and value >= regression:
+        return Verdict.REGRESSED
+    if missed:
         return Verdict.SHORT
     if high < 0:
         return Verdict.IMPROVED
-    if low > 0 and value >= regression:
-        return Verdict.REGRESSED
     return Verdict.INCONCLUSIVE
 
 

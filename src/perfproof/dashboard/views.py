@@ -154,7 +154,7 @@ def _comparison(row: Comparison) -> dict[str, Any]:
         "metric": figures.title(row.metric),
         "baseline": figures.value(row.baseline, row.unit),
         "candidate": figures.value(row.candidate, row.unit),
-        "change": figures.change(row.change),
+        "change": figures.change(row.change, typical=row.typical),
         "interval": figures.interval(row.ci_low, row.ci_high),
         "word": f"{rows.SYMBOLS[row.verdict]} {rows.verdict_words(row)}",
         "tone": rows.TONES[row.verdict],

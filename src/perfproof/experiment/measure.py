@@ -457,6 +457,7 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
             goals=_of_kind(scenario.goals, options.kind),
             budgets=_of_kind(scenario.budgets, options.kind),
             margin=scenario.margin,
+            regression=scenario.margin,
             max_error_rate=scenario.max_error_rate,
             planned_rounds=scenario.rounds.count,
             early_stop=scenario.rounds.early_stop and options.kind == "ab",

@@ -107,6 +107,7 @@ def block_of(
         unfed=report.unfed,
         waited_ns=report.waited_ns,
         run_queue=report.run_queue,
+        turns_ns=report.turns_ns,
         rate=rate,
         opened=report.reconnects,
         connecting_ns=report.connecting_ns,

@@ -220,6 +220,7 @@ class Engine:
         if not self._aborted_at:
             deque(self._dealt, maxlen=0)  # to its end, whoever sends the last: there the next pair begins for all
         pacers = [source for source in sources if isinstance(source, Pacer)]
+        turns = [source.turn_over - started for source in sources if isinstance(source, Visitor) and source.turn_over]
         outcomes = self._recorder.outcomes(mark)
         # What was never started because a step before it failed was not intended for any moment.
         completed, dropped, intended = (
@@ -250,6 +251,7 @@ class Engine:
             unfed=sum(stock.unfed.values()) - unfed,
             waited_ns=waited,
             run_queue=self._queue.mean,
+            turns_ns=sum(turns) // max(1, len(turns)),
         )
 
     def pairs(self, stretch: Stretch) -> PairsReport:

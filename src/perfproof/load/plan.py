@@ -66,7 +66,7 @@ class BlockReport:
     short by ``abort``. ``not_started`` counts the steps after a failed one of their flow, ``unfed`` the requests that
     were left out because the rows of a feed had ended; neither is in ``intended``. ``waited_ns`` is how long the
     generator was ready to run and waited for a CPU; ``run_queue`` how many programs of its machine were running or
-    ready to, on average.
+    ready to, on average. ``turns_ns`` is as in ``Block``.
     """
 
     started_ns: int
@@ -88,6 +88,7 @@ class BlockReport:
     waited_ns: int = 0
     run_queue: float = 0.0
     connecting_ns: int = 0
+    turns_ns: int = 0
 
     def on_clock(self, ahead_ns: int) -> BlockReport:
         """Return the report with its times as of a clock that is ``ahead_ns`` behind."""
@@ -108,6 +109,7 @@ class BlockReport:
         def total(name: str) -> int:
             return sum(getattr(report, name) for report in reports)
 
+        paced = sum(report.completed / report.turns_ns for report in reports if report.turns_ns)
         return BlockReport(
             started_ns=min(report.started_ns for report in reports),
             ended_ns=max(report.ended_ns for report in reports),
@@ -123,6 +125,7 @@ class BlockReport:
             unfed=max(report.unfed for report in reports),  # each looks at the whole schedule
             waited_ns=max(report.waited_ns for report in reports),
             run_queue=max(report.run_queue for report in reports),
+            turns_ns=round(total("completed") / paced) if paced else 0,  # so that what each did per second adds up
         )
 
 

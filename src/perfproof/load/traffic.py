@@ -180,6 +180,7 @@ class Visitor(Source):
     """Closed model: one user, who sends the next request when the one before has ended and the think time is over.
 
     Sends until ``until`` (absolute ns) and, if ``least`` is given, until the visitors sharing it have sent that many.
+    ``turn_over`` is when its last turn, the think time after its request included, was or would have been over.
     """
 
     def __init__(
@@ -199,6 +200,7 @@ class Visitor(Source):
         self._think = think_ns
         self._least = least
         self._timer: Timer | None = None
+        self.turn_over = 0
 
     def run(self) -> None:
         """Loop; return when the last exchange has ended."""
@@ -236,8 +238,9 @@ class Visitor(Source):
             # A refused connection answers within microseconds: without a pause, users of a dead service would do
             # nothing but fill the memory with failures.
             think = max(think, _PAUSE_NS)
+        now = monotonic_ns()
+        self.turn_over = now + think
         if think and self._timer is not None:
-            now = monotonic_ns()
             self._resting = True
             self._timer.at(max(now, min(now + think, self._until)) if self._least is None else now + think)
         else:

@@ -141,7 +141,8 @@ class Block:
     ``intended``. ``waited_ns`` is how long the generator was ready to run and waited for a CPU, ``run_queue`` how
     many programs were running or ready to, on average. ``rate`` is what a
     search for the capacity asked for, in requests per second. ``opened`` connections were opened for requests, which
-    took ``connecting_ns`` in all.
+    took ``connecting_ns`` in all. ``turns_ns`` is how long users of the closed model took for all their turns (request
+    and think time), on average: the last is counted whole, like its request (0: no users).
 
     A ``paired`` block is a stretch in which the arms were asked in turn, request by request: each arm has a block of
     it with the same times and the same figures of the generator; ``pair`` is the number of the stretch.
@@ -170,6 +171,12 @@ class Block:
     opened: int = 0
     connecting_ns: int = 0
     paired: bool = False
+    turns_ns: int = 0
+
+    @property
+    def paced_ns(self) -> int:
+        """Return the time in which the requests of the block were made, for figures per second."""
+        return self.turns_ns or self.ended_ns - self.started_ns
 
 
 PROCESS_COLUMNS: dict[str, str] = {

@@ -11,15 +11,16 @@ from perfproof.model.scenario import Budget, Goal
 class Rules:
     """The rules of one run, fixed before it starts.
 
-    ``margin`` is the equivalence margin (0.05 = 5 %), ``regression`` the smallest rise that is called one,
+    ``margin`` is the equivalence margin (0.03 = 3 %), ``regression`` the smallest rise that is called one: the margin,
+    or more rounds would turn a regression into no difference.
     ``max_error_rate`` the share of failed requests above which nothing is concluded. ``planned_rounds`` and
     ``early_stop`` fix the looks; ``attempts`` counts how often this measurement was started before (1 = first).
     """
 
     goals: tuple[Goal, ...] = ()
     budgets: tuple[Budget, ...] = ()
-    margin: float = 0.05
-    regression: float = 0.02
+    margin: float = 0.03
+    regression: float = 0.03
     max_error_rate: float = 0.01
     planned_rounds: int = 12
     early_stop: bool = True

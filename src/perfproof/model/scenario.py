@@ -375,7 +375,7 @@ class Scenario:
     goals: tuple[Goal, ...] = ()
     budgets: tuple[Budget, ...] = ()
     allow: tuple[str, ...] = ()
-    margin: float = 0.05
+    margin: float = 0.03
     max_error_rate: float = 0.01
     responses: Responses = Responses()
     gate: Policy = field(default_factory=Policy)

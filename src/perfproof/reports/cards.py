@@ -46,7 +46,7 @@ def cards(result: Result) -> list[Card]:
 def _change(row: Comparison) -> Card:
     return Card(
         figures.title(row.metric),
-        figures.change(row.change),
+        figures.change(row.change, typical=row.typical),
         f"{figures.value(row.baseline, row.unit)} → {figures.value(row.candidate, row.unit)}",
         figures.interval(row.ci_low, row.ci_high),
         f"{rows.SYMBOLS[row.verdict]} {rows.verdict_words(row)}",

@@ -17,6 +17,12 @@ NOTHING = "—"
 _SPACES = str.maketrans("\t\n\r", "   ")
 MINUS = "−"
 
+TYPICAL = (
+    "typ.: the typical change: what the percentile of each kind of request changed by, weighted by the time such "
+    "requests take; the values beside it are percentiles of all these requests together, which move otherwise."
+)
+"""What is written below a table that has typical changes (model/result.py)."""
+
 SHORT_TITLES = {
     "latency_p50": "p50",
     "latency_mean": "mean",
@@ -52,11 +58,11 @@ def title(metric: str, *, short: bool = False) -> str:
     return METRICS[metric].title if metric in METRICS else metric.replace("_", " ")
 
 
-def change(fraction: float | None) -> str:
-    """Format a change (0.048 = 4.8 % more) with its sign; zero has none."""
+def change(fraction: float | None, *, typical: bool = False) -> str:
+    """Format a change (0.048 = 4.8 % more) with its sign, and say where it is a typical one; zero has no sign."""
     if fraction is None or not math.isfinite(fraction * 100):
         return NOTHING
-    return f"{_signed(fraction)} %"
+    return f"{_signed(fraction)} %{' typ.' if typical else ''}"
 
 
 def interval(low: float | None, high: float | None) -> str:

@@ -130,7 +130,7 @@ def _table(ordered: Sequence[Comparison], anchors: dict[str, str]) -> dict[str, 
                 "metric": figures.title(row.metric),
                 "baseline": figures.value(row.baseline, row.unit),
                 "candidate": figures.value(row.candidate, row.unit),
-                "change": figures.change(row.change),
+                "change": figures.change(row.change, typical=row.typical),
                 "interval": figures.interval(row.ci_low, row.ci_high),
                 "role": f"goal {figures.goal(row.goal)}" if row.goal else ROLES[row.role],
                 "symbol": rows.SYMBOLS[row.verdict],
@@ -144,6 +144,7 @@ def _table(ordered: Sequence[Comparison], anchors: dict[str, str]) -> dict[str, 
     return {
         "groups": [(name, anchors.get(name), saved.get(name, ""), lines) for name, lines in groups.items()],
         "left_out": left_out,
+        "typical": figures.TYPICAL if any(row.typical for row in shown) else "",
     }
 
 
@@ -218,7 +219,9 @@ def _details(details: Sequence[Detail], anchors: dict[str, str], result: Result)
             {
                 "request": detail.request,
                 "anchor": anchor,
-                "headline": f"p95 {figures.change(row.change)}" if row and figures.known(row.change) else "",
+                "headline": f"p95 {figures.change(row.change, typical=row.typical)}"
+                if row and figures.known(row.change)
+                else "",
                 "charts": drawn,
                 "charts_left_out": bool(detail.charts) and not drawn,
                 "counts": detail.counts,

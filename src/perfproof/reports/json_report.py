@@ -80,6 +80,7 @@ def _comparison(row: Comparison) -> dict[str, Any]:
         "round_changes": row.round_changes,
         "impact": row.impact,
         "notes": row.notes,
+        "typical": row.typical,
     }
 
 

@@ -47,7 +47,8 @@ def _comparisons(result: Result) -> str:
                 figures.title(row.metric),
                 figures.value(row.baseline, row.unit),
                 figures.value(row.candidate, row.unit),
-                ("~ " if rows.noise(row) and figures.known(row.change) else "") + figures.change(row.change),
+                ("~ " if rows.noise(row) and figures.known(row.change) else "")
+                + figures.change(row.change, typical=row.typical),
                 figures.interval(row.ci_low, row.ci_high),
                 figures.goal(row.goal),
                 f"{rows.SYMBOLS[row.verdict]} {row.verdict}",
@@ -55,6 +56,7 @@ def _comparisons(result: Result) -> str:
             for row in shown
         ),
     )
+    table += f"\n\n{figures.TYPICAL}" if any(row.typical for row in shown) else ""
     return table + (f"\n\nand {figures.plural(left_out, 'more row')} that decided nothing" if left_out else "")
 
 

@@ -189,7 +189,7 @@ def _seconds(recording: Recording) -> list[float]:
     """Return how long each arm was under load."""
     blocks = [block for a_round in recording.rounds for block in a_round.blocks]
     arms = range(len(recording.info.arms))
-    return [sum(block.ended_ns - block.started_ns for block in blocks if block.arm == arm) / 1e9 for arm in arms]
+    return [sum(block.paced_ns for block in blocks if block.arm == arm) / 1e9 for arm in arms]
 
 
 def _begin(recording: Recording) -> int:

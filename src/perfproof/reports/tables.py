@@ -25,6 +25,7 @@ _COMPARED = (
     "role",
     "rounds",
     "impact",
+    "typical",
 )
 _SINGLE = ("metric", "request", "arm", "unit", "value", "ci_low", "ci_high", "confidence", "rounds")
 _WHOLE_NUMBERS = {"rounds"}
@@ -68,6 +69,8 @@ def write_parquet(result: Result, path: Path) -> None:
     import pyarrow.parquet as pq
 
     def kind(name: str) -> Any:
+        if name == "typical":
+            return pa.bool_()
         return pa.string() if name in _TEXTS else pa.int32() if name in _WHOLE_NUMBERS else pa.float64()
 
     schema = pa.schema([(name, kind(name)) for name in columns(result)])

@@ -134,6 +134,8 @@ def _comparisons(console: Console, comparisons: Sequence[Comparison]) -> None:
         _note(console, f"and {figures.plural(left_out, 'more row')} that decided nothing")
     if others:
         _note(console, f"and {figures.plural(others, 'exploratory row')} without a goal or gate: see the report")
+    if any(row.typical for row in shown):
+        _note(console, figures.TYPICAL)
     _notes(console, shown)
 
 
@@ -160,7 +162,8 @@ def _cells(row: Comparison) -> tuple[str, ...]:
         "  " + figures.title(row.metric, short=True),
         figures.value(row.baseline, row.unit),
         figures.value(row.candidate, row.unit),
-        ("~ " if rows.noise(row) and figures.known(row.change) else "") + figures.change(row.change),
+        ("~ " if rows.noise(row) and figures.known(row.change) else "")
+        + figures.change(row.change, typical=row.typical),
         figures.interval(row.ci_low, row.ci_high),
         rows.verdict_words(row),
     )

@@ -21,7 +21,7 @@ def metric_pattern(value: object) -> str:
     return found
 
 
-_REGRESSION = quantity(parse_ratio, low=0.02, high=10, says="at least 2%: no verdict calls less a regression")
+_REGRESSION = quantity(parse_ratio, low=0.02, high=10, says="at least 2%")
 
 Level = Annotated[
     Literal["off", "warn", "error"],
@@ -47,7 +47,7 @@ class GateRuleSpec(Spec):
     level: Level | None = None
     """off: not checked, warn: a failed check warns, error: it fails the gate. Default: error"""
     regression: Regression | None = None
-    """Smallest change for the worse that fails, from 2% on. Default: 2%"""
+    """Smallest change for the worse that fails, beyond the margin. Default: the margin"""
     inconclusive: WhenOpen | None = None
     """What such a check does when it is not decided."""
 
@@ -58,7 +58,7 @@ class GateSpec(Spec):
     level: Level | None = None
     """For what no rule says otherwise. Default: error"""
     regression: Regression | None = None
-    """For what no rule says otherwise. Default: 2%"""
+    """For what no rule says otherwise. Default: the margin"""
     inconclusive: WhenOpen | None = None
     """What the gate does when goals, budgets or (without goals) p50 latency and CPU are not decided. Default: fail"""
     rules: list[GateRuleSpec] = Field(default_factory=list)

@@ -9,6 +9,7 @@ from perfproof.scenarios.fields import closest
 from perfproof.scenarios.merging import merged, overrides
 from perfproof.scenarios.request_checks import texts_of
 from perfproof.scenarios.request_spec import RequestSpec
+from perfproof.scenarios.rules_spec import NO_GOAL
 from perfproof.scenarios.schema import ScenarioSpec
 from perfproof.scenarios.validation import Findings
 
@@ -29,6 +30,10 @@ def check_probes(spec: ScenarioSpec, findings: Findings) -> None:
         elif request.probe.writes and not resettable and not findings.rests_on_sand(("service", "reset")):
             fix = "add service.reset: a command that undoes what was written"
             findings.add((*path, "probe", "writes"), "needs a reset", fix, at_key=True)
+    for name in NO_GOAL:
+        if name in spec.goals:
+            fix = "put the goal on a latency or on queries_per_request; a budget may limit the time in the database"
+            findings.add(("goals", name), "cannot be judged by a few probes", fix, at_key=True)
     if findings.rests_on_sand(("service", "database"), ("arms",)) or any(arm.database for arm in arms):
         return
     for rules in ("goals", "budgets"):

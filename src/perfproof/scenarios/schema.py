@@ -66,8 +66,8 @@ class ScenarioSpec(Spec):
     """What `perfproof gate` makes of the verdict (docs/ci.md)."""
     allow: Annotated[list[Host], Many] = Field(default_factory=list)
     """Hosts outside this machine that may be put under load (exact names)."""
-    margin: Ratio = 0.05
-    """Change that still counts as none. Default: 5%"""
+    margin: Ratio = 0.03
+    """Change that still counts as none. Default: 3%"""
     responses: Responses = ResponsesSpec()
     """Whether and how the arms' responses are compared, e.g. {policy: error, ignore: ["$.generated_at"]}"""
     why: Why = WhySpec()

@@ -70,6 +70,7 @@ class ComparisonRow(Base):
     round_changes: Mapped[Any]
     impact: Mapped[float]
     notes: Mapped[Any]
+    typical: Mapped[bool | None]
 
 
 class LevelRow(Base):

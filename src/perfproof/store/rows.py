@@ -69,7 +69,8 @@ def comparison_row(run: int, position: int, comparison: Comparison) -> Compariso
 
 def comparison_of(row: ComparisonRow) -> Comparison:
     """Return the comparison of a row."""
-    return decode(Comparison, {field.name: getattr(row, field.name) for field in fields(Comparison)})
+    known = {field.name: getattr(row, field.name) for field in fields(Comparison)}
+    return decode(Comparison, known | {"typical": bool(row.typical)})
 
 
 def level_row(run: int, position: int, level: Level) -> LevelRow:

@@ -85,7 +85,7 @@ def conclude_capacity(recording: Recording) -> Result:
         comparisons=(row,) if row is not None else (),
         levels=tuple(levels),
         budgets=budgets,
-        findings=tuple(found for found in find(sides, [{} for _ in sides], []) if found.kind != "more errors"),
+        findings=find(sides, [{} for _ in sides]),
         comparability=describe(sides, info.rules, [*doubts(sides), *telling.bounds(knees, sides[-1])]),
         started_at=info.started_at,
         advice=telling.advice(verdict, row, knees, sides[-1]),

@@ -18,7 +18,8 @@ from perfproof.model.scenario import Goal
 
 NAMES = ("queries_per_request", "rows_fetched_per_request", "db_time_per_request", "response_bytes")
 _GATES = ("queries_per_request",)
-_WITH_MARGIN = ("response_bytes", "db_time_per_request", "rows_fetched_per_request")
+_UNJUDGED = "db_time_per_request"
+_WITH_MARGIN = ("response_bytes", "rows_fetched_per_request")
 """Figures that wobble a little without meaning (a date of another length): a change within the margin is none."""
 
 
@@ -75,6 +76,8 @@ def _row(metric: Metric, request: str, before: Range, after: Range, rules: Rules
     change = after.value / before.value - 1 if before.value else None if after.value else 0.0
     verdict = judge(before, after, metric, goal, rules)
     notes = []
+    if metric.name == _UNJUDGED:
+        notes.append("timed a few times on one start of each arm: shown, never judged")
     for side, each in (("baseline", before), ("candidate", after)):
         if each.low != each.high and metric.exact:
             notes.append(f"varies between {each.low:g} and {each.high:g} on the {side}")
@@ -99,18 +102,25 @@ def _row(metric: Metric, request: str, before: Range, after: Range, rules: Rules
 
 
 def judge(before: Range, after: Range, metric: Metric, goal: Goal | None, rules: Rules) -> Verdict:
-    """Return the verdict of two ranges; less is better for every metric here."""
+    """Return the verdict of two ranges; less is better for every metric here.
+
+    Time is no count: a few repeats on one start may well lie apart though nothing changed (a third of comparisons of
+    one version with itself did), and only more starts would tell. So it is never judged.
+    """
+    if metric.name == _UNJUDGED:
+        return Verdict.INCONCLUSIVE
     if goal is not None and _beyond(before, after, goal.improve):
         return Verdict.MET
     margin = rules.margin if metric.name in _WITH_MARGIN else 0.0
     alike = before.low == before.high == after.low == after.high
     if alike or (before.low > 0 and _within(before, after, margin)):
         return Verdict.EQUIVALENT
-    if after.high < before.low:
-        return Verdict.IMPROVED if goal is None else Verdict.SHORT
     if after.low > before.high:
-        small = before.value > 0 and after.value / before.value - 1 < rules.regression
-        return Verdict.EQUIVALENT if small else Verdict.REGRESSED
+        return Verdict.REGRESSED
+    if goal is not None and after.low > before.high * (1 - goal.improve):
+        return Verdict.SHORT
+    if after.high < before.low:
+        return Verdict.IMPROVED
     return Verdict.INCONCLUSIVE
 
 

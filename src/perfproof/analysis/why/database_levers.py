@@ -12,10 +12,11 @@ from perfproof.analysis.why.outcomes import TIME, direction
 from perfproof.analysis.why.suspect import Sides, Suspect
 from perfproof.model.levers import Plan, PoolFacts
 from perfproof.model.metrics import ALL
-from perfproof.model.result import Comparison, QueryDetail, StatementChange
+from perfproof.model.result import QueryDetail, StatementChange
 from perfproof.model.why import Mechanism
 
 AT_DATABASE = (*TIME, "db_time_per_request")
+_PLAIN = 1.5
 OPENED = 0.2
 """New connections per request below which a difference is start-up, not a habit."""
 WAITED_MS = 0.05
@@ -87,7 +88,7 @@ def another_plan(sides: Sides) -> Suspect | None:
     mechanisms = [Mechanism("rows scanned end to end", "rows", float(before), float(later))]
     mechanisms += [Mechanism("cost by the planner", "", one.cost, two.cost)] if one.cost and two.cost else []
     small = one.small or two.small
-    proven = direction(row) == towards if (row := _db_time(sides)) is not None else False
+    proven = _db_time_moved(sides) == towards
     what = (
         f"{', '.join(scanned)} is {'found by an index' if towards < 0 else 'read from end to end'}"
         if scanned
@@ -175,8 +176,17 @@ def _database_ms(sides: Sides) -> float | None:
     return found.change if comparing.changed([found], sides.profile.floor)[0] else None
 
 
-def _db_time(sides: Sides) -> Comparison | None:
-    return sides.outcomes.value(sides.request, "db_time_per_request")
+def _db_time_moved(sides: Sides) -> int:
+    """Return which way the time in the database moved, 0 if by less than half: a few repeats tell no less than that."""
+    row = sides.outcomes.value(sides.request, "db_time_per_request")
+    if (
+        row is None
+        or not row.baseline
+        or not row.candidate
+        or max(row.baseline, row.candidate) < _PLAIN * min(row.baseline, row.candidate)
+    ):
+        return 0
+    return 1 if row.candidate > row.baseline else -1
 
 
 def _plan_moved(one: Plan, two: Plan) -> int:

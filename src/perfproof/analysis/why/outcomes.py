@@ -18,8 +18,11 @@ _MOVED = {Verdict.MET, Verdict.SHORT, Verdict.IMPROVED, Verdict.REGRESSED}
 
 def direction(row: Comparison) -> int:
     """Return -1 for a row that surely fell, 1 for one that surely rose, 0 for all others."""
-    if row.verdict not in _MOVED:
+    crosses = row.ci_low is not None and row.ci_high is not None and row.ci_low <= 0 <= row.ci_high
+    if row.verdict not in _MOVED or crosses:  # a goal may be missed for sure while the sign of the change is open
         return 0
+    if row.change:
+        return 1 if row.change > 0 else -1
     before, after = row.baseline or 0.0, row.candidate or 0.0
     return (after > before) - (after < before)
 
