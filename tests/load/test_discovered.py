@@ -20,7 +20,7 @@ def test_columns_of_a_feed_are_secret_by_their_names() -> None:
     found.rows(
         [{"email": "someone@shop.invalid", "password": "hunter2-one"}, {"email": "b", "password": "hunter2-two"}]
     )
-    assert found.take() == ["hunter2-one", "hunter2-2"]
+    assert found.take() == ["hunter2-one", "hunter2-two"]
 
 
 def test_cookies_are_told_once_and_settings_in_cookies_are_none() -> None:
