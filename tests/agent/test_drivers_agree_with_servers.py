@@ -5,10 +5,10 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
+from driven import APP, counted, texts
 from perfproof.collectors.queries.agent_source import Offsets
 from perfproof.collectors.queries.fingerprint import fingerprint
 from perfproof.collectors.queries.mysql_log import MysqlLog
@@ -17,8 +17,6 @@ from perfproof.collectors.queries.urls import parse
 from postgres import missing
 
 pytestmark = pytest.mark.database
-
-APP = Path(__file__).parent / "apps" / "drivers.py"
 
 
 def need(module):
@@ -29,24 +27,6 @@ def need(module):
 def run(agent, driver, url):
     environment = agent.environment(dict(os.environ))
     subprocess.run([sys.executable, APP, driver, url], env=environment, check=True, timeout=60)
-
-
-def counted(agent):
-    """Everything the agent wrote, in no request here, by key; and every byte of it."""
-    from perfproof.collectors.queries.fingerprint import fingerprints
-
-    found = Counter()
-    for line in agent.lines(Offsets({})):
-        if line["k"] == "q":
-            for statement in fingerprints(line["s"], line["d"]):
-                found[statement.text] += line["m"]
-        assert line["k"] != "x", line
-    return found, b"".join(file.read_bytes() for file in agent.directory.iterdir())
-
-
-def texts(count):
-    assert count.void is None
-    return Counter({each.statement.text: each.calls for each in count.statements})
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg async", "psycopg2", "asyncpg", "sqlalchemy"])

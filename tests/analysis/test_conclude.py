@@ -73,3 +73,16 @@ def test_a_run_is_decided_when_a_goal_is_missed_or_no_deciding_row_is_open() -> 
     gates = [row(V.IMPROVED, "gate", request=ALL), row(V.EQUIVALENT, "gate", "cpu_per_request", ALL)]
     assert decided([*gates, row(V.INCONCLUSIVE, "gate", "memory_peak", ALL)])
     assert not decided([])
+
+
+OPEN = BudgetCheck("queries_per_request", "list", "candidate", "queries", 10.0, None, False, "nothing counts")
+
+
+def test_a_budget_that_could_not_be_measured_leaves_open_what_would_have_passed_and_saves_nothing_else() -> None:
+    for passed in (V.MET, V.IMPROVED, V.EQUIVALENT):
+        role = "goal" if passed is V.MET else "gate"
+        rows = [row(passed, role, metric, ALL) for metric in ("latency_p50", "cpu_per_request")]
+        assert conclude(rows, (OPEN,), valid=True) == (V.INCONCLUSIVE, 3)
+    assert conclude([row(V.MET)], (OPEN, BROKEN), valid=True) == (V.SHORT, 1)
+    assert conclude([row(V.REGRESSED)], (OPEN,), valid=True) == (V.REGRESSED, 1)
+    assert conclude([row(V.SHORT)], (OPEN,), valid=True) == (V.SHORT, 1)

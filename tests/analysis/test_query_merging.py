@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from perfproof.analysis.queries.merging import Observed, merge
+from dataclasses import replace
+
+from perfproof.analysis.queries.merging import Observed, merge, one_name
+from perfproof.model.probe import ProbedSize
 from perfproof.model.queries import ProbeCount, Statement, StatementCount
+from probe_builders import counted, sized
 
 
 def count(source: str, void: str | None = None, **calls: int) -> ProbeCount:
@@ -69,3 +73,34 @@ def test_callers_and_repeated_parameters_come_from_the_agent() -> None:
     observed = Observed((count("db", a=2),), ProbeCount("agent", (known,)))
     (found,) = merge([observed] * 3).statements or ()
     assert (found.count.callers, found.count.libraries, found.count.repeated) == (("x.py:1 f",), ("django",), 1)
+
+
+def texted(source: str, **calls: tuple[str, int]) -> ProbeCount:
+    return ProbeCount(source, tuple(StatementCount(Statement(k, t), n, rows=n) for k, (t, n) in calls.items()))
+
+
+def test_an_in_of_one_element_is_named_as_the_service_wrote_it() -> None:
+    database = texted("db", equal=("select a from t where b = ?", 1), other=("select b = ?", 1))
+    agent = texted("agent", several=("select a from t where b in (?)", 1), other=("select b = ?", 1))
+    merged = merge([Observed((database,), agent)] * 3)
+    assert calls(merged) == {"several": (1, 1), "other": (1, 1)}
+    assert merged.disagreement is None
+
+
+def test_without_an_agent_statements_that_never_run_together_have_one_name() -> None:
+    def size(rows: int, **texts: str) -> ProbedSize:
+        found = tuple(counted(key, 1, text=text) for key, text in texts.items())
+        return replace(sized(rows, rows, {}), statements=found)
+
+    one, several = "select a from t where b = ?", "select a from t where b in (?)"
+    named = one_name([size(1, equal=one), size(10, several=several), size(50, several=several)])
+    assert [[each.count.statement.key for each in size.statements or ()] for size in named] == [["several"]] * 3
+    both = [size(1, equal=one), size(10, equal=one, several=several)]
+    assert one_name(both) == both, "two statements, since both run at one size"
+
+
+def test_queries_that_belong_to_no_request_are_told_unless_a_timer_sends_them() -> None:
+    agent = replace(count("agent", a=1), strays={"k": 5, "tick": 1})
+    assert merge([Observed((), agent)] * 3, {"tick"}).strays == 5
+    assert merge([Observed((), agent), Observed((), count("agent", a=1))]).strays == 0, "not with each request"
+    assert merge([Observed((count("db", a=1),), agent)] * 3).strays == 0, "the database counts them"

@@ -12,11 +12,11 @@ from perfproof.analysis.disagreement import disagreement
 from perfproof.analysis.queries import across, conclude_queries, judge_probes
 from perfproof.analysis.sentence import describe
 from perfproof.model.metrics import ALL
-from perfproof.model.probe import Difference, Probing
+from perfproof.model.probe import Difference, ProbedRequest, Probing
 from perfproof.model.result import Comparison, Verdict
 from perfproof.model.rules import Rules
 from perfproof.model.scenario import Budget, Goal
-from probe_builders import arm, both, probed
+from probe_builders import arm, both, probed, sized
 
 
 def verdict(before: int | tuple[int, int], after: int | tuple[int, int], rules: Rules | None = None) -> Verdict:
@@ -146,3 +146,50 @@ def test_a_disagreement_is_told_whatever_the_verdict(verdict: Verdict) -> None:
 def test_no_disagreement_is_told_where_all_agree() -> None:
     agreeing = [replace(each, verdict=Verdict.IMPROVED) for each in ROWS]
     assert disagreement(Verdict.IMPROVED, agreeing, describe) == ""
+
+
+def own(request: ProbedRequest, *sizes: int) -> ProbedRequest:
+    return replace(request, sizes=tuple(replace(size, own=size.size in sizes) for size in request.sizes))
+
+
+def test_the_count_is_that_of_the_loads_own_size_and_its_growth_stands_beside_it() -> None:
+    slow = own(probed([(n, {"each": n, "page": 1}) for n in (1, 10, 20, 50)]), 20)
+    fast = own(probed([(n, {"page": 1}) for n in (1, 10, 20, 50)]), 20)
+    found = conclude_queries(both(slow, fast), Rules())
+    (row,) = [row for row in found.rows if row.metric == "queries_per_request"]
+    assert (row.baseline, row.candidate) == (21, 1)
+    assert row.notes == ("grows with the size: 2 → 11 → 21 → 51 at 1 → 10 → 20 → 50 rows on the baseline",)
+
+
+def test_of_several_sizes_of_the_load_the_mean_counts() -> None:
+    slow = own(probed([(n, {"each": n}) for n in (10, 20, 50)]), 10, 50)
+    (row, *_) = conclude_queries(both(slow, slow), Rules()).rows
+    assert (row.metric, row.baseline) == ("queries_per_request", 30)
+
+
+def test_a_budget_that_nobody_could_count_is_open_with_the_reason_and_exit_code_3() -> None:
+    rules = Rules(budgets=(Budget("queries_per_request", 10),))
+    blind = ProbedRequest("list", (replace(sized(1, 1, {}), statements=None, doubts=("grant pg_monitor",)),))
+    result = judge_probes(Probing((arm("baseline", blind),)), rules, "shop")
+    (check,) = result.budgets
+    assert (check.open, check.broken, check.why, result.exit_code) == (True, False, "grant pg_monitor", 3)
+    skipped = ProbedRequest("list", skipped="it writes: opt in")
+    (check,) = judge_probes(Probing((arm("baseline", skipped),)), rules, "shop").budgets
+    assert check.why.startswith("it writes: opt in; or name in the budget's `requests:`")
+    lost = judge_probes(Probing((arm("baseline", blind, problems=("the database is away",)),)), rules, "shop")
+    assert lost.exit_code == 3
+
+
+def test_a_count_that_may_be_too_low_keeps_no_budget_but_can_break_one() -> None:
+    request = probed([(n, {"q": n}) for n in (1, 10, 50)])
+    stray = replace(request, sizes=tuple(replace(size, strays=3) for size in request.sizes))
+    for limit, code in ((100, 3), (10, 1)):
+        result = judge_probes(Probing((arm("b", stray),)), Rules(budgets=(Budget("queries_per_request", limit),)), "s")
+        assert result.exit_code == code
+    assert "3 more queries ran meanwhile" in " ".join(result.warnings)
+
+
+def test_a_service_in_debug_mode_is_told() -> None:
+    request = probed([(1, {"q": 1})])
+    told = judge_probes(Probing((arm("b", request, debugging=("Django has DEBUG = True",)),)), Rules(), "s").warnings
+    assert told == ("b runs in a mode for developing, not what users get: Django has DEBUG = True",)

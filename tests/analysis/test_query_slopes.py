@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perfproof.analysis.queries.findings import prove
 from perfproof.analysis.queries.slopes import Point, slope
 from perfproof.model.probe import ProbedRequest
-from probe_builders import probed, sized
+from probe_builders import counted, probed, sized
 
 XS = st.lists(st.integers(0, 200), min_size=3, max_size=8, unique=True)
 
@@ -80,7 +83,9 @@ def test_a_count_that_varies_is_accused_only_as_far_as_it_is_sure() -> None:
 
 def test_the_finding_names_caller_counts_and_what_to_do_for_the_orm() -> None:
     request = probed(
-        [(1, {"q": 1}), (10, {"q": 10}), (50, {"q": 50})], callers=("shop/views.py:12 list",), libraries=("django",)
+        [(1, {"q": 1}), (10, {"q": 10}), (50, {"q": 50})],
+        callers=("shop/views.py:12 list",),
+        libraries=("django.relation",),
     )
     (finding,) = [each for each in prove(request, "candidate").findings if each.kind == "n_plus_one"]
     assert "1 → 10 → 50 times for 1 → 10 → 50 rows" in finding.summary
@@ -109,3 +114,74 @@ def test_the_same_parameters_again_are_duplicates() -> None:
 def test_without_a_list_in_the_response_the_size_asked_for_counts() -> None:
     request = ProbedRequest("page", tuple(sized(n, None, {"q": n}) for n in (1, 10, 50)), "parameter")
     assert "n_plus_one" in kinds(request)
+
+
+def with_statements(points: list[tuple[int, dict[str, int]]], **more: object) -> ProbedRequest:
+    keys: dict[str, str] = {}
+    sizes = []
+    for rows, calls in points:
+        statements = [
+            counted(keys.setdefault(text, f"k{len(keys)}"), count, text=text, **more) for text, count in calls.items()
+        ]
+        sizes.append(replace(sized(rows, rows, {}), statements=tuple(statements)))
+    return ProbedRequest("list", tuple(sizes), "parameter")
+
+
+def test_a_table_for_each_tenant_is_one_n_plus_one_and_not_fifty_statements() -> None:
+    points = [(n, {f"select tag from tag_{at} where item_id = ?": 1 for at in range(n)}) for n in (1, 10, 50)]
+    (found,) = prove(with_statements(points), "baseline").findings
+    assert (found.kind, found.evidence["statements"]) == ("n_plus_one", 50)
+    assert "`select tag from tag_# where item_id = ?` runs 1 → 10 → 50 times" in found.summary
+
+
+def test_two_numbered_columns_are_no_family() -> None:
+    points = [(n, {"select line_1 from t": 1, "select line_2 from t": 1}) for n in (1, 10, 50)]
+    assert not prove(with_statements(points), "baseline").findings
+
+
+def test_an_n_plus_one_is_not_told_again_as_duplicates() -> None:
+    points = [(n, {"select name from author where id = ?": n}) for n in (1, 10, 50)]
+    (found,) = prove(with_statements(points, repeated=45), "baseline").findings
+    assert found.kind == "n_plus_one"
+    assert "45 of them with parameters it had before" in found.summary
+
+
+def test_fetching_from_a_cursor_is_no_duplicate() -> None:
+    points = [(n, {"fetch forward ? from ?": 1 + n // 10}) for n in (1, 10, 50)]
+    assert {each.kind for each in prove(with_statements(points, repeated=4), "baseline").findings} == {"batched"}
+
+
+def test_an_identity_map_loads_each_value_once_and_that_is_no_batch() -> None:
+    points = [(n, {"select name from author where id = ?": calls}) for n, calls in ((10, 3), (20, 7), (50, 7))]
+    (found,) = prove(with_statements(points), "baseline").findings
+    assert found.kind == "loads_by_value"
+    assert "and then no more: what was loaded is remembered" in found.summary
+
+
+def test_a_statement_that_fetches_many_times_the_answers_rows_is_named() -> None:
+    points = [(n, {"select * from a, b": 1}) for n in (1, 10, 50)]
+    (found,) = prove(with_statements(points, rows=100_000), "baseline").findings
+    assert found.kind == "many_rows"
+    assert found.severity == "warning"
+    assert "fetches 100,000 rows for 1 in the answer" in found.summary
+    assert not prove(with_statements(points, rows=900), "baseline").findings
+    long = with_statements([(n, {"select * from a limit ?": 1}) for n in (900, 1000, 1100)], rows=1100)
+    assert not prove(long, "baseline").findings, "as many as are answered"
+
+
+@pytest.mark.parametrize(
+    ("libraries", "told"),
+    [
+        (("sqlalchemy.relation", "sqlalchemy"), "selectinload"),
+        (("sqlalchemy",), ".in_(keys)"),
+        (("django.relation", "django"), "select_related"),
+        (("django.generic", "django"), "prefetch_related"),
+        (("django",), "filter(key__in=keys)"),
+        (("psycopg",), "ANY(%s)"),
+        (("unknown",), "dataloader"),
+    ],
+)
+def test_the_advice_fits_how_it_was_asked(libraries: tuple[str, ...], told: str) -> None:
+    points = [(n, {"select name from author where id = ?": n}) for n in (1, 10, 50)]
+    (found,) = prove(with_statements(points, libraries=libraries), "baseline").findings
+    assert told in found.summary

@@ -65,6 +65,16 @@ def test_a_broken_budget_comes_first() -> None:
     )
 
 
+def test_an_open_budget_says_why_and_leaves_what_was_shown() -> None:
+    unknown = BudgetCheck(
+        "queries_per_request", "list", "candidate", "queries", 10.0, None, False, "no source; grant it"
+    )
+    text = said(V.INCONCLUSIVE, row(V.MET, -0.3), budgets=(unknown,))
+    assert text.startswith(
+        "Budget open: queries of list not measured (no source; grant it); Goal met: p95 latency of list −30.0 %"
+    )
+
+
 def test_an_open_question_says_what_would_settle_it() -> None:
     open_ = row(V.INCONCLUSIVE, 0.01, "all", "latency_p50", "gate", ("about 8 more rounds would settle it",))
     assert said(V.INCONCLUSIVE, open_) == (

@@ -46,6 +46,8 @@ class Ran:
 class Bench:
     """A folder with a scenario in it, and the ways to run perfproof there."""
 
+    services = SERVICES
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.environ = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}

@@ -9,6 +9,7 @@ from perfproof.analysis.columns import Side
 from perfproof.analysis.connections import connection_facts
 from perfproof.analysis.health import generator_facts
 from perfproof.analysis.words import count_of
+from perfproof.model.debugging import debug_modes
 from perfproof.model.recording import RunInfo
 from perfproof.model.result import Comparability, Fact
 from perfproof.model.rules import Rules
@@ -53,8 +54,12 @@ def environment_differences(first: RunInfo, second: RunInfo) -> list[str]:
 
 
 def _source_doubts(arm: str, details: Mapping[str, str]) -> list[str]:
-    """Return what is doubtful about the files of an arm that came from git."""
-    doubts = []
+    """Return what is doubtful about how an arm was started, and about its files where they came from git."""
+    environment = {name.removeprefix("env "): value for name, value in details.items() if name.startswith("env ")}
+    doubts = [
+        f"The {arm} was started in a mode for developing, not as users get it: {mode}."
+        for mode in debug_modes(details.get("command"), environment)
+    ]
     if changes := details.get("uncommitted changes"):
         doubts.append(
             f"The {arm} holds uncommitted changes (diff {changes}): "

@@ -26,7 +26,8 @@ def regressions(rows: Sequence[Comparison]) -> list[Comparison]:
 def conclude(rows: Sequence[Comparison], budgets: Sequence[BudgetCheck], *, valid: bool) -> tuple[Verdict, ExitCode]:
     """Return the verdict and exit code of two arms.
 
-    A regression of any guarded row outweighs every gain, and a broken budget is ``short`` of what was demanded.
+    A regression of any guarded row outweighs every gain, and a broken budget is ``short`` of what was demanded. A
+    budget that could not be measured leaves open what would have passed.
     """
     if not valid:
         return Verdict.INVALID, ExitCode.INVALID
@@ -37,7 +38,11 @@ def conclude(rows: Sequence[Comparison], budgets: Sequence[BudgetCheck], *, vali
     verdicts = {row.verdict for row in decisive}
     goals = any(row.role == "goal" for row in decisive)
     verdict, code = _of_goals(verdicts) if goals else _without_goals(verdicts)
-    return (Verdict.SHORT, ExitCode.FAILED) if broken else (verdict, code)
+    if broken:
+        return Verdict.SHORT, ExitCode.FAILED
+    if code is ExitCode.PASSED and any(check.open for check in budgets):
+        return Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE
+    return verdict, code
 
 
 def _of_goals(verdicts: set[Verdict]) -> tuple[Verdict, ExitCode]:

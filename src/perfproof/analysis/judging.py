@@ -191,7 +191,8 @@ def _two(kind: Kind, measured: _Measured) -> Result:
     """Return the result of two sides."""
     rules, health, levels = measured.terms.rules, measured.health, measured.levels()
     rows = with_impact(measured.rows(), levels, measured.labels, measured.sides[0])
-    budgets = check_budgets(rules, levels, measured.labels[-1], measured.sides[0].requests)
+    requests, uncounted = measured.sides[0].requests, measured.probed.uncounted
+    budgets = check_budgets(rules, levels, measured.labels[-1], requests, uncounted)
     verdict, code = conclude(rows, budgets, valid=not health.reasons)
     if kind == "noise":
         code = ExitCode.INVALID if health.reasons else ExitCode.PASSED
@@ -207,12 +208,14 @@ def _two(kind: Kind, measured: _Measured) -> Result:
 def _single(measured: _Measured) -> Result:
     """Return the result of a run over one arm: its levels against its budgets."""
     side, levels, reasons = measured.sides[0], measured.levels(), measured.health.reasons
-    budgets = check_budgets(measured.terms.rules, levels, side.name, side.requests)
+    budgets = check_budgets(measured.terms.rules, levels, side.name, side.requests, measured.probed.uncounted)
     if reasons:
         told = (Verdict.INVALID, ExitCode.INVALID, sentence.invalid(reasons))
     else:
         broken = any(check.broken for check in budgets)
         verdict, code = (Verdict.SHORT, ExitCode.FAILED) if broken else (Verdict.MET, ExitCode.PASSED)
+        if not broken and any(check.open for check in budgets):
+            verdict, code = Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE
         told = (verdict, code, sentence.of_run(levels, budgets, side.name, measured.rounds))
     return _result("run", measured, [], levels, budgets, told)
 

@@ -89,7 +89,8 @@ def _budget(check: BudgetCheck, policy: Policy) -> GateRow | None:
     base = GateRow(check.metric, check.request, "budget", "passed", f"{name}: the budget holds.", inconclusive)
     base = replace(base, budget=check)
     if check.value is None:
-        return replace(base, outcome="skipped", reason=f"{name}: not measured, so its budget is not checked.")
+        reason = f"{name}: not measured, so its budget is open: {check.why.rstrip('.')}."
+        return replace(base, outcome="skipped", reason=reason)
     if check.broken:
         return replace(base, outcome=_FAILED[level], reason=f"{broken_budgets([check])}.")
     return base

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perfproof.analysis.conclude import primary_rows, regressions
+from perfproof.analysis.conclude import conclude, primary_rows, regressions
 from perfproof.analysis.disagreement import disagreement
 from perfproof.analysis.words import count_of, in_unit, listed, percent, sureness
 from perfproof.model.metrics import ALL, METRICS
@@ -34,7 +34,9 @@ def compose(
         return invalid(reasons)
     goals = [row for row in rows if row.role == "goal"]
     worse = regressions(rows)
-    broken = broken_budgets(budgets)
+    broken, unknown = broken_budgets(budgets), open_budgets(budgets)
+    if unknown and verdict is Verdict.INCONCLUSIVE:  # what the rows say beside a budget that is open
+        verdict, _ = conclude(rows, (), valid=True)
     if verdict is Verdict.REGRESSED:
         body = f"Regressed: {listed([describe(row) for row in worse])}"
     elif goals:
@@ -43,7 +45,7 @@ def compose(
         body = ""
     else:
         body = _plain(verdict, primary_rows(rows), margin, rounds)
-    parts = [part for part in (broken, body) if part]
+    parts = [part for part in (broken, unknown, body) if part]
     return "; ".join(parts) + disagreement(verdict, rows, describe) + "."
 
 
@@ -176,6 +178,19 @@ def broken_budgets(budgets: Sequence[BudgetCheck]) -> str:
     return f"Budget{'' if len(broken) == 1 else 's'} broken: {listed(broken)}" if broken else ""
 
 
+def open_budgets(budgets: Sequence[BudgetCheck]) -> str:
+    """Return ``Budget open: queries of list not measured (why, and what to do)``, empty when all were measured."""
+    unknown = [check for check in budgets if check.open]
+    if not unknown:
+        return ""
+    by_why: dict[str, list[str]] = {}
+    for check in unknown:
+        name = f"{METRICS[check.metric].title}{'' if check.request == ALL else f' of {check.request}'}"
+        by_why.setdefault(check.why, []).append(name)
+    told = [f"{listed(names)} not measured ({why})" for why, names in by_why.items()]
+    return f"Budget{'' if len(unknown) == 1 else 's'} open: {'; '.join(told)}"
+
+
 def of_run(levels: Sequence[Level], budgets: Sequence[BudgetCheck], arm: str, rounds: int) -> str:
     """Return the sentence of a single arm: budgets first, then what was measured."""
     told = [
@@ -185,12 +200,11 @@ def of_run(levels: Sequence[Level], budgets: Sequence[BudgetCheck], arm: str, ro
         if level.metric == metric and level.request == ALL
     ]
     measured = f"measured {arm} over {count_of(rounds, 'round')}: {', '.join(told)}"
-    broken = broken_budgets(budgets)
-    if broken:
-        return f"{broken}; {measured}."
-    known = [check for check in budgets if check.value is not None]
-    if known:
-        return f"{'The budget holds' if len(known) == 1 else f'All {len(known)} budgets hold'}; {measured}."
+    found = [part for part in (broken_budgets(budgets), open_budgets(budgets)) if part]
+    if found:
+        return f"{'; '.join(found)}; {measured}."
+    if budgets:
+        return f"{'The budget holds' if len(budgets) == 1 else f'All {len(budgets)} budgets hold'}; {measured}."
     return f"{measured[0].upper()}{measured[1:]}."
 
 

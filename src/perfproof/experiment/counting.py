@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from perfproof.analysis.queries.merging import Observed
-from perfproof.collectors.queries.agent_source import AgentSource
+from perfproof.collectors.queries.agent_source import AgentSource, Offsets
 from perfproof.collectors.queries.choosing import ServiceFacts, choose
 from perfproof.collectors.queries.source import FAILURES, AnySource, SourceLostError
 from perfproof.errors import PerfproofError
@@ -84,15 +84,37 @@ class Sources:
         databases = tuple(count for source, count in counts if source is not self.agent)
         return Observed(databases, next((count for source, count in counts if source is self.agent), None))
 
-    def background(self) -> tuple[StatementCount, ...]:
-        """Return the queries that the databases see while no request is sent."""
-        if not self.databases:
-            return ()
+    def settle(self) -> None:
+        """After the first requests: leave out an agent that nobody has loaded where a database counts without it."""
+        if self.agent is None or not self.databases or self.agent.processes():
+            return
+        name = self.agent.name
+        told = f"{name}: not loaded, since it is not Python or is started with -I, -E or -S; so no calling lines"
+        self.reasons = tuple(told if each.startswith(name) else each for each in self.reasons)
+        self.agent = None
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Return where the agent has failed in the service."""
+        return self.agent.failures() if self.agent is not None else ()
+
+    @property
+    def debugging(self) -> tuple[str, ...]:
+        """Return which modes for developing the service runs in, as far as the agent sees."""
+        return self.agent.debugging() if self.agent is not None else ()
+
+    def background(self) -> tuple[tuple[StatementCount, ...], frozenset[str]]:
+        """Return the queries that databases see while no request is sent, and fingerprints that the agent then sees."""
+        agent = self.agent if self.agent is not None and self.agent.strays(Offsets({})) else None
+        if not self.databases and agent is None:
+            return (), frozenset()
         before = [each for each in self.snapshots() if each[0] is not self.agent]
+        start = agent.snapshot() if agent is not None else Offsets({})
         time.sleep(IDLE_SECONDS)
+        strays = frozenset(agent.strays(start)) if agent is not None else frozenset()
         seen = self.count(before, None)
         statements = (seen.by_database if seen else None) or {}
-        return tuple(each for each in statements.values() if each.statement.kind == "query" and not each.nested)
+        return tuple(each for each in statements.values() if each.statement.kind == "query" and not each.nested), strays
 
     def close(self) -> None:
         """Close every source; what they changed is restored."""

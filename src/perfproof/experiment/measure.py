@@ -33,6 +33,7 @@ from perfproof.experiment.probe import Phase, probe
 from perfproof.experiment.probe_plan import worth_probing
 from perfproof.experiment.round import interrupted, run_round
 from perfproof.experiment.stage import Stage
+from perfproof.experiment.starting import tell_debugging
 from perfproof.load.handle import LoadProcess
 from perfproof.model.levers import Causes
 from perfproof.model.metrics import ALL
@@ -126,6 +127,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
         rounds = _Rounds(info, directory, observer, tuple(options.spreads(info)))
         problem: PerfproofError | None = None
         try:
+            tell_debugging(arms, observer)
             _prepare(arms, private, redactor, observer)
             snapshots = stack.enter_context(taken(arms, private, scenario.allow, observer.note))
             observer.phase("starting the load process")
@@ -197,6 +199,7 @@ def probe_alone(scenario: Scenario, arm: str | None, observer: Observer) -> Prob
         scenario = replace(scenario, arms=arms)
         both = worth_probing(scenario, arms=len(arms))[1]
         try:
+            tell_debugging(arms, observer)
             _prepare(arms, private, redactor, observer)
             observer.phase("starting the load process")
             load = LoadProcess.start(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from perfproof.analysis.paths import Steps, covers, parse, spell
-from perfproof.analysis.queries.merging import Observed, merge
+from perfproof.analysis.queries.merging import Observed, merge, one_name
 from perfproof.analysis.responses import Reply, compare, rows_in, unlike_paths
 from perfproof.collectors.processes import ProcessTree
 from perfproof.collectors.warmth import cold
@@ -106,13 +106,18 @@ class _ArmProbe:
             service = kept if kept is not None else self._start(sources, stack)
             phase.load.open(self.number, service.base_url)
             self._warm(service)
-            idle = sources.background()
-            self.background = frozenset(each.statement.key for each in idle)
+            sources.settle()
+            debugging = sources.debugging
+            for what in debugging:
+                phase.observer.note(f"{arm.name} runs in a mode for developing and is not what users get: {what}")
+            idle, strays = sources.background()
+            self.background = frozenset(each.statement.key for each in idle) | strays
             requests = []
             for index, request in self._in_order():
                 phase.observer.phase(f"probing {arm.name}: {request.name}")
                 requests.append((index, self._tried(index, request, sources, service)))
             self._restore()
+            sources.problems.extend(sources.failures)
             limits = sources.limits if sources.any else ()
             return ProbedArm(
                 arm=arm.name,
@@ -121,6 +126,7 @@ class _ArmProbe:
                 problems=tuple(dict.fromkeys(map(phase.redactor, sources.problems))),
                 limits=limits,
                 background=idle,
+                debugging=debugging,
             )
 
     def _start(self, sources: Sources, stack: ExitStack) -> RunningService:
@@ -194,7 +200,7 @@ class _ArmProbe:
                 raise
             return ProbedRequest(request.name, skipped=f"{error.what}: {error.why}")
         sizes.sort(key=lambda size: (size.size is None, size.size))
-        return ProbedRequest(request.name, tuple(sizes), by)  # type: ignore[arg-type]
+        return ProbedRequest(request.name, tuple(one_name(sizes)), by)  # type: ignore[arg-type]
 
     def _refined(
         self, index: int, request: Request, sizes: Sequence[ProbedSize], sources: Sources, service: RunningService
@@ -252,6 +258,9 @@ class _ArmProbe:
             source=merged.source,
             disagreement=merged.disagreement,
             doubts=tuple(map(self.phase.redactor, doubts)),
+            added=shot.added,
+            own=shot.own,
+            strays=merged.strays,
         )
 
     def _check(
@@ -264,14 +273,14 @@ class _ArmProbe:
             f"was answered with status {reply.status}" if reply.outcome == "bad_status" else f"failed ({reply.outcome})"
         )
         died = service.check()
-        hint = "nothing was put under load: correct path, headers or `expect`, or read the service's log"
+        elsewhere = ""
         if 300 <= reply.status < 400 and "location" in reply.headers:
-            where = self.phase.redactor(reply.headers["location"])
-            hint = f"it is a redirect to {where}: write that path, or `follow_redirects: true`, which counts both"
+            there = f"it is a redirect to {reply.headers['location']}"
+            elsewhere = f"{there}: write that path, or `follow_redirects: true`, which counts both"
         raise ServiceError(
             f"the probe of {request.name!r}{where} {told} by {self.arm.name}",
-            why=self.phase.redactor(died or reply.problem or "; ".join(sources.problems[-1:])) or None,
-            hint=hint,
+            why=self.phase.redactor(died or elsewhere or reply.problem or "; ".join(sources.problems[-1:])) or None,
+            hint="nothing was put under load: correct path, headers or `expect`, or read the service's log",
             log_tail=service.log_tail(),
         )
 

@@ -12,17 +12,24 @@ from perfproof.model.scenario import Request, Scalar, Scenario
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 UNCOUNTED_REPEATS = 2
 """Two responses tell what differs from one to the next, where nothing is counted."""
+MOST_OWN = 3
+"""Sizes of the load itself that are probed, so that its count stands beside its latency."""
 MORE_VARIANTS = 4
 """Other combinations of values whose responses are compared too."""
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One probe: the size (None without a ``scale``), the values to fill in, and how often it is repeated."""
+    """One probe: the size (None without a ``scale``), the values to fill in, and how often it is repeated.
+
+    ``own`` marks a size that the load asks for, ``added`` one that ``scale`` does not name.
+    """
 
     size: int | None
     values: Mapping[str, Scalar]
     repeats: int
+    own: bool = False
+    added: bool = False
 
 
 def reads(request: Request) -> bool:
@@ -43,10 +50,22 @@ def plan(request: Request, *, counted: bool) -> list[Shot]:
     repeats = request.probe.repeat if counted else min(request.probe.repeat, UNCOUNTED_REPEATS)
     if request.scale is None:
         return [Shot(None, first, repeats)]
-    parameter = request.scale.parameter
+    parameter, own = request.scale.parameter, own_sizes(request)
     return [
-        Shot(size, {**first, parameter: size} if parameter else first, repeats) for size in sorted(request.scale.sizes)
+        Shot(size, {**first, parameter: size} if parameter else first, repeats, size in own, size not in sizes)
+        for sizes in [request.scale.sizes]
+        for size in sorted({*sizes, *own})
     ]
+
+
+def own_sizes(request: Request) -> frozenset[int]:
+    """Return the sizes that the load asks for: some of them, evenly spread, where they are many; none if unknown."""
+    parameter = request.scale.parameter if request.scale else None
+    sizes = sorted({value for value in request.values.get(parameter or "", ()) if type(value) is int})
+    last = len(sizes) - 1
+    if last < MOST_OWN:
+        return frozenset(sizes)
+    return frozenset(sizes[round(at * last / (MOST_OWN - 1))] for at in range(MOST_OWN))
 
 
 def compared(request: Request) -> Sequence[Shot]:

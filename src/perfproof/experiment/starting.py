@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from perfproof.experiment.observer import Observer
 from perfproof.experiment.probe import Phase
+from perfproof.model.debugging import debug_modes
 from perfproof.model.scenario import Arm
 from perfproof.service.lifecycle import RunningService, run_command, start
 
@@ -14,6 +16,13 @@ from perfproof.service.lifecycle import RunningService, run_command, start
 def startable(phase: Phase, arm: Arm) -> bool:
     """Tell whether perfproof starts this arm itself, so that something can be put into its environment."""
     return arm.name not in phase.kept and arm.service.command is not None
+
+
+def tell_debugging(arms: Sequence[Arm], observer: Observer) -> None:
+    """Warn, before anything is measured, of arms that are started in a mode for developing."""
+    for arm in arms:
+        for mode in debug_modes(arm.service.command, arm.service.environment):
+            observer.note(f"{arm.name} is started in a mode for developing and is not what users get: {mode}")
 
 
 @contextmanager

@@ -53,7 +53,8 @@ class ProbedSize:
 
     ``statements`` are None when no source could count; ``db_ns`` is the time in the database of each repeat. ``source``
     names where the counts came from, ``disagreement`` is what a second source counted otherwise, in words. ``added``
-    marks a size that perfproof probed beside those of the scenario.
+    marks a size that perfproof probed beside those of the scenario, ``own`` one that the load asks for. ``strays`` is
+    how many queries may be the request's beside those counted: they ran in a thread that belongs to none.
     """
 
     size: int | None
@@ -65,6 +66,8 @@ class ProbedSize:
     disagreement: str | None = None
     doubts: tuple[str, ...] = ()
     added: bool = False
+    own: bool = False
+    strays: int = 0
 
     @property
     def queries(self) -> tuple[int, int] | None:
@@ -100,7 +103,7 @@ class ProbedArm:
 
     ``sources`` are plain sentences on where statements were counted and why there, ``problems`` what could not be used
     and what to grant or set, ``limits`` what the sources cannot see. ``background`` are statements that ran while no
-    request was sent.
+    request was sent, ``debugging`` modes for developing that the service said it runs in.
     """
 
     arm: str
@@ -109,6 +112,7 @@ class ProbedArm:
     problems: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     background: tuple[StatementCount, ...] = ()
+    debugging: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

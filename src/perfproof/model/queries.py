@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 StatementKind = Literal["query", "transaction", "other"]
@@ -33,8 +34,9 @@ class StatementCount:
     where the source cannot know. ``nested`` statements were run by the server itself, inside another one: triggers,
     foreign keys, functions. ``callers`` are lines of the user's code, ``"shop/views.py:12 list_orders"``, most frequent
     first; ``libraries`` the packages between that line and the driver (``sqlalchemy``, ``django``), nearest the user's
-    code first, or the driver where there are none. ``repeated`` counts the calls whose parameters an earlier call of
-    the same request already had. ``failed`` calls are included in ``calls``.
+    code first, or the driver where there are none (``sqlalchemy.relation``: by an attribute that was asked for).
+    ``repeated`` counts the calls whose parameters an earlier call of the same request already had. ``failed`` calls are
+    included in ``calls``.
     """
 
     statement: Statement
@@ -53,7 +55,8 @@ class ProbeCount:
     """What one source counted for one probed request.
 
     ``failed`` is the number of statements the server refused, None where the source cannot see them. ``doubts`` are
-    plain sentences that weaken the count; ``void``, if set, says why it must not be used at all.
+    plain sentences that weaken the count; ``void``, if set, says why it must not be used at all. ``strays`` are
+    queries, by fingerprint, that ran meanwhile and could not be booked on any request.
     """
 
     source: str
@@ -61,6 +64,7 @@ class ProbeCount:
     failed: int | None = None
     doubts: tuple[str, ...] = ()
     void: str | None = None
+    strays: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def queries(self) -> int:

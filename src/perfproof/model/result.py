@@ -83,7 +83,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class BudgetCheck:
-    """An absolute limit and the value that was held against it, both in ``unit``."""
+    """An absolute limit and the value that was held against it, both in ``unit``.
+
+    Without a value it is neither kept nor broken but open, and ``why`` says why and what to do.
+    """
 
     metric: str
     request: str
@@ -92,6 +95,12 @@ class BudgetCheck:
     limit: float
     value: float | None
     broken: bool
+    why: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Tell whether it could not be measured."""
+        return self.value is None
 
 
 @dataclass(frozen=True)
@@ -170,6 +179,7 @@ class StatementChange:
     """One statement of one request on both arms: calls at each size (aligned with ``QueryDetail.sizes``) and slopes.
 
     A side is empty where the arm does not run it. ``change`` says what became of it; ``same`` on a single arm.
+    ``baseline_rows`` and ``candidate_rows`` are what it returned or changed at the largest size, None if unknown.
     """
 
     key: str
@@ -180,6 +190,8 @@ class StatementChange:
     baseline_slope: float | None = None
     candidate_slope: float | None = None
     caller: str = ""
+    baseline_rows: int | None = None
+    candidate_rows: int | None = None
 
 
 @dataclass(frozen=True)

@@ -179,10 +179,8 @@ def _levels(result: Result, anchors: dict[str, str]) -> dict[str, Any] | None:
 
 def _budgets(result: Result) -> list[dict[str, str]]:
     lines = []
-    for budget in sorted(result.budgets, key=lambda budget: not budget.broken)[:MAX_ITEMS]:
-        state, tone = ("✗ broken", "bad") if budget.broken else ("✓ kept", "good")
-        if budget.value is None:
-            state, tone = "? not measured", "warn"
+    for budget in rows.by_weight(result.budgets)[:MAX_ITEMS]:
+        state, tone = rows.budget_state(budget)
         lines.append(
             {
                 "metric": figures.title(budget.metric),
@@ -191,6 +189,7 @@ def _budgets(result: Result) -> list[dict[str, str]]:
                 "limit": figures.value(budget.limit, budget.unit),
                 "value": figures.value(budget.value, budget.unit),
                 "state": state,
+                "why": budget.why,
                 "tone": tone,
             }
         )

@@ -84,7 +84,7 @@ def _levels(result: Result) -> str:
 def _budgets(result: Result) -> str:
     if not result.budgets:
         return ""
-    ordered = sorted(result.budgets, key=lambda budget: not budget.broken)[:MAX_ROWS]
+    ordered = rows.by_weight(result.budgets)[:MAX_ROWS]
     return "### Budgets\n\n" + pipe_table(
         ("budget", "request", "limit", "value", ""),
         "llrrl",
@@ -94,7 +94,7 @@ def _budgets(result: Result) -> str:
                 name(budget.request),
                 figures.value(budget.limit, budget.unit),
                 figures.value(budget.value, budget.unit),
-                "? not measured" if budget.value is None else "✗ broken" if budget.broken else "✓ kept",
+                f"{rows.budget_state(budget)[0]}{f': {escaped(budget.why, 300)}' if budget.why else ''}",
             )
             for budget in ordered
         ),

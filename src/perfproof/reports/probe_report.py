@@ -23,6 +23,8 @@ def render_probe(result: ProbeResult, console: Console) -> None:
     broken = any(budget.broken for budget in result.budgets)
     proven = sum(finding.kind == "n_plus_one" for finding in result.findings)
     word, tone = ("✗ BUDGET BROKEN", "bad") if broken else ("● PROBED", "calm")
+    if result.exit_code == ExitCode.INCONCLUSIVE:
+        word, tone = "? BUDGET OPEN", "warn"
     if result.exit_code == ExitCode.INVALID:
         word, tone = "✗ NOT EVERY REQUEST WAS ANSWERED AS EXPECTED", "bad"
     told = f", {figures.plural(proven, 'N+1 finding')}" if proven else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from perfproof.model.metrics import ALL, METRICS
-from perfproof.model.result import Comparison, Detail, Level, Result, Verdict
+from perfproof.model.result import BudgetCheck, Comparison, Detail, Level, Result, Verdict
 from perfproof.reports import figures
 
 SYMBOLS: dict[Verdict, str] = {
@@ -53,10 +53,24 @@ def headline(result: Result) -> tuple[str, str, Tone]:
     if result.kind == "run" and result.verdict is not Verdict.INVALID:
         if any(budget.broken for budget in result.budgets):
             return "✗", "budget broken", "bad"
+        if any(budget.open for budget in result.budgets):
+            return "?", "budget open", "warn"
         return "●", "recorded", "calm"
     if result.kind == "capacity" and result.alone and result.verdict is not Verdict.INVALID:
         return ("●", "found", "calm") if result.verdict is Verdict.MET else ("✗", "budget broken", "bad")
     return SYMBOLS[result.verdict], result.verdict.value, TONES[result.verdict]
+
+
+def budget_state(budget: BudgetCheck) -> tuple[str, Tone]:
+    """Return what came of a budget, with its sign, and the tone."""
+    if budget.open:
+        return "? open", "warn"
+    return ("✗ broken", "bad") if budget.broken else ("✓ kept", "good")
+
+
+def by_weight(budgets: Sequence[BudgetCheck]) -> list[BudgetCheck]:
+    """Return budgets as they are shown: the broken ones first, then the open ones."""
+    return sorted(budgets, key=lambda budget: (not budget.broken, not budget.open))
 
 
 def noise(row: Comparison) -> bool:

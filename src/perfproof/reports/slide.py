@@ -219,13 +219,19 @@ class _Slide:
             for each in result.budgets
             if each.broken
         ]
+        unknown = [
+            f"{figures.title(each.metric)} of {'all requests' if each.request == ALL else each.request}: {each.why}"
+            for each in result.budgets
+            if each.open
+        ]
         proven = [finding.summary for finding in result.findings if finding.severity != "info"]
         sections: list[tuple[str, Sequence[str], int, str]] = [("What weakens the claim", doubts, 3, _DEEP["warn"])]
         if result.kind == "run":
             sections.append(("What was measured", alike + differing, 6, PALETTE.ink))
         else:
             sections.append(("What differs", differing, 4, PALETTE.ink))
-        sections += [("Budgets broken", broken, 3, _DEEP["bad"]), ("Findings", proven, 3, PALETTE.ink)]
+        sections += [("Budgets broken", broken, 3, _DEEP["bad"]), ("Budgets open", unknown, 2, _DEEP["warn"])]
+        sections += [("Findings", proven, 3, PALETTE.ink)]
         if result.kind != "run":
             sections.append(("Alike on both sides", alike, 8, PALETTE.ink))
         for title, texts, most, colour in sections:

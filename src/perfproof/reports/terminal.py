@@ -274,23 +274,23 @@ def render_budgets(console: Console, budgets: Sequence[BudgetCheck]) -> None:
     """Print every budget, the broken ones first."""
     if not budgets:
         return
-    broken_first = sorted(budgets, key=lambda budget: not budget.broken)
+    ordered = rows.by_weight(budgets)
     table = _table(("budget", "left"), ("request", "name"), ("limit", "right"), ("value", "right"), ("", "left"))
-    for budget in broken_first[:MAX_ROWS]:
-        state = ("✗ broken", "bold red") if budget.broken else ("✓ kept", "green")
-        if budget.value is None:
-            state = ("? not measured", "yellow")
+    for budget in ordered[:MAX_ROWS]:
+        word, tone = rows.budget_state(budget)
         table.add_row(
             Text(figures.title(budget.metric, short=True)),
             _name(budget.request),
             Text(figures.value(budget.limit, budget.unit)),
             Text(figures.value(budget.value, budget.unit)),
-            Text(state[0], style=state[1]),
+            Text(word, style=STYLES[tone]),
         )
     console.print()
     console.print(table)
     if len(budgets) > MAX_ROWS:
         _note(console, f"and {figures.plural(len(budgets) - MAX_ROWS, 'more budget')}")
+    for reason in dict.fromkeys(budget.why for budget in ordered if budget.why):
+        _prose(console, f"{reason}.", lead="open: ", style=STYLES["warn"])
 
 
 def render_findings(console: Console, findings: Sequence[Finding]) -> None:

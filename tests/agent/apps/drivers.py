@@ -145,9 +145,10 @@ def aiosqlite_():
 
 def sqlalchemy_orm():
     """Load what is lazy through SQLAlchemy's own layers, synchronous and asynchronous."""
-    from sqlalchemy import create_engine, text
+    from sqlalchemy import __version__, create_engine, text
 
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    driver = "psycopg2" if __version__ < "2" else "psycopg"
+    engine = create_engine(url.replace("postgresql://", f"postgresql+{driver}://"))
     with engine.begin() as connection:
         for i in range(3):
             connection.execute(text("SELECT :value WHERE 1 = 1"), {"value": i})

@@ -52,6 +52,9 @@ def test_the_corpus_of_pairs(kind, dialect, one, other):
         ("SELECT 1", "query"),
         ("WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x", "query"),
         ("FETCH FORWARD 100 FROM c", "query"),
+        ("SELECT QUOTE(?)", "other"),
+        ("SELECT QUOTE(?), QUOTE(?), QUOTE(?)", "other"),
+        ("SELECT QUOTE(?), name FROM t", "query"),
     ],
 )
 def test_what_a_statement_is_for(sql, kind):
@@ -77,6 +80,31 @@ def test_a_text_that_was_cut_off_has_the_shape_of_its_beginning():
 def test_a_list_of_a_million_bytes_has_the_same_shape():
     long = "SELECT a FROM t WHERE id IN (" + ", ".join(map(str, range(150_000))) + ")"
     assert fingerprint(long, "postgresql").text.startswith("select a from t where id in (?")
+
+
+def test_a_name_that_is_a_reserved_word_keeps_its_quotes_so_that_its_shape_can_be_explained():
+    text = 'SELECT "user"."desc", "user"."name" FROM "user" ORDER BY "order"'
+    for dialect in ("postgresql", "sqlite"):
+        assert '"desc"' in fingerprint(text, dialect).text
+        assert ".name from" in fingerprint(text, dialect).text
+    assert fingerprint("SELECT `desc`, `name` FROM `t`", "mysql").text == 'select "desc", name from t'
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("loading_3f2a9c41bb12", "loading_xxxx"),
+        ("t_k3x9q2zz1", "t_xxxx"),
+        ("orders_20240115", "orders_xxxx"),
+        ("utf8mb4_bin", "utf8mb4_bin"),
+        ("address_1", "address_1"),
+        ("iso8601", "iso8601"),
+        ("x509", "x509"),
+        ("deadbeef", "deadbeef"),
+    ],
+)
+def test_what_was_made_up_at_random_in_a_name_is_left_out(name, shown):
+    assert fingerprint(f"SELECT a FROM {name}", "postgresql").text == f"select a from {shown}"
 
 
 def test_kind_of_plain_text():

@@ -1,29 +1,39 @@
-"""What to do about an N+1, in the words of the library that sent it."""
+"""What to do about an N+1, in the words of the library that sent it and of how it was asked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-_BY_LIBRARY = {
-    "sqlalchemy": "load the relation with it: selectinload(...) for collections, joinedload(...) for objects",
-    "sqlmodel": "load the relation with it: selectinload(...) for collections, joinedload(...) for objects",
-    "django": "load the relation with it: prefetch_related(...) for collections, select_related(...) for objects",
+_SQLALCHEMY = "load the relation with it: selectinload(...) for collections, joinedload(...) for objects"
+_IN = "ask for all rows at once, before the loop"
+_KNOWN = {
+    "sqlalchemy.relation": _SQLALCHEMY,
+    "sqlalchemy": f"{_IN}: select(...).where(Model.key.in_(keys))",
+    "sqlmodel": f"{_IN}: select(...).where(Model.key.in_(keys))",
+    "django.relation": (
+        "load the relation with it: select_related(...) for objects, prefetch_related(...) for collections"
+    ),
+    "django.generic": "a generic foreign key: load it with prefetch_related(...), since select_related cannot",
+    "django": (
+        f"{_IN}: filter(key__in=keys); of a relation that prefetch_related has loaded, order_by and filter ask again:"
+        " give them to Prefetch(queryset=...)"
+    ),
     "tortoise": "load the relation with it: prefetch_related(...)",
     "peewee": "load the relation with it: prefetch(...), or join it in the query",
-    "asyncpg": "ask for all rows at once: WHERE key = ANY($1)",
-    "psycopg": "ask for all rows at once: WHERE key = ANY(%s)",
-    "psycopg2": "ask for all rows at once: WHERE key = ANY(%s)",
-    "mysql": "ask for all rows at once: WHERE key IN (%s, %s, ...)",
-    "sqlite3": "ask for all rows at once: WHERE key IN (?, ?, ...)",
-    "aiosqlite": "ask for all rows at once: WHERE key IN (?, ?, ...)",
+    "asyncpg": f"{_IN}: WHERE key = ANY($1)",
+    "psycopg": f"{_IN}: WHERE key = ANY(%s)",
+    "psycopg2": f"{_IN}: WHERE key = ANY(%s)",
+    "mysql": f"{_IN}: WHERE key IN (%s, %s, ...)",
+    "sqlite3": f"{_IN}: WHERE key IN (?, ?, ...)",
+    "aiosqlite": f"{_IN}: WHERE key IN (?, ?, ...)",
 }
 _ANY = "ask for all rows at once (`key = ANY($1)` or `key IN (...)`), through the ORM's eager loading, or a dataloader"
 
 
 def advice(libraries: Sequence[str]) -> str:
-    """Return what removes the N+1, by the first known of the libraries that the caller went through."""
-    for library in libraries:
-        known = _BY_LIBRARY.get(library.partition(".")[0].lower())
-        if known:
-            return known
+    """Return what removes the N+1, by how a library was asked if that is known, else by the first known library."""
+    names = [library.lower() for library in libraries]
+    for name in [*(each for each in names if "." in each), *(each.partition(".")[0] for each in names)]:
+        if name in _KNOWN:
+            return _KNOWN[name]
     return _ANY

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from perfproof.analysis.budgets import check_budgets
 from perfproof.analysis.queries import exact
@@ -21,7 +21,10 @@ _ORDER = {"error": 0, "warning": 1, "info": 2}
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What a probe phase adds to a result. ``reasons`` keep anything from being concluded at all."""
+    """What a probe phase adds to a result. ``reasons`` keep anything from being concluded at all.
+
+    ``uncounted`` says of the last arm why a metric of a request is not known, and what to do.
+    """
 
     rows: tuple[Comparison, ...] = ()
     levels: tuple[Level, ...] = ()
@@ -30,6 +33,7 @@ class Conclusion:
     facts: tuple[Fact, ...] = ()
     warnings: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    uncounted: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def conclude_queries(probing: Probing | None, rules: Rules) -> Conclusion:
@@ -48,6 +52,7 @@ def conclude_queries(probing: Probing | None, rules: Rules) -> Conclusion:
         facts=tuple(_facts(probing, arms)),
         warnings=tuple(_warnings(arms)),
         reasons=_reasons(probing),
+        uncounted=exact.uncounted(arms[-1]),
     )
 
 
@@ -71,8 +76,9 @@ def judge_probes(probing: Probing, rules: Rules, scenario: str, failures: Sequen
     budgets = tuple(budget for budget in rules.budgets if budget.metric in exact.NAMES)
     arm = probing.arms[-1]
     requests = [each.request for each in arm.requests]
-    checks = check_budgets(replace(rules, budgets=budgets), found.levels, arm.arm, requests)
+    checks = check_budgets(replace(rules, budgets=budgets), found.levels, arm.arm, requests, found.uncounted)
     failed = any(check.broken for check in checks) or bool(found.reasons)
+    unknown = any(check.open for check in checks)
     return ProbeResult(
         scenario=scenario,
         arms=tuple(each.arm for each in probing.arms),
@@ -82,7 +88,15 @@ def judge_probes(probing: Probing, rules: Rules, scenario: str, failures: Sequen
         budgets=checks,
         findings=found.findings,
         warnings=(*failures, *found.warnings),
-        exit_code=int(ExitCode.FAILED if failed else ExitCode.INVALID if failures else ExitCode.PASSED),
+        exit_code=int(
+            ExitCode.FAILED
+            if failed
+            else ExitCode.INVALID
+            if failures
+            else ExitCode.INCONCLUSIVE
+            if unknown
+            else ExitCode.PASSED
+        ),
     )
 
 
@@ -149,6 +163,10 @@ def _facts(probing: Probing, arms: tuple[ProbedArm, ...]) -> list[Fact]:
 def _warnings(arms: tuple[ProbedArm, ...]) -> list[str]:
     warnings = [f"Queries on {arm.arm}: {problem}" for arm in arms for problem in arm.problems]
     for arm in arms:
+        warnings += [f"{arm.arm} runs in a mode for developing, not what users get: {what}" for what in arm.debugging]
+        for each in arm.requests:
+            if strays := max((size.strays for size in each.sizes), default=0):
+                warnings.append(f"Queries of {each.request} on {arm.arm}: {exact.at_least(strays)}.")
         warnings += [f"{each.request} was not probed: {each.skipped}" for each in arm.requests if each.skipped]
         if arm.background:
             ran = sum(each.calls for each in arm.background)

@@ -1,6 +1,7 @@
 """Exact metrics of the probes: levels of each arm, and rows judged without an interval.
 
-The figure of a request is the one at its largest size. A count that came out the same in every repeat is certain; one
+The figure of a request is the one at the size that the load asks for, since latency was timed there; how it grows with
+the size stands beside it. A count that came out the same in every repeat is certain; one
 that varies is judged by its range, and what the ranges leave open stays open.
 """
 
@@ -8,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 
+from perfproof.analysis.queries.slopes import x_of
+from perfproof.analysis.words import count_of
 from perfproof.model.metrics import METRICS, Metric
-from perfproof.model.probe import ProbedArm, ProbedSize
+from perfproof.model.probe import ProbedArm, ProbedRequest, ProbedSize
 from perfproof.model.result import Comparison, Estimate, Level, Role, Verdict
 from perfproof.model.rules import Rules
 from perfproof.model.scenario import Goal
@@ -48,13 +51,72 @@ def figure(size: ProbedSize, name: str) -> Range | None:
 
 
 def figures(arm: ProbedArm) -> dict[tuple[str, str], Range]:
-    """Return every metric by (name, request), each at the request's largest size."""
+    """Return every metric by (name, request) at the sizes that the load asks for, the mean of several.
+
+    Where the load's size is not known (the data itself is reseeded), it is that of the largest one.
+    """
     found = {}
     for request in arm.requests:
+        sizes = [size for size in request.sizes if size.own] or request.sizes[-1:]
         for name in NAMES:
-            if request.sizes and (known := figure(request.sizes[-1], name)) is not None:
-                found[name, request.request] = known
+            known = [figure(size, name) for size in sizes]
+            if known and (value := _mean(known)) is not None:
+                found[name, request.request] = value
     return found
+
+
+def _mean(ranges: Sequence[Range | None]) -> Range | None:
+    known = [each for each in ranges if each is not None]
+    if len(known) < len(ranges):
+        return None
+    return Range(fmean(e.value for e in known), fmean(e.low for e in known), fmean(e.high for e in known))
+
+
+def growth(request: ProbedRequest, name: str) -> str:
+    """Return how a figure grows over the sizes: ``2 → 11 → 51 at 1 → 10 → 50 rows``; "" where it does not."""
+    shown = [(x_of(size), figure(size, name)) for size in request.sizes if not size.added]
+    known = [(x, each) for x, each in shown if x is not None and each is not None]
+    if len({each.value for _, each in known}) < 2:
+        return ""
+    counts, rows = (
+        " → ".join(f"{value:,g}" for value in row) for row in zip(*((e.value, x) for x, e in known), strict=True)
+    )
+    return f"{counts} at {rows} rows"
+
+
+def uncounted(arm: ProbedArm) -> dict[tuple[str, str], str]:
+    """Return why a metric of a request is not known, or not to the last query, and what to do; by (name, request)."""
+    known = figures(arm)
+    found = {
+        (name, request.request): _why(arm, request, name)
+        for request in arm.requests
+        for name in NAMES
+        if (name, request.request) not in known
+    }
+    for request in arm.requests:
+        strays = max((size.strays for size in request.sizes), default=0)
+        if strays:
+            found["queries_per_request", request.request] = at_least(strays)
+    return found
+
+
+def at_least(strays: int) -> str:
+    """Return why a count may be too low, and what to do."""
+    return (
+        f"{count_of(strays, 'more query', 'more queries')} ran meanwhile in a thread that belongs to no request (a"
+        " worker of the service's own), so what was counted is the least it can be: hand its work on through a thread"
+        " pool of concurrent.futures, or count at a PostgreSQL, MySQL or MariaDB database"
+    )
+
+
+def _why(arm: ProbedArm, request: ProbedRequest, name: str) -> str:
+    if request.skipped:
+        return f"{request.skipped}; or name in the budget's `requests:` those that can be counted"
+    if any(size.statements is not None for size in request.sizes) and name != "queries_per_request":
+        source = next(size.source for size in request.sizes if size.source)
+        return f"{source} does not tell it"
+    told = [doubt for size in request.sizes for doubt in size.doubts] or list(arm.problems)
+    return told[0] if told else "nothing counts its queries: name the database in `service.database`"
 
 
 def levels(arm: ProbedArm) -> list[Level]:
@@ -68,14 +130,28 @@ def levels(arm: ProbedArm) -> list[Level]:
 def compare(baseline: ProbedArm, candidate: ProbedArm, rules: Rules) -> list[Comparison]:
     """Return a row for each metric of each request that both arms have."""
     before, after = figures(baseline), figures(candidate)
-    return [_row(METRICS[key[0]], key[1], before[key], after[key], rules) for key in before if key in after]
+    grown = [_growths(arm) for arm in (baseline, candidate)]
+    return [
+        _row(METRICS[key[0]], key[1], before[key], after[key], rules, _grown(*(each.get(key[1], "") for each in grown)))
+        for key in before
+        if key in after
+    ]
 
 
-def _row(metric: Metric, request: str, before: Range, after: Range, rules: Rules) -> Comparison:
+def _growths(arm: ProbedArm) -> dict[str, str]:
+    return {request.request: growth(request, "queries_per_request") for request in arm.requests}
+
+
+def _grown(before: str, after: str) -> str:
+    sides = [f"{told} on the {side}" for side, told in (("baseline", before), ("candidate", after)) if told]
+    return f"grows with the size: {', '.join(sides)}" if sides else ""
+
+
+def _row(metric: Metric, request: str, before: Range, after: Range, rules: Rules, grown: str) -> Comparison:
     goal = _goal(rules.goals, metric, request)
     change = after.value / before.value - 1 if before.value else None if after.value else 0.0
     verdict = judge(before, after, metric, goal, rules)
-    notes = []
+    notes = [grown] if grown and metric.name == "queries_per_request" else []
     if metric.name == _UNJUDGED:
         notes.append("timed a few times on one start of each arm: shown, never judged")
     for side, each in (("baseline", before), ("candidate", after)):

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
 from perfproof.analysis.queries.advice import advice
-from perfproof.analysis.queries.slopes import FEWEST, Slope, distinct, points_of, slope, x_of
+from perfproof.analysis.queries.slopes import FEWEST, Slope, distinct, points_of, slope, together_points, x_of
 from perfproof.analysis.words import count_of
 from perfproof.model.probe import ProbedRequest, ProbedSize, RepeatedCount
 from perfproof.model.result import Finding
 
 SHOWN_TEXT = 160
 MANY_CONSTANT = 3
+FAMILY = 3
+FEWEST_LOADS = 3
+MANY_ROWS = 1000
+EXPLODED = 20
+"""Rows fetched for one in the answer, from which on (and from ``MANY_ROWS`` on) it is told."""
+_NUMBERED = re.compile(r"([a-z_]\w*?)\d+(?=\b|_)")
 LONG_LIST = 100
 """Rows from which on a list that grows with the table is called unbounded: pages are usually no longer."""
 
@@ -31,47 +38,93 @@ def prove(request: ProbedRequest, arm: str) -> Proven:
     """Return everything the probes of one request show."""
     found: list[Finding] = []
     slopes: dict[str, Slope] = {}
+    accused: set[str] = set()
     counted = [size for size in request.sizes if size.statements is not None]
     if counted and request.by != "none":
         steep = {key: slope(points) for key, points in points_of(request).items()}
         slopes = {key: value for key, value in steep.items() if value is not None}
         if distinct(replace(request, sizes=tuple(counted))) < FEWEST:
             found.append(_not_enough(request, counted, arm))
-        found += _growing(request, arm, slopes)
+        for family in sorted(families(request), key=lambda each: -(_steepness(each, slopes))):
+            grown = _growing(request, arm, family, slopes)
+            found += [grown] if grown else []
+            accused |= set(family) if grown and grown.kind == "n_plus_one" else set()
         found += _constant(request, arm, slopes)
     found += _unbounded(request, arm)
-    found += _duplicates(request, arm)
+    found += _exploding(request, arm, accused)
+    found += _duplicates(request, arm, accused)
     found += _varies(request, arm)
     return Proven(tuple(found), slopes)
 
 
-def _growing(request: ProbedRequest, arm: str, slopes: dict[str, Slope]) -> Iterator[Finding]:
-    """Yield N+1 and batched statements, the steepest first."""
-    for key, steep in sorted(slopes.items(), key=lambda item: -item[1].sure):
-        if not steep.rises:
-            continue
-        statement = _statement(request, key)
-        calls = [_calls(size, key) for size in request.sizes]
-        rows = [x_of(size) for size in request.sizes]
-        evidence: dict[str, Any] = {
-            "arm": arm,
-            "statement": statement.count.statement.text,
-            "fingerprint": key,
-            "rows": rows,
-            "calls": calls,
-            "slope": round(steep.steepest, 3),
-            "callers": list(statement.count.callers[:3]),
-        }
-        where = f" at {statement.count.callers[0]}" if statement.count.callers else ""
-        text = _short(statement.count.statement.text)
-        told = f"{_arrows(calls)} times for {_arrows(rows)} rows"
-        if steep.n_plus_one:
-            evidence["advice"] = advice(statement.count.libraries)
-            summary = f"N+1 on {arm}: `{text}` runs {told} (slope {steep.steepest:.2g}){where}; {evidence['advice']}"
-            yield Finding("n_plus_one", request.request, "warning", summary, evidence)
-        else:
-            summary = f"batched on {arm}: `{text}` runs {told} (slope {steep.steepest:.2g}){where}"
-            yield Finding("batched", request.request, "info", summary, evidence)
+def families(request: ProbedRequest) -> list[tuple[str, ...]]:
+    """Return the statements by key, together those that differ in the numbers of their names alone.
+
+    A table for each tenant makes another statement of each; what runs once for each row is then all of them together.
+    Fewer than ``FAMILY`` of them are columns or tables that have their numbers for good.
+    """
+    texts = {e.count.statement.key: e.count.statement.text for s in request.sizes for e in s.statements or ()}
+    alike: dict[str, list[str]] = {}
+    for key, text in texts.items():
+        alike.setdefault(_NUMBERED.sub(r"\1#", text), []).append(key)
+    found = [tuple(keys) for keys in alike.values() if len(keys) >= FAMILY]
+    kept = {key for keys in found for key in keys}
+    return [*found, *((key,) for key in texts if key not in kept)]
+
+
+def _steepness(family: Sequence[str], slopes: dict[str, Slope]) -> float:
+    return max((slopes[key].sure for key in family if key in slopes), default=0.0)
+
+
+def _growing(request: ProbedRequest, arm: str, family: Sequence[str], slopes: dict[str, Slope]) -> Finding | None:
+    """Return N+1, or that it is asked in batches or once for each value; None where a statement does not grow."""
+    together = len(family) > 1
+    steep = slope(together_points(request, family)) if together else slopes.get(family[0])
+    if steep is None or not steep.rises:
+        return None
+    statement = _statement(request, family[0])
+    calls = [sum(_calls(size, key) for key in family) for size in request.sizes]
+    rows = [x_of(size) for size in request.sizes]
+    text = statement.count.statement.text
+    if together:
+        text = _NUMBERED.sub(r"\1#", text)
+    evidence: dict[str, Any] = {
+        "arm": arm,
+        "statement": text,
+        "fingerprint": family[0],
+        "rows": rows,
+        "calls": calls,
+        "slope": round(steep.steepest, 3),
+        "callers": list(statement.count.callers[:3]),
+    }
+    where = f" at {statement.count.callers[0]}" if statement.count.callers else ""
+    told = f"{_arrows(calls)} times for {_arrows(rows)} rows"
+    if together:
+        evidence["statements"] = len(family)
+        told = f"{told} on {len(family)} tables or columns whose names differ in their number"
+    by_value = _saturates(calls, rows)
+    if by_value:
+        told = f"{told}, and then no more: what was loaded is remembered, or only so many are asked for"
+    if steep.n_plus_one:
+        again = sum(each.count.repeated or 0 for each in (_statement(request, key) for key in family))
+        if again:
+            evidence["repeated"] = again
+            told = f"{told}, {again} of them with parameters it had before"
+        evidence["advice"] = advice(statement.count.libraries)
+        how = f"(slope {steep.steepest:.2g}){where}; {evidence['advice']}"
+        summary = f"N+1 on {arm}: `{_short(text)}` runs {told} {how}"
+        return Finding("n_plus_one", request.request, "warning", summary, evidence)
+    if by_value:
+        summary = f"loads on {arm}: `{_short(text)}` runs {told}{where}"
+        return Finding("loads_by_value", request.request, "info", summary, evidence)
+    summary = f"batched on {arm}: `{_short(text)}` runs {told} (slope {steep.steepest:.2g}){where}"
+    return Finding("batched", request.request, "info", summary, evidence)
+
+
+def _saturates(calls: Sequence[int], rows: Sequence[int | None]) -> bool:
+    """Tell whether calls rose and then stayed while rows went on: there are only so many values to be loaded."""
+    points = sorted({(x, y) for x, y in zip(rows, calls, strict=True) if x is not None})
+    return len(points) > FEWEST - 1 and points[-1][1] == points[-2][1] >= FEWEST_LOADS and points[-1][0] > points[-2][0]
 
 
 def _constant(request: ProbedRequest, arm: str, slopes: dict[str, Slope]) -> Iterator[Finding]:
@@ -121,13 +174,52 @@ def _unbounded(request: ProbedRequest, arm: str) -> Iterator[Finding]:
         yield Finding("unbounded_list", request.request, "warning", summary, evidence)
 
 
-def _duplicates(request: ProbedRequest, arm: str) -> Iterator[Finding]:
-    """Yield statements that ran again with the same parameters within one request, at the size where it is worst."""
+def _exploding(request: ProbedRequest, arm: str, accused: Collection[str]) -> Iterator[Finding]:
+    """Yield statements that fetch many times the rows of the answer: a join that multiplies them, or no limit."""
+    every = {e.count.statement.key: e for s in request.sizes for e in s.statements or () if e.application}
+    for key, each in every.items():
+        if key in accused or not each.count.statement.text.startswith(("select ", "with ", "(")):
+            continue
+        fetched = [(_rows(size, key), size) for size in request.sizes if size.answer.rows is not None]
+        rows, size = max(fetched, key=lambda each: each[0], default=(0, None))
+        answered = (size.answer.rows or 0) if size is not None else 0
+        if rows < MANY_ROWS or rows < EXPLODED * max(answered, 1):
+            continue
+        statement = _statement(request, key)
+        calls = _calls(size, key) if size is not None else 0
+        where = f" at {statement.count.callers[0]}" if statement.count.callers else ""
+        summary = (
+            f"many rows on {arm}: `{_short(statement.count.statement.text)}` fetches {rows:,} rows for {answered:,} in"
+            f" the answer{where}: a join that multiplies rows, or rows that are thrown away; load collections in a"
+            " statement of their own, or count and filter in the database"
+        )
+        evidence = {
+            "arm": arm,
+            "statement": statement.count.statement.text,
+            "fingerprint": key,
+            "fetched": rows,
+            "rows": answered,
+            "calls": calls,
+            "callers": list(statement.count.callers[:3]),
+        }
+        yield Finding("many_rows", request.request, "warning", summary, evidence)
+
+
+def _rows(size: ProbedSize, key: str) -> int:
+    return sum(e.count.rows or 0 for e in size.statements or () if e.application and e.count.statement.key == key)
+
+
+def _duplicates(request: ProbedRequest, arm: str, accused: Collection[str]) -> Iterator[Finding]:
+    """Yield statements that ran again with the same parameters within one request, at the size where it is worst.
+
+    ``accused`` are told as N+1 already. FETCH says no more than its cursor: the rows are other ones each time.
+    """
     worst: dict[str, tuple[int, RepeatedCount]] = {}
     for size in request.sizes:
         for each in size.statements or ():
             again = each.count.repeated or 0
-            if each.application and again and again > worst.get(each.count.statement.key, (0, each))[0]:
+            told = each.count.statement.key in accused or each.count.statement.text.startswith(("fetch ", "move "))
+            if each.application and again and not told and again > worst.get(each.count.statement.key, (0, each))[0]:
                 worst[each.count.statement.key] = (again, each)
     for key, (again, each) in worst.items():
         where = f" at {each.count.callers[0]}" if each.count.callers else ""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from perfproof.model.probe import RepeatedCount
-from perfproof.model.queries import ProbeCount, StatementCount
+from perfproof.model.probe import ProbedSize, RepeatedCount
+from perfproof.model.queries import ProbeCount, Statement, StatementCount
 
 Key = tuple[str, bool]
 
@@ -43,13 +43,17 @@ class Observed:
 
 @dataclass(frozen=True)
 class Merged:
-    """The statements of one probe, or None if nothing could count, and where they come from."""
+    """The statements of one probe, or None if nothing could count, and where they come from.
+
+    ``strays`` is how many queries may be the request's beside those, ran in a thread that belongs to none.
+    """
 
     statements: tuple[RepeatedCount, ...] | None
     source: str = ""
     disagreement: str | None = None
     doubts: tuple[str, ...] = ()
     db_ns: tuple[int, ...] = ()
+    strays: int = 0
 
 
 def merge(repeats: Sequence[Observed], background: Collection[str] = (), *, prefer_agent: bool = False) -> Merged:
@@ -58,7 +62,7 @@ def merge(repeats: Sequence[Observed], background: Collection[str] = (), *, pref
     ``background`` are the fingerprints seen while no request was sent; ``prefer_agent`` is for services with a SQLite
     database, which only the agent sees.
     """
-    databases = [known for each in repeats if (known := each.by_database) is not None]
+    databases = [as_sent(known, each.by_agent or {}) for each in repeats if (known := each.by_database) is not None]
     agents = [known for each in repeats if (known := each.by_agent) is not None]
     doubts = dict.fromkeys(doubt for each in repeats for doubt in _doubts(each))
     believe_agent = bool(agents) and (prefer_agent or not databases)
@@ -71,6 +75,7 @@ def merge(repeats: Sequence[Observed], background: Collection[str] = (), *, pref
         found = _repeated(key, [side.get(key) for side in sides], judge, background)
         if found is not None:
             statements.append(_with_callers(found, agents))
+    strays = _strays(repeats, background) if believe_agent else 0
     counts = [count for each in repeats for count in ([each.agent] if believe_agent else each.database) if count]
     times = [[each.agent] if believe_agent else each.database for each in repeats]
     return Merged(
@@ -78,8 +83,62 @@ def merge(repeats: Sequence[Observed], background: Collection[str] = (), *, pref
         source=" and ".join(dict.fromkeys(count.source for count in counts)),
         disagreement=None if believe_agent else _disagreement(statements, agents),
         doubts=tuple(doubts),
+        strays=strays,
         db_ns=tuple(_time(each) for each in times if each and all(c and c.time_ns is not None for c in each)),
     )
+
+
+def twin(text: str) -> str:
+    """Return a text in which an IN of one element is what PostgreSQL takes it for: a comparison."""
+    return text.replace(" in (?)", " = ?")
+
+
+def as_sent(database: dict[Key, StatementCount], agent: Mapping[Key, StatementCount]) -> dict[Key, StatementCount]:
+    """Return the database's statements as the service wrote them.
+
+    PostgreSQL counts ``x in ($1)`` and ``x = $1`` as one statement and shows whichever it met first, maybe long ago.
+    """
+    written = {twin(each.statement.text): each.statement for each in agent.values()}
+    keys = {key for key, _ in agent}
+    found: dict[Key, StatementCount] = {}
+    for (key, nested), each in database.items():
+        meant = None if nested or key in keys else written.get(twin(each.statement.text))
+        renamed = each if meant is None else replace(each, statement=meant)
+        place = (renamed.statement.key, nested)
+        found[place] = _sum(found[place], renamed) if place in found else renamed
+    return found
+
+
+def one_name(sizes: Sequence[ProbedSize]) -> list[ProbedSize]:
+    """Return the sizes with one name for statements that are one to PostgreSQL and never run at the same size.
+
+    That is all that can be done where no agent tells what was written: an ``in (?)`` of one element at size 1.
+    """
+    by_twin: dict[str, dict[str, Statement]] = {}
+    for size in sizes:
+        for each in size.statements or ():
+            statement = each.count.statement
+            if not each.count.nested:
+                by_twin.setdefault(twin(statement.text), {})[statement.key] = statement
+    renamed: dict[str, Statement] = {}
+    for found in by_twin.values():
+        together = any(sum(e.count.statement.key in found for e in size.statements or ()) > 1 for size in sizes)
+        if len(found) > 1 and not together:
+            name = next(each for each in found.values() if " in (?)" in each.text)
+            renamed.update(dict.fromkeys(found, name))
+    if not renamed:
+        return list(sizes)
+    return [
+        size
+        if size.statements is None
+        else replace(size, statements=tuple(_renamed(each, renamed) for each in size.statements))
+        for size in sizes
+    ]
+
+
+def _renamed(each: RepeatedCount, names: Mapping[str, Statement]) -> RepeatedCount:
+    name = None if each.count.nested else names.get(each.count.statement.key)
+    return each if name is None else replace(each, count=replace(each.count, statement=name))
 
 
 def _repeated(
@@ -114,6 +173,12 @@ def _with_callers(found: RepeatedCount, agents: Sequence[Mapping[Key, StatementC
         return found
     count = replace(found.count, callers=known.callers, libraries=known.libraries, repeated=known.repeated)
     return replace(found, count=count)
+
+
+def _strays(repeats: Sequence[Observed], background: Collection[str]) -> int:
+    """Return the fewest queries over the repeats that nobody knows the request of; a timer does not meet each one."""
+    counts = [each.agent.strays if each.agent else {} for each in repeats]
+    return min(sum(calls for key, calls in each.items() if key not in background) for each in counts)
 
 
 def _disagreement(statements: Sequence[RepeatedCount], agents: Sequence[Mapping[Key, StatementCount]]) -> str | None:

@@ -6,7 +6,7 @@ between the small sizes; a threshold on counts was rejected: it accuses constant
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -80,6 +80,17 @@ def points_of(request: ProbedRequest) -> dict[str, list[Point]]:
             point = Point(x, min(low for low, _ in seen), max(high for _, high in seen))
             found.setdefault(key, []).append(point)
     return found
+
+
+def together_points(request: ProbedRequest, keys: Collection[str]) -> list[Point]:
+    """Return the points of several statements added up, in rising order of rows."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for size in request.sizes:
+        x = x_of(size)
+        if x is not None and size.statements is not None:
+            mine = [each for each in size.statements if each.application and each.count.statement.key in keys]
+            found.setdefault(x, []).append((sum(e.count.calls for e in mine), sum(e.most for e in mine)))
+    return [Point(x, min(low for low, _ in found[x]), max(high for _, high in found[x])) for x in sorted(found)]
 
 
 def slope(points: Sequence[Point]) -> Slope | None:

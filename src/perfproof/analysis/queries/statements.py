@@ -55,8 +55,17 @@ def _changes(
         steep = [slopes.get(arm, {}).get(key) for arm in arms]
         one, two = (each.steepest if each else None for each in (steep[0], steep[-1]))
         change = _change(before, after, one, two) if len(arms) > 1 else "same"
-        found.append(StatementChange(key, texts[key][0], change, before, after, one, two, texts[key][1]))
+        rows = [_rows(sides[arm], key, common) for arm in (arms[0], arms[-1])]
+        found.append(StatementChange(key, texts[key][0], change, before, after, one, two, texts[key][1], *rows))
     return sorted(found, key=lambda each: -max((*each.baseline, *each.candidate), default=0))
+
+
+def _rows(request: ProbedRequest, key: str, common: Sequence[int | None]) -> int | None:
+    """Return the rows of a statement at the largest size; 0 where it did not run, None if the source cannot know."""
+    size = next(s for s in request.sizes if s.size == common[-1]) if common else None
+    rows = [e.count.rows for e in (size.statements or () if size else ()) if e.count.statement.key == key]
+    known = [each for each in rows if each is not None]
+    return sum(known) if len(known) == len(rows) else None
 
 
 def _change(

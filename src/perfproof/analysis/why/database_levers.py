@@ -31,10 +31,12 @@ def fewer_queries(sides: Sides) -> Suspect | None:
     The counts are exact, so any difference is a mechanism. The statement named is the one whose count moved most.
     """
     row = sides.outcomes.value(sides.request, "queries_per_request")
-    statement = _statement(sides.queries)
+    rows = sides.outcomes.value(sides.request, "rows_fetched_per_request")
     towards = direction(row) if row is not None else 0
     if row is None or row.baseline is None or row.candidate is None or not towards:
         return None
+    exploded = rows is not None and direction(rows) == -towards
+    statement = _statement(sides.queries, by_rows=exploded and towards < 0)
     mechanisms = [Mechanism("queries per request", "queries", row.baseline, row.candidate)]
     told = f"{'fewer' if towards < 0 else 'more'} queries ({row.baseline:g} → {row.candidate:g} per request"
     evidence: dict[str, object] = {}
@@ -44,6 +46,8 @@ def fewer_queries(sides: Sides) -> Suspect | None:
             "fingerprint": statement.key,
             "caller": statement.caller,
         }
+        if statement.candidate_rows is not None:
+            evidence["rows"] = statement.candidate_rows
         slopes = statement.baseline_slope, statement.candidate_slope
         if statement.change in ("gone", "new"):
             slopes = (slopes[0] or 0.0, 0.0) if statement.change == "gone" else (0.0, slopes[1] or 0.0)
@@ -54,8 +58,6 @@ def fewer_queries(sides: Sides) -> Suspect | None:
                 told += ", N+1 gone"
             elif slopes[1] >= N_PLUS_ONE > slopes[0]:
                 told += ", a new N+1"
-    rows = sides.outcomes.value(sides.request, "rows_fetched_per_request")
-    exploded = rows is not None and direction(rows) == -towards
     if rows is not None and exploded:
         mechanisms.append(Mechanism("rows fetched per request", "rows", rows.baseline, rows.candidate))
     told += ")"
@@ -156,9 +158,14 @@ def _keeps_otherwise(one: PoolFacts, two: PoolFacts) -> bool:
     return _moved(one.opened / one.checkouts, two.opened / two.checkouts, OPENED) != 0
 
 
-def _statement(detail: QueryDetail | None) -> StatementChange | None:
-    """Return the statement whose count moved most at the largest size."""
-    changed = [each for each in (detail.statements if detail else ()) if each.change != "same"]
+def _statement(detail: QueryDetail | None, *, by_rows: bool) -> StatementChange | None:
+    """Return the statement whose count moved most at the largest size; ``by_rows``: the one that fetches more rows."""
+    every = detail.statements if detail else ()
+    if by_rows:
+        more = [each for each in every if (each.candidate_rows or 0) > (each.baseline_rows or 0)]
+        if more:
+            return max(more, key=lambda each: (each.candidate_rows or 0) - (each.baseline_rows or 0))
+    changed = [each for each in every if each.change != "same"]
     return max(changed, key=lambda each: abs(_last(each.candidate) - _last(each.baseline)), default=None)
 
 

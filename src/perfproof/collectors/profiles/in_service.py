@@ -15,6 +15,7 @@ from typing import Any
 from perfproof.agent import INTERVAL_VARIABLE, SAMPLER_VARIABLE, injected
 from perfproof.collectors.profiles.engine import UnavailableError
 from perfproof.collectors.profiles.folding import Folded
+from perfproof.collectors.queries.agent_source import complaints
 from perfproof.model.profile import Clock, Engine, Frame
 
 HANDED_ON_WITHIN = 5.0
@@ -93,11 +94,7 @@ class InService:
 
     def notes(self) -> tuple[str, ...]:
         """Return where the agent failed."""
-        lines = [line for each in self._lines.values() for line in each if line["k"] == "x"]
-        return tuple(
-            f"the agent failed in {line['where']} ({line['error'] or 'changed library'}, line {line['line']})"
-            for line in lines
-        )
+        return complaints(line for each in self._lines.values() for line in each)
 
     def close(self) -> None:
         """Remove what the agent wrote."""

@@ -69,6 +69,18 @@ class AgentSource:
         for file in self._files():
             file.unlink(missing_ok=True)
 
+    def failures(self) -> tuple[str, ...]:
+        """Return where the agent has failed since it was opened: most of that happens before any request."""
+        return complaints(self.lines(Offsets({})))
+
+    def debugging(self) -> tuple[str, ...]:
+        """Return which modes for developing the service runs in."""
+        return tuple(dict.fromkeys(str(line["what"]) for line in self.lines(Offsets({})) if line["k"] == "debug"))
+
+    def strays(self, snapshot: Offsets) -> dict[str, int]:
+        """Return the queries since ``snapshot`` that belong to no request, by fingerprint."""
+        return _strays(self.lines(snapshot))
+
     def processes(self) -> int:
         """Return how many processes have loaded the agent so far."""
         return len(self._files())
@@ -85,11 +97,17 @@ class AgentSource:
     def count_since(self, snapshot: Offsets, trace: str | None = None) -> ProbeCount:
         """Return what the request ``trace`` ran; without a trace, what every request ran that is in the files since."""
         if not self._files():
-            reason = "no process of the service has loaded the agent: it is not Python, or is started with -I, -E or -S"
+            reason = (
+                "no process of the service has loaded the agent, so only a PostgreSQL, MySQL or MariaDB database can"
+                " count: it is not Python, or is started with -I, -E or -S"
+            )
             return ProbeCount(self.name, (), void=reason)
         lines, doubts = self._wait(snapshot, trace)
         if trace is not None and not _began(lines, trace):
-            reason = "the agent did not see the request: the service uses a server or framework that it does not know"
+            reason = (
+                "the agent did not see the request, since it does not know the server: run the service under uvicorn,"
+                " hypercorn, gunicorn, waitress, werkzeug or wsgiref, or on Starlette, Flask, Django or aiohttp"
+            )
             return ProbeCount(self.name, (), doubts=doubts, void=reason)
         return self._counted(lines, trace, doubts)
 
@@ -102,6 +120,7 @@ class AgentSource:
     def _counted(self, lines: Iterable[Line], trace: str | None, doubts: tuple[str, ...]) -> ProbeCount:
         tallies: dict[Statement, _Tally] = defaultdict(_Tally)
         late = 0
+        lines = list(lines)
         for line in lines:
             if line["k"] != "q" or (line["r"] != trace if trace is not None else line["r"] is None):
                 continue
@@ -115,20 +134,21 @@ class AgentSource:
                 f"{late} statements came from the request after its end (a task or timer); they are not counted",
             )
         counts = tuple(tally.counted(statement) for statement, tally in tallies.items())
-        return ProbeCount(self.name, counts, sum(count.failed or 0 for count in counts), doubts)
+        strays = _strays(lines, trace) if trace is not None else {}
+        return ProbeCount(self.name, counts, sum(count.failed or 0 for count in counts), doubts, strays=strays)
 
     def _wait(self, snapshot: Offsets, trace: str | None) -> tuple[list[Line], tuple[str, ...]]:
         """Return the lines since ``snapshot`` once the request has ended (without a trace: all that began)."""
         deadline = time.monotonic() + self._timeout
         lines = self.lines(snapshot)
         if trace is not None and not _began(lines, trace):  # it has answered, so its beginning would be there
-            return lines, _complaints(lines)
+            return lines, complaints(lines)
         while not _ended(lines, trace):
             if time.monotonic() > deadline:
-                return lines, (*_complaints(lines), "the request has not ended inside the service")
+                return lines, (*complaints(lines), "the request has not ended inside the service")
             time.sleep(SETTLE_S / 5)
             lines = self.lines(snapshot)
-        return lines, _complaints(lines)
+        return lines, complaints(lines)
 
     def lines(self, snapshot: Offsets) -> list[Line]:
         """Return every whole line that was written since ``snapshot``."""
@@ -148,6 +168,16 @@ class AgentSource:
         return {file.name: file.stat().st_size for file in self._files()}
 
 
+def _strays(lines: Iterable[Line], trace: str | None = None) -> dict[str, int]:
+    """Return the queries that belong to no request, or to an earlier one than ``trace``, by fingerprint."""
+    found: Counter[str] = Counter()
+    for line in lines:
+        if line["k"] == "q" and (line["r"] is None or (line.get("late") and line["r"] != trace)):
+            for statement in fingerprints(line["s"], cast("Dialect", line["d"])):
+                found[statement.key] += int(line["m"]) * (statement.kind == "query")
+    return {key: calls for key, calls in found.items() if calls}
+
+
 def _began(lines: list[Line], trace: str) -> bool:
     return any(line["k"] == "b" and line["r"] == trace for line in lines)
 
@@ -158,14 +188,20 @@ def _ended(lines: list[Line], trace: str | None) -> bool:
     return marks.count("b") == marks.count("e") and (trace is None or "e" in marks)
 
 
-def _complaints(lines: list[Line]) -> tuple[str, ...]:
+def complaints(lines: Iterable[Line]) -> tuple[str, ...]:
+    """Return where the agent failed, each with the version that it was not made for and what is not seen for it."""
     return tuple(
         dict.fromkeys(
-            f"the agent failed in {line['where']} ({line['error'] or 'changed library'}, line {line['line']})"
+            f"the agent failed in {line['where']}{_told(line, ', ', 'of')}"
+            f" ({line['error'] or 'changed library'}, line {line['line']}){_told(line, ': ', 'lost')}"
             for line in lines
             if line["k"] == "x"
         )
     )
+
+
+def _told(line: Line, before: str, name: str) -> str:
+    return f"{before}{line[name]}" if line.get(name) else ""
 
 
 @dataclass

@@ -2,7 +2,8 @@
 
 Three steps: the agent's scanner takes every literal out (one scanner for all sources, so that none can leak here and
 not there), sqlglot's tokenizer cuts what is left into words and symbols, and the rules below fold what differs between
-sources and drivers without meaning anything: case, quotes around plain names, the length of lists, casts of values.
+sources and drivers without meaning anything: case, quotes around plain names, the length of lists and chains, casts of
+values, and the parts of names that are made up at random.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from sqlglot.dialects.dialect import Dialect as SqlglotDialect
 from sqlglot.errors import SqlglotError
 
 from perfproof.agent.inject.perfproof_agent.scanner import strip
+from perfproof.collectors.queries import chains
+from perfproof.collectors.queries.naming import needs_quotes, settled
 from perfproof.model.queries import Statement, StatementKind
 
 
@@ -33,9 +36,10 @@ _TOKENIZERS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
 _TRANSACTION = _words("begin start commit rollback savepoint release end abort xa")
 _OTHER = _words("set show discard deallocate reset listen unlisten use pragma prepare close attach detach ping")
 _HOUSEKEEPING = frozenset(("select pg_advisory_unlock_all()",))  # asyncpg's pool, each time a connection comes back
+_QUOTING = re.compile(r"select quote\(\?\)(?:, quote\(\?\))*\Z")
+"""How Django, in debug mode, asks SQLite for the text of each statement that it remembers."""
 _PIECE = re.compile(r'"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[^\W\d][\w$]*|\?|[(),;.\[\]]|[^\w\s(),;.\[\]?"`]+|\S')
 _STATEMENT = re.compile(r'(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`|[^;])+')
-_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_$]*\Z")
 _ALONE = frozenset("(),;.[]?")
 _CONSTANTS = frozenset(("null", "true", "false"))
 _UNARY_AFTER = _words(
@@ -67,7 +71,7 @@ def kind_of(text: str) -> StatementKind:
     first = text.partition(" ")[0]
     if first in _TRANSACTION or text.startswith(("set transaction", "prepare transaction")):
         return "transaction"
-    return "other" if first in _OTHER or text in _HOUSEKEEPING else "query"
+    return "other" if first in _OTHER or text in _HOUSEKEEPING or _QUOTING.match(text) else "query"
 
 
 @lru_cache(maxsize=CACHED_TEXTS)
@@ -78,7 +82,7 @@ def _cached(sql: str, dialect: Dialect) -> tuple[Statement, ...]:
 def _fingerprints(sql: str, dialect: Dialect) -> tuple[Statement, ...]:
     statements = (_pieces(part, dialect) for part in _STATEMENT.findall(strip(sql, dialect)))
     folded = (_fold([_folded(piece, dialect) for piece in pieces]) for pieces in statements if pieces)
-    return tuple(make_statement(_written(_anonymous(words))) for words in folded)
+    return tuple(make_statement(_written(_anonymous(chains.folded(words)))) for words in folded)
 
 
 def _pieces(stripped: str, dialect: Dialect) -> list[str]:
@@ -126,8 +130,8 @@ def _folded(piece: str, dialect: Dialect) -> str:
         piece = piece.lower()
     if piece[0] == '"':
         inner = piece[1:-1]
-        return inner if _PLAIN_NAME.match(inner) and inner not in _CONSTANTS else piece
-    return "<>" if piece == "!=" else piece.lower()
+        return piece if needs_quotes(inner, dialect) else settled(inner)
+    return "<>" if piece == "!=" else settled(piece.lower())
 
 
 def _fold(words: list[str]) -> list[str]:

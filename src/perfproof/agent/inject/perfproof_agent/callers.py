@@ -8,6 +8,8 @@ import sysconfig
 from types import CodeType, FrameType
 from typing import NamedTuple
 
+from . import own
+
 DEPTH = 300
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _STDLIB = tuple(
@@ -24,10 +26,19 @@ _HOOKS = {
     "mysql.py": "mysql",
     "sqlite.py": "sqlite3",
 }
+_ORMS = frozenset(("sqlalchemy", "sqlmodel", "flask_sqlalchemy", "peewee", "pony", "tortoise", "greenlet"))
+_RELATIONS = {
+    os.path.join("django", "db", "models", "fields", "related_descriptors.py"): "django.relation",
+    os.path.join("django", "contrib", "contenttypes", "fields.py"): "django.generic",
+    os.path.join("sqlalchemy", "orm", "strategies.py"): "sqlalchemy.relation",
+}
+"""Where libraries load what an attribute leads to, when it is asked for: nobody wrote that query."""
+_DJANGOS_ORM = os.path.join("django", "db", "")
 _PLUMBING = _DRIVERS.union(
-    ("sqlalchemy", "sqlmodel", "flask_sqlalchemy", "django", "rest_framework", "peewee", "pony", "tortoise", "zope"),
+    _ORMS,
+    ("django", "rest_framework", "zope"),
     ("starlette", "fastapi", "flask", "werkzeug", "aiohttp", "pyramid", "cornice", "tornado", "bottle", "falcon"),
-    ("uvicorn", "gunicorn", "hypercorn", "waitress", "webob", "anyio", "asgiref", "greenlet", "gevent", "transaction"),
+    ("uvicorn", "gunicorn", "hypercorn", "waitress", "webob", "anyio", "asgiref", "gevent", "transaction"),
     ("pydantic", "jinja2", "graphql", "strawberry", "ariadne", "celery"),
 )
 
@@ -40,19 +51,27 @@ class Caller(NamedTuple):
 
 
 class _Place(NamedTuple):
-    kind: str  # "user", "library", "python", "hook"
+    kind: str  # "user", "library", "python", "hook" (of a driver), "entrance"
     package: str
     path: str
 
 
+_ENTRANCES = frozenset(("requests.py", "handing.py"))
+"""Where a request, or work that it hands on, enters: what is further out has started the service and asked nothing."""
 _places: dict[CodeType, _Place] = {}
+_own: list[frozenset[str]] = []
 
 
 def find() -> Caller:
-    """Return who called, seen from here. Service code that is itself an installed package is the second choice."""
+    """Return who called, seen from here.
+
+    The innermost line of the service's own code; where every frame is a library's, the innermost of an application that
+    is installed, else the innermost that is not the ORM's. Never the program that has started the service.
+    """
     frame: FrameType | None = sys._getframe(1)
     libraries: list[str] = []
     second: str | None = None
+    third: str | None = None
     driver: tuple[str, ...] = ()
     for _ in range(DEPTH):
         if frame is None:
@@ -60,19 +79,28 @@ def find() -> Caller:
         place = _places.get(frame.f_code) or _placed(frame.f_code)
         if place.kind == "user":
             return Caller(_line(frame, place), tuple(reversed(libraries)) or driver)
+        if place.kind == "entrance":
+            break
         if place.kind == "hook" and place.package:
             driver = (place.package,)
         if place.kind == "library":
             if second is None and place.package not in _PLUMBING:
                 second = _line(frame, place)
-            if second is None and place.package not in _DRIVERS and place.package not in libraries:
-                libraries.append(place.package)
+            if third is None and not _is_orm(place):
+                third = _line(frame, place)
+            name = _RELATIONS.get(place.path, place.package)
+            if second is None and name not in _DRIVERS and name not in libraries:
+                libraries.append(name)
         frame = frame.f_back
-    return Caller(second, tuple(reversed(libraries)) or driver)
+    return Caller(second or third, tuple(reversed(libraries)) or driver)
+
+
+def _is_orm(place: _Place) -> bool:
+    return place.package in _DRIVERS or place.package in _ORMS or place.path.startswith(_DJANGOS_ORM)
 
 
 def kind_of(code: CodeType) -> str:
-    """Return whose a function is: ``user``, ``library`` or ``python``."""
+    """Return whose a function is: ``user``, ``library``, ``python``, or the agent's ``hook`` or ``entrance``."""
     return (_places.get(code) or _placed(code)).kind
 
 
@@ -87,6 +115,8 @@ def _placed(code: CodeType) -> _Place:
 
 def _place(filename: str) -> _Place:
     if filename.startswith(_HERE):
+        if os.path.basename(filename) in _ENTRANCES:
+            return _Place("entrance", "", filename)
         return _Place("hook", _HOOKS.get(os.path.basename(filename), ""), filename)
     if filename.startswith("<"):
         return _Place("python", "", filename)
@@ -95,10 +125,17 @@ def _place(filename: str) -> _Place:
         if marker in path:
             inside = path.rsplit(marker, 1)[1]
             package = inside.split(os.sep, 1)[0]
-            return _Place("library", package[:-3] if package.endswith(".py") else package, inside)
+            package = package[:-3] if package.endswith(".py") else package
+            return _Place("user" if package in _of_the_service() else "library", package, inside)
     if os.path.realpath(path).startswith(_STDLIB):
         return _Place("python", "", path)
     return _Place("user", "", _shown(path))
+
+
+def _of_the_service() -> frozenset[str]:
+    if not _own:
+        _own.append(own.packages())
+    return _own[0]
 
 
 def _shown(path: str) -> str:

@@ -25,14 +25,15 @@ _stripped: dict[tuple[str, str], str] = {}
 class Request:
     """One request that the service is working on; ``trace`` is its trace id, "" without a traceparent header.
 
-    ``number`` says which of the scenario's requests it is, ``slice`` in which slice of a profile it began (0: none),
-    ``thread`` where that was, if it is profiled.
+    ``pid`` is the process that answers it, ``number`` says which of the scenario's requests it is, ``slice`` in which
+    slice of a profile it began (0: none), ``thread`` where that was, if it is profiled.
     """
 
-    __slots__ = ("_lock", "calls", "done", "number", "slice", "thread", "trace")
+    __slots__ = ("_lock", "calls", "done", "number", "pid", "slice", "thread", "trace")
 
     def __init__(self, trace: str) -> None:
         self.trace = trace
+        self.pid = os.getpid()
         self.number = 0
         self.slice = 0
         self.thread: int | None = None
@@ -168,6 +169,8 @@ def book(call: Call) -> None:
     """Keep the call with its request, or write it at once if it belongs to none or to one that has ended."""
     if call.request is None or call.request.done:  # a task that outlives its request, or a timer that one has started
         call.late = call.request is not None
+        channel.send(call.line())
+    elif call.request.pid != os.getpid():  # a process that the request has forked, whose copy of it never ends
         channel.send(call.line())
     else:
         call.request.add(call)

@@ -9,12 +9,14 @@ import importlib.util
 import sys
 from typing import Any, Callable, Iterable
 
-from . import channel
+from . import channel, own
 from .wants import MEMORY, PROFILE, WANTED
 
 HOOKS: dict[str, dict[str, tuple[str, str]]] = {
     "requests": {
-        "concurrent.futures.thread": ("servers", "executor"),
+        "threading": ("handing", "thread"),
+        "multiprocessing.pool": ("handing", "multiprocessing_pool"),
+        "concurrent.futures.thread": ("handing", "executor"),
         "uvicorn.config": ("servers", "uvicorn"),
         "hypercorn.app_wrappers": ("servers", "hypercorn"),
         "gunicorn.workers.base": ("servers", "gunicorn"),
@@ -58,6 +60,14 @@ HOOKS: dict[str, dict[str, tuple[str, str]]] = {
 function that takes the imported module. A module may have hooks in several groups."""
 
 
+_LOST = {
+    "requests": "what runs under it cannot be booked on its request",
+    "profile": "tasks that it starts are missing in profiles",
+    "queries": "its statements and the lines that send them are not seen in the service",
+    "pool": "its connections are not seen in the service",
+}
+
+
 def wanted(wants: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
     """Return the hooks of each module for what is wanted, those that tell requests apart first."""
     found: dict[str, list[tuple[str, str]]] = {}
@@ -71,6 +81,7 @@ def wanted(wants: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
 def install() -> None:
     """Say hello and hook the modules that are there; others follow when they are imported."""
     channel.send()
+    own.packages()  # now, for a child of another command line inherits what this one says
     if PROFILE:
         _start("profiling")
     if MEMORY:
@@ -101,7 +112,8 @@ def _run(name: str, hook: tuple[str, str], module: Any) -> None:
     try:
         getattr(importlib.import_module("." + where, __package__), function)(module)
     except Exception:  # noqa: BLE001 - never the service's problem
-        channel.complain("hook of " + name)
+        group = next((each for each, hooks in HOOKS.items() if hooks.get(name) == hook), "")
+        channel.complain("hook of " + name, module=module, lost=_LOST.get(group, ""))
 
 
 class _Finder(importlib.abc.MetaPathFinder):

@@ -40,7 +40,7 @@ _MARKERS: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("perfproof_agent.requests", "run_wsgi"): _started,
     ("perfproof_agent.requests", "__next__"): _own_request,
     ("perfproof_agent.requests", "close"): _own_request,
-    ("perfproof_agent.servers", "work"): _current,
+    ("perfproof_agent.handing", "work"): _current,
     ("asyncio.events", "_run"): _handle,
     ("anyio._backends._asyncio", "run"): _worker,
 }

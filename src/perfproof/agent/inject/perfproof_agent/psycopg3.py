@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import importlib.util
+import sys
 from typing import Any
 
 from . import calls, channel
@@ -12,23 +15,28 @@ from .sqlite import Counted
 
 def patch(_module: Any) -> None:
     """Hook the cursors and what connections send by themselves: BEGIN, COMMIT, ROLLBACK, savepoints, FETCH."""
-    from psycopg._connection_base import BaseConnection
-    from psycopg._cursor_base import BaseCursor
-    from psycopg._server_cursor_base import ServerCursorMixin
+    connection = _found("BaseConnection", "psycopg._connection_base", "psycopg.connection")
+    cursor = _found("BaseCursor", "psycopg._cursor_base", "psycopg.cursor")
+    server_cursor = _found("ServerCursorMixin", "psycopg._server_cursor_base", "psycopg.server_cursor")
+    _patch(cursor, "_execute_gen", _statement)
+    _patch(cursor, "_stream_send_gen", _statement)
+    _patch(cursor, "_start_copy_gen", _statement)
+    _patch(cursor, "_executemany_gen_pipeline", _many)
+    _patch(cursor, "_executemany_gen_no_pipeline", _many)
+    _patch(server_cursor, "_declare_gen", _declare)
+    _patch(connection, "_exec_command", _command)
 
-    _patch(BaseCursor, "_execute_gen", _statement)
-    _patch(BaseCursor, "_stream_send_gen", _statement)
-    _patch(BaseCursor, "_start_copy_gen", _statement)
-    _patch(BaseCursor, "_executemany_gen_pipeline", _many)
-    _patch(BaseCursor, "_executemany_gen_no_pipeline", _many)
-    _patch(ServerCursorMixin, "_declare_gen", _declare)
-    _patch(BaseConnection, "_exec_command", _command)
+
+def _found(name: str, *modules: str) -> Any:
+    """Return the class from the first module that has it: 3.2 moved two of them, 3.2.8 the third."""
+    there = next(each for each in modules if importlib.util.find_spec(each) is not None)
+    return getattr(importlib.import_module(there), name)
 
 
 def _patch(owner: Any, name: str, wrap: Any) -> None:
     original = getattr(owner, name, None)
     if original is None:
-        channel.send({"k": "x", "where": "psycopg has no %s.%s" % (owner.__name__, name), "error": "", "line": 0})
+        channel.complain("psycopg has no %s.%s" % (owner.__name__, name), module=sys.modules.get("psycopg"))
     else:
         setattr(owner, name, functools.wraps(original)(wrap(original)))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from typing import Any, Callable
 
-from . import channel, profiling
+from . import channel, debugging, profiling
 from .calls import Request, request
 from .wants import PROFILE
 
@@ -30,6 +30,7 @@ def _start(header: str | None) -> Request | None:
         current = request.get()
         if current is not None and not current.done:
             return None
+        debugging.look()
         started = Request(trace_of(header))
         started.begin()
         if PROFILE:
@@ -150,6 +151,7 @@ def patch_asgi_class(owner: Any) -> None:
 
     @functools.wraps(original)
     async def tracked(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        debugging.look(self)
         await run_asgi(functools.partial(original, self), scope, receive, send)
 
     owner.__call__ = tracked
@@ -161,6 +163,7 @@ def patch_wsgi_class(owner: Any) -> None:
 
     @functools.wraps(original)
     def tracked(self: Any, environ: Any, start_response: Any) -> Any:
+        debugging.look(self)
         return run_wsgi(functools.partial(original, self), environ, start_response)
 
     owner.__call__ = tracked

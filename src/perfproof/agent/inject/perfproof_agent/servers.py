@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from .calls import request
 from .requests import patch_asgi_class, patch_wsgi_class, wrap_asgi, wrap_wsgi
 
 _WSGI_WORKERS = {"SyncWorker", "ThreadWorker", "AsyncWorker"}
@@ -135,26 +134,3 @@ def aiohttp(module: Any) -> None:
         return answer[0]
 
     module.Application._handle = handle
-
-
-def executor(module: Any) -> None:
-    """Let work that a request hands to a thread pool stay that request's (``asyncio.to_thread`` does so by itself)."""
-    original = module.ThreadPoolExecutor.submit
-
-    @functools.wraps(original)
-    def submit(*arguments: Any, **named: Any) -> Any:
-        current = request.get()
-        if current is None or len(arguments) < 2:
-            return original(*arguments, **named)
-
-        @functools.wraps(arguments[1], updated=())
-        def work(*inner: Any, **inner_named: Any) -> Any:
-            token = request.set(current)
-            try:
-                return arguments[1](*inner, **inner_named)
-            finally:
-                request.reset(token)
-
-        return original(arguments[0], work, *arguments[2:], **named)
-
-    module.ThreadPoolExecutor.submit = submit
