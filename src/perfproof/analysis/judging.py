@@ -30,13 +30,14 @@ from perfproof.analysis.rows import Terms, growth_row, levels_of, ratio_row, sma
 from perfproof.analysis.series import PRIMARY, Series, latency_series, resource_series
 from perfproof.analysis.timing import measured_seconds, seconds_per_round
 from perfproof.analysis.troubles import unnamed
+from perfproof.analysis.turns import pair_facts
 from perfproof.analysis.why import across_causes, explain
 from perfproof.errors import ExitCode, UsageError
 from perfproof.model.levers import Causes
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.recording import Recording
 from perfproof.model.result import BudgetCheck, Comparability, Comparison, Level, Result, Verdict
-from perfproof.model.rules import DayToDay, Spread
+from perfproof.model.rules import DayToDay, Rules, Spread
 
 Kind = Literal["run", "ab", "compare", "noise"]
 
@@ -162,22 +163,28 @@ class _Measured:
 def _measure(sides: Sequence[Side], terms: Terms, failures: Sequence[dict[str, Failures]], health: Health) -> _Measured:
     """Compute every series of one or two sides."""
     sides = common(sides)
-    charted, figures, series = _series(sides, paired=terms.paired)
+    charted, figures, series = _series(sides, terms.rules, paired=terms.paired)
     return _Measured(sides, _labels(sides), terms, health, failures, series, figures, charted)
 
 
-def _series(sides: Sequence[Side], *, paired: bool) -> tuple[Sequence[Side], latency.Latency, list[Series]]:
+def _series(
+    sides: Sequence[Side], rules: Rules, *, paired: bool
+) -> tuple[Sequence[Side], latency.Latency, list[Series]]:
     """Return the latency figures that charts are drawn from with the sides they are of, and every series.
 
     What was sent in pairs says what a request costs, what was sent in blocks what users wait under load. Where both
-    were, the first has the plain names.
+    were, the first has the plain names. Where only blocks were, plain names mean latency under load, which also has its
+    own name if a goal or a budget calls it so.
     """
     in_pairs, in_blocks = (
         [Side(part(side.recording, paired=each), side.arm) for side in sides] for each in (True, False)
     )
     if not all(has_pairs(side.recording) for side in sides):
         figures = latency.measure(sides, paired=paired)
-        return sides, figures, latency_series(sides, figures) + resource_series(sides)
+        found = latency_series(sides, figures)
+        demanded = {goal.metric for goal in rules.goals} | {budget.metric for budget in rules.budgets}
+        found += [s for s in latency_series(sides, figures, under_load=True) if s.metric.name in demanded]
+        return sides, figures, found + resource_series(sides)
     figures = latency.measure_pairs(in_pairs, matched=paired)
     found = latency_series(in_pairs, figures)
     if all(has_blocks(side.recording) for side in sides):
@@ -259,8 +266,10 @@ def _result(
 def _comparability(measured: _Measured) -> Comparability:
     """Return what was compared, by load and by probe."""
     told = describe(measured.sides, measured.terms.rules, measured.health.warnings)
-    probed = measured.probed
-    return replace(told, facts=(*told.facts, *probed.facts), warnings=(*told.warnings, *probed.warnings))
+    probed, matched = measured.probed, measured.figures.matched
+    facts, doubts = pair_facts(matched) if matched is not None else ([], [])
+    facts = [*told.facts, *facts, *probed.facts]
+    return replace(told, facts=tuple(facts), warnings=(*told.warnings, *doubts, *probed.warnings))
 
 
 def _labels(sides: Sequence[Side]) -> list[str]:
@@ -294,5 +303,5 @@ def _advice(verdict: Verdict, rows: Sequence[Comparison], health: Health) -> str
 def spreads(recording: Recording) -> tuple[Spread, ...]:
     """Return what identical arms showed: the standard deviation of one round, per metric and request name."""
     sides = [Side(recording, arm) for arm in (0, 1)]
-    series = _series(sides, paired=True)[2]
+    series = _series(sides, recording.info.rules, paired=True)[2]
     return tuple(spread for each in series if (spread := spread_of(each)) is not None)

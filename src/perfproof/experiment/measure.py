@@ -40,7 +40,7 @@ from perfproof.model.metrics import ALL
 from perfproof.model.probe import Probing
 from perfproof.model.recording import Recording, Round, RunInfo
 from perfproof.model.redaction import Redactor
-from perfproof.model.result import Comparison, ProbeResult, Result
+from perfproof.model.result import ASKED, Comparison, ProbeResult, Result
 from perfproof.model.revision import Revision
 from perfproof.model.rules import Rules, Spread
 from perfproof.model.scenario import Arm, Budget, Goal, Scenario
@@ -262,7 +262,7 @@ class _Rounds:
     def _describe(self, pace: Pace) -> None:
         """Record how the arms take turns, and why."""
         if pace.design is not None and len(self.info.arms) > 1:
-            self.info = replace(self.info, settings={**self.info.settings, "asked": pace.design.sentence})
+            self.info = replace(self.info, settings={**self.info.settings, ASKED: pace.design.sentence})
             self.directory.note(self.info)
             self.observer.note(f"Asked {pace.design.sentence}.")
 

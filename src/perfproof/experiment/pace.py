@@ -78,6 +78,10 @@ class Pace:
             for mine, known in zip(report.took_ns, before, strict=True)
         ]
 
+    def slowest(self, arm: int) -> float:
+        """Return the seconds that the slowest request of an arm takes when it is alone; 0 while that is not known."""
+        return max(self.took[arm], default=0.0) if self.took else 0.0
+
     def costs(self) -> list[float]:
         """Return the seconds that a pair of each entry takes: the request to every arm, pauses and all."""
         requests = self.scenario.requests

@@ -181,7 +181,7 @@ def _warm_arms(stage: Stage, number: int, progress: Progress) -> None:
         for arm in block_order(stage.scenario, number, len(progress.services), 1)[0]:
             stage.observer.phase(f"warming up {stage.scenario.arms[arm].name}")
             service, tree = progress.services[arm], progress.trees[arm]
-            progress.warmth[arm] = warm_up(stage.load, arm, tree, service, stage.scenario)
+            progress.warmth[arm] = warm_up(stage.load, arm, tree, service, stage.scenario, pace.slowest(arm))
             raise_if_dead(progress.services)
     progress.look()
 

@@ -25,6 +25,13 @@ STILL_FALLING = 0.85
 """Warming up makes a service faster, so it goes on while the median of the last two stretches is below this share of
 that of the two before. A rise is not warming up but the machine's noise (or a leak, which the analysis looks for)."""
 
+FEWEST_IN_STRETCH = 8
+LONGEST_STRETCH = 2.0
+"""Requests that a stretch of a slow load should hold, and the seconds it takes at most."""
+OVERLOADED = 1.4
+SLACK = 0.2
+"""How many times longer than it should, and seconds more, a stretch takes before the rate is called too high."""
+
 FRESH_TRIES = 6
 """How often connections are made anew to reach a worker that has served nothing."""
 
@@ -46,16 +53,21 @@ def is_steady(medians: Sequence[float]) -> bool:
     return sum(medians[-2:]) >= STILL_FALLING * sum(medians[-4:-2])
 
 
-def warm_up(load: LoadProcess, arm: int, tree: ProcessTree, service: RunningService, scenario: Scenario) -> Warmth:
+def warm_up(
+    load: LoadProcess, arm: int, tree: ProcessTree, service: RunningService, scenario: Scenario, alone: float = 0.0
+) -> Warmth:
     """Send unrecorded load until the arm is warm, at most three times the asked-for warm-up (at least 3 s more).
 
-    LoadError if the service stops answering, or carries less than is asked of it.
+    ``alone`` is how long a request takes when nothing else is asked, where that is known. LoadError if the service
+    stops answering, or carries less than is asked of it.
     """
     rounds = scenario.rounds
     at_start = tree.cpu_by_pid()
     medians: list[float] = []
+    reports: list[WarmReport] = []
     requests, seconds = 0, 0.0
     least = rounds.block_warmup
+    stretch = stretch_seconds(scenario)
     limit = max(3 * least, least + 3.0)
     steady = least == 0 and rounds.warmup_requests == 0
     while not steady and seconds < limit:
@@ -63,10 +75,12 @@ def warm_up(load: LoadProcess, arm: int, tree: ProcessTree, service: RunningServ
         if enough and is_steady(medians):
             steady = True
             break
-        report = load.warm(arm, STRETCH)
+        report = load.warm(arm, stretch)
+        reports.append(report)
         requests += report.requests
-        seconds += max(STRETCH, report.took_ns / 1e9)
+        seconds += max(stretch, report.took_ns / 1e9)
         _refuse_hanging(scenario, arm, report)
+        _refuse_overload(scenario, arm, reports, stretch, alone)
         if report.requests > report.failed:
             medians.append(report.p50_ns)
     still_cold = 0
@@ -89,4 +103,42 @@ def _refuse_hanging(scenario: Scenario, arm: int, report: WarmReport) -> None:
         raise LoadError(
             f"{scenario.arms[arm].name} did not answer within {limit:g} s, in its warm-up",
             hint="read its log (in the run directory); a longer `timeout:` of the request waits longer",
+        )
+
+
+def stretch_seconds(scenario: Scenario) -> float:
+    """Return the seconds of a stretch of load: longer where it would hold hardly a request."""
+    load = scenario.load
+    slow = load.model == "open" and not load.stages and scenario.locustfile is None and load.rate > 0
+    return min(LONGEST_STRETCH, max(STRETCH, FEWEST_IN_STRETCH / load.rate)) if slow else STRETCH
+
+
+def carried(reports: Sequence[WarmReport], stretch: float, alone: float) -> float | None:
+    """Return the rate that a service carries which is asked for more than that; None where it keeps up.
+
+    What is sent over ``stretch`` seconds should be answered one request's time later. A queue that takes plainly
+    longer to empty, over a second of load, is more than chance: at 95 % utilisation a stretch takes a tenth longer.
+    """
+    seen = list(reports[-max(2, round(1.0 / stretch)) :])
+    if len(seen) < 2 or sum(report.requests for report in seen) < FEWEST_IN_STRETCH:
+        return None
+    took = sum(report.took_ns for report in seen) / 1e9
+    if took <= OVERLOADED * len(seen) * (stretch + alone) + SLACK:
+        return None
+    return sum(report.requests - report.failed for report in seen) / took
+
+
+def _refuse_overload(scenario: Scenario, arm: int, reports: Sequence[WarmReport], stretch: float, alone: float) -> None:
+    """LoadError where the asked-for rate ends in a queue: latencies would only tell how long that has become."""
+    load = scenario.load
+    if load.model != "open" or load.stages or scenario.locustfile is not None:
+        return
+    rate = carried(reports, stretch, alone)
+    if rate is not None and rate < load.rate:
+        modest = float(f"{0.7 * rate:.2g}")
+        raise LoadError(
+            f"the load is {load.rate:,.4g}/s and {scenario.arms[arm].name} carries about {rate:,.3g}/s",
+            where=str(scenario.file),
+            why="requests come faster than they are answered, so their latency is that of a queue that only grows",
+            hint=f"write `rate: {modest:g}/s`, or leave `load:` out to measure what one request costs",
         )

@@ -128,12 +128,21 @@ class Fact:
         return self.baseline != self.candidate
 
 
+ASKED = "asked"
+"""The setting, and so the fact, that says how the arms took turns."""
+
+
 @dataclass(frozen=True)
 class Comparability:
     """What was compared, what differs, and what weakens the claim (plain sentences)."""
 
     facts: tuple[Fact, ...]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> str:
+        """Return how the arms took turns, why, and what that answers; empty where it is not recorded."""
+        return next((fact.candidate for fact in self.facts if fact.name == ASKED), "")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ def to_markdown(result: Result) -> str:
         for finding in result.findings
     ]
     blocks += [listing("### Findings", findings)]
+    blocks += [f"Asked {escaped(result.comparability.asked, 300)}."] if result.comparability.asked else []
     blocks += [listing("### What weakens the claim", [escaped(text, 1000) for text in result.comparability.warnings])]
     if result.advice:
         blocks.append(f"→ {escaped(result.advice, 1000)}")

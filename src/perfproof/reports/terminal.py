@@ -91,6 +91,9 @@ def render(result: Result, console: Console) -> None:
     render_queries(console, result.queries)
     render_findings(console, result.findings)
     render_list(console, "What weakens the claim", result.comparability.warnings)
+    if result.comparability.asked:
+        console.print()
+        _prose(console, result.comparability.asked + ".", lead="Asked ")
     if result.advice:
         console.print()
         _prose(console, result.advice, lead="→ ")

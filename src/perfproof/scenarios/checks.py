@@ -165,8 +165,29 @@ def _load(spec: ScenarioSpec, findings: Findings) -> None:
     limit = load.limits.rate
     if spec.model == "open" and limit is not None and max([load.rate, *(stage.to for stage in load.stages)]) > limit:
         findings.add(("load", "rate"), "is above load.limits.rate", "lower it, or raise the limit if it may be")
+    _pairing(spec, findings)
     if spec.rounds.time is not None and "count" in spec.rounds.model_fields_set:
         findings.add(("rounds", "time"), "stands beside count", "keep the one that is meant", at_key=True)
+
+
+def _pairing(spec: ScenarioSpec, findings: Findings) -> None:
+    load, rounds = spec.load, spec.rounds
+    if rounds.pairing == "request":
+        hindrance = (
+            "a Locust file, whose users send in an order of their own"
+            if spec.locustfile is not None
+            else "load.stages"
+            if load.stages
+            else "several load.workers"
+            if load.workers > 1 or load.listen
+            else "load.samples: histogram"
+            if load.samples == "histogram"
+            else ""
+        )
+        if hindrance:
+            findings.add(("rounds", "pairing"), f"stands beside {hindrance}", "write block, or auto", at_key=True)
+    if rounds.pairing == "block" and rounds.pairs is not None:
+        findings.add(("rounds", "pairs"), "has no effect in blocks", "remove it, or write pairing: auto", at_key=True)
 
 
 def _workers(spec: ScenarioSpec, findings: Findings) -> None:
