@@ -100,6 +100,10 @@ class LoadError(PerfproofError):
     exit_code = ExitCode.INVALID
 
 
+class UnsendableError(LoadError):
+    """A request cannot be made with the values it got, or not alone; others can."""
+
+
 class EvidenceError(PerfproofError):
     """A run directory cannot be written or read: disk full, damaged, or of another format version."""
 

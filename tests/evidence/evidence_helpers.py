@@ -6,10 +6,11 @@ from perfproof.model.recording import PROCESS_COLUMNS, SAMPLE_COLUMNS, ArmRound,
 
 
 def sample_columns(count: int, seed: int = 1) -> dict[str, np.ndarray]:
-    """Samples as the load process records them: random, in the full range of each type."""
+    """Samples as the load process records them: random, in the full range of what makes sense."""
     random = np.random.default_rng(seed)
+    most = {"arm": 1, "pair": 1, "request": 0, "outcome": 6}
     return {
-        name: random.integers(np.iinfo(kind).min, np.iinfo(kind).max, count, kind, endpoint=True)
+        name: random.integers(0, most.get(name, np.iinfo(kind).max), count, kind, endpoint=True)
         for name, kind in SAMPLE_COLUMNS.items()
     }
 
@@ -19,4 +20,5 @@ def facts(number: int, sent: int = 10) -> Round:
     arm = ArmRound(0, 1.25, 3, 40, 2.0, True, memory_peak=2**40, memory_kind="pss")
     block = Block(0, 1, 0, 10**18, 10**18 + 5, sent, sent, sent, 0, 0, 0, None, 7, 8, 9)
     processes = {name: np.arange(4).astype(kind) for name, kind in PROCESS_COLUMNS.items()}
+    processes["arm"] %= 2
     return Round(number, (arm,), (block,), Samples.empty(), processes)

@@ -19,11 +19,16 @@ from perfproof.model.result import Comparison, Detail, Verdict
 from perfproof.model.rules import Rules
 from perfproof.model.scenario import Budget, Goal
 
+st.register_type_strategy(int, st.integers(-(2**63) + 1, 2**63 - 1))  # what a table or a database can hold
 numbers = st.floats(allow_nan=False)
 names = st.text(max_size=20)
 lists_of_names = st.lists(names, max_size=3).map(tuple)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | names,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63) + 1, 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | names,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
     max_leaves=8,
 )

@@ -10,7 +10,7 @@ from perfproof.analysis.connections import connection_facts
 from perfproof.analysis.health import generator_facts
 from perfproof.analysis.words import count_of
 from perfproof.model.debugging import debug_modes
-from perfproof.model.recording import RunInfo
+from perfproof.model.recording import Recording, RunInfo
 from perfproof.model.result import Comparability, Fact
 from perfproof.model.rules import Rules
 
@@ -42,8 +42,7 @@ def describe(sides: Sequence[Side], rules: Rules, warnings: Sequence[str]) -> Co
         doubts.append(f"This is attempt {rules.attempts} at the same measurement: repeating until it fits misleads.")
     doubts += [doubt for side in sides for doubt in _source_doubts(side.name, _details(side))]
     for side in dict.fromkeys(side.recording.info.id for side in sides):
-        info = next(s.recording.info for s in sides if s.recording.info.id == side)
-        doubts += _run_doubts(info)
+        doubts += _run_doubts(next(s.recording for s in sides if s.recording.info.id == side))
     return Comparability(tuple(facts), tuple(dict.fromkeys(doubts)))
 
 
@@ -78,9 +77,9 @@ def _source_doubts(arm: str, details: Mapping[str, str]) -> list[str]:
     return doubts
 
 
-def _run_doubts(info: RunInfo) -> list[str]:
+def _run_doubts(recording: Recording) -> list[str]:
     """Return the doubts that one run's own record raises."""
-    doubts = []
+    info, doubts = recording.info, []
     if info.settings.get("locustfile"):
         doubts.append(
             "Latency counts from the send: users of a Locust file wait for their responses, so a stall of the service "
@@ -89,7 +88,9 @@ def _run_doubts(info: RunInfo) -> list[str]:
     if info.environment.facts.get("cores") == "1":
         doubts.append("Service and load generator shared one core.")
     if info.status == "interrupted":
-        doubts.append(f"The run {info.id} was interrupted: fewer rounds than planned.")
+        made, planned = sum(each.complete for each in recording.rounds), info.rules.planned_rounds
+        few = f"{made} of {planned} planned rounds" if made < planned else "after its rounds, while causes were sought"
+        doubts.append(f"The run {info.id} was interrupted: {few}.")
     if info.status == "failed":
         doubts.append(f"The run {info.id} failed{f': {info.problem}' if info.problem else ''}.")
     return doubts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import traceback
@@ -30,9 +29,11 @@ from perfproof.cli.report import report
 from perfproof.cli.run import run as run_command
 from perfproof.cli.serve import serve
 from perfproof.cli.show import show
+from perfproof.cli.streams import make_enduring, unwritten
 from perfproof.cli.transfer import export, import_
 from perfproof.cli.worker import worker
 from perfproof.errors import ExitCode, PerfproofError
+from perfproof.service.signals import end_by_exception
 
 app = typer.Typer(
     name="perfproof",
@@ -78,18 +79,21 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback acts
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Take the options that stand before a command."""
+    """Take the options that stand before a command; take away first what killed ones have left."""
+    from perfproof.service.private import tidy_up
+
+    for done in tidy_up():
+        tell(done)
 
 
 def run() -> None:
     """Run the command in argv; every error ends here, with its own exit code and never with a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without Unicode still gets its verdict
+    make_enduring()
+    end_by_exception()
     try:
         code = app(standalone_mode=False)
     except PerfproofError as error:
@@ -103,13 +107,13 @@ def run() -> None:
     except KeyboardInterrupt:
         tell("interrupted")
         code = int(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output (`| head`) has gone; say nothing more, and nothing at the interpreter's end either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = int(ExitCode.PASSED)
     except Exception as error:  # noqa: BLE001 - the last net: a traceback may hold values that are secret
         report_failure(defect(error))
         if os.environ.get("PERFPROOF_DEBUG"):
             traceback.print_exception(error)
         code = int(ExitCode.INVALID)
-    sys.exit(code if isinstance(code, int) else 0)
+    code = code if isinstance(code, int) else 0
+    if (lost := unwritten()) is not None:
+        report_failure(lost)
+        code = code or int(lost.exit_code)
+    sys.exit(code)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perfproof.cli.session import Session
-from perfproof.errors import ExitCode, Interrupted, PerfproofError, UsageError
+from perfproof.errors import ExitCode, Interrupted, PerfproofError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from perfproof.model.gate import GateResult
@@ -26,13 +26,15 @@ USUAL_BASELINE = "baseline"
 class Judged:
     """A result to hold against a policy, and what must be said of how it came about.
 
-    ``problem`` is the error that ended the measurement early, if one did.
+    ``problem`` is the error that ended the measurement early, ``unknown`` the one that kept the stored run to compare
+    with from being looked up, if there was one.
     """
 
     result: Result
     notes: tuple[str, ...] = ()
     provisional: bool = False
     problem: PerfproofError | None = None
+    unknown: StoreError | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,10 @@ class Gate:
             return Judged(alone, problem=measured.problem)
         doubts: list[str] = []
         for name in names:
-            found = self._fit(name, measured.info, doubts)
+            try:
+                found = self._fit(name, measured.info, doubts)
+            except StoreError as error:
+                return Judged(alone, tuple(doubts), unknown=error)
             if found is None:
                 continue
             try:
@@ -92,6 +97,9 @@ class Gate:
         if self.inconclusive is not None:
             policy = replace(policy, inconclusive=self.inconclusive)
         gate = judge(judged.result, policy, notes=judged.notes, provisional=judged.provisional)
+        if judged.unknown is not None and not gate.exit_code:
+            summary = f"Gate not decided: what to compare with cannot be looked up ({judged.unknown.what})."
+            return replace(gate, exit_code=int(ExitCode.INCONCLUSIVE), summary=summary)
         if judged.problem is None:
             return gate
         summary = f"Gate invalid: the measurement ended early ({judged.problem.what})."
@@ -137,9 +145,12 @@ class Gate:
 
     def _missing(self, name: str, info: RunInfo) -> str:
         """Make the new run the baseline where the name is free; return the sentence that says so."""
-        with self.session.store() as store:
-            # Another job may find the name free at the same moment: the database decides.
-            named = store.set_baseline(name, info.id, if_free=True)
+        try:
+            with self.session.store() as store:
+                # Another job may find the name free at the same moment: the database decides.
+                named = store.set_baseline(name, info.id, if_free=True)
+        except StoreError as error:
+            return f"Nothing to compare with, and the run {info.id} did not become `{name}`: {error.what}."
         if named.run.id != info.id:
             return f"Nothing to compare with: the run {info.id} is recorded and passes, its budgets apart."
         return f"No baseline `{name}` yet: the run {info.id} is recorded as it and passes, its budgets apart."

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from perfproof.cli import options
-from perfproof.cli.session import Session, read_scenario
+from perfproof.cli.session import Session, read_scenario, warned
 
 
 def noise(
@@ -31,6 +31,6 @@ def noise(
         from perfproof.evidence.reading import read
 
         found = spreads(read(measured.directory))
-        with session.store() as opened:
+        with warned("later runs here do not know what it showed"), session.store() as opened:
             opened.save_spreads(measured.info.environment.hash, measured.info.scenario_hash, found)
     raise typer.Exit(code)

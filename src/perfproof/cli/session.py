@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Literal
 
 from perfproof.cli.failure import report_failure
 from perfproof.cli.printing import console, tell
-from perfproof.errors import UsageError
+from perfproof.errors import EvidenceError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from perfproof.experiment import Measured
+    from perfproof.model.recording import RunInfo
     from perfproof.model.result import Result
     from perfproof.model.rules import Spread
     from perfproof.model.scenario import Scenario
@@ -34,7 +35,7 @@ class Session:
 
     @contextmanager
     def store(self) -> Iterator[Store]:
-        """Open the store for as long as it is needed; runs found on disk but not in it are added first."""
+        """Open the store for as long as it is needed; runs that were killed are marked as ended first, and told."""
         from perfproof.store.repository import Store
 
         if self.store_url is None:
@@ -50,6 +51,8 @@ class Session:
             self.store_url or f"sqlite:///{(self.results / 'perfproof.db').absolute()}", results=self.results
         )
         try:
+            for killed in store.end_killed():
+                tell(f"run {killed} was killed while it measured: its finished rounds are kept")
             yield store
         finally:
             store.close()
@@ -57,7 +60,6 @@ class Session:
     def measure(self, scenario: Scenario, kind: Kind, label: str | None) -> Measured:
         """Measure ``scenario`` with live progress on stderr, and remember the run."""
         from perfproof.experiment import Options, measure
-        from perfproof.model.recording import RunInfo
         from perfproof.reports.terminal import Live
 
         with self.store() as store:
@@ -96,26 +98,55 @@ class Session:
             yield found
 
     def keep(self, measured: Measured) -> Result:
-        """Remember what was concluded and write the run's own report; raises what kept it from being measured."""
+        """Write what was concluded into the run directory and the store; raises what kept it from being measured.
+
+        A disk or a store that refuses is told and changes no verdict: that stands on the sealed rounds.
+        """
+        result = measured.result
+        self._remember(measured.directory, measured.info, result)
+        if result is None:
+            raise measured.problem or UsageError("nothing was measured")
+        return result
+
+    def _remember(self, directory: Path, info: RunInfo, result: Result | None) -> None:
         from perfproof.evidence.directory import RunDirectory
         from perfproof.reports import write
         from perfproof.reports.json_report import to_json
 
-        result, problem = measured.result, measured.problem
-        with self.store() as store:
-            store.update_run(measured.info)
+        again = f"`perfproof show {directory}` writes it again"
+        if result is not None:
+            with warned(f"the result is not in the run directory; {again}"):
+                RunDirectory(directory).save_result(to_json(result))
+                write(result, directory / "report.html")
+        with warned(f"the store does not know how run {info.id} ended; {again}"), self.store() as store:
+            store.add_run(info, directory)
             if result is not None:
-                store.save_result(measured.info.id, result)
-        if result is None:
-            raise problem or UsageError("nothing was measured")
-        RunDirectory(measured.directory).save_result(to_json(result))
-        write(result, measured.directory / "report.html")
-        return result
+                store.save_result(info.id, result)
+
+    def repair(self, directory: Path, result: Result) -> None:
+        """Write what was concluded where it is missing: in the run directory, and in the store it belongs to."""
+        from perfproof.evidence.reading import read_info
+
+        home = directory.absolute().parent
+        if self.store_url is None and not (home / "perfproof.db").is_file():
+            return
+        own = Session(home, self.store_url, self.quiet)
+        info, known = read_info(directory), None
+        with warned("what is stored of the run is not looked at"):
+            with own.store() as store:
+                known = store.status(info.id)
+            if known != (info.status, True) or not (directory / "result.json").is_file():
+                own._remember(directory, info, result)
 
     def conclude(self, measured: Measured, json_file: Path | None, report_files: Sequence[Path]) -> int:
         """Write, remember and print what was concluded; return the exit code."""
-        result, problem = self.keep(measured), measured.problem
-        self.show(result, json_file, report_files)
+        problem = measured.problem
+        try:
+            if measured.result is not None:
+                self.show(measured.result, json_file, report_files)
+                sys.stdout.flush()  # before a store is waited for
+        finally:
+            result = self.keep(measured)
         if problem is not None:
             report_failure(problem)
         if not self.quiet:
@@ -140,8 +171,9 @@ class Session:
     def locate(self, reference: str) -> Path:
         """Return the run directory meant by an id, a unique beginning of one, a label, ``last`` or a path."""
         path = Path(reference)
-        if (path / "run.json").is_file():
-            return path
+        for folder in (path, self.results / reference):
+            if (folder / "run.json").is_file():
+                return folder
         with self.store() as store:
             store.sync(self.results)
             found = store.find(reference).directory
@@ -171,14 +203,32 @@ class Session:
         from perfproof.evidence.reading import read
 
         first, last = read(self.locate(baseline)), read(self.locate(candidate))
-        with self.store() as store:
-            info, own = last.info, (first.info.id, last.info.id)
+        info, own, known = last.info, (first.info.id, last.info.id), days({})
+        with warned("how much runs differ from day to day is not taken into account"), self.store() as store:
             known = days(store.repeats(info.scenario_hash, info.environment.hash, without=own))
         return compare(first, last, known, force=force)
 
     def _spreads(self, environment_hash: str, scenario_hash: str) -> tuple[Spread, ...]:
-        with self.store() as store:
+        with warned("what identical arms showed here before is not taken into account"), self.store() as store:
             return store.spreads(environment_hash, scenario_hash)
+        return ()
+
+
+class warned:  # noqa: N801 - used like a function, as `suppress` is
+    """Tell an error of the store or the disk as a warning, with what it means, and go on after the body."""
+
+    def __init__(self, consequence: str) -> None:
+        self._consequence = consequence
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        """Swallow what is told."""
+        if not isinstance(error, StoreError | EvidenceError | UsageError):
+            return False
+        tell(f"warning: {error}\n  so: {self._consequence}")
+        return True
 
 
 def find_scenario(path: Path | None) -> Path:

@@ -19,4 +19,7 @@ def show(
 ) -> None:
     """Show what a recorded run concluded."""
     session = Session(results, store)
-    session.show(session.judge(run), json, ())
+    folder = session.locate(run)
+    result = session.judge(str(folder))
+    session.show(result, json, ())
+    session.repair(folder, result)

@@ -52,8 +52,8 @@ def import_(
 
     if not file.is_file():
         raise UsageError("there is no such file", where=str(file), hint="`perfproof export RUN -o FILE` writes one")
-    imported = unpack(file, results)
-    with Session(results, store).store() as opened:
+    with Session(results, store).store() as opened:  # first: without it, nothing is to be unpacked
+        imported = unpack(file, results, _check_names)
         opened.sync(results)
         named, kept = _name(opened, imported.manifest)
     if not quiet:
@@ -63,6 +63,15 @@ def import_(
             tell(f"baseline {name} is set")
         for name in kept:
             tell(f"baseline {name} stays with the run that has it here")
+
+
+def _check_names(manifest: Manifest) -> None:
+    """Raise StoreError for a baseline name that could not be given."""
+    from perfproof.store.repository import check_name
+
+    for run in manifest.runs:
+        for name in run.names:
+            check_name(name)
 
 
 def _name(store: Store, manifest: Manifest) -> tuple[list[str], list[str]]:

@@ -15,7 +15,7 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +23,10 @@ from pathlib import Path
 from perfproof import __version__
 from perfproof.errors import EvidenceError
 from perfproof.evidence.codec import CodecError, decode, encode
+from perfproof.evidence.directory import end_killed
 from perfproof.evidence.files import flush, writing
-from perfproof.evidence.reading import read_info
+from perfproof.evidence.limits import parse_json
+from perfproof.evidence.reading import read
 
 FORMAT = 1
 MANIFEST = "perfproof.json"
@@ -32,6 +34,9 @@ MAX_MANIFEST = 16 << 20
 MAX_FILE = 4 << 30
 MAX_TOTAL = 16 << 30
 MAX_FILES = 100_000
+FREE_TOTAL = 256 << 20
+RATIO = 100
+"""Beyond ``FREE_TOTAL``, an archive unpacks to at most so many times its size: logs come to some tens of theirs."""
 IMPORTING = ".importing"
 """Ending of the hidden folder of a run that is being unpacked."""
 _CHUNK = 1 << 20
@@ -82,7 +87,7 @@ def pack(directories: Sequence[Path], file: Path, names: Mapping[str, Sequence[s
     Links and files that are being written (hidden ones) stay behind. Raises ``EvidenceError`` when a run cannot be
     read or the file cannot be written.
     """
-    runs = [(folder, read_info(folder)) for folder in directories]
+    runs = [(folder, end_killed(folder)) for folder in directories]
     unfinished = [info.id for _, info in runs if info.status == "running"]
     if unfinished:
         raise EvidenceError(f"run {unfinished[0]} is still being measured", hint="export it when it has ended")
@@ -103,16 +108,18 @@ def pack(directories: Sequence[Path], file: Path, names: Mapping[str, Sequence[s
     return manifest
 
 
-def unpack(file: Path, results: Path) -> Imported:
+def unpack(file: Path, results: Path, check: Callable[[Manifest], None] = lambda _: None) -> Imported:
     """Put the runs of an archive below ``results``, each whole or not at all; runs that are there already are kept.
 
-    Raises ``EvidenceError`` for a file that is no archive, of a newer format, damaged, too large, or not to be trusted;
-    runs before the offending one stay.
+    ``check`` is shown the manifest and may refuse it by raising before anything is unpacked. Raises ``EvidenceError``
+    for a file that is no archive, of a newer format, damaged, too large, or not to be trusted; runs before the
+    offending one stay.
     """
     added, present = [], []
     with _opened(file) as archive:
         manifest = _read_manifest(archive, file)
         members = _members(archive, manifest, file)
+        check(manifest)
         with writing(results):
             results.mkdir(parents=True, exist_ok=True)
         for run in manifest.runs:
@@ -167,7 +174,7 @@ def _read_manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
             content = source.read(MAX_MANIFEST + 1)
         if len(content) > MAX_MANIFEST:
             raise _refused(file, f"{MANIFEST} is too large")
-        document = json.loads(content)
+        document = parse_json(content)
         version = document["format"]
         if isinstance(version, int) and version > FORMAT:
             raise EvidenceError(
@@ -188,7 +195,7 @@ def _members(archive: zipfile.ZipFile, manifest: Manifest, file: Path) -> dict[s
             raise _refused(file, f"it holds {member.filename!r:.80} twice")
         there[member.filename] = member
     wanted: dict[str, zipfile.ZipInfo] = {}
-    total = 0
+    total, most = 0, min(MAX_TOTAL, max(FREE_TOTAL, RATIO * file.stat().st_size))
     for run in manifest.runs:
         for each in run.files:
             name = f"{run.id}/{each.path}"
@@ -200,7 +207,7 @@ def _members(archive: zipfile.ZipFile, manifest: Manifest, file: Path) -> dict[s
             if stat.S_IFMT(there[name].external_attr >> 16) not in (0, stat.S_IFREG):
                 raise _refused(file, f"{name} is not an ordinary file")
             total += each.size
-            if not 0 <= each.size <= MAX_FILE or total > MAX_TOTAL or len(wanted) >= MAX_FILES:
+            if not 0 <= each.size <= MAX_FILE or total > most or len(wanted) >= MAX_FILES:
                 raise _refused(file, f"with {name} it is larger than an archive may be")
             wanted[name] = there[name]
     return wanted
@@ -218,7 +225,7 @@ def _unpack_run(
             temporary.mkdir()
         for each in run.files:
             _unpack_file(archive, members[f"{run.id}/{each.path}"], each, temporary / each.path, file)
-        if read_info(temporary).id != run.id:
+        if read(temporary).info.id != run.id:  # whole, so that what makes no sense never gets a place among the runs
             raise _refused(file, f"the run in {run.id} says that it is another")
         with writing(results / run.id):
             temporary.rename(results / run.id)

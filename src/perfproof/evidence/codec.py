@@ -105,21 +105,28 @@ def _decode_dataclass(kind: Any, value: object, key: str) -> Any:
 def _decode_scalar(kind: Any, value: object, key: str) -> Any:
     if kind is float:
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
+            return float(_fitting(value, key))
         _expect(isinstance(value, str) and value in ("inf", "-inf", "nan"), value, "a number", key)
         return float(str(value))
     if kind is int:
-        return _expect(isinstance(value, int) and not isinstance(value, bool), value, "a whole number", key)
+        _expect(isinstance(value, int) and not isinstance(value, bool), value, "a whole number", key)
+        return _fitting(value, key)
     if kind is bool:
         return _expect(isinstance(value, bool), value, "true or false", key)
     if kind is str:
-        return _expect(isinstance(value, str), value, "a text", key)
+        # Half of a surrogate pair is no text that could be printed or written anywhere.
+        return str(_expect(isinstance(value, str), value, "a text", key)).encode("utf-8", "replace").decode("utf-8")
     if kind is Path:
         return Path(_expect(isinstance(value, str), value, "a path", key))
     if isinstance(kind, type) and issubclass(kind, Enum):
         _expect(value in [member.value for member in kind], value, f"a {kind.__name__}", key)
         return kind(value)
     raise TypeError(f"{key}: the codec does not know the type {kind!r}")
+
+
+def _fitting(value: Any, key: str) -> Any:
+    """Return a number as it is; tables and databases hold whole ones of 64 bits."""
+    return _expect(isinstance(value, float) or abs(value) < 1 << 63, value, "a number of 64 bits", key)
 
 
 def _expect(holds: bool, value: Any, wanted: str, key: str) -> Any:

@@ -18,12 +18,13 @@ from perfproof.evidence.formats import (
     PROBE_FILE,
     SAMPLES_FILE,
     RoundFacts,
+    read_document,
     round_folder,
     write_compressed,
     write_document,
 )
 from perfproof.evidence.logs import masked_extract
-from perfproof.evidence.reading import sealed_rounds
+from perfproof.evidence.reading import read_info, sealed_rounds
 from perfproof.evidence.tables import check_table, empty_table, write_table
 from perfproof.model.levers import Causes
 from perfproof.model.probe import Probing
@@ -165,7 +166,20 @@ class RunDirectory:
         with writing(self.path / "run.json"):
             for leftover in (self.path / "rounds").glob(".*.partial"):
                 shutil.rmtree(leftover)
+            for leftover in [*self.path.glob(".samples-*"), *self.path.glob(".*.writing")]:
+                leftover.unlink(missing_ok=True)  # of a killed process: living ones keep nothing here by then
             write_whole(self.path / "run.json", write_document(info))
+
+
+def end_killed(path: Path) -> RunInfo:
+    """Return the identity of the run in the folder ``path``; of a killed one, write down that it has ended.
+
+    What its process was writing is removed; its sealed rounds stay. Raises ``EvidenceError``.
+    """
+    info = read_info(path)
+    if info.status == "interrupted" and read_document(path / "run.json", RunInfo).status == "running":
+        RunDirectory(path).finish(info)
+    return info
 
 
 def _copy_log(source: Path, target: Path, redactor: Redactor) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from perfproof import __version__
 from perfproof.errors import EvidenceError
 from perfproof.evidence.codec import CodecError, decode, encode
+from perfproof.evidence.limits import TooLargeError, parse_json, read_bytes
 from perfproof.model.recording import ArmRound, Block, Trouble
 
 PROBE_FILE = "probe.json"
@@ -62,18 +63,16 @@ def write_compressed(value: object) -> bytes:
 def read_document(file: Path, kind: type[T]) -> T:
     """Return the content of ``file`` as ``kind``; ``EvidenceError`` if it is missing, damaged or of a newer format."""
     try:
-        content = file.read_bytes()
-        document = json.loads(gzip.decompress(content) if file.suffix == ".gz" else content)
-        return decode(kind, upgraded(document, file))
+        return decode(kind, upgraded(parse_json(read_bytes(file)), file))
     except FileNotFoundError:
         raise EvidenceError(
             f"{file.name} is missing", where=str(file.parent), hint="name a folder that perfproof has written"
         ) from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+    except (EOFError, zlib.error) as error:
         raise damaged(file, f"it is not whole gzip: {error}") from error
     except OSError as error:
         raise EvidenceError(f"{file.name} cannot be read", where=str(file), why=error.strerror) from error
-    except CodecError as error:
+    except (CodecError, TooLargeError) as error:
         raise damaged(file, str(error)) from error
     except ValueError as error:  # broken JSON or broken UTF-8
         raise damaged(file, f"it is not whole JSON: {error}") from error

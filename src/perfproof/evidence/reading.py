@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,9 @@ from perfproof.evidence.formats import (
     round_folder,
 )
 from perfproof.evidence.tables import Columns, read_table
+from perfproof.evidence.validation import check_facts, check_info, check_round
 from perfproof.model.levers import Causes
+from perfproof.model.owner import Owner
 from perfproof.model.probe import Probing
 from perfproof.model.recording import (
     HISTOGRAM_COLUMNS,
@@ -30,6 +34,12 @@ from perfproof.model.recording import (
     Samples,
 )
 
+ABANDONED = 86400.0
+"""Seconds after which a run that has been marked running on another machine was killed."""
+
+KILLED = "perfproof was killed while it measured"
+"""The problem of a run whose process is gone."""
+
 
 def read(path: Path) -> Recording:
     """Return the run recorded in the folder ``path`` with its sealed rounds in order; partial ones are ignored.
@@ -37,7 +47,8 @@ def read(path: Path) -> Recording:
     Raises ``EvidenceError``, naming the file and what to do, when something is missing, damaged or of a newer format.
     """
     info = read_info(path)
-    rounds = tuple(read_round(path, number) for number in sealed_rounds(path))
+    check_info(info, path / "run.json")
+    rounds = tuple(read_round(path, number, info) for number in sealed_rounds(path))
     return Recording(info, rounds, read_probing(path), read_causes(path))
 
 
@@ -59,7 +70,21 @@ def read_info(path: Path) -> RunInfo:
         raise EvidenceError(
             "there is no such run directory", where=str(path), hint="`perfproof list` shows what there is"
         )
-    return read_document(path / "run.json", RunInfo)
+    info = read_document(path / "run.json", RunInfo)
+    if info.status == "running" and _was_killed(path, info):
+        return replace(info, status="interrupted", problem=KILLED)
+    return info
+
+
+def _was_killed(path: Path, info: RunInfo) -> bool:
+    """Tell whether nobody measures this run any more; of a process elsewhere that is supposed after a day."""
+    owner = Owner.parse(info.owner)
+    if owner is not None and owner.here:
+        return owner.gone
+    try:
+        return time.time() - (path / "run.json").stat().st_mtime > ABANDONED
+    except OSError:
+        return False
 
 
 def sealed_rounds(path: Path) -> tuple[int, ...]:
@@ -68,12 +93,14 @@ def sealed_rounds(path: Path) -> tuple[int, ...]:
     return tuple(sorted(int(folder.name) for folder in folders if re.fullmatch(r"[0-9]{3,}", folder.name)))
 
 
-def read_round(path: Path, number: int) -> Round:
-    """Return one sealed round of the run directory ``path``; errors as ``read``."""
+def read_round(path: Path, number: int, info: RunInfo | None = None) -> Round:
+    """Return one sealed round of the run directory ``path``, held against ``info`` if given; errors as ``read``."""
     folder = round_folder(path, number)
     facts = read_document(folder / "round.json", RoundFacts)
+    if info is not None:
+        check_facts(info, number, facts, folder / "round.json")
     samples, service = _samples(folder)
-    return Round(
+    measured = Round(
         number=facts.number,
         arms=facts.arms,
         blocks=facts.blocks,
@@ -84,6 +111,9 @@ def read_round(path: Path, number: int) -> Round:
         problem=facts.problem,
         troubles=facts.troubles,
     )
+    if info is not None:
+        check_round(info, measured, folder)
+    return measured
 
 
 def _samples(folder: Path) -> tuple[Samples, Samples | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from perfproof.evidence import limits
 from perfproof.evidence.files import write_whole
 from perfproof.evidence.formats import damaged
 
@@ -61,15 +63,31 @@ def check_table(path: Path, kinds: Mapping[str, str]) -> None:
 @contextmanager
 def _opened(path: Path, kinds: Mapping[str, str]) -> Iterator[pq.ParquetFile]:
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise damaged(path, "it is not an ordinary file")
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             missing = [name for name in kinds if name not in file.schema_arrow.names]
             if missing:
                 raise damaged(path, f"it has no column {', '.join(missing)}")
+            for name, kind in kinds.items():  # before it is read: texts may be of any length
+                if not pa.types.is_integer(found := file.schema_arrow.field(name).type):
+                    raise damaged(path, f"column {name} should be {kind}: it holds {found}")
+            limits.check_table(path, _rows(file.metadata), sum(np.dtype(kind).itemsize for kind in kinds.values()))
             yield file
     except FileNotFoundError:
         raise damaged(path, "the file is missing") from None
+    except limits.TooLargeError as error:
+        raise damaged(path, str(error)) from error
     except (pa.ArrowException, OSError) as error:
         raise damaged(path, str(error).splitlines()[0]) from error
+
+
+def _rows(metadata: Any) -> int:
+    """Return how many rows there are at most: the file, its groups and their columns may each say another number."""
+    total = 0
+    for group in (metadata.row_group(number) for number in range(metadata.num_row_groups)):
+        total += max([group.num_rows, *(group.column(each).num_values for each in range(group.num_columns))])
+    return max(int(metadata.num_rows), total)
 
 
 def _array(path: Path, column: Any, name: str, kind: str) -> npt.NDArray[Any]:

@@ -17,7 +17,7 @@ from perfproof.collectors.levers.plans import plans_of, slowest
 from perfproof.collectors.levers.watching import Watching
 from perfproof.collectors.processes import ProcessTree
 from perfproof.collectors.queries.agent_source import AgentSource, Offsets
-from perfproof.errors import LoadError, PerfproofError
+from perfproof.errors import PerfproofError, UnsendableError
 from perfproof.experiment.counting import Sources, one_line, opened
 from perfproof.experiment.http_facts import Asker, after_writes, first_and_again, with_encodings, with_sizes
 from perfproof.experiment.probe import Phase
@@ -122,9 +122,7 @@ class _Watched:
             phase.observer.phase(f"watching {self.arm.name}: {asker.request.name}")
             try:
                 found.append((asker, first_and_again(asker, sources, afresh=afresh)))
-            except LoadError as error:
-                if "cannot be sent" not in error.what:
-                    raise
+            except UnsendableError as error:
                 self.notes.append(f"{error.what}: {error.why}")
         if found and not tree.cpu_by_pid():
             self.notes.append("the service runs on another machine, so its CPU per request is not known")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal, TypeVar
 
 from perfproof import __version__
@@ -37,6 +33,7 @@ from perfproof.experiment.starting import tell_debugging
 from perfproof.load.handle import LoadProcess
 from perfproof.model.levers import Causes
 from perfproof.model.metrics import ALL
+from perfproof.model.owner import Owner
 from perfproof.model.probe import Probing
 from perfproof.model.recording import Recording, Round, RunInfo
 from perfproof.model.redaction import Redactor
@@ -48,6 +45,7 @@ from perfproof.reports.figures import interval, percent
 from perfproof.service.cpus import CpuPlan, pinned, split_cpus
 from perfproof.service.lifecycle import RunningService, run_command, start
 from perfproof.service.private import private_folder
+from perfproof.service.signals import interruptible
 from perfproof.service.snapshots import taken
 
 T = TypeVar("T", Goal, Budget)
@@ -117,7 +115,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
     arms = arms_of(scenario, options.kind)
     cpus = split_cpus()
     redactor = Redactor(scenario.secrets)
-    with private_folder() as private, _interruptible(), ExitStack() as stack:
+    with private_folder() as private, interruptible(), ExitStack() as stack:
         info = _run_info(scenario, options, arms, cpus)
         arms = tuple(_placed(arm, private) for arm in arms)
         scenario = replace(scenario, arms=arms)
@@ -194,7 +192,7 @@ def probe_alone(scenario: Scenario, arm: str | None, observer: Observer) -> Prob
     cpus = split_cpus()
     redactor = Redactor(scenario.secrets)
     failures: list[str] = []
-    with private_folder() as private, _interruptible():
+    with private_folder() as private, interruptible():
         arms = tuple(_placed(each, private) for each in arms)
         scenario = replace(scenario, arms=arms)
         both = worth_probing(scenario, arms=len(arms))[1]
@@ -212,7 +210,7 @@ def probe_alone(scenario: Scenario, arm: str | None, observer: Observer) -> Prob
             finally:
                 load.stop()
         except KeyboardInterrupt:
-            raise interrupted() from None
+            raise Interrupted("interrupted", hint="a probe alone records nothing; start it again") from None
     return judge_probes(found, Rules(budgets=scenario.budgets, margin=scenario.margin), scenario.name, failures)
 
 
@@ -349,39 +347,6 @@ def _status(problem: PerfproofError | None) -> dict[str, Any]:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into KeyboardInterrupt; later ones cannot cut the cleaning-up short."""
-
-    def interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, lambda *_: None)
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    hook = sys.unraisablehook
-
-    def try_again(unraisable: Any) -> None:
-        """Deliver an interruption anew that hit a callback of the garbage collector, where it is swallowed."""
-        if unraisable.exc_type is not KeyboardInterrupt:
-            hook(unraisable)
-            return
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, interrupt)
-        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
-
-    before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, signal.SIGTERM)}
-    sys.unraisablehook = try_again
-    try:
-        yield
-    finally:
-        sys.unraisablehook = hook
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
-@contextmanager
 def _kept_services(
     arms: Sequence[Arm], private: Path, redactor: Redactor, cpus: CpuPlan
 ) -> Iterator[Mapping[str, RunningService]]:
@@ -456,6 +421,7 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
         environment=fingerprint({"perfproof": __version__, "placement": cpus.sentence}),
         started_at=now.isoformat(timespec="seconds"),
         revision=_revision(arms[-1]),
+        owner=str(Owner.mine()),
         rules=Rules(
             goals=_of_kind(scenario.goals, options.kind),
             budgets=_of_kind(scenario.budgets, options.kind),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from perfproof.collectors.levers.allocations import Allocations, Engine, Window
-from perfproof.errors import LoadError, PerfproofError
+from perfproof.errors import PerfproofError, UnsendableError
 from perfproof.experiment.counting import one_line
 from perfproof.experiment.probe import Phase
 from perfproof.experiment.probe_plan import reads
@@ -66,9 +66,7 @@ def _by_request(phase: Phase, number: int, service: RunningService, watch: Alloc
         phase.observer.phase(f"allocations of {phase.scenario.arms[number].name}: {request.name}")
         try:
             window = _window(phase, number, index, request, service, watch)
-        except LoadError as error:
-            if "cannot be sent" not in error.what:
-                raise
+        except UnsendableError as error:
             notes.append(f"{error.what}: {error.why}")
             continue
         if window.problem:

@@ -19,7 +19,7 @@ from perfproof.analysis.queries.merging import Observed, merge, one_name
 from perfproof.analysis.responses import Reply, compare, rows_in, unlike_paths
 from perfproof.collectors.processes import ProcessTree
 from perfproof.collectors.warmth import cold
-from perfproof.errors import LoadError, ServiceError
+from perfproof.errors import LoadError, ServiceError, UnsendableError
 from perfproof.experiment.counting import Sources, opened
 from perfproof.experiment.observer import Observer
 from perfproof.experiment.probe_plan import Shot, compared, plan, reads, worth_probing
@@ -195,9 +195,7 @@ class _ArmProbe:
             if self.phase.compare and reads(request):
                 for shot in compared(request):
                     self._shot(index, request, shot, Sources(), service)
-        except LoadError as error:
-            if "cannot be sent" not in error.what:
-                raise
+        except UnsendableError as error:
             return ProbedRequest(request.name, skipped=f"{error.what}: {error.why}")
         sizes.sort(key=lambda size: (size.size is None, size.size))
         return ProbedRequest(request.name, tuple(one_name(sizes)), by)  # type: ignore[arg-type]

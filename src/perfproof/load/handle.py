@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from perfproof.errors import LoadError, UsageError
+from perfproof.errors import LoadError
 from perfproof.evidence import codec
 from perfproof.load.plan import (
     BlockReport,
@@ -28,6 +28,7 @@ from perfproof.load.plan import (
     line,
     plan_of,
 )
+from perfproof.load.serving import raised
 from perfproof.load.stock import longest
 from perfproof.load.template import labels, variant_count
 from perfproof.model.redaction import Redactor
@@ -256,9 +257,7 @@ class LoadProcess:
             if reply["number"] == self._number:
                 break
         if "error" in reply:
-            told = reply["error"]
-            kind = UsageError if told.get("usage") else LoadError
-            raise kind(told["what"], where=told.get("where"), why=told["why"], hint=told["hint"])
+            raise raised(reply["error"])
         return reply["ok"]
 
     def _read_line(self, deadline: float, seconds: float) -> bytes:

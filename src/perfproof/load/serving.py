@@ -10,13 +10,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from perfproof.errors import LoadError, UsageError
+from perfproof.errors import LoadError, UnsendableError, UsageError
 from perfproof.evidence import codec
 from perfproof.load.plan import Stretch
 
 if TYPE_CHECKING:
     from perfproof.load.discovered import Discovered
     from perfproof.load.plan import BlockReport, PairsReport, WarmReport
+
+_KINDS = (UsageError, UnsendableError, LoadError)
+"""Errors that whoever asked can tell apart; a subclass comes before its base."""
 
 Known = Mapping[str, Callable[[Mapping[str, Any]], Any]]
 
@@ -97,14 +100,20 @@ def obey(command: Mapping[str, Any], known: Known, discovered: Discovered | None
 
 def told(error: LoadError | UsageError) -> dict[str, Any]:
     """Return an error as it travels to whoever has asked."""
-    kind = {"where": error.where, "usage": isinstance(error, UsageError)}
-    return {"what": error.what, "why": error.why, "hint": error.hint, **kind}
+    kind = next((kind for kind in _KINDS if isinstance(error, kind)), LoadError)
+    return {"what": error.what, "why": error.why, "hint": error.hint, "where": error.where, "kind": kind.__name__}
+
+
+def raised(told: Mapping[str, Any]) -> LoadError | UsageError:
+    """Return the error that ``told`` has put into a reply."""
+    kind = next((kind for kind in _KINDS if kind.__name__ == told.get("kind")), LoadError)
+    return kind(told["what"], where=told.get("where"), why=told["why"], hint=told["hint"])
 
 
 def result_of(reply: Mapping[str, Any]) -> Any:
     """Return what a reply holds; LoadError if the command failed."""
     if "error" in reply:
-        raise LoadError(reply["error"]["what"], why=reply["error"]["why"], hint=reply["error"]["hint"])
+        raise raised(reply["error"])
     return reply["ok"]
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import groupby, islice
 from types import MappingProxyType
 
-from perfproof.errors import LoadError
+from perfproof.errors import LoadError, UnsendableError
 from perfproof.load.body import Files
 from perfproof.load.care import Place, attentive
 from perfproof.load.cookies import Jar
@@ -227,7 +227,7 @@ class Stock:
             care = attentive(request, variables, self._place, out, number=step.number, shared=self._jar)
             return message_of(request, out, target.authority, number=step.number, variant=variant, care=care)
         except ValueError as error:
-            raise LoadError(f"request {request.name!r} cannot be sent", why=self._hide(str(error))) from error
+            raise UnsendableError(f"request {request.name!r} cannot be sent", why=self._hide(str(error))) from error
 
 
 def longest(requests: Sequence[Request]) -> float:

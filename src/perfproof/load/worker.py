@@ -34,6 +34,7 @@ from perfproof.load.plan import decode
 from perfproof.load.serving import commands, obey, settle
 from perfproof.load.trust import DistrustError, Trust
 from perfproof.load.users import host_class
+from perfproof.model.owner import Owner
 from perfproof.model.redaction import MaskingStream, Redactor
 
 PIECE = 1 << 20
@@ -83,7 +84,7 @@ class _Obedience:
         self._sources = sources
         self._ready = ready
         self._engine: Engine | None = None
-        self._file = Path(tempfile.gettempdir(), f"perfproof-samples-{os.getpid()}.parquet")
+        self._file = Path(tempfile.gettempdir(), f"perfproof-{Owner.mine()}-samples.parquet")
         self._known: dict[str, Any] = {
             "plan": self._plan,
             "ready": self._wait_for_user,

@@ -267,7 +267,8 @@ class RunInfo:
 
     ``arms`` and ``requests`` give the meaning of the sample columns; ``variants`` holds, per request, a label for each
     combination of values. ``settings`` are the load and rounds as measured (plain JSON values, no secrets).
-    ``revision`` is that of the last arm's folder (the candidate's); None outside of a git repository.
+    ``revision`` is that of the last arm's folder (the candidate's); None outside of a git repository. ``owner`` is the
+    process that measures (model/owner.py).
     """
 
     id: str
@@ -286,6 +287,7 @@ class RunInfo:
     status: Literal["running", "complete", "interrupted", "failed"] = "running"
     problem: str | None = None
     revision: Revision | None = None
+    owner: str = ""
 
     @property
     def arms_hash(self) -> str:

@@ -93,9 +93,13 @@ class Repository:
         return None if found and self.shallow else found
 
     def add_worktree(self, directory: Path, revision: Revision) -> None:
-        """Check out ``revision`` into ``directory``, which must not exist. Hooks are not run."""
+        """Check out ``revision`` into ``directory``, which must not exist. Hooks are not run.
+
+        Forced twice: a checkout that was killed half-way is registered, and locked, though its folder is gone.
+        """
         _git(self.top, "worktree", "prune")
-        done = _git(self.top, *_NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(directory), revision.commit)
+        add = ("worktree", "add", "-f", "-f", "--quiet", "--detach", str(directory), revision.commit)
+        done = _git(self.top, *_NO_HOOKS, *add)
         if done.returncode != 0:
             raise UsageError(f"git cannot check out {revision.ref} ({revision.commit[:12]})", why=_said(done))
 

@@ -31,7 +31,20 @@ def private_folder() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def of_killed() -> Iterator[Path]:
+def tidy_up() -> Iterator[str]:
+    """Take away what killed processes of this user left: raw logs, copies of databases; yield what was done."""
+    for path in _of_killed():
+        if path.is_dir():
+            from perfproof.service.snapshots import tidied  # loaded when there is something to do, not for --help
+
+            yield from tidied(path)
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        yield f"removed the unmasked logs and scratch files of a perfproof that was killed ({path.parent})"
+
+
+def _of_killed() -> Iterator[Path]:
     """Yield what killed processes of this user left where temporary files are, each claimed for this process.
 
     Claimed means renamed: two commands may look at once, and one that is killed while tidying leaves it to the next.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from perfproof.errors import EvidenceError
 from perfproof.evidence.codec import decode
+from perfproof.evidence.limits import read_result
 from perfproof.evidence.reading import read_info, sealed_rounds
 from perfproof.model.result import Comparison, Level, Verdict
 from perfproof.store.rows import run_values
@@ -35,11 +35,11 @@ def recorded(folder: Path) -> Recorded | None:
         return None
     values = run_values(info) | {"rounds": len(sealed_rounds(folder))}
     try:
-        document = json.loads((folder / "result.json").read_bytes())
+        document = read_result(folder / "result.json")
         concluded = {"verdict": Verdict(document["verdict"]).value, "sentence": str(document["sentence"])}
         comparisons = tuple(_comparison(row) for row in document.get("comparisons", ()))
         levels = tuple(_level(row) for row in document.get("levels", ()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (EvidenceError, ValueError, KeyError, TypeError, AttributeError):
         return Recorded(folder, values)
     return Recorded(folder, values | concluded, comparisons, levels)
 

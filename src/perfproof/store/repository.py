@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from sqlalchemy import URL, Engine, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from perfproof.errors import StoreError
+from perfproof.errors import EvidenceError, StoreError
+from perfproof.evidence.directory import end_killed
+from perfproof.evidence.reading import KILLED
 from perfproof.model.history import Point
 from perfproof.model.recording import RunInfo
 from perfproof.model.result import Comparison, Level, Result
@@ -40,6 +42,15 @@ from perfproof.store.upgrade import bring_up_to_date
 __all__ = ["Store", "arms_fingerprint"]
 
 _NAME = re.compile(r"[^\W_][\w./+-]{0,99}")
+
+
+def check_name(name: str) -> None:
+    """Raise StoreError for what cannot be the name of a baseline: it would be taken for something else."""
+    if not _NAME.fullmatch(name) or re.fullmatch(r"last(-\d+)?", name):
+        raise StoreError(
+            f"`{name[:100]}` cannot be the name of a baseline",
+            hint="use letters, digits and . / + - _ (at most 100), beginning with a letter or a digit; not `last`",
+        )
 
 
 class Store:
@@ -96,6 +107,12 @@ class Store:
         with self._writing() as session:
             number = self._number(session, info.id)
             session.execute(update(RunRow).where(RunRow.number == number).values(run_values(info)))
+
+    def status(self, run_id: str) -> tuple[str, bool] | None:
+        """Return the status of a run and whether its result is stored; None for an unknown id."""
+        with self._reading() as session:
+            row = session.execute(select(RunRow.status, RunRow.verdict).where(RunRow.id == run_id)).first()
+            return None if row is None else (row.status, row.verdict is not None)
 
     def save_result(self, run_id: str, result: Result) -> None:
         """Remember what was concluded from a run, replacing an earlier conclusion; ``StoreError`` for an unknown id."""
@@ -221,11 +238,7 @@ class Store:
         With ``if_free`` a run that has the name keeps it, also one that gets it at this very moment. Raises
         ``StoreError`` for an unknown run and for a name that would be taken for something else.
         """
-        if not _NAME.fullmatch(name) or re.fullmatch(r"last(-\d+)?", name):
-            raise StoreError(
-                f"`{name[:100]}` cannot be the name of a baseline",
-                hint="use letters, digits and . / + - _ (at most 100), beginning with a letter or a digit; not `last`",
-            )
+        check_name(name)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         with self._writing() as session:
             number = self._number(session, run_id)
@@ -300,6 +313,30 @@ class Store:
         query = query.where(RunRow.arms_fingerprint == arms_fingerprint)
         with self._reading() as session:
             return session.scalar(query.where(or_(RunRow.rounds > 0, RunRow.status == "running"))) or 0
+
+    def end_killed(self) -> list[str]:
+        """Bring runs up to date that are stored as running and have ended; return the ids of those that were killed.
+
+        What the run directory says counts. A directory that cannot be read here may be another machine's.
+        """
+        query = select(RunRow.directory).where(RunRow.status == "running")
+        with self._reading() as session:
+            folders = [(self._base or Path()) / stored for stored in session.scalars(query)]
+        ended: list[Recorded] = []
+        killed: list[str] = []
+        for folder in folders:
+            before = recorded(folder)
+            if before is None or before.values["status"] == "running":
+                continue
+            ended.append(before)
+            with suppress(EvidenceError):  # in a folder that may only be read, it is told from its process each time
+                if end_killed(folder).problem == KILLED:
+                    killed.append(before.values["id"])
+        if ended:
+            with self._writing() as session:
+                for run in ended:
+                    self._add_recorded(session, run)
+        return killed
 
     def sync(self, results: Path) -> int:
         """Add the runs recorded below ``results`` that the store does not know; return how many.

@@ -1,0 +1,173 @@
+"""Killed, interrupted, without a store, without an output: nothing is lost and nothing stays behind."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def temporary(bench, tmp_path) -> Path:
+    """The folder for temporary files of everything that the bench starts."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    bench.environ["TMPDIR"] = str(folder)
+    return folder
+
+
+def started(bench, count: int, sealed: int = 1) -> subprocess.Popen[str]:
+    """Start a run and return when so many of its rounds are sealed."""
+    path = bench.scenario(("count: 2", f"count: {count}"))
+    process = bench.start("run", str(path), "-q", "--label", "it")
+    until(lambda: any((bench.folder / "results").glob(f"*/rounds/{sealed:03d}/round.json")), process)
+    return process
+
+
+def until(met, process) -> None:
+    deadline = time.monotonic() + 90
+    while not met():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_after_a_kill_the_run_is_shown_as_interrupted_can_be_exported_and_nothing_of_it_is_left(bench, temporary):
+    process = started(bench, 50)
+    assert json.loads(bench.run("list", "--json").out)[0]["status"] == "running"
+    refused = bench.run("export", "it", "-o", "run.perfproof")
+    assert "still being measured" in refused.err
+    assert any(temporary.glob("perfproof-*"))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    listed = bench.run("list", "--json")
+    assert json.loads(listed.out)[0]["status"] == "interrupted"
+    (run,) = bench.runs
+    assert "removed the unmasked logs and scratch files of a perfproof that was killed" in listed.err
+    assert f"run {run.name} was killed while it measured: its finished rounds are kept" in listed.err
+    assert list(temporary.iterdir()) == []
+    assert list(run.glob("rounds/.*")) == []
+    assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
+    shown = bench.run("show", "it")
+    assert shown.code == 0, shown.err
+    assert "was interrupted: " in " ".join(shown.out.split())
+    assert " of 50 planned rounds" in " ".join(shown.out.split())
+    assert bench.run("list").err == "", "told once"
+    exported = bench.run("export", "it", "-o", "run.perfproof")
+    assert exported.code == 0, exported.err
+    moved = bench.run("import", "run.perfproof", "--results", "elsewhere")
+    assert moved.code == 0, moved.err
+    deadline = time.monotonic() + 20
+    while bench.leftovers() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert bench.leftovers() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT])
+def test_a_lost_terminal_ends_a_run_as_ctrl_c_does(bench, temporary, number):
+    process = started(bench, 50)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted" in err
+    assert out, "what was measured until then is judged"
+    (run,) = bench.runs
+    assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
+    assert list(temporary.iterdir()) == []
+    assert bench.leftovers() == []
+
+
+def test_a_second_signal_ends_it_at_once_and_the_next_command_takes_away_what_is_left(bench, temporary):
+    path = bench.scenario(
+        ("count: 2", "count: 50"), ("  health: /health", '  health: /health\n  reset: "trap : TERM; sleep 5; sleep 60"')
+    )
+    path.write_text(path.read_text().replace("  reset:", "  shell: true\n  reset:"))
+    process = bench.start("run", str(path), "-q")
+    until(lambda: any(temporary.glob("*/round-001/*.reset.log")), process)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.8)
+    assert process.poll() is None, "the reset command does not end yet"
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    _, err = process.communicate(timeout=30)
+    assert time.monotonic() - began < 3
+    assert process.returncode == 130
+    assert "ended at once; the next perfproof command takes away what is left" in err
+    assert any(temporary.glob("perfproof-*"))
+    deadline = time.monotonic() + 30
+    while bench.leftovers() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert bench.leftovers() == []
+    assert json.loads(bench.run("list", "--json").out)[0]["status"] == "interrupted"
+    assert list(temporary.iterdir()) == []
+
+
+def test_without_a_working_store_the_verdict_is_given_and_show_repairs_what_is_stored(bench):
+    process = started(bench, 2)
+    store = bench.folder / "results" / "perfproof.db"
+    kept = bench.folder / "kept.db"
+    shutil.copy(store, kept)
+    store.write_bytes(b"this is no database at all, and long enough to be seen as none" * 100)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "p50" in out
+    assert "warning: " in err
+    assert "not a database" in err
+    (run,) = bench.runs
+    assert f"perfproof show {run.relative_to(bench.folder)}" in err.replace("`", "")
+    assert (run / "result.json").is_file()
+    made = bench.run("report", str(run), "-o", "it.html", "-o", "it.json")
+    assert made.code == 0, made.err
+    assert (bench.folder / "it.html").stat().st_size > 10_000
+    gated = bench.run("gate", str(run), "--quiet")
+    assert gated.code == 0, gated.err
+    shutil.copy(kept, store)
+    (run / "result.json").unlink()
+    assert bench.run("show", str(run)).code == 0
+    assert (run / "result.json").is_file()
+    with closing(sqlite3.connect(store)) as database:
+        assert database.execute("SELECT status, rounds FROM runs").fetchall() == [("complete", 2)]
+        assert database.execute("SELECT count(*) FROM levels").fetchone()[0] > 0
+
+    # The same run, for every way in which its output cannot be written.
+    command = f"{sys.executable} -m perfproof"
+    for line, code, said in (
+        (f"{command} gate last | true; exit ${{PIPESTATUS[0]}}", 0, ""),
+        (f"{command} gate last 2>&1 | true; exit ${{PIPESTATUS[0]}}", 0, ""),
+        (f"{command} gate last >&-", 0, ""),
+        (f"{command} gate last >&- 2>&- <&-", 0, ""),
+        (
+            f"{command} gate last > /dev/full",
+            2,
+            "error: the output cannot be written\n  why: No space left on device\n",
+        ),
+    ):
+        ran = subprocess.run(
+            ["bash", "-c", line], cwd=bench.folder, env=bench.environ, capture_output=True, text=True, check=False
+        )
+        assert (ran.returncode, ran.stderr) == (code, said), line
+    with closing(sqlite3.connect(store)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",), "what was printed is not in it"
+
+
+def test_an_interrupted_probe_does_not_speak_of_rounds(bench, temporary):
+    path = bench.scenario(("  health: /health", '  health: /health\n  prepare: "sleep 30"'))
+    process = bench.start("probe", str(path), "-q")
+    until(lambda: any(temporary.glob("*/*.prepare.log")), process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "finished rounds" not in err
+    assert "a probe alone records nothing" in err
+    assert list(temporary.iterdir()) == []
