@@ -53,7 +53,7 @@ def record() -> Callable[..., dict[str, np.ndarray]]:
         partial = directory.begin_round(number)
         columns = sample_columns(count, seed=number)
         write_table(partial.samples_path, columns, SAMPLE_COLUMNS)
-        directory.seal(partial, facts(number), {}, str)
+        directory.seal(partial, facts(number, columns), {}, str)
         return columns
 
     return measure

@@ -1,5 +1,7 @@
 """Samples and round facts, also for processes that a test starts."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from perfproof.model.recording import PROCESS_COLUMNS, SAMPLE_COLUMNS, ArmRound, Block, Round, Samples
@@ -15,10 +17,17 @@ def sample_columns(count: int, seed: int = 1) -> dict[str, np.ndarray]:
     }
 
 
-def facts(number: int, sent: int = 10) -> Round:
-    """What the conductor knows of a round: everything but the samples."""
+def facts(number: int, columns: Mapping[str, np.ndarray] | None = None, sent: int = 10) -> Round:
+    """What the conductor knows of a round: everything but the samples, whose ``columns`` it has counted."""
     arm = ArmRound(0, 1.25, 3, 40, 2.0, True, memory_peak=2**40, memory_kind="pss")
-    block = Block(0, 1, 0, 10**18, 10**18 + 5, sent, sent, sent, 0, 0, 0, None, 7, 8, 9)
+    blocks = [Block(0, 1, 0, 10**18, 10**18 + 5, sent, sent, sent, 0, 0, 0, None, 7, 8, 9)]
+    if columns is not None:
+        outcomes = [columns["outcome"][columns["arm"] == which] for which in (0, 1)]
+        counted = [(len(each), int((each == 0).sum())) for each in outcomes]
+        blocks = [
+            Block(which, 1, 0, 10**18, 10**18 + 5, sent, sent, good, sent - good, 0, 0, None, 7, 8, 9)
+            for which, (sent, good) in enumerate(counted)
+        ]
     processes = {name: np.arange(4).astype(kind) for name, kind in PROCESS_COLUMNS.items()}
     processes["arm"] %= 2
-    return Round(number, (arm,), (block,), Samples.empty(), processes)
+    return Round(number, (arm,), tuple(blocks), Samples.empty(), processes)

@@ -79,7 +79,7 @@ def test_a_sealed_round_holds_the_documented_files_and_nothing_else(
     partial = directory.begin_round(1)
     write_table(partial.samples_path, sample_columns(10), SAMPLE_COLUMNS)
     logs = {"baseline": log, "candidate": tmp_path / "never-written.log"}
-    directory.seal(partial, facts(1), logs, lambda text: text.replace("hunter2", "***"))
+    directory.seal(partial, facts(1, sample_columns(10)), logs, lambda text: text.replace("hunter2", "***"))
     folder = directory.path / "rounds" / "001"
     names = {"samples.parquet", "processes.parquet", "round.json", "baseline.log"}
     assert {path.name for path in folder.iterdir()} == names
@@ -258,7 +258,7 @@ columns = sample_columns(2000)
 for number in range(1, 100000):
     partial = directory.begin_round(number)
     write_table(partial.samples_path, columns, SAMPLE_COLUMNS)
-    directory.seal(partial, facts(number), {}, str)
+    directory.seal(partial, facts(number, columns), {}, str)
     print(number, flush=True)
 """
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from perfproof.model.scenario import Scenario
     from perfproof.store.summary import RunSummary
 
+LONGEST = 1 << 20
+"""Characters that are read of a recorded scenario: more than a scenario may have."""
+
 USUAL_BASELINE = "baseline"
 """The name a stored baseline has when nothing else is asked for."""
 
@@ -118,7 +121,10 @@ class Gate:
         from perfproof.scenarios import policy_file
 
         stored = self.session.locate(reference) / "scenario.yaml"
-        text = stored.read_text(encoding="utf-8") if stored.is_file() else "name: unknown"
+        text = "name: unknown"
+        if stored.is_file():
+            with stored.open(encoding="utf-8", errors="replace") as file:
+                text = file.read(LONGEST)
         return merged(self._shared(Path()), policy_file.of_recording(text, str(stored)))
 
     def _shared(self, start: Path) -> Policy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -68,6 +69,8 @@ def line(run: RunSummary) -> dict[str, Any]:
 
 def runs_page(store: Store, wanted: RunFilter, page: int) -> dict[str, Any]:
     """Return the list of runs, newest first, ``PAGE`` at a time; a page number beyond the last means the last."""
+    with suppress(StoreError):  # one that may only be read shows what it knew
+        store.end_killed()
     count = store.count(wanted)
     pages = max(1, -(-count // PAGE))
     page = min(max(page, 1), pages)

@@ -58,6 +58,8 @@ def check_round(info: RunInfo, measured: Round, folder: Path) -> None:
         if samples is not None:
             _check_samples(info, measured, samples, folder / SAMPLES_FILE)
     _check_range(measured.processes["arm"], len(info.arms), "arm", folder / "processes.parquet")
+    if measured.complete:  # of a round that was cut short, the last block is not among the blocks
+        _check_counts(info, measured, folder / SAMPLES_FILE)
 
 
 def _check_samples(info: RunInfo, measured: Round, samples: Samples, file: Path) -> None:
@@ -70,6 +72,23 @@ def _check_samples(info: RunInfo, measured: Round, samples: Samples, file: Path)
     for name in ("variant", "intended_ns", "sent_ns", "first_byte_ns", "done_ns", "bytes"):
         if len(samples) and int(columns[name].min()) < 0:
             raise damaged(file, f"{name} is negative")
+
+
+def _check_counts(info: RunInfo, measured: Round, file: Path) -> None:
+    """Hold the samples of each arm against what its blocks counted."""
+    columns, weights = measured.samples.columns, measured.samples.counts
+    for which, name in enumerate(info.arms):
+        mine = columns["arm"] == which
+        good = mine & (columns["outcome"] == Outcome.OK)
+        found = [int(np.sum(mask if weights is None else weights[mask])) for mask in (mine, good)]
+        blocks = [block for block in measured.blocks if block.arm == which]
+        told = [
+            sum(block.sent + block.dropped + block.not_started for block in blocks),
+            sum(block.completed for block in blocks),
+        ]
+        if found != told:
+            why = f"it holds {found[0]:,} samples of {name}, {found[1]:,} of them good; its blocks counted "
+            raise damaged(file, f"{why}{told[0]:,} and {told[1]:,}")
 
 
 def _check_range(column: Any, count: int, name: str, file: Path) -> None:
