@@ -159,3 +159,9 @@ def test_a_generator_that_shares_its_core_with_others_is_saturated_before_it_use
     assert result.verdict is Verdict.INVALID
     assert "it used 48 % of a core and waited for it 46 % of the time" in result.sentence
     assert "stop the other programs on its core, or lower the rate" in result.sentence
+
+
+def test_an_interrupted_run_says_how_many_of_its_rounds_it_made(sound: Recording) -> None:
+    for planned, said in ((20, "interrupted: 6 of 20 planned rounds."), (6, "interrupted: after its rounds, while")):
+        info = replace(sound.info, status="interrupted", rules=replace(sound.info.rules, planned_rounds=planned))
+        assert said in " ".join(analyse(Recording(info, sound.rounds)).comparability.warnings)

@@ -40,6 +40,7 @@ def local(store: Store) -> Iterator[httpx.Client]:
     ("host", "loopback"),
     [
         ("127.0.0.1", True), ("127.8.9.1", True), ("::1", True), ("[::1]", True), ("localhost", True),
+        ("LOCALHOST", True), ("localhost.", True),
         ("0.0.0.0", False), ("::", False), ("192.168.0.7", False), ("example.org", False), ("", False),
         ("localhost.example.org", False), ("127.0.0.1.example.org", False),
     ],
