@@ -20,14 +20,21 @@ TOGETHER = 0.5
 
 
 def end_by_exception() -> None:
-    """Let every signal of ``ENDING`` raise KeyboardInterrupt; one that is ignored (``nohup``) stays so."""
+    """Let every signal of ``ENDING`` raise KeyboardInterrupt; SIGHUP that is ignored (``nohup``) stays so.
+
+    The others are ignored in whatever a script starts with ``&``, which is no wish of anybody's.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature of a handler
         raise KeyboardInterrupt
 
     for number in ENDING:
-        if signal.getsignal(number) is signal.SIG_DFL:
+        if not _unheard(number):
             signal.signal(number, interrupt)
+
+
+def _unheard(number: signal.Signals) -> bool:
+    return number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
 
 
 @contextmanager
@@ -62,7 +69,7 @@ def interruptible() -> Iterator[None]:
         threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
 
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, *ENDING)}
-    heard = [each for each, handler in before.items() if handler is not signal.SIG_IGN or each is signal.SIGINT]
+    heard = [each for each in before if not _unheard(each)]
     for each in heard:
         signal.signal(each, interrupt)
     sys.unraisablehook = try_again
