@@ -237,6 +237,8 @@ def child(folder: Path) -> None:
                 sys.__stdout__.flush()
         sys.__stdout__.write(json.dumps([str(case), None, None]) + "\n")
         sys.__stdout__.flush()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    sys.__stdout__.write(json.dumps(["memory", memory]) + "\n")
 
 
 def _one(run: Callable[[], None], case: Path, arguments: list[str]) -> str:
@@ -328,8 +330,9 @@ def _in_child(batch: Path) -> tuple[list[tuple[str, list[str], str]], float]:
             process.send_signal(signal.SIGKILL)
             out, err = process.communicate()
             err += "it hung"
-    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     lines = [json.loads(line) for line in out.splitlines()]
+    most = max((line[1] for line in lines if line[0] == "memory"), default=0.0)
+    lines = [line for line in lines if line[0] != "memory"]
     found = [(case, arguments, wrong) for case, arguments, wrong in lines if arguments is not None]
     done = {case for case, arguments, _ in lines if arguments is None}
     lost = [case for case in cases if str(case) not in done]
