@@ -77,7 +77,7 @@ service:
   health: /health
   start_timeout: 20s
 requests:
-  - {get: /add, scale: {parameter: n, sizes: [1, 2]}, params: {n: "{n}"}, probe: {writes: true}}
+  - {name: add, get: "/add?n={n}", values: {n: [1, 2]}, scale: {parameter: n, sizes: [1, 2]}}
 load: {model: open, rate: 60/s}
 rounds: {count: 2, warmup: 100ms, warmup_requests: 2, blocks: 2, block: 150ms}
 """

@@ -35,12 +35,12 @@ def read_bytes(file: Path) -> bytes:
 
     Raises ``OSError``, and ``ValueError`` for what is no ordinary file (a pipe would be waited for without end).
     """
-    if not stat.S_ISREG(file.stat().st_mode):
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is not an ordinary file")
-    with file.open("rb") as source:
-        content = source.read(MAX_JSON + 1)
-    if len(content) > MAX_JSON:
+    if status.st_size > MAX_JSON:
         raise TooLargeError(f"it is larger than {MAX_JSON >> 20} MiB")
+    content = file.read_bytes()
     if file.suffix != ".gz":
         return content
     unpacker = zlib.decompressobj(wbits=31)
