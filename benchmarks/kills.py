@@ -161,6 +161,8 @@ def attempt(ground: Ground, number: signal.Signals, after: float) -> list[str]:
         process.kill()
         return [f"it did not end within 30 s of {number.name}"]
     wrong = []
+    if "perfproof" not in err and process.returncode == -number:
+        return []  # Python itself was still starting
     if not ended and number is signal.SIGINT and process.returncode not in (130, 0, 1, 3):
         wrong.append(f"Ctrl-C gave exit code {process.returncode}: {err[-300:]}")
     if "Traceback" in err + out or "perfproof itself failed" in err:

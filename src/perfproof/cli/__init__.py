@@ -3,9 +3,13 @@
 Nothing heavy is imported here or at the top of a command's file: ``perfproof --help`` must answer at once.
 """
 
+import sys
+
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    from perfproof.cli.app import run
-
+    try:
+        from perfproof.cli.app import run
+    except KeyboardInterrupt:  # loading takes a moment, and nothing has begun yet
+        sys.exit(130)
     run()
