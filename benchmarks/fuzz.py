@@ -285,7 +285,7 @@ def measure(folder: Path) -> Path:
     (folder / "tiny.yaml").write_text(text)
     command = [sys.executable, "-m", "perfproof", "ab", "tiny.yaml", "-q"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode in (0, 1, 3), done.stderr
+    assert done.returncode in (0, 1, 3, 4), done.stderr  # 4: on a busy machine
     (run,) = (file.parent for file in (folder / "results").glob("*/run.json"))
     return run
 

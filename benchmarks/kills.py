@@ -161,9 +161,9 @@ def attempt(ground: Ground, number: signal.Signals, after: float) -> list[str]:
         process.kill()
         return [f"it did not end within 30 s of {number.name}"]
     wrong = []
-    if "perfproof" not in err and process.returncode == -number:
+    if number is not signal.SIGKILL and "perfproof" not in err and process.returncode == -number:
         return []  # Python itself was still starting
-    if not ended and number is signal.SIGINT and process.returncode not in (130, 0, 1, 3):
+    if not ended and number is signal.SIGINT and process.returncode not in (130, 0, 1, 3, 4):
         wrong.append(f"Ctrl-C gave exit code {process.returncode}: {err[-300:]}")
     if "Traceback" in err + out or "perfproof itself failed" in err:
         wrong.append(err[-600:])
@@ -228,7 +228,7 @@ def settle(ground: Ground) -> tuple[float, list[str]]:
     out, err = process.communicate(timeout=300)
     wrong = (
         look(ground)
-        if process.returncode in (0, 1, 3)
+        if process.returncode in (0, 1, 3, 4)
         else [f"exit code {process.returncode}: {err[-600:]}{out[-300:]}"]
     )
     if ground.url:
