@@ -164,14 +164,19 @@ def _swept(server: Any) -> Iterator[str]:
         owner = Owner.parse(found[1]) if found else None
         if owner is not None and owner.gone:
             left.append((name, *_told(comment)))
+    import psycopg
+
     for name, original, _ in sorted(left, key=lambda each: each[2] != "kept"):
-        if original is not None and not _exists(server, original):
-            _rename(server, name, original)
-            _comment(server, original, None)
-            yield f"the database {original} was gone: put back as `prepare` had left it"
-        else:
-            _drop(server, name)
-            yield f"dropped {name}, a copy{f' of {original}' if original else ''} that a killed perfproof left"
+        try:
+            if original is not None and not _exists(server, original):
+                _rename(server, name, original)
+                _comment(server, original, None)
+                yield f"the database {original} was gone: put back as `prepare` had left it"
+            else:
+                _drop(server, name)
+                yield f"dropped {name}, a copy{f' of {original}' if original else ''} that a killed perfproof left"
+        except psycopg.Error as error:  # another user's: no reason not to measure
+            yield f"{name}, which a killed perfproof left, stays: {str(error).strip().splitlines()[0]}"
 
 
 def _carry_over(server: Any, source: str, target: str) -> None:
