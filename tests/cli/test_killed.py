@@ -88,13 +88,11 @@ def test_a_lost_terminal_ends_a_run_as_ctrl_c_does(bench, temporary, number):
 
 
 def test_a_second_signal_ends_it_at_once_and_the_next_command_takes_away_what_is_left(bench, temporary):
-    path = bench.scenario(
-        ("count: 2", "count: 50"), ("  health: /health", '  health: /health\n  reset: "trap : TERM; sleep 5; sleep 60"')
-    )
-    path.write_text(path.read_text().replace("  reset:", "  shell: true\n  reset:"))
+    stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
+    reset = f"""  reset: '{{python}} -c "{stubborn}"'"""
+    path = bench.scenario(("count: 2", "count: 50"), ("  health: /health", f"  health: /health\n{reset}"))
     process = bench.start("run", str(path), "-q")
-    until(lambda: any(temporary.glob("*/round-001/*.reset.log")), process)
-    time.sleep(0.3)
+    until(lambda: any(log.stat().st_size for log in temporary.glob("*/round-001/*.reset.log")), process)
     process.send_signal(signal.SIGINT)
     time.sleep(0.8)
     assert process.poll() is None, "the reset command does not end yet"
@@ -119,19 +117,19 @@ def test_without_a_working_store_the_verdict_is_given_and_show_repairs_what_is_s
     kept = bench.folder / "kept.db"
     shutil.copy(store, kept)
     store.write_bytes(b"this is no database at all, and long enough to be seen as none" * 100)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
-    assert "p50" in out
+    out, err = process.communicate(timeout=120)
+    (run,) = bench.runs
+    # Nothing else may run beside it for a verdict to be sure of: on a busy machine it can be invalid.
+    verdict = json.loads((run / "result.json").read_text())["exit_code"]
+    assert process.returncode == verdict, err
+    assert out
     assert "warning: " in err
     assert "not a database" in err
-    (run,) = bench.runs
     assert f"perfproof show {run.relative_to(bench.folder)}" in err.replace("`", "")
-    assert (run / "result.json").is_file()
     made = bench.run("report", str(run), "-o", "it.html", "-o", "it.json")
     assert made.code == 0, made.err
     assert (bench.folder / "it.html").stat().st_size > 10_000
-    gated = bench.run("gate", str(run), "--quiet")
-    assert gated.code == 0, gated.err
+    assert bench.run("gate", str(run), "--quiet").code == verdict
     shutil.copy(kept, store)
     (run / "result.json").unlink()
     assert bench.run("show", str(run)).code == 0
@@ -141,17 +139,14 @@ def test_without_a_working_store_the_verdict_is_given_and_show_repairs_what_is_s
         assert database.execute("SELECT count(*) FROM levels").fetchone()[0] > 0
 
     # The same run, for every way in which its output cannot be written.
-    command = f"{sys.executable} -m perfproof"
+    command = f"{sys.executable} -m perfproof gate last"
+    full = "error: the output cannot be written\n  why: No space left on device\n"
     for line, code, said in (
-        (f"{command} gate last | true; exit ${{PIPESTATUS[0]}}", 0, ""),
-        (f"{command} gate last 2>&1 | true; exit ${{PIPESTATUS[0]}}", 0, ""),
-        (f"{command} gate last >&-", 0, ""),
-        (f"{command} gate last >&- 2>&- <&-", 0, ""),
-        (
-            f"{command} gate last > /dev/full",
-            2,
-            "error: the output cannot be written\n  why: No space left on device\n",
-        ),
+        (f"{command} | true; exit ${{PIPESTATUS[0]}}", verdict, ""),
+        (f"{command} 2>&1 | true; exit ${{PIPESTATUS[0]}}", verdict, ""),
+        (f"{command} >&-", verdict, ""),
+        (f"{command} >&- 2>&- <&-", verdict, ""),
+        (f"{command} > /dev/full", verdict or 2, full),
     ):
         ran = subprocess.run(
             ["bash", "-c", line], cwd=bench.folder, env=bench.environ, capture_output=True, text=True, check=False

@@ -33,7 +33,7 @@ from perfproof.cli.streams import make_enduring, unwritten
 from perfproof.cli.transfer import export, import_
 from perfproof.cli.worker import worker
 from perfproof.errors import ExitCode, PerfproofError
-from perfproof.service.signals import end_by_exception
+from perfproof.service.signals import end_by_exception, end_undisturbed
 
 app = typer.Typer(
     name="perfproof",
@@ -116,4 +116,5 @@ def run() -> None:
     if (lost := unwritten()) is not None:
         report_failure(lost)
         code = code or int(lost.exit_code)
+    end_undisturbed()
     sys.exit(code)

@@ -33,6 +33,12 @@ def end_by_exception() -> None:
             signal.signal(number, interrupt)
 
 
+def end_undisturbed() -> None:
+    """Ignore what asks for the end: it has come, and the exit code is known."""
+    for number in (signal.SIGINT, *ENDING):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _unheard(number: signal.Signals) -> bool:
     return number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
 
