@@ -133,7 +133,7 @@ def mutate_file(file: Path, chance: random.Random) -> None:
         text = json.dumps(document).encode()
         if chance.random() < 0.05:
             text = chance.choice(
-                (b"[" * 50_000_000, b"[" + b"[]," * 30_000_000 + b"[]]", b'{"format": 1, "a": "' + b" " * 300_000_000)
+                (b"[" * 5_000_000, b"[" + b"[]," * 6_000_000 + b"[]]", b'{"format": 1, "a": "' + b" " * 80_000_000)
             )
         file.write_bytes(gzip.compress(text, 1) if packed else text[: 1 << 26])
     elif file.suffix == ".parquet":
