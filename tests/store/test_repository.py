@@ -49,14 +49,12 @@ class TestStore:
     def test_a_finished_run_shows_its_new_status(self, store: Store, make_info: Infos) -> None:
         info = make_info()
         store.add_run(info, Path("/r"))
-        store.update_run(dataclasses.replace(info, status="interrupted"))
+        store.add_run(dataclasses.replace(info, status="interrupted"), Path("/r"))
+        assert store.status(info.id) == ("interrupted", False)
         assert store.find(info.id).status == "interrupted"
 
-    def test_an_unknown_run_cannot_be_updated_or_concluded(
-        self, store: Store, make_info: Infos, make_result: Results
-    ) -> None:
-        with pytest.raises(StoreError, match=r"no run .* is stored"):
-            store.update_run(make_info())
+    def test_an_unknown_run_has_no_status_and_cannot_be_concluded(self, store: Store, make_result: Results) -> None:
+        assert store.status("nowhere") is None
         with pytest.raises(StoreError, match="no run nowhere is stored"):
             store.save_result("nowhere", make_result())
 
@@ -206,8 +204,7 @@ class TestStore:
         assert arms == arms_fingerprint(measured), "what is asked for is what was written"
         assert store.attempts(measured.scenario_hash, arms) == 0
         for info in (measured, same):
-            store.add_run(info, Path("/r"))
-            store.update_run(dataclasses.replace(info, status="complete"))
+            store.add_run(dataclasses.replace(info, status="complete"), Path("/r"))
             store.save_result(info.id, make_result())
         other_arms = make_info(arm_details=({"command": "serve"}, {"command": "serve --fast"}))
         never_started = dataclasses.replace(make_info(), status="failed")

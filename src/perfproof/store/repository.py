@@ -102,12 +102,6 @@ class Store:
         with self._writing() as session:
             self._upsert(session, RunRow, run_values(info) | {"directory": self._stored(directory)}, ["id"])
 
-    def update_run(self, info: RunInfo) -> None:
-        """Replace what is known of the run from ``info``, its status above all; ``StoreError`` for an unknown id."""
-        with self._writing() as session:
-            number = self._number(session, info.id)
-            session.execute(update(RunRow).where(RunRow.number == number).values(run_values(info)))
-
     def status(self, run_id: str) -> tuple[str, bool] | None:
         """Return the status of a run and whether its result is stored; None for an unknown id."""
         with self._reading() as session:
