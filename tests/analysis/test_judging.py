@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import why_builders
 from analysis.builders import make_recording
 from perfproof.analysis import analyse, compare, look, progress, spreads
 from perfproof.model.metrics import ALL
-from perfproof.model.recording import Recording, Samples
+from perfproof.model.recording import Block, Recording, Samples
 from perfproof.model.result import Comparison, Result, Verdict
 from perfproof.model.rules import Rules
 from perfproof.model.scenario import Budget, Goal
@@ -285,6 +286,25 @@ def test_throughput_is_told_only_of_a_closed_model() -> None:
     closed = make_recording(settings={"load": {"model": "closed", "users": 4}}, rounds=4)
     assert row(analyse(closed), "throughput").unit == "1/s"
     assert not [r for r in analyse(make_recording(rounds=4)).comparisons if r.metric == "throughput"]
+
+
+def test_throughput_counts_whole_turns_and_blocks_alone() -> None:
+    closed = make_recording(settings={"load": {"model": "closed", "users": 4}}, rounds=3)
+    plain = row(analyse(closed), "throughput")
+
+    def with_blocks(change: Callable[[Block], Block]) -> Recording:
+        return Recording(
+            closed.info, tuple(replace(r, blocks=tuple(change(block) for block in r.blocks)) for r in closed.rounds)
+        )
+
+    slower = with_blocks(lambda b: replace(b, turns_ns=(b.ended_ns - b.started_ns) * (2 if b.arm == 1 else 1)))
+    found = row(analyse(slower), "throughput")
+    assert found.candidate == pytest.approx(plain.candidate / 2)
+    assert found.baseline == pytest.approx(plain.baseline)
+    mixed = with_blocks(lambda b: replace(b, paired=b.pair < 4, completed=b.completed * (9 if b.pair < 4 else 1)))
+    assert row(analyse(mixed), "throughput").baseline == pytest.approx(plain.baseline, rel=0.2)
+    in_pairs = with_blocks(lambda b: replace(b, paired=True))
+    assert not [r for r in analyse(in_pairs).comparisons if r.metric == "throughput"]
 
 
 def test_gates_are_fixed_before_the_data() -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
+
+from perfproof.reports import figures
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 
@@ -90,6 +96,67 @@ def test_users_of_a_faster_service_are_served_as_much_more_often_and_a_goal_out_
     assert rate == pytest.approx(row["candidate"], rel=0.02), "one report, one figure"
 
 
+def test_percentiles_of_all_requests_are_those_of_the_samples_in_every_export(bench):
+    """Half of the requests are health checks: a mean of percentiles would be nobody's figure."""
+    path = bench.scenario(
+        ("values: {n: [1, 2, 3]}}", "values: {n: [1, 2, 3]}, weight: 2}\n  - {name: up, get: /health}"),
+        ("why: off", "why: off\nbudgets: {latency_p95: 10s}"),
+    )
+    outputs = [part for name in ("page.html", "page.md", "rows.csv") for part in ("-o", name)]
+    ran = bench.run("ab", str(path), "--json", "out.json", *outputs)
+    assert ran.code in (0, 1, 3), ran.err + ran.out
+    result = bench.json("out.json")
+    times = [[], []]
+    for folder in sorted((bench.runs[0] / "rounds").iterdir()):
+        samples = pq.read_table(folder / "samples.parquet").to_pandas()
+        blocks = {
+            (b["arm"], b["pair"]): b["started_ns"] for b in json.loads((folder / "round.json").read_text())["blocks"]
+        }
+        started = [blocks[key] for key in zip(samples["arm"], samples["pair"], strict=True)]
+        good = samples[(samples["outcome"] == 0) & (samples["intended_ns"] >= np.array(started) + 50_000_000)]
+        for arm in (0, 1):
+            mine = good[good["arm"] == arm]
+            times[arm] += ((mine["done_ns"] - mine["intended_ns"]) / 1e6).tolist()
+    written = list(csv.DictReader((bench.folder / "rows.csv").open()))
+    pages = [(bench.folder / name).read_text() for name in ("page.html", "page.md")]
+    for metric, quantile in (("latency_p50", 50), ("latency_p95", 95)):
+        row = next(r for r in result["comparisons"] if (r["metric"], r["request"]) == (metric, "all"))
+        assert row["typical"]
+        assert [row["baseline"], row["candidate"]] == pytest.approx(
+            [np.percentile(each, quantile) for each in times], rel=0.12
+        )
+        found = next(r for r in written if (r["metric"], r["request"]) == (metric, "all"))
+        assert (float(found["baseline"]), float(found["candidate"])) == (row["baseline"], row["candidate"])
+        for page in [*pages, ran.out]:
+            assert figures.value(row["baseline"], "ms") in page.replace("\N{NO-BREAK SPACE}", " ")
+            assert "typ." in page
+    assert "p50 latency typically" in result["sentence"]
+
+
+def test_a_budget_that_one_round_cannot_judge_is_open_and_the_same_everywhere(bench):
+    """A point beside its limit would be kept today and broken tomorrow."""
+    path = bench.scenario(
+        ('WORK_US: "3000"', 'SLEEP_MS: "50"'),
+        ("load: {model: open, rate: 80/s}", "load: {model: closed, users: 1}"),
+        ("rounds: {count: 2,", "budgets: {latency_p50: 60ms, latency_p95: 10s, error_rate: 1%}\nrounds: {count: 1,"),
+    )
+    ran = bench.run("run", str(path), "--arm", "baseline", "--json", "out.json", "-o", "page.html", "-o", "page.md")
+    assert ran.code == 3, ran.err + ran.out
+    result = bench.json("out.json")
+    assert (result["verdict"], result["exit_code"]) == ("inconclusive", 3)
+    assert result["sentence"].startswith("Budget open: p50 latency of item 5")
+    answers = {each["metric"]: (each["broken"], bool(each["why"])) for each in result["budgets"]}
+    assert answers == {"latency_p50": (False, True), "latency_p95": (False, False), "error_rate": (False, False)}
+    assert "BUDGET OPEN" in ran.out.upper()
+    for page in ("page.html", "page.md"):
+        text = (bench.folder / page).read_text()
+        assert "? open" in text
+        assert "with the limit in between" in text
+    gated = bench.run("gate", "last", "--inconclusive", "fail")
+    assert gated.code == 3, gated.err + gated.out
+    assert "so its budget is open" in " ".join(gated.out.split())
+
+
 @pytest.mark.quiet
 def test_two_recorded_runs_are_compared(bench):
     path = bench.scenario(("count: 2", "count: 3"))
@@ -131,8 +198,6 @@ def test_a_second_measurement_of_the_same_says_that_it_is_attempt_2(bench):
 
 
 def test_json_to_stdout_is_json_and_nothing_else(bench):
-    import json
-
     ran = bench.run("ab", str(bench.scenario()), "--json", "-")
     result = json.loads(ran.out)
     assert result["rounds"] == 2

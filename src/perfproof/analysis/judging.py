@@ -190,7 +190,7 @@ def _series(
     if all(has_blocks(side.recording) for side in sides):
         found += latency_series(in_blocks, latency.measure(in_blocks, paired=paired), under_load=True)
     cpu = [replace(each, in_pairs=True) for each in resource_series(in_pairs, only=("cpu_per_request",))]
-    rest = resource_series(sides, only=("memory_peak", "memory_steady", "memory_growth"))
+    rest = resource_series(sides, only=("memory_peak", "memory_steady", "memory_growth", "throughput"))
     return in_pairs, figures, found + cpu + rest
 
 

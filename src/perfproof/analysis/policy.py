@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from perfproof.analysis.conclude import primary_rows
 from perfproof.analysis.sentence import broken_budgets, describe
-from perfproof.analysis.words import count_of, percent
+from perfproof.analysis.words import count_of, in_unit, percent
 from perfproof.errors import ExitCode
 from perfproof.model.gate import CheckKind, GateResult, GateRow, Outcome
 from perfproof.model.metrics import ALL, METRICS
@@ -88,8 +88,9 @@ def _budget(check: BudgetCheck, policy: Policy) -> GateRow | None:
     name = METRICS[check.metric].title + ("" if check.request == ALL else f" of {check.request}")
     base = GateRow(check.metric, check.request, "budget", "passed", f"{name}: the budget holds.", inconclusive)
     base = replace(base, budget=check)
-    if check.value is None:
-        reason = f"{name}: not measured, so its budget is open: {check.why.rstrip('.')}."
+    if check.open:
+        known = "not measured" if check.value is None else in_unit(check.value, check.unit)
+        reason = f"{name}: {known}, so its budget is open: {check.why.rstrip('.')}."
         return replace(base, outcome="skipped", reason=reason)
     if check.broken:
         return replace(base, outcome=_FAILED[level], reason=f"{broken_budgets([check])}.")

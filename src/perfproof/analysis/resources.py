@@ -44,7 +44,7 @@ def throughput(side: Side) -> Floats:
     """
     values = []
     for a_round in side.rounds:
-        blocks = [b for b in a_round.blocks if b.arm == side.arm]
+        blocks = [b for b in a_round.blocks if b.arm == side.arm and not b.paired]
         seconds = sum(b.paced_ns for b in blocks) / 1e9
         completed = sum(b.completed for b in blocks)
         values.append(completed / seconds if seconds > 0 and completed else float("nan"))

@@ -179,15 +179,17 @@ def broken_budgets(budgets: Sequence[BudgetCheck]) -> str:
 
 
 def open_budgets(budgets: Sequence[BudgetCheck]) -> str:
-    """Return ``Budget open: queries of list not measured (why, and what to do)``, empty when all were measured."""
+    """Return ``Budget open: queries of list not measured (why, and what to do)``, empty when none is."""
     unknown = [check for check in budgets if check.open]
     if not unknown:
         return ""
     by_why: dict[str, list[str]] = {}
     for check in unknown:
         name = f"{METRICS[check.metric].title}{'' if check.request == ALL else f' of {check.request}'}"
-        by_why.setdefault(check.why, []).append(name)
-    told = [f"{listed(names)} not measured ({why})" for why, names in by_why.items()]
+        if check.value is not None:
+            name += f" {in_unit(check.value, check.unit)}, limit {in_unit(check.limit, check.unit)}"
+        by_why.setdefault(check.why, []).append(name if check.value is not None else f"{name} not measured")
+    told = [f"{listed(names)} ({why})" for why, names in by_why.items()]
     return f"Budget{'' if len(unknown) == 1 else 's'} open: {'; '.join(told)}"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from perfproof.analysis import growth, latency, resources
 from perfproof.analysis.columns import Side
-from perfproof.analysis.pairs import has_pairs
+from perfproof.analysis.pairs import has_blocks
 from perfproof.analysis.quantiles import Floats, harrell_davis
 from perfproof.model.metrics import ALL, METRICS, Metric
 
@@ -87,8 +87,8 @@ def _pooled(figures: latency.Latency, request: int, quantile: float) -> tuple[fl
 
 def resource_series(sides: Sequence[Side], only: Sequence[str] | None = None) -> list[Series]:
     """Return CPU, memory and (closed model only) throughput, each for ``all``; metrics never measured are left out."""
-    # In pairs the arms share the time, and requests a second say nothing.
-    closed = all(resources.closed_model(side) and not has_pairs(side.recording) for side in sides)
+    # In pairs the arms share the time, and requests a second say nothing: those of blocks do.
+    closed = all(resources.closed_model(side) and has_blocks(side.recording) for side in sides)
     values: dict[str, Callable[[Side], Floats]] = {
         "cpu_per_request": lambda side: np.log(resources.cpu_per_request(side)),
         "memory_peak": lambda side: np.log(resources.memory(side, "memory_peak")),

@@ -44,7 +44,8 @@ class Pace:
     def __post_init__(self) -> None:
         scenario = self.scenario
         metrics = {goal.metric for goal in scenario.goals} | {budget.metric for budget in scenario.budgets}
-        self._under_load = any(name.startswith("latency_under_load") for name in metrics)
+        # What only blocks can tell: what users wait, and how often they are served.
+        self._under_load = any(name.startswith(("latency_under_load", "throughput")) for name in metrics)
         self._entries = entries(scenario.requests)
         self.design = self.design or pacing.choose(
             scenario.load,

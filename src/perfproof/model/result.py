@@ -85,7 +85,8 @@ class Comparison:
 class BudgetCheck:
     """An absolute limit and the value that was held against it, both in ``unit``.
 
-    Without a value it is neither kept nor broken but open, and ``why`` says why and what to do.
+    Without a value, and where the value's interval has the limit in it, it is neither kept nor broken but open, and
+    ``why`` says why and what to do.
     """
 
     metric: str
@@ -99,8 +100,8 @@ class BudgetCheck:
 
     @property
     def open(self) -> bool:
-        """Tell whether it could not be measured."""
-        return self.value is None
+        """Tell whether it could not be measured, or not well enough."""
+        return self.value is None or bool(self.why and not self.broken)
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,8 @@ def conclude_capacity(recording: Recording) -> Result:
     budgets = check_budgets(_rates_only(info.rules), levels, names[-1], info.requests)
     broken = any(check.broken for check in budgets)
     verdict = _verdict(row, knees, bool(reasons), broken)
+    if verdict in (Verdict.MET, Verdict.IMPROVED, Verdict.EQUIVALENT) and any(check.open for check in budgets):
+        verdict = Verdict.INCONCLUSIVE
     shown = leading(info.rules)
     return Result(
         kind="capacity",
