@@ -29,6 +29,7 @@ FEATURES: dict[str, tuple[Any, ...]] = {
     "probe": (False, True),
     "expect": (False, True),
     "setup": (False, True),
+    "pairing": ("block", "request", "auto"),
 }
 LOCUSTFILE = """\
 from locust import FastHttpUser, constant, task
@@ -43,11 +44,16 @@ class Visitor(FastHttpUser):
 
 
 def allowed(row: dict[str, Any]) -> bool:
-    """Tell whether features may stand together: a Locust file makes its requests itself, by users of its own."""
+    """Tell whether features may stand together.
+
+    A Locust file makes its requests itself, by users of its own; pairs need samples one by one, from one process.
+    """
+    if row.get("pairing") == "request" and not (row.get("samples", "raw") == "raw" and row.get("workers", 1) == 1):
+        return False
     if row.get("requests") != "locustfile":
         return True
     plain = {"values": False, "feed": "", "redirects": False, "model": "closed", "probe": False, "expect": False}
-    plain |= {"setup": False, "workers": 1, "samples": "raw"}
+    plain |= {"setup": False, "workers": 1, "samples": "raw", "pairing": "block"}
     return all(row.get(name, value) == value for name, value in plain.items())
 
 
@@ -114,11 +120,13 @@ def scenario(row: dict[str, Any], url: str, folder: Path) -> Path:
     )
     target = f"{path}?{query}" if query else path
     step = ", ".join(filter(None, [extra["redirects"], extra["expect"]]))
+    pace = "pairing: block, blocks: 2, block: 200ms" if row["pairing"] == "block" else "pairs: 200ms"
+    pace += ", pairing: request" if row["pairing"] == "request" else ""
     lines = [
         "name: combined",
         f"service: {{url: '{url}', health: /health}}",
         "arms: {baseline: {}, candidate: {}}",
-        "rounds: {count: 1, warmup: 0s, warmup_requests: 3, blocks: 2, block: 200ms, early_stop: false}",
+        f"rounds: {{count: 1, warmup: 100ms, warmup_requests: 3, early_stop: false, {pace}}}",
         "why: off",
     ]
     load = [f"samples: {row['samples']}", f"workers: {row['workers']}", "limits: {rate: 300/s}"]
@@ -157,7 +165,8 @@ def test_samples_are_complete_and_accounted_for_however_features_are_combined(ro
     assert measured.info.status == "complete"
     (a_round,) = read(measured.directory).rounds
     assert a_round.complete
-    assert len(a_round.blocks) == 4
+    if row["pairing"] == "block":
+        assert len(a_round.blocks) == 4
     samples = a_round.samples
     often = samples.counts if samples.counts is not None else samples["arm"] * 0 + 1
     assert (samples.counts is not None) == (row["samples"] == "histogram")
@@ -171,7 +180,7 @@ def test_samples_are_complete_and_accounted_for_however_features_are_combined(ro
         good = mine & (samples["outcome"] == int(Outcome.OK))
         assert often[good].sum() == sum(block.completed for block in blocks)
         assert often[mine].sum() == sum(block.intended + block.not_started for block in blocks)
-        assert set(samples["pair"][mine].tolist()) == {0, 1}
+        assert set(samples["pair"][mine].tolist()) == {block.pair for block in blocks}
     names = measured.info.requests
     assert set(samples["request"].tolist()) == set(range(len(names)))
     assert measured.result is not None

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
+
 from perfproof.load.discovered import Discovered
+from perfproof.load.reply import Reply
 from perfproof.model.redaction import Redactor
 
 
@@ -13,6 +16,17 @@ def test_captured_values_are_secret_by_their_names_or_their_looks() -> None:
     assert found.take() == ["abcdefgh", "r4nd0mLooking0ne"]
     assert found.take() == []
     assert found.redactor("abcdefgh r4nd0mLooking0ne item-seventeen-of-many") == "*** *** item-seventeen-of-many"
+
+
+def test_what_answers_a_login_is_secret_whether_it_is_captured_or_not() -> None:
+    found = Discovered(Redactor([]))
+    body = json.dumps(
+        {"user": "someone", "auth": {"refresh_token": ["rt-one-11", "rt-two-22"], "kind": "r4nd0mLooking0ne"}}
+    )
+    found.response(Reply(200, [(b"X-CSRF", b"csrf-3333"), (b"Server", b"uvicorn-1")], body.encode(), len(body)))
+    assert found.take() == ["csrf-3333", "rt-one-11", "rt-two-22", "r4nd0mLooking0ne"]
+    found.response(Reply(200, [], b"no JSON", 7))
+    assert found.take() == []
 
 
 def test_columns_of_a_feed_are_secret_by_their_names() -> None:

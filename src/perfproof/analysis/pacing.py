@@ -12,6 +12,8 @@ CALM = 0.3
 """Utilisation up to which requests hardly meet: what users wait is then what a request costs."""
 SHARE_OF_PAIRS = 0.6
 """Share of a round's time that goes to pairs where blocks are measured as well."""
+WARMUP = 0.8
+"""Least seconds of warm-up by pairs, of both arms together: as they take turns, what is left of it is alike in both."""
 LEAST_SECONDS = 2.0
 """Seconds of measuring in a round below which starting and stopping is most of what is done."""
 MOST_SECONDS = 60.0

@@ -13,7 +13,9 @@ from perfproof.model.metrics import ALL
 from perfproof.model.rules import Rules, Spread
 
 TYPICAL_SD = 0.026
-"""Standard deviation of one round's p50 difference to expect without a noise run (1.5-2.6 % were measured)."""
+"""Standard deviation of one round's p50 difference in blocks to expect without a noise run (1.5-2.6 % measured)."""
+TYPICAL_SD_OF_PAIRS = 0.015
+"""The same where requests are paired: most of it is what starts differ by."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,12 @@ class Plan:
 
 
 def plan(
-    rules: Rules, seconds_per_round: float, budget_seconds: float | None = None, spreads: Sequence[Spread] = ()
+    rules: Rules,
+    seconds_per_round: float,
+    budget_seconds: float | None = None,
+    spreads: Sequence[Spread] = (),
+    *,
+    in_pairs: bool = False,
 ) -> Plan:
     """Return the plan for ``budget_seconds``, or for the planned rounds of ``rules`` when no budget is given.
 
@@ -41,9 +48,9 @@ def plan(
         rounds = max(2, floor(budget_seconds / seconds_per_round + 1e-9))
     planned = replace(rules, planned_rounds=rounds)
     known = next((s for s in spreads if s.metric == "latency_p50" and s.request == ALL), None)
-    effect = smallest_change(
-        known.sd if known else TYPICAL_SD, rounds, looks.confidence(rounds, rounds, planned.early_stop)
-    )
+    usual = TYPICAL_SD_OF_PAIRS if in_pairs else TYPICAL_SD
+    sure = looks.confidence(rounds, rounds, planned.early_stop)
+    effect = smallest_change(known.sd if known else usual, rounds, sure)
     seconds = rounds * seconds_per_round
     basis = (
         "as measured by a noise run"

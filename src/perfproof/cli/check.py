@@ -9,7 +9,7 @@ from perfproof.cli.printing import say
 from perfproof.cli.session import read_scenario
 
 if TYPE_CHECKING:
-    from perfproof.model.scenario import Explain, Service
+    from perfproof.model.scenario import Explain, Scenario, Service
 
 
 def check(scenario: options.ScenarioArgument = None) -> None:
@@ -17,11 +17,15 @@ def check(scenario: options.ScenarioArgument = None) -> None:
 
     A Locust file is loaded, as Locust does to list its users.
     """
+    from perfproof.analysis.words import count_of
+
     found = read_scenario(scenario)
-    load, rounds = found.load, found.rounds
-    how = f"open load at {load.rate:g}/s" if load.model == "open" else f"closed load with {load.users} users"
+    load = found.load
+    how = (
+        f"open load at {load.rate:g}/s" if load.model == "open" else f"closed load with {count_of(load.users, 'user')}"
+    )
+    how = how if load.given or found.locustfile is not None else "no load: one request at a time"
     arms = ", ".join(arm.name for arm in found.arms)
-    seconds = rounds.count * len(found.arms) * (rounds.block_warmup + rounds.block_count * rounds.block_seconds)
     classes = []
     if found.locustfile is not None:
         from perfproof.experiment.inspection import inspect
@@ -32,12 +36,42 @@ def check(scenario: options.ScenarioArgument = None) -> None:
     say(f"  {found.name}: {what}, arms {arms}, {how}")
     for each in classes:
         say(f"    {each}")
-    say(f"  at most {rounds.count} rounds of {rounds.block_count} blocks of {rounds.block_seconds:g} s an arm,")
-    say(f"  about {seconds:.0f} s with warm-up, starting and stopping not counted")
+    for text in _turns(found):
+        say(f"  {text}")
     say(f"  {_why(found.explain)}")
     for arm in found.arms:
         if _reads_port(arm.service):
             say(f"  note: {arm.name}'s command has no {{port}}; it must listen on the port in its variable PORT")
+
+
+def _turns(scenario: Scenario) -> list[str]:
+    """Return how the arms will be asked, and how long that takes as far as nothing has been started."""
+    from perfproof.analysis.pacing import LEAST_SECONDS, WARMUP, choose
+
+    rounds = scenario.rounds
+    metrics = {goal.metric for goal in scenario.goals} | {budget.metric for budget in scenario.budgets}
+    design = choose(
+        scenario.load,
+        rounds,
+        arms=len(scenario.arms),
+        locust=scenario.locustfile is not None,
+        under_load=any(name.startswith("latency_under_load") for name in metrics),
+    )
+    lines = [
+        f"asked {design.sentence}"
+        if design
+        else "asked in pairs (what one request costs), and in blocks as well if the rate keeps the service busy"
+    ]
+    if rounds.time is not None:
+        return [*lines, f"takes about {rounds.time:.0f} s in all: as many rounds as fit, and the causes within a fifth"]
+    if design is None or design.pairs:
+        each = (WARMUP if rounds.warmup is None else rounds.warmup) + (rounds.pairs or LEAST_SECONDS)
+        what = f"of {rounds.pairs or LEAST_SECONDS:g} s of pairs"
+    else:
+        each = len(scenario.arms) * (rounds.block_warmup + rounds.block_count * rounds.block_seconds)
+        what = f"of {rounds.block_count} blocks of {rounds.block_seconds:g} s an arm"
+    seconds = f"about {rounds.count * each:.0f} s with warm-up, starting and stopping not counted"
+    return [*lines, f"at most {rounds.count} rounds {what},", seconds]
 
 
 def _reads_port(service: Service) -> bool:

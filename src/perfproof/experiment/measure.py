@@ -245,7 +245,7 @@ class _Rounds:
                 if number == 1:
                     self._describe(stage.pace)
                 if number <= _PLANNING_ROUNDS:
-                    self._plan(number, seconds, stage.pace.deadline)
+                    self._plan(number, seconds, stage.pace)
                 stop = self._look(number)
                 stop = stop or self._out_of_time(number, seconds, stage.pace.deadline)
             left = 0 if stop else self.info.rules.planned_rounds - number
@@ -264,15 +264,16 @@ class _Rounds:
             self.directory.note(self.info)
             self.observer.note(f"Asked {pace.design.sentence}.")
 
-    def _plan(self, number: int, seconds_per_round: float, deadline: float | None) -> None:
+    def _plan(self, number: int, seconds_per_round: float, pace: Pace) -> None:
         """Fix the number of rounds after the first ones, by the clock alone and never by what they showed.
 
         The first round is the slowest, since the machine's caches are cold; so the second one has a say as well.
         """
+        deadline = pace.deadline
         if deadline is None and number > 1:
             return
         budget = None if deadline is None else number * seconds_per_round + max(0.0, deadline - time.monotonic())
-        planned = plan(self.info.rules, seconds_per_round, budget, self.spreads)
+        planned = plan(self.info.rules, seconds_per_round, budget, self.spreads, in_pairs=pace.in_pairs)
         self.info = replace(self.info, rules=planned.rules)
         if self.info.kind != "run" and (number > 1 or deadline is None or planned.rounds <= number):
             self.observer.note(planned.sentence)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import exp, log
 from statistics import median
 
-from perfproof.analysis.pacing import stretches
+from perfproof.analysis.pacing import WARMUP, stretches
 from perfproof.collectors.warmth import cold
 from perfproof.errors import LoadError
 from perfproof.experiment.stage import Progress, Stage
@@ -16,8 +16,6 @@ from perfproof.experiment.warmup import FRESH_TRIES, Warmth, is_steady
 from perfproof.load.plan import PairsReport, Stretch
 from perfproof.service.sockets import serving_pids
 
-WARMUP = 0.8
-"""Least seconds of warm-up, of both arms together: as they take turns, what is left of it is alike in both."""
 _STRETCH = 0.2
 _PATIENCE = 2
 AFTERMATH = 0.01

@@ -6,8 +6,11 @@ They reach the parent with the next reply, so that it can mask them in what the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
 
+from perfproof.load.reply import Reply
 from perfproof.model.redaction import Redactor, sounds_secret
 from perfproof.model.scenario import JsonValue
 
@@ -15,6 +18,7 @@ MOST = 50_000
 """Values kept between two replies; a flow that captures more than that has them masked by name and looks alone."""
 
 _LONG = 16
+_LEAVES = 5000
 _RANDOM = re.compile(r"(?=[^\s]*[A-Za-z])(?=[^\s]*\d)[^\s]+")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 
@@ -46,6 +50,15 @@ class Discovered:
             if sounds_secret(name) or _looks_random(value):
                 self._add(value)
 
+    def response(self, reply: Reply) -> None:
+        """Look at a whole response to a set-up step: what answers a login is secret, captured or not."""
+        for name, value in reply.fields:
+            if sounds_secret(name) and "cookie" not in name:
+                self._add(value)
+        with suppress(ValueError):
+            for name, leaf in islice(_leaves("", reply.document), _LEAVES):
+                self.variables({name: leaf})
+
     def rows(self, rows: Iterable[Mapping[str, JsonValue]]) -> None:
         """Look at the rows of a feed: secret is what stands in a column that is named so."""
         self.add(str(value) for row in rows for name, value in row.items() if sounds_secret(name))
@@ -68,6 +81,18 @@ class Discovered:
         self._known.add(value)
         self._new.append(value)
         self.redactor.learn([value])
+
+
+def _leaves(name: str, value: JsonValue) -> Iterator[tuple[str, JsonValue]]:
+    """Yield every plain value of a JSON document with the key it stands under, however deep."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(name if sounds_secret(name) else key, item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(name, item)
+    else:
+        yield name, value
 
 
 def _looks_random(value: str) -> bool:

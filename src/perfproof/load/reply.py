@@ -26,6 +26,11 @@ class Reply:
         wanted = name.lower().encode()
         return [value.decode("latin-1") for key, value in self._headers if key.lower() == wanted]
 
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """Return every header field, names in small letters."""
+        return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self._headers]
+
     @cached_property
     def body(self) -> bytes:
         """Return the decoded body; ValueError when it cannot be decoded."""

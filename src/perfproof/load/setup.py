@@ -54,7 +54,10 @@ def run_setup(
             pool.sweep(monotonic_ns())
             if is_over():
                 pool.give_up()
-        _check(name, connection, place.discovered.redactor)
+        body = bytes(connection.body or b"")
+        reply = Reply(connection.status, connection.fields, body, len(body))
+        place.discovered.response(reply)
+        _check(name, connection, reply, place.discovered.redactor)
         captured.update(into)
     return captured
 
@@ -68,12 +71,11 @@ def _message(
     return message_of(step, out, target.authority, care=care)
 
 
-def _check(name: str, connection: Connection, hide: Callable[[str], str]) -> None:
+def _check(name: str, connection: Connection, reply: Reply, hide: Callable[[str], str]) -> None:
     outcome = Outcome(connection.outcome)
     if outcome is Outcome.OK:
         return
-    body = bytes(connection.body or b"")
-    answer = described(Reply(connection.status, connection.fields, body, len(body)), hide)
+    answer = described(reply, hide)
     if outcome is Outcome.BAD_STATUS:
         raise LoadError(f"{name} was answered with status {connection.status}", why=f"it was {answer}")
     problem = hide(connection.problem)

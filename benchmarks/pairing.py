@@ -1,0 +1,200 @@
+"""What paired rounds see, on real services beside planted noise: recorded round by round, then judged over and over.
+
+python benchmarks/pairing.py record [--rounds 30] [demo/none demo/bursts slower/none ...] [--into FILE]
+python benchmarks/pairing.py judge [--from FILE]       # the table of issue figures, by drawing rounds from recordings
+python benchmarks/pairing.py whole [--tries 3] [--time 60s] [demo/bursts ...]    # whole commands, one after the other
+python benchmarks/pairing.py slow                      # start of 20 s, requests of 1.5 s, -30 %
+
+`record` measures both designs (pairs and blocks) in the same minutes. Services: demo, slower (the demo with +5 % work),
+datasette, kinto (needs KINTO, see docs/flows.md), node. Neighbours: see benchmarks/neighbours.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from math import expm1, log1p
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from neighbours import NEIGHBOURS, neighbour
+
+from perfproof.analysis import looks
+from perfproof.analysis.intervals import one_sample, prior_of_starts
+
+HERE = Path(__file__).parent
+SCENARIOS = HERE.parent / "scenarios"
+FILES = {
+    "demo": SCENARIOS / "identical.yaml",
+    "slower": SCENARIOS / "slower.yaml",
+    "datasette": SCENARIOS / "datasette.yaml",
+    "kinto": SCENARIOS / "kinto.yaml",
+    "node": HERE / "pairing_apps" / "shelf.yaml",
+    "slow": HERE / "pairing_apps" / "slow.yaml",
+}
+RECORDINGS = HERE / "recordings" / "rounds.json"
+SHOWN = ("latency_p50", "latency_mean", "latency_p95", "cpu_per_request")
+
+
+def scenario(service: str, design: str, rounds: str) -> Path:
+    """Write the scenario of a service for one design, both arms alike but for `slower` and `slow`."""
+    text = FILES[service].read_text(encoding="utf-8")
+    text = re.sub(r"(?m)^(load|rounds|goals|budgets):.*(\n  .*)*$", "", text) if service != "slow" else text
+    if service == "datasette":
+        text = re.sub(r"num_sql_threads 0", "num_sql_threads 3", text)
+    if design == "blocks":
+        text += "\nload: {rate: 60/s}\n"
+        rounds += ", pairing: block, warmup: 1s, blocks: 6, block: 500ms"
+    if "\narms:" not in text:
+        text += "\narms: {baseline: {}, candidate: {}}\n"
+    text += f"\nrounds: {{{rounds}}}\n" if rounds else ""
+    path = FILES[service].parent / f".benchmark-{os.getpid()}-{design}.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def run(service: str, design: str, options: Sequence[str], rounds: str = "") -> dict[str, Any]:
+    """Run `perfproof ab` and return its JSON with the seconds it took."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = scenario(service, design, rounds)
+        try:
+            out = folder / "out.json"
+            command = [sys.executable, "-m", "perfproof", "ab", str(path), "--quiet", "--no-why", "--json", str(out)]
+            began = time.monotonic()
+            done = subprocess.run(
+                [*command, "--results", str(folder / "results"), *options], capture_output=True, text=True, check=False
+            )
+            took = time.monotonic() - began
+            if not out.exists():
+                raise SystemExit(f"{service} {design}: {done.stderr}")
+            return {**json.loads(out.read_text(encoding="utf-8")), "took": took, "code": done.returncode}
+        finally:
+            path.unlink()
+
+
+def changes(result: dict[str, Any]) -> dict[str, list[float]]:
+    """Return the rounds' changes (ln) of the rows that decide, by metric and request name."""
+    return {
+        f"{row['metric']} {row['request']}": [round(log1p(change), 6) for change in row["round_changes"]]
+        for row in result["comparisons"]
+        if row["metric"] in SHOWN and row["round_changes"]
+    }
+
+
+def places(wanted: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for each in wanted:
+        service, _, noise = each.partition("/")
+        for name in [noise] if noise else NEIGHBOURS:
+            yield service, name
+
+
+def record(wanted: Sequence[str], rounds: int, into: Path, designs: Sequence[str]) -> None:
+    """Record rounds of every design beside a neighbour, and add them to a file."""
+    kept = json.loads(into.read_text()) if into.exists() else []
+    for service, noise in places(wanted):
+        for design in designs:
+            with neighbour(noise):
+                count = rounds if design == "pairs" else max(6, rounds // 3)
+                found = run(service, design, ["--no-early-stop"], f"count: {count}")
+            entry = {
+                "service": service, "noise": noise, "design": design, "rounds": found["rounds"],
+                "seconds_per_round": round(found["took"] / found["rounds"], 2), "verdict": found["verdict"],
+                "changes": changes(found),
+            }  # fmt: skip
+            kept = [e for e in kept if (e["service"], e["noise"], e["design"]) != (service, noise, design)] + [entry]
+            into.parent.mkdir(exist_ok=True)
+            into.write_text("[\n" + ",\n".join(json.dumps(e) for e in kept) + "\n]\n")
+            told = {name: np.array(v) for name, v in entry["changes"].items() if name.endswith(" all")}
+            text = ", ".join(f"{n.split()[0]} {v.mean():+.2%} sd {v.std(ddof=1):.2%}" for n, v in told.items())
+            print(
+                f"{service}/{noise} {design}: {found['rounds']} rounds of {entry['seconds_per_round']} s: {text}",
+                flush=True,
+            )
+
+
+def drawn(values: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.choice(values, size=count, replace=True)
+
+
+def judge(source: Path, draws: int = 2000) -> None:
+    """Draw as many rounds as fit into a time from each recording, judge them, and count what is said."""
+    rng = np.random.default_rng(7)
+    heads = ("service/noise", "design", "metric", "sd", "rounds in 60 s", "half-width", "seen", "met at -25 %")
+    print(" | ".join((*heads, "met at -10 %", "moved at 0")))
+    for entry in json.loads(source.read_text()):
+        for metric in ("latency_p50", "cpu_per_request", "latency_p95"):
+            values = np.array(entry["changes"].get(f"{metric} all", []))
+            if len(values) < 6:
+                continue
+            count = max(2, int((60 - 5) / entry["seconds_per_round"]))
+            true = float(values.mean())
+            half, seen, met, false_met, moved = [], 0, 0, 0, 0
+            for _ in range(draws):
+                sample = drawn(values, count, rng)
+                prior = prior_of_starts(metric, None) if entry["design"] == "pairs" else None
+                interval = one_sample(sample, looks.confidence(1, 1), prior)
+                width = (interval.high or 0) - interval.value
+                half.append(expm1(width))
+                seen += (interval.low or 0) > 0
+                centred = interval.value - true
+                moved += abs(centred) > width and abs(centred) >= log1p(0.02)
+                met += centred + log1p(-0.25) + width <= log1p(-0.2)
+                false_met += centred + log1p(-0.10) + width <= log1p(-0.2)
+            place = f"{entry['service']}/{entry['noise']}"
+            cells = [place, entry["design"], metric, f"{values.std(ddof=1):.2%}", count, f"{np.median(half):.2%}"]
+            shares = [f"{number / draws:.1%}" for number in (seen, met, false_met, moved)]
+            print(" | ".join(map(str, (*cells, *shares))))
+
+
+def whole(wanted: Sequence[str], tries: int, budget: str) -> None:
+    """Run whole commands with a time, as a user would."""
+    for service, noise in places(wanted):
+        for number in range(1, tries + 1):
+            with neighbour(noise):
+                found = run(service, "pairs", ["--time", budget])
+            rows = {(row["metric"], row["request"]): row for row in found["comparisons"]}
+            called = [f"{m} {q}" for (m, q), row in rows.items() if row["verdict"] in ("regressed", "improved")]
+            text = ", ".join(
+                f"{m.removeprefix('latency_')} {rows[m, 'all']['change']:+.1%} "
+                f"[{rows[m, 'all']['ci_low']:+.1%}, {rows[m, 'all']['ci_high']:+.1%}]"
+                for m in ("latency_p50", "cpu_per_request", "latency_p95")
+                if rows.get((m, "all"), {}).get("ci_low") is not None
+            )
+            print(
+                f"{service}/{noise} {number}: {found['verdict']} after {found['rounds']} rounds, "
+                f"{found['took']:.0f} s: {text}; rows called: {called}",
+                flush=True,
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["record", "judge", "whole", "slow"])
+    parser.add_argument("wanted", nargs="*", default=["demo", "slower"])
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--tries", type=int, default=3)
+    parser.add_argument("--time", default="60s")
+    parser.add_argument("--designs", default="pairs,blocks")
+    parser.add_argument("--into", "--from", dest="file", type=Path, default=RECORDINGS)
+    chosen = parser.parse_args()
+    if chosen.what == "record":
+        record(chosen.wanted, chosen.rounds, chosen.file, chosen.designs.split(","))
+    elif chosen.what == "judge":
+        judge(chosen.file)
+    elif chosen.what == "whole":
+        whole(chosen.wanted, chosen.tries, chosen.time)
+    else:
+        whole(["slow/none"], chosen.tries, "150s")
+
+
+if __name__ == "__main__":
+    main()
