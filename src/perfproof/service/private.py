@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from perfproof.errors import PerfproofError
 from perfproof.model.owner import Owner
 
 PREFIX = "perfproof-"
@@ -37,7 +38,11 @@ def tidy_up() -> Iterator[str]:
         if path.is_dir():
             from perfproof.service.snapshots import tidied  # loaded when there is something to do, not for --help
 
-            yield from tidied(path)
+            try:
+                yield from tidied(path)
+            except (PerfproofError, OSError) as error:  # it may hold the only copy of something
+                yield str(error)
+                continue
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)

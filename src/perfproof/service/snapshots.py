@@ -64,8 +64,9 @@ def taken(
                 continue
             copy = folder / f"snapshot-{len(snapshots)}"
             url = urlsplit(target)
-            listed.append(postgres_snapshots.entry(url) if server else sqlite_snapshots.entry(file, copy))
-            write_whole(folder / _LIST, json.dumps(listed).encode())
+            if server or not file.resolve().is_relative_to(folder.resolve()):  # what is scratch goes with the folder
+                listed.append(postgres_snapshots.entry(url) if server else sqlite_snapshots.entry(file, copy))
+                write_whole(folder / _LIST, json.dumps(listed).encode())
             made = PostgresSnapshot(arm.name, url, allow, say) if server else SqliteSnapshot(arm.name, file, copy, say)
             snapshots[key] = made
         yield tuple(snapshots.values())
@@ -82,7 +83,7 @@ def taken(
 def tidied(folder: Path) -> Iterator[str]:
     """Take away the copies that are listed in the private folder of a killed perfproof; yield what was done.
 
-    A database that is not there any more gets its copy back instead.
+    A database that is not there any more gets its copy back instead; ``ServiceError`` where that fails.
     """
     try:
         listed = json.loads((folder / _LIST).read_bytes())

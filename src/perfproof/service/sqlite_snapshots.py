@@ -103,19 +103,32 @@ def entry(file: Path, copy: Path) -> dict[str, Any]:
 
 
 def tidied(listed: dict[str, Any], folder: Path) -> Iterator[str]:
-    """Remove half-made copies beside the database; give it its copy back if it is missing. Yields what was done."""
+    """Remove half-made copies beside the database; give it its copy back if it is missing. Yields what was done.
+
+    Raises ``ServiceError`` where that fails: the copy must stay then.
+    """
     file, copy = Path(listed["file"]).resolve(), folder / Path(listed["copy"]).name
     for left in _left_beside(file):
         left.unlink(missing_ok=True)
         yield f"removed {left}, a half-made copy"
-    if not file.exists() and file.parent.is_dir() and not file.is_relative_to(folder) and _is_whole(copy):
-        beside = file.with_name(f".{file.name}.{_BESIDE}{Owner.mine()}")
+    if file.exists() or not _is_whole(copy):
+        return
+    beside = file.with_name(f".{file.name}.{_BESIDE}{Owner.mine()}")
+    try:
         shutil.copyfile(copy, beside)
         flush(beside)
-        with suppress(FileExistsError):
-            os.link(beside, file)  # unlike a rename, never over a file that came meanwhile
-            yield f"{file} was gone: put back as `prepare` had left it"
-        beside.unlink()
+        os.link(beside, file)  # unlike a rename, never over a file that came meanwhile
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise ServiceError(
+            f"{file} is gone, and the only copy of it cannot be put back: it is {copy}",
+            why=error.strerror,
+            hint="copy it where you want it, then remove its folder",
+        ) from error
+    finally:
+        beside.unlink(missing_ok=True)
+    yield f"{file} was gone: put back as `prepare` had left it"
 
 
 def _left_beside(file: Path) -> Iterator[Path]:
