@@ -22,9 +22,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfproof.errors import EvidenceError
-from perfproof.evidence.directory import RunDirectory, new_id
+from perfproof.evidence.directory import IMPORTING, STARTING, RunDirectory, new_id, tidy
 from perfproof.evidence.reading import read, read_info
 from perfproof.evidence.tables import write_table
+from perfproof.model.owner import Owner
 from perfproof.model.recording import SAMPLE_COLUMNS, RunInfo
 from postgres import missing
 
@@ -276,3 +277,14 @@ def test_a_kill_at_any_moment_leaves_only_whole_rounds(directory: RunDirectory, 
     assert [round_.number for round_ in recording.rounds] == list(range(1, len(recording.rounds) + 1))
     assert len(recording.rounds) >= told
     assert {len(round_.samples) for round_ in recording.rounds} == {2000}
+
+
+def test_what_a_killed_process_has_begun_is_removed_and_what_a_living_one_has_is_not(tmp_path: Path) -> None:
+    mine = Owner.mine()
+    for owner in (mine, Owner(mine.pid, mine.started + 1, mine.place)):
+        for ending in (STARTING, IMPORTING):
+            (tmp_path / f".20261123-061502-projects-33e8.{owner}{ending}" / "rounds").mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    tidy(tmp_path)
+    kept = {f".20261123-061502-projects-33e8.{mine}{ending}" for ending in (STARTING, IMPORTING)}
+    assert {path.name for path in tmp_path.iterdir()} == kept | {".git"}

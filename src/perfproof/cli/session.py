@@ -36,6 +36,7 @@ class Session:
     @contextmanager
     def store(self) -> Iterator[Store]:
         """Open the store for as long as it is needed; runs that were killed are marked as ended first, and told."""
+        from perfproof.evidence.directory import tidy
         from perfproof.store.repository import Store
 
         if self.store_url is None:
@@ -51,6 +52,7 @@ class Session:
             self.store_url or f"sqlite:///{(self.results / 'perfproof.db').absolute()}", results=self.results
         )
         try:
+            tidy(self.results)
             for killed in store.end_killed():
                 tell(f"run {killed} was killed while it measured: its finished rounds are kept")
             yield store

@@ -23,7 +23,7 @@ from pathlib import Path
 from perfproof import __version__
 from perfproof.errors import EvidenceError
 from perfproof.evidence.codec import CodecError, decode, encode
-from perfproof.evidence.directory import end_killed
+from perfproof.evidence.directory import IMPORTING, end_killed, hidden
 from perfproof.evidence.files import flush, writing
 from perfproof.evidence.limits import parse_json
 from perfproof.evidence.reading import read
@@ -37,8 +37,6 @@ MAX_FILES = 100_000
 FREE_TOTAL = 256 << 20
 RATIO = 100
 """Beyond ``FREE_TOTAL``, an archive unpacks to at most so many times its size: logs come to some tens of theirs."""
-IMPORTING = ".importing"
-"""Ending of the hidden folder of a run that is being unpacked."""
 _CHUNK = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _COMPRESSED = {".parquet"}
@@ -219,7 +217,7 @@ def _unpack_run(
     if not _NAME.fullmatch(run.id):
         raise _refused(file, f"the run id {run.id!r:.80} is not one that perfproof gives")
     # Hidden, so that nobody takes it for a run; the rename at the end makes it one.
-    temporary = results / f".{run.id}.{secrets.token_hex(4)}{IMPORTING}"
+    temporary = hidden(results / run.id, IMPORTING)
     try:
         with writing(temporary):
             temporary.mkdir()

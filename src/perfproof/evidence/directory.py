@@ -27,10 +27,13 @@ from perfproof.evidence.logs import masked_extract
 from perfproof.evidence.reading import read_info, sealed_rounds
 from perfproof.evidence.tables import check_table, empty_table, write_table
 from perfproof.model.levers import Causes
+from perfproof.model.owner import Owner
 from perfproof.model.probe import Probing
 from perfproof.model.recording import HISTOGRAM_COLUMNS, PROCESS_COLUMNS, SAMPLE_COLUMNS, Round, RunInfo
 
 Redactor = Callable[[str], str]
+STARTING, IMPORTING = ".starting", ".importing"
+"""Endings of the hidden folders of runs that are not whole yet."""
 
 
 def new_id(scenario_name: str, now: datetime) -> str:
@@ -67,15 +70,19 @@ class RunDirectory:
     def create(cls, results: Path, info: RunInfo, scenario_text: str) -> RunDirectory:
         """Make ``results/<id>`` with ``run.json`` and ``scenario.yaml``; the text must have its secrets masked."""
         path = results / info.id
+        new = hidden(path, STARTING)
         with writing(path):
             results.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                raise EvidenceError("there is a run of this id already", where=str(path), hint="start again")
+            (new / "rounds").mkdir(parents=True)
             try:
-                path.mkdir()
-            except FileExistsError:
-                raise EvidenceError("there is a run of this id already", where=str(path), hint="start again") from None
-            (path / "rounds").mkdir()
-            write_whole(path / "scenario.yaml", scenario_text.encode())
-            write_whole(path / "run.json", write_document(info))
+                write_whole(new / "scenario.yaml", scenario_text.encode())
+                write_whole(new / "run.json", write_document(info))
+                new.rename(path)
+            except OSError:
+                shutil.rmtree(new, ignore_errors=True)
+                raise
             flush(results)
         return cls(path)
 
@@ -169,6 +176,20 @@ class RunDirectory:
             for leftover in [*self.path.glob(".samples-*"), *self.path.glob(".*.writing")]:
                 leftover.unlink(missing_ok=True)  # of a killed process: living ones keep nothing here by then
             write_whole(self.path / "run.json", write_document(info))
+
+
+def hidden(path: Path, ending: str) -> Path:
+    """Return the name under which the run directory ``path`` is made by this process, until it is whole."""
+    return path.with_name(f".{path.name}.{Owner.mine()}{ending}")
+
+
+def tidy(results: Path) -> None:
+    """Remove what killed processes have begun below ``results`` and not made whole."""
+    for ending in (STARTING, IMPORTING):
+        for path in results.glob(f".*{ending}"):
+            owner = Owner.parse(path.stem.rpartition(".")[2])
+            if owner is not None and owner.gone and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def end_killed(path: Path) -> RunInfo:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from perfproof.errors import EvidenceError, StoreError
-from perfproof.evidence.archive import IMPORTING
+from perfproof.evidence.directory import IMPORTING
 from perfproof.evidence.files import writing
 from perfproof.evidence.reading import read_info
 from perfproof.store.repository import Store
