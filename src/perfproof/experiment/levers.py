@@ -85,7 +85,7 @@ class _Watched:
             self.http = self._http(sources, tree, afresh=injectable)
             self.pools = self._pools(sources)
             self.plans = self._plans(sources)
-            return self.told(*sources.problems)
+            return self.told(*sources.problems, *sources.failures)
 
     def told(self, *notes: str) -> ArmLevers:
         """Return what is known by now, with its notes."""

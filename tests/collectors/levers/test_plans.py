@@ -176,7 +176,41 @@ def test_postgresql_says_what_to_grant(shop, counting_server):
     assert "s3cret" not in str(gone.explain("select 1"))
 
 
+RESERVED = "SELECT {0}desc{0}, {0}order{0} FROM {0}user table{0} WHERE {0}desc{0} = 1 ORDER BY {0}order{0} LIMIT 5"
+
+
+@pytest.mark.database
+def test_names_that_are_reserved_words_are_explained_on_postgresql(shop):
+    with psycopg.connect(shop, autocommit=True) as connection:
+        connection.execute('CREATE TABLE "user table" ("desc" int, "order" int)')
+    explainer = PostgresExplainer(PostgresClient(parse(shop)))
+    assert shape_of(explainer, RESERVED.format('"'), "postgresql").shape[0] == "Limit"
+    explainer.close()
+
+
+def test_names_that_are_reserved_words_are_explained_on_sqlite(file):
+    connection = sqlite3.connect(file)
+    connection.execute('CREATE TABLE "user" ("desc" int, "order" int)')
+    connection.commit()
+    explainer = SqliteExplainer(file)
+    sql = 'SELECT u."desc" FROM "user" u WHERE u."desc" = 1 ORDER BY u."order"'
+    assert shape_of(explainer, sql, "sqlite").scanned == {"user": 0}
+    explainer.close()
+
+
+@pytest.mark.database
+def test_names_that_are_reserved_words_are_explained_on_mariadb(mariadb):
+    address = parse(mariadb.new_database())
+    client = MysqlClient(address, None, lambda: 0)
+    client.run(f"USE `{address.database}`")
+    client.run("CREATE TABLE `user table` (`desc` int, `order` int)")
+    explainer = MysqlExplainer(client)
+    assert shape_of(explainer, RESERVED.format("`"), "mysql")
+    explainer.close()
+
+
 def test_mysql_texts_get_values_that_no_place_refuses():
+    assert valued('select "desc" from "a ""b`" where c = ?') == "select `desc` from `a \"b``` where c = '1'"
     assert valued("select * from t where a = ? limit ? offset ?") == "select * from t where a = '1' limit 1 offset 1"
     assert valued("select * from t where a in (?) limit ?, ?") == "select * from t where a in ('1') limit 1, 1"
 

@@ -19,6 +19,7 @@ from perfproof.collectors.queries.mysql import DENIED, MysqlClient
 from perfproof.collectors.queries.source import SourceError
 
 COUNTED = 100_000
+_NAME = re.compile(r'"((?:[^"]|"")*)"')
 _ONLY_NUMBERS = re.compile(r"\b(limit|offset|interval) \?(?:(,) \?)?")
 _CHILDREN = (
     "query_block",
@@ -105,8 +106,12 @@ class MysqlExplainer:
 
 
 def valued(text: str) -> str:
-    """Return the text of a fingerprint with a value for each ``?``."""
-    numbered = _ONLY_NUMBERS.sub(lambda found: f"{found.group(1)} 1{', 1' if found.group(2) else ''}", text)
+    """Return the text of a fingerprint with a value for each ``?``, and with names in MySQL's own quotes.
+
+    A fingerprint holds no text in quotes, so what is between double ones is a name.
+    """
+    named = _NAME.sub(lambda found: "`" + found.group(1).replace("`", "``").replace('""', '"') + "`", text)
+    numbered = _ONLY_NUMBERS.sub(lambda found: f"{found.group(1)} 1{', 1' if found.group(2) else ''}", named)
     return numbered.replace("?", "'1'")
 
 
