@@ -43,3 +43,19 @@ def test_a_run_keeps_histograms_alone_and_is_concluded_from_them(bench, workers)
     assert refused.code == 2
     assert "this run kept histograms only" in refused.err
     assert "samples: raw" in refused.err
+
+
+def test_a_flow_with_values_is_kept_as_histograms(bench):
+    flow = """requests:
+  - name: shop
+    values: {user: [a, b, c]}
+    steps:
+      - {name: list, get: "/items/1?u={user}", capture: {id: $.pid}}
+      - {name: item, get: "/items/{id}?u={user}"}
+"""
+    old = 'requests:\n  - {name: item, get: "/items/{n}", values: {n: [1, 2, 3]}}\n'
+    path = bench.scenario((old, flow), ("rate: 80/s", "rate: 20/s, samples: histogram"))
+    ran = bench.run("run", str(path), "--json", "out.json")
+    assert ran.code == 0, ran.err + ran.out
+    counts = {each["request"]: each["counts"]["baseline"] for each in bench.json("out.json")["requests"]}
+    assert counts["list"]["completed"] == counts["item"]["completed"] > 0

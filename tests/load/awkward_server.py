@@ -167,6 +167,7 @@ async def serve(reader: asyncio.StreamReader, out: asyncio.StreamWriter) -> None
     global connections
     connections += 1
     opened.add(out)
+    served = 0
     with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -179,7 +180,10 @@ async def serve(reader: asyncio.StreamReader, out: asyncio.StreamWriter) -> None
             trace = re.search(r"traceparent: 00-([0-9a-f]{32})-[0-9a-f]{16}-01", head)
             if trace:
                 ids.append(int(trace.group(1), 16))
+            if path.startswith("/closing") and served:  # as a server that has just closed a connection that rested
+                break
             stays = await answer(method, path, head, body, out)
+            served += 1
             await out.drain()
             if not stays:
                 break

@@ -68,14 +68,49 @@ def test_no_place_of_a_shuffled_deck_is_favoured():
         ("f.jsonl", "", "has no rows"),
         ("f.jsonl", "[1]\n", "row 1 .* cannot be used[\\s\\S]*not a JSON object"),
         ("f.jsonl", "{\n", "row 1 .* cannot be used[\\s\\S]*not JSON"),
-        ("f.csv", "a\n" + "x" * 1_100_000 + "\n", "a row of more than 1 MiB"),
+        ("f.csv", "a\n" + "x" * 1_100_000 + "\n", "more than 1 MiB"),
+        ("f.jsonl", '{"a": "' + "x" * 1_100_000 + '"}\n', "a row of more than 1 MiB"),
+        ("f.csv", "a,b\n1,2\n\n3\n", r"row 2 \(line 4\) of the feed .*[\s\S]*has 1 value, the header 2"),
+        ("f.csv", 'a,b\n1,"2\n3,4\n', r"row 1 \(line 2\) of the feed .*[\s\S]*a quote that begins a value"),
+        ("f.csv", 'a,b\n1,"2" x\n', r"row 1 \(line 2\) of the feed .*[\s\S]*a quote that begins a value"),
+        ("f.csv", "a,a\n1,2\n", "two columns of the same name"),
     ],
-    ids=["no rows", "empty", "a list", "no JSON", "a long row"],
+    ids=["no rows", "empty", "a list", "no JSON", "a long value", "a long row", "short", "open", "shut", "twice"],
 )
 def test_a_feed_that_cannot_be_used_says_why(name, content, says, tmp_path):
     (tmp_path / name).write_text(content)
     with pytest.raises(LoadError, match=says):
         Rows(tmp_path / name)[0]
+
+
+def read(tmp_path, data):
+    (tmp_path / "f.csv").write_bytes(data)
+    rows = Rows(tmp_path / "f.csv")
+    return [rows[number] for number in range(len(rows))]
+
+
+def test_a_quote_within_a_plain_value_is_itself_and_swallows_no_row(tmp_path):
+    rows = read(tmp_path, b'name,size\npipe,5"\ntube,3\nbox,4\nrod,7"\n')
+    assert rows == [{"name": n, "size": s} for n, s in (("pipe", '5"'), ("tube", "3"), ("box", "4"), ("rod", '7"'))]
+
+
+def test_names_of_columns_are_stripped_and_may_hold_a_hyphen(tmp_path):
+    assert read(tmp_path, b"user-email, name\na@example.com, Ann\n") == [
+        {"user-email": "a@example.com", "name": " Ann"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ("name\nJosé\n".encode("latin-1"), r"row 1 \(line 2\)[\s\S]*not UTF-8: it holds the byte 0xe9[\s\S]*latin1"),
+        ("name\nAnn\n".encode("utf-16"), "UTF-16, not UTF-8"),
+    ],
+    ids=["Latin-1", "UTF-16"],
+)
+def test_text_that_is_not_utf_8_is_refused_with_the_way_to_make_it_so(data, says, tmp_path):
+    with pytest.raises(LoadError, match=says):
+        read(tmp_path, data)
 
 
 def test_a_byte_order_mark_is_no_part_of_a_column(tmp_path):

@@ -11,9 +11,11 @@ from analysis.builders import make_recording
 from folding import tally_of
 from perfproof.evidence.tables import read_table
 from perfproof.load.sealing import Part, merge_histograms
+from perfproof.load.stock import variants_of
 from perfproof.load.tally import Tally
 from perfproof.model.histogram import HIGHEST, Histogram, bucket_of
 from perfproof.model.recording import HISTOGRAM_COLUMNS, Outcome, settle_ns
+from perfproof.model.scenario import Request
 
 STARTED = 10**12
 BLOCK_NS = 500_000_000
@@ -144,3 +146,16 @@ def test_the_edges_of_the_scale_are_counted(took, tmp_path):
     tally = started()
     tally.add(*row(took=took))
     assert written(tally, tmp_path / "h.parquet")[1]["bucket"][0] == bucket_of(np.array([min(took, HIGHEST)]))[0]
+
+
+def test_the_steps_of_a_flow_have_the_variants_of_their_flow(tmp_path):
+    users = {"user": ("a", "b")}
+    flow = [Request(name, "GET", "/", values=users, flow="shop") for name in ("login", "list", "item")]
+    requests = [Request("alone", "GET", "/"), *flow, Request("last", "GET", "/", values={"n": tuple(range(100))})]
+    assert variants_of(requests) == [1, 2, 2, 2, 100]
+    tally = started(variants_of(requests))
+    for number in range(len(requests)):
+        tally.add(*row(request=number, variant=1 if number else 0))
+    _, columns = written(tally, tmp_path / "h.parquet")
+    kept = sorted(zip(columns["request"].tolist(), columns["variant"].tolist(), strict=True))
+    assert kept == [(0, 0), (0, 0), *((n, 1) for n in (1, 2, 3) for _ in range(2)), (4, 0), (4, 0)]

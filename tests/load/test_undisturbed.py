@@ -24,7 +24,7 @@ from perfproof.model.scenario import Load, Request
 pytestmark = [pytest.mark.server, pytest.mark.quiet, pytest.mark.timeout(240)]
 
 SERVICES = Path(__file__).parent.parent / "services"
-RATE, BLOCK, PAIRS = 40, 0.4, 5
+RATE, BLOCK, PAIRS = 25, 0.4, 6
 GUNICORN = (sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:{port}", "sleepy:wsgi")
 COMMANDS: dict[str, tuple[str, ...]] = {
     "gunicorn sync": GUNICORN,

@@ -11,9 +11,11 @@ import threading
 import time
 from pathlib import Path
 
+import msgpack
 import numpy as np
 import psutil
 import pytest
+import zmq
 
 from perfproof.errors import LoadError
 from perfproof.model.recording import Outcome
@@ -204,3 +206,92 @@ def test_a_worker_joins_from_outside_with_the_token_and_not_without(server, star
         for worker in workers:
             worker.send_signal(signal.SIGINT)
             worker.communicate(timeout=20)
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def listening(port: int, tmp_path: Path) -> Load:
+    (tmp_path / "token").write_text("correct horse battery staple\n")
+    return Load(rate=200, workers=1, listen=f"127.0.0.1:{port}", token_file=str(tmp_path / "token"))
+
+
+def dealer(port: int, identity: str) -> zmq.Socket[bytes]:
+    stranger = zmq.Context.instance().socket(zmq.DEALER)
+    stranger.setsockopt(zmq.IDENTITY, identity.encode())
+    stranger.setsockopt(zmq.LINGER, 2000)
+    stranger.connect(f"tcp://127.0.0.1:{port}")
+    return stranger
+
+
+def test_a_joined_worker_ends_by_itself_after_its_measurement(server, start_load, sealed, port, listening, tmp_path):
+    for end in (lambda load: load.stop(), lambda load: os.kill(load.pid, signal.SIGKILL)):
+        worker = joining(port, tmp_path / "token")
+        load = start_load(LIST, load=listening)
+        load.open(0, server.url)
+        assert load.block(0, 0, 0, 0.3, seed=1).completed == 60
+        end(load)
+        assert worker.wait(15) == 0, worker.stdout.read()
+
+
+GARBAGE = [
+    b"",
+    b"\xc1",
+    b"\xff" * 100,
+    msgpack.dumps(5),
+    msgpack.dumps(("perfproof",)),
+    msgpack.dumps(("perfproof", None, "stranger")),
+    msgpack.dumps(("perfproof", {"challenge": 5}, "stranger")),
+    msgpack.dumps(("perfproof", {"proof": "x"}, "stranger")),
+    msgpack.dumps(("heartbeat", None, "stranger")),
+    msgpack.dumps(("stats", {}, "stranger")),
+    msgpack.dumps(("quit", None, "stranger")),
+    msgpack.dumps(({"a": 1}, [], {})),
+]
+
+
+def test_messages_of_strangers_keep_no_worker_from_joining(server, start_load, sealed, port, listening, tmp_path):
+    stranger = dealer(port, "stranger")
+    for message in GARBAGE:
+        stranger.send(message)
+    stranger.send_multipart([b"a", b"b", b"c"])
+    late = []
+    threading.Timer(3.0, lambda: late.append(joining(port, tmp_path / "token"))).start()
+    load = start_load(LIST, load=listening)
+    load.open(0, server.url)
+    assert load.block(0, 0, 0, 0.5, seed=1).completed == len(sealed(load)["arm"]) == 100
+    stranger.close()
+    load.stop()
+    assert late[0].wait(15) == 0
+
+
+def test_a_forged_message_ends_no_measurement(server, start_load, sealed, port, listening, tmp_path):
+    code = "import sys, uuid; uuid.uuid4 = lambda: uuid.UUID(int=7); from perfproof.load.worker import main; main(*{})"
+    known = f"{socket.gethostname()}_{7:032x}"
+    worker = subprocess.Popen(
+        [sys.executable, "-c", code.format(("127.0.0.1", port))], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    worker.stdin.write(b"correct horse battery staple\n")
+    worker.stdin.flush()
+    load = start_load(LIST, load=listening)
+    load.open(0, server.url)
+    strangers = [dealer(port, "stranger"), dealer(port, known)]
+    forged = [("perfproof", {"data": b"{}", "mac": bytes(32)}), ("quit", None), ("client_ready", "0"), ("stats", {})]
+    for stranger in strangers:
+        for kind, data in forged:
+            stranger.send(msgpack.dumps((kind, data, known)))
+    report = load.block(0, 0, 0, 1.0, seed=1)
+    assert report.completed == len(sealed(load)["arm"]) == 200
+    assert (
+        "a message from 'stranger', who is no worker of this measurement, was ignored"
+        in (tmp_path / "load.log").read_text()
+    )
+    for stranger in strangers:
+        stranger.close()
+    load.stop()
+    assert worker.wait(15) == 0, worker.stderr.read()

@@ -1,4 +1,4 @@
-// Answers every request after 10 ms.
+// Answers every request after 20 ms.
 package main
 
 import (
@@ -10,7 +10,7 @@ import (
 
 func main() {
 	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond)
 		fmt.Fprint(w, `{"ok": true}`)
 	})
 	panic(http.ListenAndServe("127.0.0.1:"+os.Args[1], nil))

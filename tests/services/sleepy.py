@@ -1,6 +1,7 @@
-"""Answers every request after 10 ms, as WSGI and as ASGI; as a program it gives each connection a thread of its own.
+"""Answers every request after 20 ms, as WSGI and as ASGI; as a program it gives each connection a thread of its own.
 
-With ``one`` it has a single thread, which stays with a connection until that is closed.
+With ``one`` it has a single thread, which stays with a connection until that is closed; with ``lock`` one request at a
+time is worked on.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from threading import Lock
 from typing import Any
 
-SECONDS = 0.01
+SECONDS = 0.02
 BODY = b'{"ok": true}'
+LOCK = Lock()
 
 
 def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -35,7 +39,8 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        time.sleep(SECONDS)
+        with LOCK if "lock" in sys.argv else nullcontext():
+            time.sleep(SECONDS)
         self.send_response(200)
         self.send_header("Content-Length", str(len(BODY)))
         self.end_headers()

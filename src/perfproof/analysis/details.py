@@ -11,7 +11,7 @@ from perfproof.analysis.failures import Failures
 from perfproof.analysis.latency import Latency
 from perfproof.analysis.quantiles import Floats, thin
 from perfproof.model.metrics import ALL
-from perfproof.model.recording import LATE_NS, Outcome
+from perfproof.model.recording import COMPLETED, LATE_NS, LEFT_OUT, Outcome
 from perfproof.model.result import Curve, Detail
 
 _BEYOND = 10
@@ -139,9 +139,9 @@ def _counts(side: Side) -> list[dict[str, int]]:
         mine = samples["arm"] == side.arm
         request, outcome = samples["request"][mine], samples["outcome"][mine]
         dropped = outcome == int(Outcome.DROPPED)
-        sent = ~dropped & (outcome != int(Outcome.NOT_STARTED))
+        sent = ~dropped & ~np.isin(outcome, LEFT_OUT)
         number = counts_of(samples, mine)
-        for row, chosen in enumerate((sent, outcome == int(Outcome.OK), dropped)):
+        for row, chosen in enumerate((sent, np.isin(outcome, COMPLETED), dropped)):
             table[row] += tally(request[chosen], None if number is None else number[chosen], names)
         if number is None:
             late = sent & (samples["sent_ns"][mine] - samples["intended_ns"][mine] > LATE_NS)

@@ -12,7 +12,7 @@ from scipy import special
 from perfproof.analysis.columns import Side, counts_of, tally
 from perfproof.analysis.intervals import Interval, one_sample, two_samples
 from perfproof.model.metrics import ALL
-from perfproof.model.recording import Outcome
+from perfproof.model.recording import COMPLETED, Outcome
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ def count_failures(side: Side) -> dict[str, Failures]:
     kinds: list[dict[str, int]] = [{} for _ in names]
     for index, a_round in enumerate(side.rounds):
         samples = a_round.samples
-        mine = samples["arm"] == side.arm
+        mine = (samples["arm"] == side.arm) & (samples["outcome"] != int(Outcome.LOST))
         request = samples["request"][mine].astype(np.int64)
         outcome = samples["outcome"][mine]
-        bad = outcome != int(Outcome.OK)
+        bad = ~np.isin(outcome, COMPLETED)
         number = counts_of(samples, mine)
         sent[index] = tally(request, number, len(names))
         failed[index] = tally(request[bad], None if number is None else number[bad], len(names))

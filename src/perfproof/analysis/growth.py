@@ -15,7 +15,7 @@ import numpy as np
 
 from perfproof.analysis.columns import Ints, Side, process_rows
 from perfproof.analysis.quantiles import Floats, theil_sen, thin
-from perfproof.model.recording import Outcome, Round
+from perfproof.model.recording import COMPLETED, Round
 
 ENOUGH_SERVED = 5_000
 """Requests that one start must have served in its measured blocks; three times what it took Node's heap to settle."""
@@ -100,7 +100,7 @@ def _served(a_round: Round, arm: int) -> tuple[int, Callable[[Ints], Floats]] | 
     """
     samples = a_round.samples
     if samples.counts is None:
-        done = np.sort(samples["done_ns"][(samples["arm"] == arm) & (samples["outcome"] == int(Outcome.OK))])
+        done = np.sort(samples["done_ns"][(samples["arm"] == arm) & np.isin(samples["outcome"], COMPLETED)])
         return (int(done[0]), lambda times: np.searchsorted(done, times).astype(np.float64)) if len(done) else None
     blocks = sorted((b for b in a_round.blocks if b.arm == arm and b.completed), key=lambda block: block.started_ns)
     if not blocks:

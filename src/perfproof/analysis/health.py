@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from perfproof.analysis.columns import Side, complete
+from perfproof.analysis.connections import closing
 from perfproof.analysis.failures import Failures, commonest
 from perfproof.analysis.generator import LAG_DOUBT_MS, LATE_DOUBT, MOST_SICK, WAITED_DOUBT, Fared, fared
 from perfproof.analysis.troubles import weigh
+from perfproof.analysis.waiting import waiting
 from perfproof.analysis.words import count_of, percent
 from perfproof.model.metrics import ALL
 from perfproof.model.recording import Block
@@ -42,11 +44,13 @@ def examine(sides: Sequence[Side], failures: Sequence[dict[str, Failures]], rule
     blocks = [block for side in sides for a_round in side.rounds for block in a_round.blocks if block.arm == side.arm]
     if blocks:
         advice = relief(sides[-1])
-        for findings, more in (_generator(sides, advice), _dropped(blocks), _left_out(blocks), steadiness(sides)):
+        judged = (_generator(sides, advice), _dropped(blocks), _left_out(blocks), closing(blocks), steadiness(sides))
+        for findings, more in judged:
             reasons += findings
             warnings += more
         warnings += _stolen(blocks)
     warnings += _cold(sides)
+    warnings += waiting(sides)
     return Health(tuple(dict.fromkeys(reasons)), tuple(dict.fromkeys(warnings)))
 
 

@@ -21,7 +21,7 @@ from perfproof.experiment.probe import Phase
 from perfproof.experiment.warmup import warm_up
 from perfproof.model.metrics import ALL
 from perfproof.model.profile import ArmProfile, Engine
-from perfproof.model.recording import HISTOGRAM_COLUMNS, SAMPLE_COLUMNS, Outcome
+from perfproof.model.recording import COMPLETED, HISTOGRAM_COLUMNS, SAMPLE_COLUMNS
 from perfproof.model.scenario import Arm, Explain
 from perfproof.service.lifecycle import RunningService, run_command, start, stop_all
 
@@ -177,7 +177,7 @@ class _Pass:
             carried = list(dict.fromkeys((*learned.labels, *learned.names))) or [ALL]
         histograms = scenario.load.samples == "histogram"
         rows = read_table(path, HISTOGRAM_COLUMNS if histograms else SAMPLE_COLUMNS)
-        done = rows["outcome"] == int(Outcome.OK)
+        done = np.isin(rows["outcome"], COMPLETED)
         if histograms:
             done &= rows["since"] == 0
         places = np.array([carried.index(name) for name in names], dtype=int)

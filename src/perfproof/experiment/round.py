@@ -182,8 +182,16 @@ def _warm_arms(stage: Stage, number: int, progress: Progress) -> None:
             stage.observer.phase(f"warming up {stage.scenario.arms[arm].name}")
             service, tree = progress.services[arm], progress.trees[arm]
             progress.warmth[arm] = warm_up(stage.load, arm, tree, service, stage.scenario, pace.slowest(arm))
+            if not pace.in_pairs and overlaps(stage.scenario):
+                progress.alone[arm] = stage.load.alone(arm)
             raise_if_dead(progress.services)
     progress.look()
+
+
+def overlaps(scenario: Scenario) -> bool:
+    """Tell whether requests of ours may be under way at the same time, so that they may wait for one another."""
+    load = scenario.load
+    return scenario.locustfile is None and (load.model == "open" or load.users > 1)
 
 
 def measure_blocks(stage: Stage, number: int, progress: Progress) -> None:
@@ -241,6 +249,7 @@ def _arm_round(arm: int, progress: Progress, problem: PerfproofError | None) -> 
         restarts=memory.restarts,
         idle_ns=progress.idle.get(arm, (0, 0))[0],
         idle_cpu_ns=progress.idle.get(arm, (0, 0))[1],
+        alone_ns=progress.alone.get(arm, 0),
         died=problem.died if isinstance(problem, ArmDiedError) and problem.arm == service.arm.name else None,
     )
 

@@ -54,6 +54,7 @@ class Progress:
     services: list[RunningService]
     trees: list[ProcessTree]
     warmth: dict[int, Warmth] = field(default_factory=dict)
+    alone: dict[int, int] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     idle: dict[int, tuple[int, int]] = field(default_factory=dict)
     looked: float = 0.0
@@ -111,6 +112,8 @@ def block_of(
         rate=rate,
         opened=report.reconnects,
         connecting_ns=report.connecting_ns,
+        resent=report.resent,
+        lost=report.lost,
     )
 
 

@@ -35,6 +35,9 @@ Owner = Callable[["Connection"], None]
 _READ, _WRITE = 1, 2
 _BUFFER = 64 * 1024
 _OK, _BAD_STATUS, _UNEXPECTED = int(Outcome.OK), int(Outcome.BAD_STATUS), int(Outcome.UNEXPECTED)
+_RESENT = int(Outcome.RESENT)
+_AGAIN = 2
+"""Stands where 1 says that a connection was opened: it was the second one that the request was sent on."""
 # Locust replaces socket.socket by gevent's, whose calls may switch greenlets; this client never waits in a call.
 _Socket: type[socket.socket] = monkey.get_original("socket", "socket")
 
@@ -62,6 +65,7 @@ class Connection:
         "_intended",
         "_keep",
         "_keep_alive",
+        "_lent",
         "_number",
         "_opened",
         "_owner",
@@ -122,6 +126,7 @@ class Connection:
         self._keep = False
         self._head = b""
         self._head_seen = False
+        self._lent = False
         self._rest: memoryview | None = None
 
     @property
@@ -175,6 +180,7 @@ class Connection:
         if self._detour is not None:
             self._detour.abandon()
             self._detour = None
+        self._forget()
         self.close()
         self._end(int(outcome), monotonic_ns())
 
@@ -193,6 +199,8 @@ class Connection:
 
     def _send_slowly(self, message: Message) -> None:
         if message.care is not None:
+            # Kept for the caller if it gave a body to fill, else only until the response has been looked at.
+            self._lent = self._lent or self.body is None
             self.body = bytearray()
             self.fields = []
         if self._socket is None:
@@ -296,11 +304,11 @@ class Connection:
     def _fail_soon(self, outcome: Outcome, error: OSError) -> None:
         # From the loop, not from here: an owner that sends again at once would otherwise call itself without end.
         problem = error.strerror or str(error)
-        number = self._number
+        number, opened = self._number, self._socket
 
         def fail() -> None:
-            if self._number == number:
-                self.fail(outcome, problem)
+            if self.busy and self._number == number and self._socket is opened:  # not sent again in the meantime
+                self._lose(outcome, problem)
 
         self.pool.loop.run_callback(fail)
 
@@ -354,7 +362,28 @@ class Connection:
             self._keep = False
             self._finish(now)
         else:
-            self.fail(Outcome.CLOSED, self.problem if count else "the server closed the connection")
+            self._lose(Outcome.CLOSED, self.problem if count else "the server closed the connection")
+
+    def _lose(self, outcome: Outcome, problem: str) -> None:
+        """Deal with a connection that ended before its response did: a failure, unless it was about to end anyway.
+
+        A server may close a connection that rests just when the next request is on its way (RFC 9112, 9.3.1): it has
+        served before, and not a byte of a response has come. What changes nothing is sent again, on a new connection.
+        """
+        message = self.message
+        if outcome is not Outcome.CLOSED or not self.kept or self._first or message is None:
+            self.fail(outcome, problem)
+        elif message.safe:
+            self.close()
+            self._opened = _AGAIN
+            self._connect()
+        else:
+            self.fail(Outcome.LOST, problem)
+
+    def _forget(self) -> None:
+        """Drop a body that was kept only to be looked at: what follows on this connection would be added to it."""
+        if self._lent:
+            self.body, self._lent = None, False
 
     def _finish(self, now: int) -> None:
         message = self.message
@@ -370,7 +399,10 @@ class Connection:
                 self._new_parser()
         else:
             self.close()
-        if message.plain or message.care is None or self._excess:
+        if message.plain or message.care is None:
+            self._end(outcome, now)
+        elif self._excess:
+            self._forget()
             self._end(outcome, now)
         else:
             self._look(message, outcome, now)
@@ -395,6 +427,7 @@ class Connection:
         if problem is not None:
             self.problem = problem
             self.pool.note(f"unexpected response: {care.request.name}: {problem}")
+        self._forget()
         self._end(outcome, now)
 
     def _follow(self, hop: Message) -> None:
@@ -417,6 +450,7 @@ class Connection:
         self._detour = None
         self.status, self.problem = status, problem
         self._size += size
+        self._forget()
         self._end(outcome, done)
 
     def _end(self, outcome: int, now: int) -> None:
@@ -425,6 +459,7 @@ class Connection:
         self.done = now
         message = self.message
         pool = self.pool
+        opened = self._opened
         if outcome:
             pool.failures += 1
         elif pool.failures:
@@ -441,8 +476,8 @@ class Connection:
                 now,
                 self.status,
                 self._size,
-                outcome,
-                self._opened,
+                outcome if opened < _AGAIN else outcome or _RESENT,
+                opened,
                 self._number,
             )
         self._owner(self)

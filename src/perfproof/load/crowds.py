@@ -170,6 +170,10 @@ class Crowds:
         del stretch
         raise LoadError("the users of a Locust file cannot send in pairs", hint="use `pairing: block`")
 
+    def alone(self, arm: int) -> int:
+        """Refuse: what a Locust file would send cannot be asked for one at a time."""
+        raise LoadError(f"requests of a Locust file cannot be sent alone to arm {arm}")
+
     def probe(  # as Engine.probe
         self,
         arm: int,  # noqa: ARG002
@@ -223,6 +227,11 @@ class Crowds:
             for crowd in self._crowds.values():
                 crowd.end()
             gevent.spawn(self._end_all)
+
+    def break_off(self, error: LoadError) -> None:
+        """See Engine.break_off."""
+        self._stopped_for = self._stopped_for or error
+        self.abort()
 
     def _end_all(self) -> None:
         while monotonic_ns() < self._aborted_at + _ABORT_GRACE_NS and not all(c.calm for c in self._crowds.values()):

@@ -55,6 +55,7 @@ class Detour:
             return
         if self._returned is not None:
             self._connection = beside.connections[0]
+            self._connection.body = bytearray()
             self._connection.send(self._message, 0, self._answered)
 
     def _answered(self, connection: Connection) -> None:

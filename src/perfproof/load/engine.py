@@ -38,23 +38,27 @@ from perfproof.load.redirect import Ways
 from perfproof.load.schedule import DECK, arrivals, mean_rate, sequence, steady
 from perfproof.load.sealing import writing
 from perfproof.load.setup import run_setup
-from perfproof.load.stock import Stock, weights
+from perfproof.load.stock import Stock, variants_of, weights
 from perfproof.load.tally import Tally
 from perfproof.load.target import Target, locate
 from perfproof.load.timer import Timer
 from perfproof.load.tls import Secure
 from perfproof.load.traffic import Pacer, Quota, Source, Together, Visitor
-from perfproof.model.recording import Outcome
+from perfproof.model.recording import COMPLETED, LEFT_OUT, Outcome
 from perfproof.model.redaction import Redactor
 from perfproof.model.scenario import JsonValue, Stage
 
 _TICK_NS = 10_000_000
 _LEAD_NS = 5_000_000
 _ABORT_GRACE_NS = 900_000_000
+_ABANDON_NS = 2 * _ABORT_GRACE_NS
+_LOOK_SECONDS = 0.5
 _WARM_LIMIT_NS = 60_000_000_000
 _LARGEST_DECK = 100_000
 _ROWS_LOOKED_AT = 2000
 """Rows of a feed of which those columns are masked in logs that are named like a secret."""
+_ALONE_REQUESTS = 9
+_ALONE_NS = 1_000_000_000
 
 
 class Engine:
@@ -78,7 +82,7 @@ class Engine:
         self._alone: dict[int, Pool] = {}
         folder = Path(plan.folder) if plan.folder else None
         histograms = plan.load.samples == "histogram"
-        self._recorder = Tally(weights(plan.requests)[1]) if histograms else Recorder(folder)
+        self._recorder = Tally(variants_of(plan.requests)) if histograms else Recorder(folder)
         self._unrecorded = Recorder(folder)
         # Ids differ from those of any other run on the same service; 62 bits, so that they fit a signed column.
         self._next_id = count((randomness.randbits(30) << 32) + 1).__next__
@@ -162,12 +166,25 @@ class Engine:
         good = rows["done_ns"][rows["outcome"] == Outcome.OK] - rows["intended_ns"][rows["outcome"] == Outcome.OK]
         return WarmReport(
             requests=len(rows),
-            failed=len(rows) - len(good),
+            failed=int((~np.isin(rows["outcome"], (*COMPLETED, *LEFT_OUT))).sum()),
             mean_ns=int(good.mean()) if len(good) else 0,
             p50_ns=int(np.median(good)) if len(good) else 0,
             connections=pool.opened - opened,
             took_ns=monotonic_ns() - began,
         )
+
+    def alone(self, arm: int) -> int:
+        """Send a few requests of the mix, each when the one before has ended; return their median service time in ns.
+
+        Nothing else is kept of them; 0 when none was answered as it should be. It takes about a second at most.
+        """
+        pool, recorder = self._pool(arm), self._unrecorded
+        recorder.clear()
+        messages = islice(self._own(arm, randomness.randbits(32)), _ALONE_REQUESTS)
+        self._run([pool], recorder, -1, [Visitor(pool, messages, monotonic_ns() + _ALONE_NS)])
+        rows = recorder.rows()
+        took = (rows["done_ns"] - rows["sent_ns"])[rows["outcome"] == Outcome.OK]
+        return int(np.median(took)) if len(took) else 0
 
     def probe(
         self,
@@ -226,9 +243,9 @@ class Engine:
         completed, dropped, intended = (
             int(n)
             for n in (
-                outcomes[Outcome.OK],
+                outcomes[list(COMPLETED)].sum(),
                 outcomes[Outcome.DROPPED],
-                outcomes.sum() - outcomes[Outcome.NOT_STARTED],
+                outcomes.sum() - outcomes[list(LEFT_OUT)].sum(),
             )
         )
         return BlockReport(
@@ -248,6 +265,8 @@ class Engine:
             connecting_ns=pool.connecting_ns - connecting,
             aborted=bool(self._aborted_at),
             not_started=int(outcomes[Outcome.NOT_STARTED]),
+            resent=int(outcomes[Outcome.RESENT]),
+            lost=int(outcomes[Outcome.LOST]),
             unfed=sum(stock.unfed.values()) - unfed,
             waited_ns=waited,
             run_queue=self._queue.mean,
@@ -288,8 +307,8 @@ class Engine:
         reports = []
         for arm in arms:
             mine = np.bincount(rows["outcome"][rows["arm"] == arm], minlength=len(Outcome))
-            completed, not_started = int(mine[Outcome.OK]), int(mine[Outcome.NOT_STARTED])
-            intended = int(mine.sum()) - not_started
+            completed = int(mine[list(COMPLETED)].sum())
+            intended = int(mine.sum() - mine[list(LEFT_OUT)].sum())
             reports.append(
                 BlockReport(
                     started_ns=started,
@@ -307,7 +326,9 @@ class Engine:
                     reconnects=pools[arm].opened - opened[arm][0],
                     connecting_ns=pools[arm].connecting_ns - opened[arm][1],
                     aborted=bool(self._aborted_at),
-                    not_started=not_started,
+                    not_started=int(mine[Outcome.NOT_STARTED]),
+                    resent=int(mine[Outcome.RESENT]),
+                    lost=int(mine[Outcome.LOST]),
                     unfed=sum(self._stocks[arm].unfed.values()) - unfed[arm],
                     waited_ns=waited,
                     run_queue=self._queue.mean,
@@ -338,6 +359,14 @@ class Engine:
             source.stop()
         for pool in self._pools.values():
             pool.halt()
+
+    def break_off(self, error: LoadError) -> None:
+        """Stop as ``abort`` does; what is under way and whatever is asked for later is refused with ``error``."""
+        self._stopped_for = self._stopped_for or error
+        self.abort()
+
+    def _is_abandoned(self) -> bool:
+        return bool(self._aborted_at) and monotonic_ns() > self._aborted_at + _ABANDON_NS
 
     def _pool(self, arm: int) -> Pool:
         if arm not in self._pools:
@@ -425,7 +454,10 @@ class Engine:
             for source in sources:
                 self._hand_out(source)
             for source in sources:
-                source.done.wait()
+                while not source.done.wait(_LOOK_SECONDS):
+                    if self._is_abandoned():
+                        for each in sources:
+                            each.done.set()  # whatever it waits for will not come any more
                 if source.error is not None:
                     raise source.error
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from array import array
@@ -12,12 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from perfproof.errors import LoadError
+from perfproof.model.rows import LONGEST_ROW, RowError, csv_rows, not_utf8
 from perfproof.model.scenario import Feed, JsonValue
 
 MOST_ROWS = 10_000_000
 """Most rows of a feed: the index of their places then takes 80 MB."""
-
-LONGEST_ROW = 1024 * 1024
 
 Row = Mapping[str, JsonValue]
 
@@ -27,23 +27,23 @@ class Rows:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._file = -1
+        self._names: list[str] = []
         try:
+            with path.open("rb") as file:
+                self._places = self._csv(file) if path.suffix.lower() == ".csv" else _lines(file)
+                self._end = os.fstat(file.fileno()).st_size
             self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             hint = "on every machine that generates load it must be at the same place"
             raise LoadError(f"cannot read the feed {path}", why=error.strerror, hint=hint) from error
-        with path.open("rb") as file:
-            places, self._end = _places(file, quoted=path.suffix.lower() == ".csv")
-        self._names: list[str] = []
-        if path.suffix.lower() == ".csv":
-            if places:
-                self._names = _fields(self._text(places[0], places[1] if len(places) > 1 else self._end))
-            places = places[1:]
-        if len(places) > MOST_ROWS:
-            raise LoadError(f"the feed {path} has {len(places):,} rows", why=f"at most {MOST_ROWS:,} can be indexed")
-        if not places:
+        except RowError as error:
+            raise self._broken(error.what, error.why, error.fix) from error
+        if len(self._places) > MOST_ROWS:
+            count = f"the feed {path} has {len(self._places):,} rows"
+            raise LoadError(count, why=f"at most {MOST_ROWS:,} can be indexed")
+        if not self._places:
             raise LoadError(f"the feed {path} has no rows")
-        self._places = places
 
     def __len__(self) -> int:
         """Return how many rows there are."""
@@ -53,47 +53,49 @@ class Rows:
         """Return a row as column -> value; LoadError names the row that cannot be read."""
         start = self._places[number]
         end = self._places[number + 1] if number + 1 < len(self._places) else self._end
-        text = self._text(start, end)
-        if self._names:
-            values = _fields(text)
-            if len(values) != len(self._names):
-                raise self._broken(number, f"it has {len(values)} values, the header {len(self._names)}")
-            return dict(zip(self._names, values, strict=True))
+        if end - start > LONGEST_ROW:
+            raise LoadError(f"the feed {self._path} has a row of more than {LONGEST_ROW >> 20} MiB")
         try:
+            text = os.pread(self._file, end - start, start).decode("utf-8-sig")
+            if self._names:
+                values = next(csv.reader(io.StringIO(text, newline="")), [])
+                return dict(zip(self._names, values, strict=True))
             row = json.loads(text)
+        except UnicodeDecodeError as error:
+            raise self._broken(f"row {number + 1:,}", *not_utf8(error)) from error
         except ValueError as error:
-            raise self._broken(number, "it is not JSON") from error
+            why = "is not as it was when the measurement began" if self._names else "is not JSON"
+            raise self._broken(f"row {number + 1:,}", why) from error
         if not isinstance(row, dict):
-            raise self._broken(number, "it is not a JSON object")
+            raise self._broken(f"row {number + 1:,}", "is not a JSON object")
         return row
 
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
 
-    def _text(self, start: int, end: int) -> str:
-        if end - start > LONGEST_ROW:
-            raise LoadError(f"the feed {self._path} has a row of more than {LONGEST_ROW >> 20} MiB")
-        return os.pread(self._file, end - start, start).decode("utf-8-sig", "replace")
+    def _csv(self, file: Iterable[bytes]) -> array[int]:
+        """Return where each row begins; the header gives the names."""
+        places = array("q")
+        for start, values in csv_rows(file):
+            if self._names:
+                places.append(start)
+            else:
+                self._names = values
+        return places
 
-    def _broken(self, number: int, why: str) -> LoadError:
-        return LoadError(f"row {number + 1:,} of the feed {self._path} cannot be used", why=why)
+    def _broken(self, which: str, why: str, fix: str | None = None) -> LoadError:
+        return LoadError(f"{which} of the feed {self._path} cannot be used", why=f"it {why}", hint=fix)
 
 
-def _places(lines: Iterable[bytes], *, quoted: bool) -> tuple[array[int], int]:
-    """Return where each row begins, and the end; a line break within an odd number of quotes belongs to its row."""
-    places, position, inside = array("q"), 0, False
-    for line in lines:
-        if not inside and line.strip():
+def _lines(file: Iterable[bytes]) -> array[int]:
+    """Return where each line that is not empty begins."""
+    places, position = array("q"), 0
+    for line in file:
+        if line.strip():
             places.append(position)
-        if quoted and line.count(b'"') % 2:
-            inside = not inside
         position += len(line)
-    return places, position
-
-
-def _fields(text: str) -> list[str]:
-    return next(csv.reader(text.rstrip("\r\n").splitlines(keepends=True)), [])
+    return places
 
 
 class Supply:

@@ -20,7 +20,7 @@ from perfproof.model.scenario import Request
 Connection = Any
 Owner = Callable[[Connection], None]
 
-_OK, _NOT_STARTED = int(Outcome.OK), int(Outcome.NOT_STARTED)
+_OK, _NOT_STARTED, _LOST = int(Outcome.OK), int(Outcome.NOT_STARTED), int(Outcome.LOST)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,9 @@ class Flow:
     def _ended(self, connection: Connection) -> None:
         step = self._steps[self._at]
         if connection.outcome != _OK:
-            self._end(first_left_out=self._at + 1)
+            # After a step that is no failure of the service, neither are those that needed it.
+            lost = connection.outcome == _LOST
+            self._end(first_left_out=len(self._steps) if lost else self._at + 1)
             return
         repeat = step.request.repeat
         again = repeat is not None and not connection.arrived

@@ -134,6 +134,11 @@ class LoadProcess:
         command = {"do": "warm", "arm": arm, "seconds": seconds, "requests": requests, "fresh": fresh_connections}
         return WarmReport(**self._ask(command, seconds + 60.0 + 2 * self._timeout))
 
+    def alone(self, arm: int) -> int:
+        """Send a few requests of the mix one at a time; return their median service time in ns (0: none answered)."""
+        took: int = self._ask({"do": "alone", "arm": arm}, 2 * self._timeout)
+        return took
+
     def probe(
         self,
         arm: int,

@@ -25,6 +25,7 @@ import gevent
 from gevent.queue import Empty, Queue
 from locust import runners
 from locust.env import Environment
+from locust.exception import RPCError, RPCReceiveError
 
 from perfproof.errors import LoadError
 from perfproof.load.discovered import Discovered
@@ -83,8 +84,6 @@ class Worker:
                 if monotonic_ns() > deadline:
                     raise LoadError(f"worker {self.name} has not answered within {seconds:.0f} s") from None
                 continue
-            if isinstance(reply, Exception):
-                raise LoadError(f"worker {self.name} cannot be trusted", why=str(reply))
             if reply["number"] == self._number:
                 return result_of(reply)
 
@@ -104,6 +103,7 @@ class Master:
         self._workers: list[Worker] = []
         self._ahead: list[dict[tuple[int, int], int]] = []
         self._owed = 0
+        self._stopped_for: LoadError | None = None
         self._token = plan.token or secrets.token_hex(32)
         if len(self._token) < SHORTEST_TOKEN:
             raise LoadError("the token is too short", hint=f"use at least {SHORTEST_TOKEN} random characters")
@@ -114,6 +114,7 @@ class Master:
         self._host, self._port = host, self._runner.server.port
         self._joining: dict[str, Worker] = {}
         self._runner.register_message("perfproof", self._received)
+        self._admit()
 
     def start(self) -> None:
         """Start the workers, or wait for those elsewhere, and hand each its plan; LoadError if one does not come."""
@@ -191,13 +192,18 @@ class Master:
         whole = BlockReport.merged(reports)
         if load.model == "closed":  # here each worker has looked at its own share of the rows only
             whole = replace(whole, unfed=sum(report.unfed for report in reports))
-        self._owed += whole.intended + whole.not_started
+        self._owed += whole.intended + whole.not_started + whole.lost
         return whole
 
     def pairs(self, stretch: Stretch) -> PairsReport:
         """Refuse: pairs are sent one at a time, which several workers cannot share."""
         del stretch
         raise LoadError("several workers cannot share pairs", hint="use `pairing: block`, or one worker")
+
+    def alone(self, arm: int) -> int:
+        """Have the first worker send a few requests one at a time."""
+        took: int = self._workers[0].ask("alone", self._timeout() + _SLACK, arm=arm)
+        return took
 
     def probe(self, arm: int, request: int, values: Any, *, fresh: bool, headers: Any, times: int) -> Any:
         """Have the first worker send one request alone."""
@@ -230,6 +236,11 @@ class Master:
         for worker in self._workers:
             with suppress(Exception):
                 worker.abort()
+
+    def break_off(self, error: LoadError) -> None:
+        """See Engine.break_off."""
+        self._stopped_for = self._stopped_for or error
+        self.abort()
 
     @contextmanager
     def _collected(self, folder: Path) -> Iterator[Sequence[Part]]:
@@ -265,6 +276,7 @@ class Master:
                 replies.append(worker.hear(seconds))
             except LoadError as error:
                 problem = problem or error
+        problem = self._stopped_for or problem
         if problem is not None:
             raise problem
         return replies
@@ -280,6 +292,39 @@ class Master:
         child.stdin.write(self._token.encode() + b"\n")
         child.stdin.flush()
         return child
+
+    def _admit(self) -> None:
+        """Let nothing that comes from outside end the loop in which Locust takes messages, or pass for another's.
+
+        Locust's own loop ends with the first message that is not laid out as it expects, and it believes the name that
+        a message gives itself; the connection's is one that no one else can have at the same time.
+        """
+        runner: Any = self._runner
+        receive, handle = runner.server.recv_from_client, runner.handle_message
+
+        def received() -> Any:
+            while True:
+                try:
+                    return receive()
+                except Exception as error:
+                    if isinstance(error, RPCError) and not isinstance(error, RPCReceiveError):
+                        raise  # the network is broken, which Locust mends
+                    _LOG.warning("something that is no message was ignored: %s", error)
+
+        def handled(name: str, msg: Any) -> None:
+            ours = {worker.name for worker in self._workers}
+            complete = len(ours) == self._plan.load.workers
+            if str(msg.node_id) != name or (complete and name not in ours):
+                _LOG.warning("a message from %a, who is no worker of this measurement, was ignored", name)
+                return
+            if name not in ours and msg.type not in ("client_ready", "perfproof"):
+                return  # nothing else is needed to join
+            try:
+                handle(name, msg)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next message is another's
+                _LOG.warning("a message from %a was ignored: %s", name, error)
+
+        runner.server.recv_from_client, runner.handle_message = received, handled
 
     def _received(self, msg: Any, **_: Any) -> None:
         """Take a message from a worker; one that proves nothing is ignored, whoever sent it."""
@@ -300,10 +345,10 @@ class Master:
                 reply = json.loads(worker.trust.unwrap(data))
                 self.discovered.add(reply.pop("secrets", ()))
                 worker.replies.put(reply)
-        except (DistrustError, KeyError, TypeError) as error:
-            _LOG.warning("a message from %s was refused: %s", name, error)
-            if worker is not None:
-                worker.replies.put(error)
+        except (DistrustError, LookupError, TypeError, ValueError, AttributeError) as error:
+            # Not told to whoever waits for this worker: anyone can send such a message. Should it be the worker's own,
+            # its reply is missing, which is an error in time.
+            _LOG.warning("a message from %a was refused: %s", name, error)
 
     def _send(self, name: str, message: Mapping[str, Any]) -> None:
         self._runner.send_message("perfproof", dict(message), client_id=name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from perfproof.load.body import Files, body_of
 from perfproof.load.template import MissingVariableError, Variables, fill, fill_target
-from perfproof.model.scenario import Request
+from perfproof.model.scenario import SAFE_METHODS, Request
 
 if TYPE_CHECKING:
     from perfproof.load.care import Care
@@ -32,7 +32,7 @@ class Message:
 
     ``data[place : place + 16]`` are the low 64 bits of the trace id in hexadecimal digits: the sample's id. ``care``
     looks at the response beyond its status; ``plain`` messages have none and are not HEAD, the fastest way through a
-    connection.
+    connection. A ``safe`` one changes nothing, so it may be sent twice.
     """
 
     data: bytearray
@@ -45,6 +45,7 @@ class Message:
     variant: int = 0
     care: Care | None = None
     plain: bool = True
+    safe: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ def message_of(
         variant=variant,
         care=care,
         plain=care is None and out.method != "HEAD",
+        safe=out.method in SAFE_METHODS,
     )
 
 

@@ -20,7 +20,7 @@ from perfproof.load.timer import Timer
 from perfproof.load.traffic import Source
 from perfproof.model.recording import Outcome
 
-_UNREACHED = (int(Outcome.CONNECT), int(Outcome.CLOSED))
+_UNREACHED = (int(Outcome.CONNECT), int(Outcome.CLOSED), int(Outcome.LOST))
 _PAUSE_NS = 10_000_000
 
 

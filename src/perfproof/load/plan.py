@@ -66,7 +66,8 @@ class BlockReport:
     short by ``abort``. ``not_started`` counts the steps after a failed one of their flow, ``unfed`` the requests that
     were left out because the rows of a feed had ended; neither is in ``intended``. ``waited_ns`` is how long the
     generator was ready to run and waited for a CPU; ``run_queue`` how many programs of its machine were running or
-    ready to, on average. ``turns_ns`` is as in ``Block``.
+    ready to, on average. ``resent`` and ``lost`` count those outcomes; lost requests are in neither ``intended`` nor
+    ``sent``. ``turns_ns`` is as in ``Block``.
     """
 
     started_ns: int
@@ -89,6 +90,8 @@ class BlockReport:
     run_queue: float = 0.0
     connecting_ns: int = 0
     turns_ns: int = 0
+    resent: int = 0
+    lost: int = 0
 
     def on_clock(self, ahead_ns: int) -> BlockReport:
         """Return the report with its times as of a clock that is ``ahead_ns`` behind."""
@@ -119,6 +122,8 @@ class BlockReport:
             lag_max_ns=max(report.lag_max_ns for report in reports),
             steal_ns=max(report.steal_ns for report in reports),
             reconnects=total("reconnects"),
+            resent=total("resent"),
+            lost=total("lost"),
             connecting_ns=total("connecting_ns"),
             aborted=any(report.aborted for report in reports),
             not_started=total("not_started"),

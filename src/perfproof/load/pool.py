@@ -7,11 +7,15 @@ from collections.abc import Callable
 from time import monotonic_ns
 from typing import Any
 
+from gevent.event import Event
+
+from perfproof.errors import LoadError
 from perfproof.load.connection import Connection
 from perfproof.load.target import Target
 from perfproof.load.tls import Secure
 from perfproof.model.recording import Outcome
 
+_GRACE = 2.0
 NOTES = 20
 """How many different problems with responses are written to the log."""
 
@@ -83,6 +87,21 @@ class Pool:
         for connection in self.connections:
             connection.fail(Outcome.TIMEOUT, "given up")
         self.halted = False
+
+    def await_end(self, over: Event, seconds: float, is_over: Callable[[], bool]) -> None:
+        """Wait until ``over`` is set, which happens within the ``seconds`` of a request and its redirects.
+
+        Once ``is_over`` says so, what is under way is given up. LoadError when even that does not end it.
+        """
+        deadline = monotonic_ns() + int((seconds + _GRACE) * 1e9)
+        while not over.wait(0.02):
+            now = monotonic_ns()
+            self.sweep(now)
+            if is_over():
+                self.give_up()
+                deadline = min(deadline, now + int(_GRACE * 1e9))
+            if now > deadline:
+                raise LoadError("a request that was sent alone has not ended", hint="load.log may say why")
 
     def halt(self) -> None:
         """Let no flow send another step: those that rest end now, the others after their response."""

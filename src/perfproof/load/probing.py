@@ -63,10 +63,7 @@ def _sent(pool: Pool, connection: Connection, message: Message, is_over: Callabl
     over = Event()
     began = monotonic_ns()
     connection.send(message, began, lambda _: over.set())
-    while not over.wait(0.02):
-        pool.sweep(monotonic_ns())
-        if is_over():
-            pool.give_up()
+    pool.await_end(over, message.timeout_ns / 1e9, is_over)
     wire = bytes(connection.body)
     body, problem = wire, connection.problem
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in connection.fields}

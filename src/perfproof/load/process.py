@@ -24,6 +24,7 @@ from locust.env import Environment
 
 from perfproof.errors import LoadError, UsageError
 from perfproof.load.engine import Engine
+from perfproof.load.faults import heed_faults
 from perfproof.load.master import Master
 from perfproof.load.plan import Plan, decode, line
 from perfproof.load.serving import Commanded, commands, obey, settle, told
@@ -45,6 +46,7 @@ def main(descriptor: int) -> None:
     except (LoadError, UsageError) as error:
         channel.sendall(line({"number": 0, "error": told(error)}))
         _gone()
+    heed_faults(engine.break_off, engine.discovered.redactor)
     import pyarrow.parquet  # noqa: F401 - loaded now, so that no seal has to wait for it
 
     gc.collect()

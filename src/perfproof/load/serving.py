@@ -38,6 +38,9 @@ class Commanded(Protocol):
     def block(self, arm: int, pair: int, seconds: float, seed: int, *, rate: float | None = None) -> BlockReport:
         """See Engine.block."""
 
+    def alone(self, arm: int) -> int:
+        """See Engine.alone."""
+
     def probe(self, arm: int, request: int, values: Any, *, fresh: bool, headers: Any, times: int) -> Any:
         """See Engine.probe."""
 
@@ -52,6 +55,9 @@ class Commanded(Protocol):
 
     def abort(self) -> None:
         """See Engine.abort."""
+
+    def break_off(self, error: LoadError) -> None:
+        """See Engine.break_off."""
 
 
 @runtime_checkable
@@ -72,6 +78,7 @@ def commands(engine: Commanded) -> dict[str, Callable[[Mapping[str, Any]], Any]]
         "warm": lambda c: asdict(engine.warm(c["arm"], c["seconds"], c["requests"], fresh=c["fresh"])),
         "block": lambda c: asdict(engine.block(c["arm"], c["pair"], c["seconds"], c["seed"], rate=c.get("rate"))),
         "pairs": lambda c: asdict(engine.pairs(codec.decode(Stretch, c["stretch"]))),
+        "alone": lambda c: engine.alone(c["arm"]),
         "probe": lambda c: engine.probe(
             c["arm"], c["request"], c["values"], fresh=c["fresh"], headers=c["headers"], times=c["times"]
         ),

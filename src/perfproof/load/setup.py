@@ -50,10 +50,7 @@ def run_setup(
         connection.body, connection.fields = bytearray(), []
         over = Event()
         connection.send(message, monotonic_ns(), lambda _, over=over: over.set())  # type: ignore[misc]
-        while not over.wait(0.05):
-            pool.sweep(monotonic_ns())
-            if is_over():
-                pool.give_up()
+        pool.await_end(over, step.timeout, is_over)
         body = bytes(connection.body or b"")
         reply = Reply(connection.status, connection.fields, body, len(body))
         place.discovered.response(reply)

@@ -22,6 +22,8 @@ from gevent import monkey
 _start_thread: Callable[..., int] = monkey.get_original("_thread", "start_new_thread")
 _new_lock: Callable[[], Any] = monkey.get_original("_thread", "allocate_lock")
 
+_LONGEST_WRITE = 120
+
 
 @dataclass
 class Piece:
@@ -77,7 +79,8 @@ class Spill:
         written = _new_lock()
         written.acquire()
         self._queue.put(written.release)
-        written.acquire()
+        if not written.acquire(timeout=_LONGEST_WRITE):
+            raise OSError(5, f"samples could not be written within {_LONGEST_WRITE} s")
         os.ftruncate(self._file, 0)
         self._end = 0
 
@@ -102,6 +105,6 @@ def _write(file: int, piece: Piece) -> None:
         while left:
             written = os.pwrite(file, left, offset)
             left, offset = left[written:], offset + written
-    except OSError:
-        return  # the disk is full: the samples stay in memory, and sealing them will say so
+    except Exception:  # noqa: BLE001 - whatever it is, this thread has to go on
+        return  # the disk is full, mostly: the samples stay in memory, and sealing them will say so
     piece.data = None

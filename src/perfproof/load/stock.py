@@ -249,5 +249,10 @@ def weights(requests: Sequence[Request]) -> tuple[list[float], list[int]]:
     return [request.weight for request in firsts], [variant_count(request) for request in firsts]
 
 
+def variants_of(requests: Sequence[Request]) -> list[int]:
+    """Return the number of variants of each request; the steps of a flow have those of its first."""
+    return [variant_count(entry[0].request) for entry in entries(requests) for _ in entry]
+
+
 def _itself(message: Message) -> Message | Flow:
     return message

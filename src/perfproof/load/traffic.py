@@ -31,7 +31,7 @@ _BURST = 64
 """Requests that are dealt with before the loop turns, so that responses are read in between."""
 _PAUSE_NS = 10_000_000
 _DROPPED = int(Outcome.DROPPED)
-_UNREACHED = (int(Outcome.CONNECT), int(Outcome.CLOSED))
+_UNREACHED = (int(Outcome.CONNECT), int(Outcome.CLOSED), int(Outcome.LOST))
 
 
 class Source:

@@ -27,9 +27,12 @@ from gevent.fileobject import FileObject
 from gevent.queue import Queue
 from locust.env import Environment
 from locust.runners import WorkerRunner
+from zmq import EVENT_DISCONNECTED
+from zmq.utils.monitor import recv_monitor_message
 
 from perfproof.errors import LoadError
 from perfproof.load.engine import Engine
+from perfproof.load.faults import heed_faults
 from perfproof.load.plan import decode
 from perfproof.load.serving import commands, obey, settle
 from perfproof.load.trust import DistrustError, Trust
@@ -92,12 +95,27 @@ class _Obedience:
         }
 
     def go_on(self) -> None:
-        """Serve without end."""
+        """Serve until the master is gone."""
         waiting: Queue = Queue()
         gevent.spawn(self._listen, waiting)
+        gevent.spawn(self._end_with_master)
         while True:
             reply = obey(waiting.get(), self._known, self._engine.discovered if self._engine else None)
             self._runner.send_message("perfproof", self._trust.wrap(json.dumps(reply).encode()))
+
+    def _end_with_master(self) -> None:
+        """End the process when its connection to the master does: at the end of the measurement, however that came.
+
+        Locust's heartbeats would tell 60 s later, and only while nothing is measured. A connection that comes back
+        would be of no use, for what was under way is lost.
+        """
+        monitor = self._runner.client.socket.get_monitor_socket(EVENT_DISCONNECTED)
+        recv_monitor_message(monitor)
+        if self._engine is None:
+            print("the measurement ended without this worker", file=sys.stderr, flush=True)  # noqa: T201 - as below
+            os._exit(1)
+        self._file.unlink(missing_ok=True)
+        os._exit(0)
 
     def _listen(self, waiting: Queue) -> None:
         while True:
@@ -118,6 +136,7 @@ class _Obedience:
         engine = Engine(plan, self._sources.put, tuple(command["share"]))
         if plan.folder:
             self._file = Path(plan.folder, f".samples-{os.getpid()}.parquet")
+        heed_faults(engine.break_off, engine.discovered.redactor)
         import pyarrow.parquet  # noqa: F401 - loaded now, so that no seal has to wait for it
 
         gc.collect()

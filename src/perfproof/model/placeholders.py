@@ -1,19 +1,22 @@
 """How ``{name}`` is written: what scenario files are checked for and the load process fills must be the same.
 
-A placeholder is a name, a column of a feed (``{users.email}``) or a built-in; ``{{name}}`` stands for the literal
-``{name}``. Every other brace is itself, so raw JSON bodies need no escaping.
+A placeholder is a name, a column of a feed (``{users.email}``, ``{users.user-email}``) or a built-in; ``{{name}}``
+stands for the literal ``{name}``. Every other brace is itself, so raw JSON bodies need no escaping.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 IDENTIFIER = r"[A-Za-z_]\w*"
 BUILT_INS = ("uuid", "sequence", "now")
 """Names that are filled for each request anew, unless the scenario gives them a meaning of its own."""
 
-_WHAT = rf"{IDENTIFIER}(?:\.{IDENTIFIER})?|random_int\(\s*-?\d{{1,18}}\s*,\s*-?\d{{1,18}}\s*\)"
+COLUMN = r"\w(?:[\w -]*\w)?"
+"""How a column is written: header lines are made by other programs, so more is allowed than in names of our own."""
+
+_WHAT = rf"{IDENTIFIER}(?:\.{COLUMN})?|random_int\(\s*-?\d{{1,18}}\s*,\s*-?\d{{1,18}}\s*\)"
 PLACEHOLDER = re.compile(rf"\{{\{{({_WHAT})\}}\}}|\{{({_WHAT})\}}")
 """Group 1 is the content of a literal (double braces), group 2 that of a placeholder."""
 
@@ -23,6 +26,18 @@ _RANDOM_INT = re.compile(r"random_int\(\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
 def placeholders(text: str) -> Iterator[str]:
     """Yield what stands in the placeholders of a text, in order."""
     return (match.group(2) for match in PLACEHOLDER.finditer(text) if match.group(2) is not None)
+
+
+def unnamed_columns(text: str, known: Collection[str]) -> Iterator[str]:
+    """Yield what stands in braces as if it were a column of a feed, and is written in a way that no placeholder is.
+
+    ``known`` names the columns there are, with their feed.
+    """
+    feeds = sorted({name.partition(".")[0] for name in known if "." in name})
+    for feed in feeds:
+        for match in re.finditer(rf"(?<!\{{)\{{({re.escape(feed)}\.[^{{}}\n]*)\}}", text):
+            if not PLACEHOLDER.fullmatch(match.group(0)):
+                yield match.group(1)
 
 
 def literal(text: str) -> str:

@@ -23,9 +23,12 @@ from perfproof.model.rules import Rules
 
 
 class Outcome(IntEnum):
-    """How a request ended. Only ``OK`` counts as completed; ``DROPPED`` and ``NOT_STARTED`` were never sent.
+    """How a request ended. ``OK`` and ``RESENT`` count as completed; ``DROPPED`` and ``NOT_STARTED`` were never sent.
 
-    ``NOT_STARTED`` are the steps of a flow after one that failed; nobody intended them at any moment.
+    ``NOT_STARTED`` are the steps of a flow after one that failed; nobody intended them at any moment. ``RESENT`` ones
+    met a connection that the service was just closing, and were answered on another: their time is not the service's.
+    ``LOST`` ones met such a connection and could not be sent again, since they may change something: it counts neither
+    as sent nor as failed.
     """
 
     OK = 0
@@ -37,6 +40,14 @@ class Outcome(IntEnum):
     PROTOCOL = 6
     DROPPED = 7
     NOT_STARTED = 8
+    RESENT = 9
+    LOST = 10
+
+
+COMPLETED = (Outcome.OK, Outcome.RESENT)
+"""What counts as completed; for times, only ``OK`` does."""
+LEFT_OUT = (Outcome.NOT_STARTED, Outcome.LOST)
+"""What is neither sent nor failed."""
 
 
 SAMPLE_COLUMNS: dict[str, str] = {
@@ -56,6 +67,7 @@ SAMPLE_COLUMNS: dict[str, str] = {
 }
 """Column name -> NumPy type of one sample. ``request`` indexes ``RunInfo.requests``; ``variant`` is the index of the
 combination of values; ``bytes`` is the body as it came over the wire; ``pair`` is the block pair within the round.
+``reconnected`` is 1 where a connection was opened for the request, 2 where that was the second it was sent on.
 A time that never came (a dropped request was not sent, a failed one has no first byte) is 0; ``done_ns`` is always
 set."""
 
@@ -141,8 +153,9 @@ class Block:
     ``intended``. ``waited_ns`` is how long the generator was ready to run and waited for a CPU, ``run_queue`` how
     many programs were running or ready to, on average. ``rate`` is what a
     search for the capacity asked for, in requests per second. ``opened`` connections were opened for requests, which
-    took ``connecting_ns`` in all. ``turns_ns`` is how long users of the closed model took for all their turns (request
-    and think time), on average: the last is counted whole, like its request (0: no users).
+    took ``connecting_ns`` in all; ``resent`` and ``lost`` count outcomes. ``turns_ns`` is how long users of the closed
+    model took for all their turns (request and think time), on average: the last is counted whole, like its request
+    (0: no users).
 
     A ``paired`` block is a stretch in which the arms were asked in turn, request by request: each arm has a block of
     it with the same times and the same figures of the generator; ``pair`` is the number of the stretch.
@@ -171,6 +184,8 @@ class Block:
     opened: int = 0
     connecting_ns: int = 0
     paired: bool = False
+    resent: int = 0
+    lost: int = 0
     turns_ns: int = 0
 
     @property
@@ -198,6 +213,8 @@ class ArmRound:
     ``memory_peak`` and ``memory_steady`` are bytes over the process tree (``memory_kind`` says which: pss, uss or rss);
     None when not measured. ``cold_processes`` counts worker processes that served nothing in the warm-up.
     ``idle_cpu_ns`` is the CPU time that the service used in ``idle_ns`` during which it was asked nothing.
+    ``alone_ns`` is the median service time of a few requests that were sent one at a time once it was warm; 0 where
+    that was not looked at.
     """
 
     arm: int
@@ -215,6 +232,7 @@ class ArmRound:
     died: str | None = None
     idle_ns: int = 0
     idle_cpu_ns: int = 0
+    alone_ns: int = 0
 
 
 @dataclass(frozen=True)

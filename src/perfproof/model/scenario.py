@@ -15,6 +15,8 @@ BLOCKS, BLOCK, WARMUP = 8, 0.5, 2.0
 """Pairs of blocks in a round, their seconds and those of warm-up before them, where nobody says otherwise."""
 ResponsePolicy = Literal["error", "warn", "off"]
 """What it means that the arms answer differently: nothing can be concluded, a warning, or they are not compared."""
+SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"))
+"""Methods that change nothing: all that the registry of IANA calls safe and that clients use."""
 
 
 @dataclass(frozen=True)

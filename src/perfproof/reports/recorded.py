@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from perfproof.errors import UsageError
 from perfproof.model.histogram import HIGHEST, Histogram, bucket_of
-from perfproof.model.recording import Outcome, Recording
+from perfproof.model.recording import COMPLETED, LEFT_OUT, Outcome, Recording
 from perfproof.reports.profiles import write_folded, write_pyinstrument, write_speedscope
 from perfproof.reports.spreadsheet import write_rows
 from perfproof.reports.writing import write_text
@@ -159,7 +159,7 @@ def _figures(chosen: Columns) -> tuple[int, int, list[float], list[float]]:
     """Return requests, failures, Locust's figures (ms, and bytes) and percentiles (ms) of requests that were sent."""
     often = chosen["count"]
     count = int(often.sum())
-    failed = int(often[chosen["outcome"] != int(Outcome.OK)].sum())
+    failed = int(often[~np.isin(chosen["outcome"], COMPLETED)].sum())
     if not count:
         return 0, 0, [0.0] * 5, [0.0] * len(_QUANTILES)
     times = (chosen["done_ns"] - chosen["intended_ns"]) / 1e6
@@ -178,7 +178,7 @@ def _of_arm(recording: Recording, arm: int) -> Columns:
     parts: list[Columns] = [{name: np.empty(0, dtype=np.int64) for name in (*names, "count")}]
     for a_round in recording.rounds:
         samples = a_round.samples
-        unsent = np.isin(samples["outcome"], (int(Outcome.DROPPED), int(Outcome.NOT_STARTED)))
+        unsent = np.isin(samples["outcome"], (Outcome.DROPPED, *LEFT_OUT))
         mine = (samples["arm"] == arm) & ~unsent
         often = np.ones(len(samples), dtype=np.int64) if samples.counts is None else samples.counts
         parts.append({name: samples[name][mine] for name in names} | {"count": often[mine]})

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, PlainValidator
 
+from perfproof.model.rows import RowError, csv_rows
 from perfproof.scenarios.fields import Spec, Text, choice, schema
 from perfproof.scenarios.reply_spec import Variable
 from perfproof.scenarios.units import Mistake
 
 FORMATS = (".csv", ".jsonl", ".ndjson")
-_FIRST = 64 * 1024
 
 Order = Annotated[
     Literal["sequential", "shuffled", "once"],
@@ -41,30 +41,44 @@ Feeds = dict[Variable, Annotated[FeedSpec, BeforeValidator(_feed)]]
 
 
 def columns_of(file: Path) -> list[str]:
-    """Return the columns of a feed's file, by its first row; Mistake when it cannot be used."""
+    """Return the columns of a feed's file, by its first row; Mistake when it cannot be used.
+
+    CSV is read to its end: a row that cannot be used would end the measurement when its turn comes.
+    """
     if file.suffix.lower() not in FORMATS:
         raise Mistake(f"`{file.name}` is neither CSV nor JSON Lines", "name it .csv or .jsonl")
     try:
         with file.open("rb") as opened:
-            first = opened.read(_FIRST)
+            return _of_csv(file.name, opened) if file.suffix.lower() == ".csv" else _of_json(file.name, opened)
     except OSError as error:
         raise Mistake(
             f"`{file.name}` cannot be read: {error.strerror}", "it is relative to the scenario file"
         ) from None
-    lines = [line for line in first.decode("utf-8-sig", "replace").splitlines(keepends=True) if line.strip()]
-    if file.suffix.lower() == ".csv":
-        names = next(csv.reader(lines), [])
-        if len(lines) < 2:
-            raise Mistake(f"`{file.name}` has no rows", "a line of column names comes first, rows follow")
-        if len(set(names)) < len(names):
-            raise Mistake(f"`{file.name}` has two columns of the same name", "name each column once in its first line")
-        return names
+
+
+def _of_csv(name: str, lines: Iterable[bytes]) -> list[str]:
+    rows = csv_rows(lines)
     try:
-        row = json.loads(lines[0]) if lines else None
+        _, columns = next(rows, (0, []))
+        count = sum(1 for _ in rows)
+    except RowError as error:
+        raise Mistake(f"{error.what} of `{name}` {error.why}", error.fix) from None
+    if not count:
+        raise Mistake(f"`{name}` has no rows", "a line of column names comes first, rows follow")
+    if len(columns) == 1 and (other := next((sign for sign in ";\t|" if sign in columns[0]), None)):
+        shown = {"\t": "tabs"}.get(other, f"`{other}`")
+        raise Mistake(f"`{name}` has {shown} between its columns", "put commas between them")
+    return columns
+
+
+def _of_json(name: str, lines: Iterable[bytes]) -> list[str]:
+    first = next((line for line in lines if line.strip()), b"")
+    try:
+        row = json.loads(first)
     except ValueError:
         row = None
     if not isinstance(row, dict):
-        raise Mistake(f"the first line of `{file.name}` is not a JSON object", 'write rows like {"email": "a@b.c"}')
+        raise Mistake(f"the first line of `{name}` is not a JSON object", 'write rows like {"email": "a@b.c"}')
     return list(row)
 
 

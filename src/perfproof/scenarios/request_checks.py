@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pydantic import JsonValue
 
 from perfproof.model.metrics import ALL
-from perfproof.model.placeholders import BUILT_INS, placeholders, random_range
+from perfproof.model.placeholders import BUILT_INS, placeholders, random_range, unnamed_columns
 from perfproof.scenarios.document import Path
 from perfproof.scenarios.fields import closest
 from perfproof.scenarios.reply_spec import ExpectSpec
@@ -122,6 +122,9 @@ def _placeholders(path: Path, step: StepSpec, known: Sequence[str], findings: Fi
                 if "." in name:
                     how = f"name the file of {name.partition('.')[0]} in feeds:, or write {{{{{name}}}}} for the text"
                 findings.add(place, f"nothing fills {{{name}}}", near or how)
+        for name in unnamed_columns(text, known):
+            fix = "rename it in the file: letters, digits, _, - and blanks between them can stand in braces"
+            findings.add(place, f"{{{name}}} is no way to write a column", fix)
 
 
 def _values(path: Path, request: RequestSpec, findings: Findings) -> None:

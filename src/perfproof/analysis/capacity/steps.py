@@ -10,13 +10,14 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from perfproof.analysis.columns import MS, Ints, completed, latency_ns
 from perfproof.analysis.generator import fared
 from perfproof.analysis.quantiles import Floats, harrell_davis
 from perfproof.analysis.words import in_unit
 from perfproof.model.metrics import ALL, METRICS
-from perfproof.model.recording import Block, Outcome, Recording, Round, Samples
+from perfproof.model.recording import COMPLETED, Block, Outcome, Recording, Round, Samples
 from perfproof.model.result import Step
 from perfproof.model.rules import Rules
 from perfproof.model.scenario import Budget
@@ -77,7 +78,7 @@ def judge_step(recording: Recording, a_round: Round, block: Block, before: Seque
             broken.append(_told(budget, worst, who))
     if not broken and limit is not None and (rise := _growth(mine["intended_ns"][chosen], latency, limit)):
         broken.append(f"a queue was growing: latency rose by {in_unit(rise, 'ms')} in each second")
-    failed = int((mine["outcome"] != int(Outcome.OK)).sum())
+    failed = int(_failed(mine["outcome"]).sum())
     served = latency_ns(alone, chosen, "sent_ns") / MS
     limited = ""
     if broken:
@@ -105,7 +106,7 @@ def _worst(budget: Budget, samples: Samples, latency: Floats, request: Ints, nam
         number = -1 if name == ALL else names.index(name)
         if budget.metric == "error_rate":
             outcome = samples["outcome"] if number < 0 else samples["outcome"][samples["request"] == number]
-            value = float((outcome != int(Outcome.OK)).mean()) if len(outcome) else 0.0
+            value = float(_failed(outcome).mean()) if len(outcome) else 0.0
         else:
             times = latency if number < 0 else latency[request == number]
             if not len(times) and not (number < 0 or (samples["request"] == number).any()):
@@ -113,6 +114,10 @@ def _worst(budget: Budget, samples: Samples, latency: Floats, request: Ints, nam
             value = _figure(times, budget.metric)
         found.append((value, name))
     return max(found, key=lambda each: each[0] if isfinite(each[0]) else np.inf, default=(float("nan"), ALL))
+
+
+def _failed(outcome: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    return ~np.isin(outcome, (*COMPLETED, Outcome.LOST))
 
 
 def _figure(times: Floats, metric: str) -> float:
