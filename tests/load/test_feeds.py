@@ -94,6 +94,10 @@ def test_a_quote_within_a_plain_value_is_itself_and_swallows_no_row(tmp_path):
     assert rows == [{"name": n, "size": s} for n, s in (("pipe", '5"'), ("tube", "3"), ("box", "4"), ("rod", '7"'))]
 
 
+def test_an_empty_value_in_quotes_is_a_row_and_an_empty_line_is_none(tmp_path):
+    assert read(tmp_path, b'n\n1\n\n""\n  \n2\n') == [{"n": "1"}, {"n": ""}, {"n": "2"}]
+
+
 def test_names_of_columns_are_stripped_and_may_hold_a_hyphen(tmp_path):
     assert read(tmp_path, b"user-email, name\na@example.com, Ann\n") == [
         {"user-email": "a@example.com", "name": " Ann"}

@@ -43,7 +43,7 @@ def csv_rows(lines: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
             raise RowError(number, line, *_not_csv(str(error))) from error
         if values is None:
             return
-        if not values or (len(values) == 1 and not values[0].strip()):
+        if not values or (len(values) == 1 and values[0].isspace()):
             continue
         if names is None:
             values = names = [name.strip() for name in values]
