@@ -157,7 +157,7 @@ def ratio_row(series: Series, terms: Terms) -> Row:
         goal=goal,
         stretch_met=stretch,
         round_changes=changes,
-        typical=series.mixed is not None,
+        typical=series.mixed is not None or series.changes is not None,
         notes=tuple(notes),
     )
     rise, fall = interval.p_above(), interval.p_below()

@@ -24,6 +24,9 @@ from perfproof.model.recording import ArmRound, Block, Round, Samples
 from perfproof.model.scenario import Scenario
 from perfproof.service.lifecycle import RunningService, run_command, start
 
+UNDER_LOAD = 0.6
+"""Least seconds of load before blocks, where pairs have gone before."""
+
 
 def block_order(scenario: Scenario, round_number: int, arms: int, pairs: int) -> list[list[int]]:
     """Return, per pair of blocks, the order of the arms: random, seeded, and balanced: each arm leads half the time.
@@ -181,7 +184,10 @@ def _warm_arms(stage: Stage, number: int, progress: Progress) -> None:
         for arm in block_order(stage.scenario, number, len(progress.services), 1)[0]:
             stage.observer.phase(f"warming up {stage.scenario.arms[arm].name}")
             service, tree = progress.services[arm], progress.trees[arm]
-            progress.warmth[arm] = warm_up(stage.load, arm, tree, service, stage.scenario, pace.slowest(arm))
+            # Pairs have warmed the code; what is left is to fill queues and pools.
+            least = min(UNDER_LOAD, stage.scenario.rounds.block_warmup) if pace.in_pairs else None
+            alone = pace.slowest(arm)
+            progress.warmth[arm] = warm_up(stage.load, arm, tree, service, stage.scenario, alone, least)
             if not pace.in_pairs and overlaps(stage.scenario):
                 progress.alone[arm] = stage.load.alone(arm)
             raise_if_dead(progress.services)

@@ -54,19 +54,25 @@ def is_steady(medians: Sequence[float]) -> bool:
 
 
 def warm_up(
-    load: LoadProcess, arm: int, tree: ProcessTree, service: RunningService, scenario: Scenario, alone: float = 0.0
+    load: LoadProcess,
+    arm: int,
+    tree: ProcessTree,
+    service: RunningService,
+    scenario: Scenario,
+    alone: float = 0.0,
+    least: float | None = None,
 ) -> Warmth:
     """Send unrecorded load until the arm is warm, at most three times the asked-for warm-up (at least 3 s more).
 
-    ``alone`` is how long a request takes when nothing else is asked, where that is known. LoadError if the service
-    stops answering, or carries less than is asked of it.
+    ``alone`` is how long a request takes when nothing else is asked, where that is known; ``least`` the seconds to
+    warm, where they are not the scenario's. LoadError if the service stops answering, or carries less than is asked.
     """
     rounds = scenario.rounds
     at_start = tree.cpu_by_pid()
     medians: list[float] = []
     reports: list[WarmReport] = []
     requests, seconds = 0, 0.0
-    least = rounds.block_warmup
+    least = rounds.block_warmup if least is None else least
     stretch = stretch_seconds(scenario)
     limit = max(3 * least, least + 3.0)
     steady = least == 0 and rounds.warmup_requests == 0

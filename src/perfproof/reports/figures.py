@@ -19,7 +19,8 @@ MINUS = "−"
 
 TYPICAL = (
     "typ.: the typical change: what the percentile of each kind of request changed by, weighted by the time such "
-    "requests take; the values beside it are percentiles of all these requests together, which move otherwise."
+    "requests take (where requests were paired, each against its twin); the values beside it are percentiles of all "
+    "these requests together, which move otherwise."
 )
 """What is written below a table that has typical changes (model/result.py)."""
 
