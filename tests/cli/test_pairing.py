@@ -130,6 +130,7 @@ def test_a_service_that_hangs_is_told_after_one_timeout(bench):
         ('get: "/others"}', 'get: "/others", timeout: 1s}'),
         ('WORK_US: "1500"', 'WORK_US: "30000000"'),
         ("values: {n: [1, 2, 3]}}", "values: {n: [1, 2, 3]}, timeout: 1s}"),
+        ("why: off", "why: off\nresponses: off"),
         text=PAIRED,
     )
     began = time.monotonic()
