@@ -55,9 +55,10 @@ class Comparison:
     ``change`` is candidate/baseline - 1 and so are ``ci_low`` and ``ci_high``; ``baseline`` and ``candidate`` are in
     ``unit`` and agree with ``change``. Where requests of several kinds are mixed, or paired, the change is ``typical``:
     what each kind's own percentile changed by (in pairs: each request against its twin), weighted by the time its
-    requests take; the values are the percentiles of all these requests together, which move otherwise. ``role`` tells whether the row carries a goal, guards against
-    regression, or is only shown (exploratory). ``round_changes`` are the per-round values behind the interval.
-    ``impact`` orders rows: milliseconds saved (negative: lost) per second of traffic. ``notes`` are doubts and advice,
+    requests take; the values are the percentiles of all these requests together, which move otherwise. ``role`` tells
+    whether the row carries a goal, guards against regression, or is only shown (exploratory). ``round_changes`` are the
+    per-round values behind the interval. ``impact`` orders rows: milliseconds saved (negative: lost) per second of
+    traffic. ``notes`` are doubts and advice,
     in plain words.
     """
 
