@@ -32,6 +32,10 @@ def test_a_scenario_holds_a_policy_and_its_hash_does_not_change():
     ("gate", "said"),
     [
         ("{regression: 1%}", "gate.regression: `1%` is out of range (at least 2%"),
+        (
+            "{rules: [{metric: latency_*, regression: 1%}]}",
+            "gate.rules[0].regression: `1%` is out of range for `latency_*` (at least 2%",
+        ),
         ("{inconclusive: ignore}", "gate.inconclusive: must be pass or warn or fail"),
         ("{rules: [{metric: latency_p96}]}", "gate.rules[0].metric: `latency_p96` matches no metric (did you mean"),
         ("{rules: [{request: itme}]}", "gate.rules[0].request: no request is called `itme` (did you mean item?)"),

@@ -6,16 +6,21 @@ from collections.abc import Sequence
 
 from perfproof.analysis.series import PRIMARY
 from perfproof.errors import ExitCode
-from perfproof.model.metrics import ALL
+from perfproof.model.metrics import ALL, COUNTED
 from perfproof.model.result import BudgetCheck, Comparison, Verdict
 
 _MISSED = {Verdict.SHORT, Verdict.EQUIVALENT, Verdict.REGRESSED}
 
 
 def primary_rows(rows: Sequence[Comparison]) -> list[Comparison]:
-    """Return the rows that decide: those with a goal or, without goals, p50 latency and CPU of all requests."""
+    """Return the rows that decide: those with a goal or, without goals, p50 latency and CPU of all requests.
+
+    Where nothing was timed, the instructions of all requests decide.
+    """
     goals = [row for row in rows if row.role == "goal"]
-    return goals or [row for row in rows if row.request == ALL and row.metric in PRIMARY]
+    whole = [row for row in rows if row.request == ALL]
+    timed = [row for row in whole if row.metric in PRIMARY]
+    return goals or timed or [row for row in whole if row.metric == COUNTED]
 
 
 def regressions(rows: Sequence[Comparison]) -> list[Comparison]:

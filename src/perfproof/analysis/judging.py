@@ -22,6 +22,14 @@ from perfproof.analysis.failures import Failures, count_failures
 from perfproof.analysis.findings import find, in_order
 from perfproof.analysis.health import Health, examine
 from perfproof.analysis.impact import traffic, with_impact
+from perfproof.analysis.instructions import across as across_counts
+from perfproof.analysis.instructions import (
+    compare_counts,
+    conclude_count,
+    conclude_instructions,
+    joined,
+    with_functions,
+)
 from perfproof.analysis.matching import common
 from perfproof.analysis.pairs import has_blocks, has_pairs, part
 from perfproof.analysis.queries import Conclusion, across, conclude_queries
@@ -47,6 +55,8 @@ def analyse(recording: Recording, spreads: Sequence[Spread] = ()) -> Result:
     info = recording.info
     if info.kind == "capacity":
         return conclude_capacity(recording)
+    if info.kind == "count":
+        return conclude_count(recording)
     arms = len(info.arms)
     sides = [Side(recording, arm) for arm in range(min(arms, 2))]
     rounds = len(sides[0].rounds)
@@ -60,10 +70,12 @@ def analyse(recording: Recording, spreads: Sequence[Spread] = ()) -> Result:
     failures = [count_failures(side) for side in sides]
     health = examine(sides, failures, info.rules)
     probed = conclude_queries(recording.probing, info.rules)
+    probed = joined(probed, conclude_instructions(recording.instructions, info.rules, info.arms[:2]))
     more = (*probed.reasons, *unnamed(sides[0], info.rules))
     if more:
         health = Health((*health.reasons, *more), health.warnings)
-    measured = replace(_measure(sides, terms, failures, health), probed=probed, causes=recording.causes)
+    measured = replace(_measure(sides, terms, failures, health), probed=probed)
+    measured = replace(measured, causes=with_functions(recording.causes, recording.instructions))
     return _single(measured) if arms < 2 else _two(info.kind, measured)
 
 
@@ -81,6 +93,8 @@ def compare(baseline: Recording, candidate: Recording, days: Sequence[DayToDay] 
             f"{searched[0]} is a search for the capacity: its steps are under rates of their own",
             hint="`perfproof capacity` searches on both arms side by side; `perfproof show` judges a search again",
         )
+    if "count" in (baseline.info.kind, candidate.info.kind):
+        return compare_counts(baseline, candidate, _mismatches(baseline, candidate), force=force)
     first, last = (Side(recording, len(recording.info.arms) - 1) for recording in (baseline, candidate))
     sides = [first, last]
     rules = candidate.info.rules
@@ -101,7 +115,10 @@ def compare(baseline: Recording, candidate: Recording, days: Sequence[DayToDay] 
     measured = _measure(sides, terms, failures, Health(tuple(reasons), tuple(warnings)))
     probing = across(baseline.probing, candidate.probing, measured.labels)
     causes = across_causes(baseline.causes, candidate.causes, measured.labels)
-    return _two("compare", replace(measured, probed=conclude_queries(probing, rules), causes=causes))
+    last_arms = [side.name for side in (first, last)]
+    counted = across_counts(baseline.instructions, candidate.instructions, last_arms, measured.labels)
+    probed = joined(conclude_queries(probing, rules), conclude_instructions(counted, rules, measured.labels))
+    return _two("compare", replace(measured, probed=probed, causes=causes))
 
 
 def _mismatches(baseline: Recording, candidate: Recording) -> list[str]:

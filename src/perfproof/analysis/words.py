@@ -49,6 +49,9 @@ def in_unit(value: float, unit: str) -> str:
         return (f"{value / 2**20:,.1f} MiB" if abs(value) >= 2**20 else f"{value / 2**10:,.1f} KiB") + rest
     if unit in ("queries", "rows"):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    if unit == "instructions":
+        size, name = next((each for each in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if abs(value) >= each[0]), (1.0, ""))
+        return f"{value / size:.3g}{f' {name}' if name else ''} instructions"
     shown = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
     return f"{shown} {'per second' if unit == '1/s' else unit}"
 

@@ -21,6 +21,7 @@ def ab(
     no_early_stop: options.NoEarlyStop = False,
     no_why: options.NoWhy = False,
     memory_profile: options.MemoryProfile = False,
+    count: options.Count = None,
     json: options.JsonFile = None,
     output: options.ReportFiles = None,
     results: options.Results = Path("results"),
@@ -31,7 +32,13 @@ def ab(
     """Measure baseline and candidate in alternating blocks, and give the verdict."""
     session = Session(results, store, quiet)
     what = read_scenario(
-        scenario, rounds=rounds, time=time, early_stop=not no_early_stop, why=not no_why, memory=memory_profile
+        scenario,
+        rounds=rounds,
+        time=time,
+        early_stop=not no_early_stop,
+        why=not no_why,
+        memory=memory_profile,
+        count=count,
     )
     if dry_run:
         show_rehearsal(what)

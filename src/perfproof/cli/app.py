@@ -16,6 +16,7 @@ from perfproof.cli.baseline import baseline
 from perfproof.cli.capacity import capacity
 from perfproof.cli.check import check
 from perfproof.cli.compare import compare
+from perfproof.cli.count import count
 from perfproof.cli.demo import demo
 from perfproof.cli.failure import defect, report_failure
 from perfproof.cli.gate import gate
@@ -49,6 +50,7 @@ app.command("check")(check)
 app.command("ab")(ab)
 app.command("run")(run_command)
 app.command("probe")(probe)
+app.command("count")(count)
 app.command("compare")(compare)
 app.command("gate")(gate)
 app.command("report")(report)

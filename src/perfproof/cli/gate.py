@@ -17,8 +17,10 @@ from perfproof.cli import options
 from perfproof.cli.failure import report_failure
 from perfproof.cli.gating import USUAL_BASELINE, Gate, Judged
 from perfproof.cli.printing import tell
-from perfproof.cli.session import Session, find_scenario, read_scenario
+from perfproof.cli.session import Session, counting, find_scenario, read_scenario
 from perfproof.errors import PerfproofError, UsageError
+from perfproof.model.metrics import COUNTED
+from perfproof.model.policy import names
 
 if TYPE_CHECKING:
     from perfproof.model.gate import GateResult, GateRow
@@ -77,6 +79,7 @@ def gate(
     rounds: options.Rounds = None,
     time: options.TimeBudget = None,
     no_why: options.NoWhy = False,
+    count: options.Count = None,
     json: Annotated[
         Path | None, typer.Option("--json", help="Also write the gate as JSON ('-' for stdout).", metavar="FILE")
     ] = None,
@@ -97,7 +100,12 @@ def gate(
                 judged, by = made.of_runs(str(what), after, force=force), made.policy_of_run(after or str(what))
             else:
                 judged, by = _measured(
-                    made, (baseline_ref, candidate_ref), baseline, label, _scenario(what, rounds, time, why=not no_why)
+                    made,
+                    (baseline_ref, candidate_ref),
+                    baseline,
+                    label,
+                    _scenario(what, rounds, time, why=not no_why, count=count),
+                    count,
                 )
             outcome = made.apply(judged, by)
             _show(session, outcome, json)
@@ -123,8 +131,11 @@ def _is_run(what: str | None, after: str | None) -> bool:
     return after is not None or not (what.lower().endswith((".yaml", ".yml")) or Path(what).is_file())
 
 
-def _scenario(what: str | None, rounds: int | None, time: str | None, *, why: bool) -> Callable[[], Scenario]:
-    return lambda: read_scenario(find_scenario(Path(what) if what else None), rounds=rounds, time=time, why=why)
+def _scenario(
+    what: str | None, rounds: int | None, time: str | None, *, why: bool, count: bool | None
+) -> Callable[[], Scenario]:
+    path = Path(what) if what else None
+    return lambda: read_scenario(find_scenario(path), rounds=rounds, time=time, why=why, count=count)
 
 
 def _measured(
@@ -133,12 +144,14 @@ def _measured(
     baselines: Sequence[str] | None,
     label: str | None,
     reading: Callable[[], Scenario],
+    count: bool | None,
 ) -> tuple[Judged, Policy]:
     """Measure a scenario against what is asked for: a ref, a stored run, or its own baseline arm."""
     if refs[0] is not None and baselines:
         raise UsageError("--baseline stands beside --baseline-ref", hint="keep the one that is meant")
     scenario = reading()
     by = made.policy_of(scenario)  # before hours of measuring: a mistake in it comes out at once
+    scenario = counting(scenario, count, named=names(by, COUNTED))
     if baselines or (refs == (None, None) and len(scenario.arms) < 2):
         return made.of_stored(scenario, label, baselines or [USUAL_BASELINE]), by
     return made.of_versions(scenario, label, *refs), by

@@ -65,6 +65,14 @@ MemoryProfile = Annotated[
         help="Afterwards also find out which lines allocate memory per request, in a pass of its own (Python).",
     ),
 ]
+Count = Annotated[
+    bool | None,
+    typer.Option(
+        "--count/--no-count",
+        help="Afterwards also count instructions per request, which noise cannot move (docs/count.md).",
+        show_default=False,
+    ),
+]
 BaselineRef = Annotated[
     str | None,
     typer.Option(

@@ -22,6 +22,7 @@ def run(
     time: options.TimeBudget = None,
     no_why: options.NoWhy = False,
     memory_profile: options.MemoryProfile = False,
+    count: options.Count = None,
     json: options.JsonFile = None,
     output: options.ReportFiles = None,
     results: options.Results = Path("results"),
@@ -31,7 +32,7 @@ def run(
 ) -> None:
     """Measure one arm and record it; `perfproof compare A B` compares two such runs."""
     session = Session(results, store, quiet)
-    what = read_scenario(scenario, rounds=rounds, time=time, why=not no_why, memory=memory_profile)
+    what = read_scenario(scenario, rounds=rounds, time=time, why=not no_why, memory=memory_profile, count=count)
     chosen = tuple(each for each in what.arms if each.name == arm)
     if not chosen:
         names = ", ".join(each.name for each in what.arms)

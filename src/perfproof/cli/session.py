@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from perfproof.cli.failure import report_failure
 from perfproof.cli.printing import console, tell
 from perfproof.errors import EvidenceError, StoreError, UsageError
+from perfproof.model.metrics import COUNTED
 
 if TYPE_CHECKING:
     from perfproof.experiment import Measured
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from perfproof.model.scenario import Scenario
     from perfproof.store.repository import Store
 
-Kind = Literal["run", "ab", "noise", "capacity"]
+Kind = Literal["run", "ab", "noise", "capacity", "count"]
 
 
 @dataclass(frozen=True)
@@ -264,6 +265,7 @@ def read_scenario(
     early_stop: bool = True,
     why: bool = True,
     memory: bool = False,
+    count: bool | None = None,
 ) -> Scenario:
     """Read the scenario and apply what the command line says about its rounds and about looking for causes."""
     from perfproof.scenarios import read
@@ -284,4 +286,20 @@ def read_scenario(
         changed = replace(changed, early_stop=False)
     explain = scenario.explain if why else replace(scenario.explain, levers=False, memory=False, profile="off")
     explain = replace(explain, memory=explain.memory or memory)
-    return replace(scenario, rounds=changed, explain=explain)
+    return counting(replace(scenario, rounds=changed, explain=explain), count)
+
+
+def counting(scenario: Scenario, asked: bool | None, *, named: bool = False) -> Scenario:
+    """Return the scenario with instructions counted as ``asked``.
+
+    Where nothing is asked for, they are counted as the scenario says, or if a goal, a budget or what else decides
+    (``named``) names them: a demand that is never looked at would be worse than the seconds it takes.
+    """
+    demands = [*(goal.metric for goal in scenario.goals), *(budget.metric for budget in scenario.budgets)]
+    demanded = named or COUNTED in demands
+    by = scenario.count.by
+    if asked is False:
+        by = "off"
+    elif by == "off" and (asked or demanded):
+        by = "auto"
+    return replace(scenario, count=replace(scenario.count, by=by))

@@ -28,6 +28,7 @@ KINDS = {
     "ab": "both sides in turn",
     "noise": "identical sides",
     "capacity": "search for the capacity",
+    "count": "count of instructions",
 }
 
 

@@ -15,6 +15,7 @@ from perfproof.evidence.files import flush, write_whole, writing
 from perfproof.evidence.formats import (
     CAUSES_FILE,
     HISTOGRAMS_FILE,
+    INSTRUCTIONS_FILE,
     PROBE_FILE,
     SAMPLES_FILE,
     RoundFacts,
@@ -26,6 +27,7 @@ from perfproof.evidence.formats import (
 from perfproof.evidence.logs import masked_extract
 from perfproof.evidence.reading import read_info, sealed_rounds
 from perfproof.evidence.tables import check_table, empty_table, write_table
+from perfproof.model.instructions import Instructions
 from perfproof.model.levers import Causes
 from perfproof.model.owner import Owner
 from perfproof.model.probe import Probing
@@ -154,6 +156,11 @@ class RunDirectory:
         """Write ``causes.json.gz``: what was observed to say why."""
         with writing(self.path / CAUSES_FILE):
             write_whole(self.path / CAUSES_FILE, write_compressed(causes))
+
+    def save_instructions(self, instructions: Instructions) -> None:
+        """Write ``instructions.json.gz``: what the count pass counted."""
+        with writing(self.path / INSTRUCTIONS_FILE):
+            write_whole(self.path / INSTRUCTIONS_FILE, write_compressed(instructions))
 
     def save_result(self, result_json: str) -> None:
         """Write ``result.json``, replacing an earlier one."""

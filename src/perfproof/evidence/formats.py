@@ -18,6 +18,7 @@ from perfproof.model.recording import ArmRound, Block, Trouble
 
 PROBE_FILE = "probe.json"
 CAUSES_FILE = "causes.json.gz"
+INSTRUCTIONS_FILE = "instructions.json.gz"
 SAMPLES_FILE, HISTOGRAMS_FILE = "samples.parquet", "histograms.parquet"
 """What was recorded of the requests of a round: one of the two."""
 FORMAT = 1

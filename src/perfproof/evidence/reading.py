@@ -13,6 +13,7 @@ from perfproof.errors import EvidenceError
 from perfproof.evidence.formats import (
     CAUSES_FILE,
     HISTOGRAMS_FILE,
+    INSTRUCTIONS_FILE,
     PROBE_FILE,
     SAMPLES_FILE,
     RoundFacts,
@@ -21,6 +22,7 @@ from perfproof.evidence.formats import (
 )
 from perfproof.evidence.tables import Columns, read_table
 from perfproof.evidence.validation import check_facts, check_info, check_round
+from perfproof.model.instructions import Instructions
 from perfproof.model.levers import Causes
 from perfproof.model.owner import Owner
 from perfproof.model.probe import Probing
@@ -49,7 +51,7 @@ def read(path: Path) -> Recording:
     info = read_info(path)
     check_info(info, path / "run.json")
     rounds = tuple(read_round(path, number, info) for number in sealed_rounds(path))
-    return Recording(info, rounds, read_probing(path), read_causes(path))
+    return Recording(info, rounds, read_probing(path), read_causes(path), read_instructions(path))
 
 
 def read_probing(path: Path) -> Probing | None:
@@ -62,6 +64,12 @@ def read_causes(path: Path) -> Causes | None:
     """Return what the cause pass of the run in the folder ``path`` observed; None if it had none."""
     file = path / CAUSES_FILE
     return read_document(file, Causes) if file.exists() else None
+
+
+def read_instructions(path: Path) -> Instructions | None:
+    """Return what the count pass of the run in the folder ``path`` counted; None if it had none."""
+    file = path / INSTRUCTIONS_FILE
+    return read_document(file, Instructions) if file.exists() else None
 
 
 def read_info(path: Path) -> RunInfo:

@@ -23,6 +23,7 @@ from perfproof.evidence.directory import RunDirectory, new_id
 from perfproof.evidence.reading import read_round
 from perfproof.experiment.capacity import Search, searching, so_far
 from perfproof.experiment.causes import find_causes
+from perfproof.experiment.instructions import count_instructions
 from perfproof.experiment.observer import Observer
 from perfproof.experiment.pace import Pace
 from perfproof.experiment.probe import Phase, probe
@@ -31,8 +32,9 @@ from perfproof.experiment.round import interrupted, run_round
 from perfproof.experiment.stage import Stage
 from perfproof.experiment.starting import tell_debugging
 from perfproof.load.handle import LoadProcess
+from perfproof.model.instructions import Instructions
 from perfproof.model.levers import Causes
-from perfproof.model.metrics import ALL
+from perfproof.model.metrics import ALL, COUNTED
 from perfproof.model.owner import Owner
 from perfproof.model.probe import Probing
 from perfproof.model.recording import Recording, Round, RunInfo
@@ -49,7 +51,7 @@ from perfproof.service.signals import interruptible
 from perfproof.service.snapshots import taken
 
 T = TypeVar("T", Goal, Budget)
-Kind = Literal["run", "ab", "noise", "capacity"]
+Kind = Literal["run", "ab", "noise", "capacity", "count"]
 
 _PLANNING_ROUNDS = 2
 """Rounds whose length decides how many there will be."""
@@ -86,14 +88,14 @@ class Measured:
 def arms_of(scenario: Scenario, kind: Kind) -> tuple[Arm, ...]:
     """Return the arms a kind of run measures.
 
-    One for ``run``, both for ``ab``, the baseline twice for ``noise``, what there is for ``capacity``.
+    One for ``run``, both for ``ab``, the baseline twice for ``noise``, what there is for ``capacity`` and ``count``.
     """
     first = scenario.arms[0]
     if kind == "run":
         return (first,)
     if kind == "noise":
         return (first, replace(first, name="again"))
-    if kind == "capacity":
+    if kind in ("capacity", "count"):
         return scenario.arms
     if len(scenario.arms) < 2:
         raise UsageError(
@@ -136,32 +138,36 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                 with _kept_services(arms, private, redactor, cpus) as kept:
                     rounds.info = replace(rounds.info, variants=load.variants)
                     directory.finish(rounds.info)
-                    rounds.probing = _probe(scenario, options.kind, load, private, redactor, cpus, observer, kept)
-                    if rounds.probing is not None:
-                        directory.save_probing(rounds.probing)
-                    with pinned(cpus.generator):
-                        pace = _pace(scenario, options.kind, began)
-                        stage = Stage(
-                            scenario,
-                            load,
-                            directory,
-                            private,
-                            redactor,
-                            cpus,
-                            observer,
-                            kept,
-                            pace,
-                            snapshots,
-                            rounds.name,
-                        )
-                        rounds.conduct(stage)
-                    if options.kind not in ("noise", "capacity"):
-                        phase = Phase(
-                            scenario, load, private, redactor, cpus, observer, kept, compare=False, snapshots=snapshots
-                        )
+                    phase = Phase(
+                        scenario, load, private, redactor, cpus, observer, kept, compare=False, snapshots=snapshots
+                    )
+                    if options.kind != "count":
+                        rounds.probing = _probe(scenario, options.kind, load, private, redactor, cpus, observer, kept)
+                        if rounds.probing is not None:
+                            directory.save_probing(rounds.probing)
+                        with pinned(cpus.generator):
+                            pace = _pace(scenario, options.kind, began)
+                            stage = Stage(
+                                scenario,
+                                load,
+                                directory,
+                                private,
+                                redactor,
+                                cpus,
+                                observer,
+                                kept,
+                                pace,
+                                snapshots,
+                                rounds.name,
+                            )
+                            rounds.conduct(stage)
+                    if options.kind in ("run", "ab"):
                         rounds.causes = find_causes(phase, rounds.probing)
                         if rounds.causes is not None:
                             directory.save_causes(rounds.causes)
+                    if options.kind in ("run", "ab", "count") and scenario.count.by != "off":
+                        rounds.instructions = count_instructions(phase)
+                        directory.save_instructions(rounds.instructions)
             finally:
                 load.stop()
         except (PerfproofError, KeyboardInterrupt) as error:
@@ -170,7 +176,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
         directory.finish(info)  # before anything else that needs room on the disk
         directory.keep_log(private / "load.log", redactor)
         recording = rounds.recording(info)
-        result = analyse(recording, rounds.spreads) if recording.rounds else None
+        result = analyse(recording, rounds.spreads) if recording.rounds or recording.instructions else None
         return Measured(info, directory.path, result, problem)
 
 
@@ -225,6 +231,7 @@ class _Rounds:
 
     probing: Probing | None = None
     causes: Causes | None = None
+    instructions: Instructions | None = None
 
     def __post_init__(self) -> None:
         self._read: dict[int, Round] = {}
@@ -300,7 +307,8 @@ class _Rounds:
         for number in self.directory.sealed_rounds():
             if number not in self._read:
                 self._read[number] = read_round(self.directory.path, number)
-        return Recording(info, tuple(self._read[number] for number in sorted(self._read)), self.probing, self.causes)
+        read = tuple(self._read[number] for number in sorted(self._read))
+        return Recording(info, read, self.probing, self.causes, self.instructions)
 
 
 def _pace(scenario: Scenario, kind: Kind, began: float) -> Pace:
@@ -413,8 +421,7 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
         requests=tuple(request.name for request in scenario.requests),
         variants=(),
         settings={
-            "load": _load(scenario),
-            "rounds": asdict(scenario.rounds),
+            **_timing(scenario, options.kind),
             **({"capacity": _search(scenario)} if options.kind == "capacity" else {}),
             "cpus": cpus.sentence,
             **_requests(scenario),
@@ -434,6 +441,13 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
             restarts=not any(_kept(arm) for arm in arms),
         ),
     )
+
+
+def _timing(scenario: Scenario, kind: Kind) -> dict[str, Any]:
+    """Return how much load and how many rounds there are, or how many starts where nothing is timed."""
+    if kind == "count":
+        return {"count": asdict(scenario.count)}
+    return {"load": _load(scenario), "rounds": asdict(scenario.rounds)}
 
 
 def _load(scenario: Scenario) -> dict[str, Any]:
@@ -460,9 +474,11 @@ def _search(scenario: Scenario) -> dict[str, Any]:
 
 
 def _of_kind(demands: tuple[T, ...], kind: Kind) -> tuple[T, ...]:
-    """Return the goals or budgets that a run of this kind can decide: none with identical arms."""
+    """Return the goals or budgets that a run of this kind can decide: none with identical arms, some by a count."""
     if kind == "noise":
         return ()
+    if kind == "count":
+        return tuple(each for each in demands if each.metric == COUNTED)
     return demands if kind == "capacity" else tuple(each for each in demands if each.metric != "capacity")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from perfproof.experiment.probe_plan import Shot, compared, plan, reads, worth_p
 from perfproof.load.handle import LoadProcess
 from perfproof.load.plan import ProbeReply
 from perfproof.model.probe import Answer, Difference, ProbedArm, ProbedRequest, ProbedSize, Probing
+from perfproof.model.redaction import Redactor
 from perfproof.model.scenario import Arm, Request, Scenario
 from perfproof.service.cpus import CpuPlan
 from perfproof.service.lifecycle import RunningService, run_command, start
@@ -56,7 +57,7 @@ class Phase:
     scenario: Scenario
     load: LoadProcess
     private: Path
-    redactor: Callable[[str], str]
+    redactor: Redactor
     cpus: CpuPlan
     observer: Observer
     kept: Mapping[str, RunningService]

@@ -8,6 +8,8 @@ from typing import Literal
 Better = Literal["lower", "higher"]
 ALL = "all"
 """The request name that stands for every request of a scenario together."""
+COUNTED = "instructions_per_request"
+"""The metric of the count pass."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ METRICS: dict[str, Metric] = {
         Metric("latency_under_load_p95", "p95 latency under load", "ms"),
         Metric("latency_under_load_p99", "p99 latency under load", "ms"),
         Metric("cpu_per_request", "CPU per request", "ms", per_request=False),
+        Metric("instructions_per_request", "instructions per request", "instructions"),
         Metric("memory_peak", "peak memory", "bytes", per_request=False),
         Metric("memory_steady", "steady memory", "bytes", per_request=False),
         Metric("memory_growth", "memory growth per 1,000 requests", "bytes/1000", per_request=False),

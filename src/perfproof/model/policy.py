@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Literal
+
+from perfproof.model.metrics import COUNTED
 
 Severity = Literal["off", "warn", "error"]
 """What a failed check does: nothing (it is not made), a warning, or failure."""
 
 WhenOpen = Literal["pass", "warn", "fail"]
 """What a check does that the measurement could not decide. It is listed in any case."""
+
+
+def smallest_regression(metric: str) -> float:
+    """Return the change below which no verdict calls a metric (or what a pattern matches) a regression.
+
+    A policy cannot call less one either (docs/statistics.md). Counts of instructions are sharper than times.
+    """
+    return 0.01 if metric.strip("*?") and fnmatchcase(COUNTED, metric) else 0.02
 
 
 @dataclass(frozen=True)
@@ -41,3 +52,10 @@ class Policy:
     inconclusive: WhenOpen | None = None
     rules: tuple[GateRule, ...] = ()
     sources: tuple[str, ...] = ()
+
+
+def names(policy: Policy, metric: str) -> bool:
+    """Tell whether a rule of ``policy`` is about ``metric`` in particular, and not off."""
+    return any(
+        rule.metric.strip("*?") and fnmatchcase(metric, rule.metric) and rule.level != "off" for rule in policy.rules
+    )

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Engine = Literal["agent", "pyinstrument", "py-spy", "perf", "none"]
+Engine = Literal["agent", "pyinstrument", "py-spy", "perf", "callgrind", "none"]
 """``agent`` is perfproof's own sampler inside a Python service, from outside of its threads."""
-Clock = Literal["wall", "cpu"]
+Clock = Literal["wall", "cpu", "instructions"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,11 @@ class Frame:
     module: str
     function: str
     own: bool
+
+    @property
+    def name(self) -> str:
+        """Return the dotted name; a function without a module is the program's own."""
+        return f"{self.module}.{self.function}".strip(".")
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,9 @@ class ArmProfile:
 
     ``counts[request][slice]`` is how many of each request were completed in each slice of load, so that
     ``ns / counts`` is time per request. ``interval_ns`` is the sampling interval; ``clock`` whether waiting counts
-    (``wall``: time a request was current, also in the database) or only running (``cpu``). ``unresolved`` is the share
-    of time in frames without a name. With engine ``none``, ``notes`` say why and everything else is empty.
+    (``wall``: time a request was current, also in the database) or only running (``cpu``); with ``instructions``
+    nothing is sampled, slices are fresh starts, and every ``ns`` is one instruction. ``unresolved`` is the share of
+    time in frames without a name. With engine ``none``, ``notes`` say why and everything else is empty.
     """
 
     arm: str

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from perfproof.model.instructions import Instructions
 from perfproof.model.levers import Causes
 from perfproof.model.probe import Probing
 from perfproof.model.revision import Revision
@@ -290,7 +291,7 @@ class RunInfo:
     """
 
     id: str
-    kind: Literal["run", "ab", "noise", "capacity"]
+    kind: Literal["run", "ab", "noise", "capacity", "count"]
     label: str | None
     scenario_name: str
     scenario_hash: str
@@ -316,9 +317,10 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class Recording:
-    """A run as read back: its identity, its sealed rounds, and what its probe phase and its cause pass observed."""
+    """A run as read back: its identity, its sealed rounds, and what its probe, cause and count passes observed."""
 
     info: RunInfo
     rounds: tuple[Round, ...]
     probing: Probing | None = None
     causes: Causes | None = None
+    instructions: Instructions | None = None

@@ -280,9 +280,9 @@ class CapacitySearch:
 
 @dataclass(frozen=True)
 class Result:
-    """The whole conclusion of an ``ab``, a ``compare``, a ``noise``, a ``capacity`` or a single ``run``."""
+    """The whole conclusion of an ``ab``, ``compare``, ``noise``, ``capacity``, ``count`` or a single ``run``."""
 
-    kind: Literal["run", "ab", "compare", "noise", "capacity"]
+    kind: Literal["run", "ab", "compare", "noise", "capacity", "count"]
     scenario: str
     run_ids: tuple[str, ...]
     arms: tuple[str, ...]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from perfproof.model.instructions import Wanted
 from perfproof.model.policy import Policy
 
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
@@ -321,6 +322,14 @@ class Explain:
 
 
 @dataclass(frozen=True)
+class Count:
+    """Whether instructions are counted, ``by`` what (``auto``: counters where there are any), over how many starts."""
+
+    by: Wanted = "off"
+    starts: int = 4
+
+
+@dataclass(frozen=True)
 class Budget:
     """An absolute limit in the metric's own unit, for the candidate (or the only arm)."""
 
@@ -364,7 +373,8 @@ class Scenario:
     """Everything a measurement needs to know. It has ``requests`` or a ``locustfile``, never both.
 
     ``text`` is the file as written but with secrets masked (safe to store); ``hash`` is its fingerprint over the
-    meaning, not the layout. ``secrets`` are values that must never leave this process except towards the service.
+    meaning, not the layout. ``count`` says whether instructions are counted.
+    ``secrets`` are values that must never leave this process except towards the service.
     """
 
     name: str
@@ -385,6 +395,7 @@ class Scenario:
     explain: Explain = Explain()
     locustfile: LocustFile | None = None
     capacity: Capacity = Capacity()
+    count: Count = Count()
     text: str = field(default="", repr=False)
     hash: str = ""
     secrets: frozenset[str] = field(default=frozenset(), repr=False)

@@ -14,6 +14,9 @@ Lever = Literal[
 ]
 
 
+Unit = Literal["ms", "instructions"]
+
+
 @dataclass(frozen=True)
 class Mechanism:
     """One figure that the lever moves, on both arms (None: not known), in ``unit``."""
@@ -94,6 +97,7 @@ class ProfileDifference:
     """The profiles of one request name (or ``all``) held against each other; functions by weight of change.
 
     ``baseline`` and ``candidate`` are the milliseconds per request of the whole; ``left_out`` functions were too light.
+    Where ``unit`` is ``instructions``, every figure of it is in millions of instructions instead of milliseconds.
     """
 
     request: str
@@ -102,6 +106,7 @@ class ProfileDifference:
     baseline: float = 0.0
     candidate: float = 0.0
     left_out: int = 0
+    unit: Unit = "ms"
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ SHORT_TITLES = {
     "latency_p95": "p95",
     "latency_p99": "p99",
     "cpu_per_request": "CPU/request",
+    "instructions_per_request": "instructions",
     "memory_peak": "peak memory",
     "memory_steady": "steady memory",
     "memory_growth": "memory growth",
@@ -43,7 +44,9 @@ SHORT_TITLES = {
 }
 """Titles for narrow places; at most 13 characters."""
 
-_UNBREAKABLE = re.compile(r"(?<=[\d—]) (?=%|ms\b|s\b|[KMG]iB\b|rounds?\b)|(?<=%) (?=CI\b)|(?<=[\d.],) (?=[+−\d.]+\])")
+_UNBREAKABLE = re.compile(
+    r"(?<=[\d—]) (?=%|ms\b|s\b|[kMG]\b|[KMG]iB\b|rounds?\b)|(?<=%) (?=CI\b)|(?<=[\d.],) (?=[+−\d.]+\])"
+)
 _BINARY = ((1024.0**3, "GiB"), (1024.0**2, "MiB"), (1024.0, "KiB"))
 
 
@@ -90,6 +93,8 @@ def value(number: float | None, unit: str) -> str:
             return percent(number)
         case "queries" | "rows":
             return count(round(number)) if float(number).is_integer() else _digits(number)
+        case "instructions":
+            return _large(number)
         case _:
             return f"{_digits(number)} {unit}".rstrip()
 
@@ -199,6 +204,13 @@ def _digits(number: float) -> str:
     else:
         text = f"{number:#.3g}"
     return text.replace("-", MINUS)
+
+
+def _large(number: float) -> str:
+    for size, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= size * 0.9995:
+            return f"{_digits(number / size)} {name}"
+    return _digits(number)
 
 
 def _time(milliseconds: float) -> str:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from markupsafe import Markup, escape
 
-from perfproof.model.why import FlameNode
+from perfproof.model.why import FlameNode, Unit
 from perfproof.reports import figures, why
 
 Side = Literal["baseline", "candidate"]
@@ -33,13 +33,13 @@ class _Box:
     depth: int
 
 
-def flame_svg(root: FlameNode, side: Side, title: str, *, one_arm: bool = False) -> Markup:
-    """Return the graph of one side; ``one_arm`` leaves out what compares."""
+def flame_svg(root: FlameNode, side: Side, title: str, *, one_arm: bool = False, unit: Unit = "ms") -> Markup:
+    """Return the graph of one side; ``one_arm`` leaves out what compares, ``unit`` is what widths are in."""
     whole = getattr(root, side)
     boxes = list(_boxes(root, side, 0.0, 100.0, 0)) if whole > 0 else []
     depth = max((box.depth for box in boxes), default=0) + 1
     largest = max(root.baseline, root.candidate)
-    nodes = "".join(_node(box, largest, one_arm) for box in boxes)
+    nodes = "".join(_node(box, largest, one_arm, unit) for box in boxes)
     size = f'width="100%" height="{depth * ROW}"'
     drawing = f'<svg class="flame" {size} role="group" aria-label="{escape(title)}">{nodes}</svg>'
     return Markup(drawing)  # noqa: S704 - every text in it is escaped here and below
@@ -58,15 +58,15 @@ def tone(node: FlameNode, whole: float) -> str:
     return f"{kind}{step}{edge}"
 
 
-def words(node: FlameNode, whole: float, *, one_arm: bool = False) -> str:
+def words(node: FlameNode, whole: float, *, one_arm: bool = False, unit: Unit = "ms") -> str:
     """Return what the node says: name, time on both arms, what became of it."""
     name = figures.plain(node.name, 120)
     if one_arm:
-        return f"{name}: {why.time(node.candidate)} per request"
+        return f"{name}: {why.time(node.candidate, unit)} per request"
     become = tone(node, whole)
     word = "same" if become == "same" else become.split(" ")[-1].rstrip("123")
-    times = f"{why.time(node.baseline)} → {why.time(node.candidate)}"
-    return f"{name}: {times} per request ({why.signed(node.candidate - node.baseline)}, {word})"
+    times = f"{why.time(node.baseline, unit)} → {why.time(node.candidate, unit)}"
+    return f"{name}: {times} per request ({why.signed(node.candidate - node.baseline, unit)}, {word})"
 
 
 def _boxes(node: FlameNode, side: Side, x: float, width: float, depth: int) -> Iterator[_Box]:
@@ -79,11 +79,11 @@ def _boxes(node: FlameNode, side: Side, x: float, width: float, depth: int) -> I
         at += share
 
 
-def _node(box: _Box, whole: float, one_arm: bool) -> str:
+def _node(box: _Box, whole: float, one_arm: bool, unit: Unit) -> str:
     become = "same" if one_arm else tone(box.node, whole)
     sign = "▲ " if become.startswith("grown") else "▼ " if become.startswith("shrunk") else ""
     kind = become if box.node.own else f"{become} library"
-    told = escape(words(box.node, whole, one_arm=one_arm))
+    told = escape(words(box.node, whole, one_arm=one_arm, unit=unit))
     label = escape(sign + _short(box.node.name))
     return (
         f'<svg class="{kind}" x="{box.x:.2f}%" y="{box.depth * ROW}" width="{box.width:.2f}%" height="{ROW - 1}">'

@@ -41,6 +41,7 @@ KINDS = {
     "compare": "two recorded runs",
     "noise": "identical sides",
     "capacity": "search for the capacity",
+    "count": "count of instructions",
 }
 
 

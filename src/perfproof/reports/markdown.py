@@ -111,8 +111,8 @@ def _why(result: Result) -> str:
         shown = [
             (
                 f"`{why.function_name(each).replace('`', '')}`",
-                why.time(each.self_candidate),
-                why.time(each.total_candidate),
+                why.time(each.self_candidate, why.unit_of(found.profiles)),
+                why.time(each.total_candidate, why.unit_of(found.profiles)),
             )
             for each in why.top_functions(found.profiles, MAX_ITEMS)
         ]

@@ -117,7 +117,7 @@ def _stacks(profile: ArmProfile) -> Iterator[tuple[str, list[Frame], float]]:
 
 
 def _shown(frame: Frame) -> str:
-    return f"{frame.module}.{frame.function}"
+    return frame.name
 
 
 def _identifier(name: str, file: str) -> str:

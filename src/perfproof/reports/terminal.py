@@ -343,7 +343,7 @@ def render_why(console: Console, answer: Why, *, one_arm: bool = False) -> None:
         return
     _heading(console, "Where the time goes" if one_arm else "Why")
     for cause in answer.causes[:MAX_STATEMENTS]:
-        worse = (cause.ms_per_request or 0.0) > 0
+        worse = why.worse(cause)
         told = ": ".join(part for part in (why.request_name(cause.request), why.saved(cause)) if part)
         _prose(
             console, f"{cause.lever}, {told}", lead="▲ " if worse else "▼ ", style=STYLES["bad" if worse else "good"]
@@ -352,7 +352,11 @@ def render_why(console: Console, answer: Why, *, one_arm: bool = False) -> None:
     if len(answer.causes) > MAX_STATEMENTS:
         _note(console, f"and {figures.plural(len(answer.causes) - MAX_STATEMENTS, 'more cause')}: see the report")
     for function in functions:
-        _prose(console, why.function_name(function), lead=f"  {why.time(function.self_candidate):>8}  ")
+        _prose(
+            console,
+            why.function_name(function),
+            lead=f"  {why.time(function.self_candidate, why.unit_of(answer.profiles)):>8}  ",
+        )
     for note in answer.notes[:MAX_STATEMENTS]:
         _prose(console, note, lead="- ")
 

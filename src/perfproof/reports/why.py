@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perfproof.model.metrics import ALL
-from perfproof.model.why import Cause, FlameNode, FunctionChange, Mechanism, ProfileDifference, Why
+from perfproof.model.why import Cause, FlameNode, FunctionChange, Mechanism, ProfileDifference, Unit, Why
 from perfproof.reports import figures
 
 MAX_CAUSES = 12
@@ -61,6 +61,14 @@ def saved(cause: Cause) -> str:
     return f"{told}, {figures.value(abs(cause.impact), 'ms')} in each second of traffic" if cause.impact else told
 
 
+def worse(cause: Cause) -> bool:
+    """Tell whether a cause costs; where its time is not known, by the instructions of its first mechanism."""
+    first = cause.mechanisms[0] if cause.mechanisms else None
+    if cause.ms_per_request is None and first is not None and first.unit == "instructions":
+        return (first.candidate or 0.0) > (first.baseline or 0.0)
+    return (cause.ms_per_request or 0.0) > 0
+
+
 def told(cause: Cause) -> str:
     """Return what happened in words, without lever, request and outcome, which stand beside it."""
     where = "" if cause.request == ALL else f" on {cause.request}"
@@ -79,7 +87,7 @@ def amount(number: float | None, unit: str) -> str:
     """Return a mechanism's figure; units that are counts of things need no word beside their name."""
     if number is not None and number == 0:
         return "0 %" if unit == "ratio" else "0"
-    if unit in ("ms", "bytes", "ratio", "queries", "rows"):
+    if unit in ("ms", "bytes", "ratio", "queries", "rows", "instructions"):
         return figures.value(number, unit)
     if unit == "ms/row":
         return f"{figures.value(number, 'ms')}/row"
@@ -88,25 +96,25 @@ def amount(number: float | None, unit: str) -> str:
 
 def function_lines(found: ProfileDifference, limit: int = MAX_FUNCTIONS) -> tuple[list[FunctionLine], int]:
     """Return the functions as cells, changed ones first, and how many are left out."""
-    lines = [_line(each) for each in found.functions[:limit]]
+    lines = [_line(each, found.unit) for each in found.functions[:limit]]
     return lines, max(0, len(found.functions) - limit) + found.left_out
 
 
-def _line(each: FunctionChange) -> FunctionLine:
+def _line(each: FunctionChange, unit: Unit) -> FunctionLine:
     return FunctionLine(
         name=each.function.replace("<locals>.", "") or each.module,
         place=each.module if each.function else "not called by your code",
         own=each.own,
         status=STATUS_SIGNS[each.status],
         tone=STATUS_TONES[each.status],
-        self_baseline=time(each.self_baseline),
-        self_candidate=time(each.self_candidate),
-        total_baseline=time(each.total_baseline),
-        total_candidate=time(each.total_candidate),
-        change=signed(each.change),
-        interval=_interval(each),
+        self_baseline=time(each.self_baseline, unit),
+        self_candidate=time(each.self_candidate, unit),
+        total_baseline=time(each.total_baseline, unit),
+        total_candidate=time(each.total_candidate, unit),
+        change=signed(each.change, unit),
+        interval=_interval(each, unit),
         was=each.was,
-        libraries=tuple(_line(library) for library in each.libraries),
+        libraries=tuple(_line(library, unit) for library in each.libraries),
     )
 
 
@@ -122,22 +130,23 @@ def changed(found: ProfileDifference) -> list[FunctionChange]:
     return [each for each in found.functions if each.sure]
 
 
-def time(ms: float) -> str:
-    """Return milliseconds per request; what was never seen is 0."""
+def time(ms: float, unit: Unit = "ms") -> str:
+    """Return milliseconds (or millions of instructions) per request; what was never seen is 0."""
+    if unit == "instructions":
+        return figures.value(ms * 1e6, unit) if ms else "0"
     return "0" if ms < NOTHING_LEFT else figures.value(ms, "ms")
 
 
-def signed(ms: float) -> str:
-    """Return a difference of times with its sign."""
-    if abs(ms) < NOTHING_LEFT:
-        return "0"
-    return ("+" if ms > 0 else figures.MINUS) + figures.value(abs(ms), "ms")
+def signed(ms: float, unit: Unit = "ms") -> str:
+    """Return a difference of times, or of instructions, with its sign."""
+    told = time(abs(ms), unit)
+    return told if told == "0" else ("+" if ms > 0 else figures.MINUS) + told
 
 
-def _interval(each: FunctionChange) -> str:
+def _interval(each: FunctionChange, unit: Unit) -> str:
     if each.low is None or each.high is None:
         return figures.NOTHING
-    return f"[{signed(each.low)}, {signed(each.high)}]"
+    return f"[{signed(each.low, unit)}, {signed(each.high, unit)}]"
 
 
 def engines(why: Why) -> list[str]:
@@ -161,3 +170,8 @@ def top_functions(found: Sequence[ProfileDifference], limit: int) -> list[Functi
     whole = next((each for each in found if each.request == ALL), found[0] if found else None)
     ranked = sorted(whole.functions if whole else (), key=lambda each: -each.self_candidate)
     return ranked[:limit]
+
+
+def unit_of(found: Sequence[ProfileDifference]) -> Unit:
+    """Return what the figures of a profile are in."""
+    return found[0].unit if found else "ms"

@@ -132,6 +132,7 @@ def _profiles(result: Result, found: Why, one_arm: bool) -> tuple[list[dict[str,
             {
                 "request": each.request,
                 "whole": _whole(each, one_arm),
+                "what": "Instructions" if each.unit == "instructions" else "Time",
                 "flames": drawn,
                 "gone": _gone(each, one_arm),
                 "functions": functions,
@@ -142,19 +143,25 @@ def _profiles(result: Result, found: Why, one_arm: bool) -> tuple[list[dict[str,
 
 
 def _whole(each: ProfileDifference, one_arm: bool) -> str:
-    after = why.time(each.candidate)
-    return after if one_arm else f"{why.time(each.baseline)} → {after}"
+    after = why.time(each.candidate, each.unit)
+    told = after if one_arm else f"{why.time(each.baseline, each.unit)} → {after}"
+    return f"{told} instructions" if each.unit == "instructions" else told
 
 
 def _flames(each: ProfileDifference, one_arm: bool) -> list[dict[str, Any]]:
     if each.flame is None:
         return []
     name = why.request_name(each.request)
-    after = flames.flame_svg(each.flame, "candidate", f"Flame graph of {name}, candidate", one_arm=one_arm)
-    drawn = [{"title": "Time of the candidate" if not one_arm else "Where the time goes", "svg": after, "open": True}]
+    after = flames.flame_svg(
+        each.flame, "candidate", f"Flame graph of {name}, candidate", one_arm=one_arm, unit=each.unit
+    )
+    what = "Instructions" if each.unit == "instructions" else "Time"
+    drawn = [
+        {"title": f"{what} of the candidate" if not one_arm else "Where the time goes", "svg": after, "open": True}
+    ]
     if not one_arm:
-        before = flames.flame_svg(each.flame, "baseline", f"Flame graph of {name}, baseline")
-        drawn.append({"title": "The same, as wide as the baseline’s time", "svg": before, "open": False})
+        before = flames.flame_svg(each.flame, "baseline", f"Flame graph of {name}, baseline", unit=each.unit)
+        drawn.append({"title": f"The same, as wide as the baseline’s {what.lower()}", "svg": before, "open": False})
     return drawn
 
 
@@ -163,7 +170,7 @@ def _gone(each: ProfileDifference, one_arm: bool) -> list[str]:
     if each.flame is None or one_arm:
         return []
     found = why.gone(each.flame, flames.STEPS[0] * max(each.baseline, each.candidate))
-    return [f"{figures.plain(node.name)} ({why.time(node.baseline)})" for node in found[:MAX_GONE]]
+    return [f"{figures.plain(node.name)} ({why.time(node.baseline, each.unit)})" for node in found[:MAX_GONE]]
 
 
 def _allocations(found: Why) -> Sequence[dict[str, Any]]:

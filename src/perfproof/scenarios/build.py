@@ -11,6 +11,7 @@ from perfproof.model.placeholders import literal
 from perfproof.model.scenario import (
     Arm,
     Capture,
+    Count,
     Expect,
     Explain,
     Feed,
@@ -68,6 +69,7 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
         responses=Responses(spec.responses.policy, tuple(spec.responses.ignore), spec.responses.order),
         gate=policy(spec.gate, str(file)),
         explain=Explain(**dict(spec.why)),
+        count=Count(**dict(spec.count)),
     )
 
 

@@ -12,11 +12,13 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from perfproof.model.metrics import ALL, METRICS
+from perfproof.model.policy import smallest_regression
 from perfproof.scenarios.capacity_spec import SEARCHED
 from perfproof.scenarios.command_checks import check_commands
 from perfproof.scenarios.document import Path
 from perfproof.scenarios.fields import closest
 from perfproof.scenarios.file_checks import check_feeds, check_files
+from perfproof.scenarios.gate_spec import GateSpec
 from perfproof.scenarios.locust_checks import check_locustfile
 from perfproof.scenarios.merging import merged, origin, overrides
 from perfproof.scenarios.probe_checks import check_probes
@@ -229,6 +231,7 @@ def _rules(spec: ScenarioSpec, findings: Findings) -> None:
         else:
             findings.add(("capacity", "budgets", name), "cannot be kept by a rate", f"known: {', '.join(SEARCHED)}")
     _capacity(spec, findings)
+    sharpness(spec.gate, findings)
     if spec.locustfile is not None:
         return  # the names come up while it runs
     known = [ALL, *(request.title for _, request in measured(spec.requests))]
@@ -239,6 +242,16 @@ def _rules(spec: ScenarioSpec, findings: Findings) -> None:
                 f"no request is called `{rule.request}`",
                 closest(rule.request, known),
             )
+
+
+def sharpness(gate: GateSpec, findings: Findings) -> None:
+    """Note rules of a gate that ask for less than what a verdict on their metric calls a regression."""
+    for position, rule in enumerate(gate.rules):
+        least = smallest_regression(rule.metric)
+        if rule.regression is not None and rule.regression < least:
+            reason = f"`{rule.regression * 100:.3g}%` is out of range for `{rule.metric}`"
+            fix = f"at least {least:.0%}: no verdict calls less a regression"
+            findings.add(("gate", "rules", position, "regression"), reason, fix)
 
 
 def _budget(place: Path, budget: BudgetSpec, spec: ScenarioSpec, findings: Findings) -> None:

@@ -22,6 +22,7 @@ def metric_pattern(value: object) -> str:
 
 
 _REGRESSION = quantity(parse_ratio, low=0.02, high=10, says="at least 2%")
+_SHARP = quantity(parse_ratio, low=0.01, high=10, says="at least 1%")
 
 Level = Annotated[
     Literal["off", "warn", "error"],
@@ -34,6 +35,7 @@ WhenOpen = Annotated[
     schema(enum=["pass", "warn", "fail"]),
 ]
 Regression = Annotated[float, PlainValidator(_REGRESSION), WithJsonSchema(RATIO_SCHEMA)]
+SharpRegression = Annotated[float, PlainValidator(_SHARP), WithJsonSchema(RATIO_SCHEMA)]
 MetricPattern = Annotated[str, PlainValidator(metric_pattern), schema(type="string", minLength=1)]
 
 
@@ -46,8 +48,8 @@ class GateRuleSpec(Spec):
     """Name of a request, or a pattern such as GET /reports*; `all` is all requests together. Default: every request"""
     level: Level | None = None
     """off: not checked, warn: a failed check warns, error: it fails the gate. Default: error"""
-    regression: Regression | None = None
-    """Smallest change for the worse that fails, beyond the margin. Default: the margin"""
+    regression: SharpRegression | None = None
+    """Smallest change for the worse that fails, beyond the margin, which is the default; from 2% on (counts: 1%)"""
     inconclusive: WhenOpen | None = None
     """What such a check does when it is not decided."""
 

@@ -13,6 +13,7 @@ from perfproof.errors import Problem, ScenarioError
 from perfproof.model.policy import Policy
 from perfproof.model.scenario import JsonValue
 from perfproof.scenarios import document as documents
+from perfproof.scenarios.checks import sharpness
 from perfproof.scenarios.document import Document, Spot
 from perfproof.scenarios.fields import closest
 from perfproof.scenarios.gate_spec import policy
@@ -64,7 +65,9 @@ def _policy(document: Document) -> Policy:
     gate = document.data.get("gate", {})
     # Everything a scenario needs beside the gate is given, so that only the gate can be wrong.
     rest: dict[str, JsonValue] = {"name": "policy", "service": {"command": "true"}, "requests": [{"get": "/"}]}
-    spec = validate({**rest, "gate": gate}, Findings(document))
+    findings = Findings(document)
+    spec = validate({**rest, "gate": gate}, findings)
+    sharpness(spec.gate, findings)
     if document.problems:
         raise ScenarioError(sorted(document.problems, key=lambda each: (each.line, each.column)))
     return policy(spec.gate, document.file)

@@ -24,7 +24,7 @@ from perfproof.scenarios.fields import (
     schema,
     whole,
 )
-from perfproof.scenarios.units import Mistake, parse_ratio, parse_size
+from perfproof.scenarios.units import Mistake, parse_count, parse_ratio, parse_size
 
 IMPROVE = quantity(parse_ratio, above=True, high=1000, says="above 0%")
 SHARE = quantity(parse_ratio, high=1, says="from 0% to 100%")
@@ -40,6 +40,10 @@ def COUNT(value: object) -> float:  # noqa: N802 - beside its siblings
 
 NO_GOAL = ("db_time_per_request",)
 """Metrics that are shown and may be limited, but that nothing measured can judge (analysis/queries/exact.py)."""
+INSTRUCTIONS = quantity(parse_count, above=True, high=10**15, says="above 0")
+INSTRUCTIONS_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[\\d.]+ ?[kMG]?$"}]
+}
 
 LIMITS: dict[str, tuple[Callable[[object], float], float, dict[str, Any]]] = {
     "ms": (POSITIVE_DURATION, 1e3, DURATION_SCHEMA),
@@ -47,6 +51,7 @@ LIMITS: dict[str, tuple[Callable[[object], float], float, dict[str, Any]]] = {
     "bytes/1000": (BYTES, 1, SIZE_SCHEMA),
     "ratio": (SHARE, 1, RATIO_SCHEMA),
     "1/s": (POSITIVE_RATE, 1, RATE_SCHEMA),
+    "instructions": (INSTRUCTIONS, 1, INSTRUCTIONS_SCHEMA),
     "queries": (COUNT, 1, COUNT_SCHEMA),
     "rows": (COUNT, 1, COUNT_SCHEMA),
 }

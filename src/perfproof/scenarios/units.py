@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-__all__ = ["Mistake", "parse_duration", "parse_rate", "parse_ratio", "parse_size", "shown"]
+__all__ = ["Mistake", "parse_count", "parse_duration", "parse_rate", "parse_ratio", "parse_size", "shown"]
 
 NUMBER = r"\d+(?:\.\d+)?|\.\d+"
 DURATIONS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 RATES = {"/s": 1.0, "/min": 60.0, "/h": 3600.0}
 """Unit -> seconds, so that the number is divided by it: 90/min is exactly 1.5/s."""
 SIZES = {"B": 1, "kB": 1000, "KB": 1000, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+COUNTS = {"": 1, "k": 1000, "M": 10**6, "G": 10**9}
 
 _PART = re.compile(rf"({NUMBER})\s*([^\d\s.+-]+)\s*")
 _ONE = re.compile(rf"({NUMBER})\s*(\S*)")
@@ -72,6 +73,14 @@ def parse_size(text: str) -> float:
     if _ZERO.fullmatch(text.strip()):
         return 0.0
     raise _refusal(text, "size", "MiB")
+
+
+def parse_count(text: str) -> float:
+    """Return a large number of things: ``2500000``, ``2500k``, ``2.5M``, ``1G`` (powers of 1000)."""
+    number, unit = _number_and_unit(text)
+    if number is not None and unit in COUNTS:
+        return _finite(number * COUNTS[unit])
+    raise Mistake(f"`{text.strip()}` is not a count", "write it like 2500000, 2500k or 2.5M")
 
 
 def shown(value: float, kind: str) -> str:

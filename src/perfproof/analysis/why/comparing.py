@@ -26,6 +26,7 @@ function must surely be more than this share of its own time."""
 MOST_DEGREES = 60
 FLOOR_MS = 0.02
 FLOOR_SHARE = 0.02
+EXACT_SHARE = 0.005
 """What is neither 0.02 ms nor 2 % of the request is no news, however sure."""
 
 
@@ -57,9 +58,10 @@ def compare(before: Floats, before_counts: Floats, after: Floats, after_counts: 
     return Difference(one, two, change, change - half, change + half, min(1.0, p))
 
 
-def floor_ms(whole: Difference) -> float:
-    """Return the change below which nothing of a request is worth telling."""
-    return max(FLOOR_MS, FLOOR_SHARE * max(whole.baseline, whole.candidate))
+def floor_ms(whole: Difference, *, exact: bool = False) -> float:
+    """Return the change below which nothing of a request is worth telling; what was counted (``exact``) is sharper."""
+    most = max(whole.baseline, whole.candidate)
+    return EXACT_SHARE * most if exact else max(FLOOR_MS, FLOOR_SHARE * most)
 
 
 def changed(differences: Sequence[Difference], floor: float) -> tuple[bool, ...]:

@@ -14,7 +14,7 @@ from perfproof.analysis.why.flame import flame_of
 from perfproof.analysis.why.folding import Floats, Folded, Times
 from perfproof.model.metrics import ALL
 from perfproof.model.profile import ArmProfile, Frame
-from perfproof.model.why import FunctionChange, ProfileDifference
+from perfproof.model.why import FunctionChange, ProfileDifference, Unit
 
 MAX_FUNCTIONS = 40
 MAX_LIBRARIES = 8
@@ -28,13 +28,17 @@ Status = Literal["new", "gone", "grown", "shrunk", "same"]
 
 @dataclass(frozen=True)
 class Pairing:
-    """Both arms' profile of one request name, their whole time, and what it takes to be worth telling."""
+    """Both arms' profile of one request name, their whole time, and what it takes to be worth telling.
+
+    With the unit ``instructions`` what is called milliseconds are millions of instructions.
+    """
 
     request: str
     before: Folded
     after: Folded
     whole: Difference
     floor: float
+    unit: Unit = "ms"
 
     def compare(self, before: Floats | None, after: Floats | None) -> Difference:
         """Return the difference of two series of this request; None is no time at all."""
@@ -54,7 +58,8 @@ def pair(before: ArmProfile, after: ArmProfile, request: str) -> Pairing | None:
         return None
     tick = max(one.interval_ns, two.interval_ns)
     whole = comparing.compare(one.whole, one.counts, two.whole, two.counts, tick)
-    return Pairing(request, one, two, whole, comparing.floor_ms(whole))
+    unit: Unit = "instructions" if after.clock == "instructions" else "ms"
+    return Pairing(request, one, two, whole, comparing.floor_ms(whole, exact=unit == "instructions"), unit)
 
 
 def names_of(before: ArmProfile, after: ArmProfile) -> tuple[str, ...]:
@@ -88,6 +93,7 @@ def difference(pairing: Pairing) -> ProfileDifference:
         baseline=pairing.whole.baseline,
         candidate=pairing.whole.candidate,
         left_out=len(ordered) - len(kept),
+        unit=pairing.unit,
     )
 
 
@@ -124,7 +130,7 @@ def _row(pairing: Pairing, key: Frame, was: Frame, found: Difference, sure: bool
         high=found.high,
         sure=sure,
         libraries=held,
-        was="" if was == key else f"{was.module}.{was.function}",
+        was="" if was == key else was.name,
     )
 
 

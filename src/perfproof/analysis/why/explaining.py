@@ -11,9 +11,9 @@ from perfproof.analysis.why.code_levers import allocation_changes
 from perfproof.analysis.why.difference import Pairing, differ, pairs
 from perfproof.analysis.why.outcomes import TIME, Outcomes, direction
 from perfproof.analysis.why.suspect import Sides
-from perfproof.analysis.words import count_of
+from perfproof.analysis.words import count_of, in_unit
 from perfproof.model.levers import ArmLevers, Causes, HttpFacts, Plan, PoolFacts
-from perfproof.model.metrics import ALL
+from perfproof.model.metrics import ALL, COUNTED
 from perfproof.model.profile import ArmProfile, MemoryProfile
 from perfproof.model.result import Comparison, QueryDetail, Verdict
 from perfproof.model.why import AllocationChange, Cause, ProfileDifference, Why
@@ -28,7 +28,7 @@ def explain(
     queries: Sequence[QueryDetail],
     verdict: Verdict,
     rates: Mapping[str, float] | None = None,
-    kind: Literal["run", "ab", "compare", "noise"] = "ab",
+    kind: Literal["run", "ab", "compare", "noise", "count"] = "ab",
 ) -> Why | None:
     """Return why the arms differ, or None for a run without a cause pass.
 
@@ -65,9 +65,17 @@ def _heaviest(found: Sequence[ProfileDifference]) -> str:
     ranked = sorted(found[0].functions if found else (), key=lambda each: -each.self_candidate)
     if not ranked:
         return "One side alone has nothing to explain."
-    name = f"{ranked[0].module}.{ranked[0].function}" if ranked[0].function else f"the library {ranked[0].module}"
+    name = (
+        f"{ranked[0].module}.{ranked[0].function}".lstrip(".")
+        if ranked[0].function
+        else f"the library {ranked[0].module}"
+    )
     libraries = " and the libraries it calls" if ranked[0].libraries else ""
-    share = f"{ranked[0].self_candidate:.3g} of {found[0].candidate:.3g} ms per request"
+    values = (ranked[0].self_candidate, found[0].candidate)
+    if found[0].unit == "instructions":
+        share = " of ".join(in_unit(value * 1e6, "instructions") for value in values) + " per request"
+        return f"Most of the instructions go to {name}{libraries}: {share}."
+    share = f"{values[0]:.3g} of {values[1]:.3g} ms per request"
     return f"Most of the time goes to {name}{libraries}: {share}."
 
 
@@ -91,11 +99,9 @@ def engine_in_words(profile: ArmProfile) -> str:
     if profile.engine == "none":
         return "not profiled"
     clock = "wall" if profile.clock == "wall" else "CPU"
-    parts = [
-        profile.engine,
-        f"every {profile.interval_ns / 1e6:.3g} ms of {clock} time",
-        f"for {profile.seconds:.0f} s",
-    ]
+    interval = f"every {profile.interval_ns / 1e6:.3g} ms of {clock} time"
+    counted = profile.clock == "instructions"
+    parts = [profile.engine, "every instruction" if counted else interval, f"for {profile.seconds:.0f} s"]
     if profile.unresolved >= 0.01:
         parts.append(f"{profile.unresolved:.0%} of the time without a name".replace("%", " %"))
     return ", ".join(parts)
@@ -188,6 +194,9 @@ def _sentence(claimed: Sequence[Cause], outcomes: Outcomes, verdict: Verdict, ki
         return "Slower, cause not shown."
     if ways:
         return "Some figures fell and others rose, cause not shown."
+    counted = {direction(row) for row in outcomes.anything((COUNTED,))}
+    if len(counted) == 1:
+        return f"{'Fewer' if counted == {-1} else 'More'} instructions, cause not shown."
     if outcomes.anything(row.metric for row in outcomes.rows):
         return "Time did not move; of what did, the cause is not shown."
     if verdict is Verdict.EQUIVALENT:
@@ -205,9 +214,18 @@ def _named(claimed: Sequence[Cause]) -> list[str]:
         first = mine[0]
         where = "" if first.request == ALL else f" on {first.request}"
         more = f" and {count_of(len(mine) - 1, 'more request')}" if len(mine) > 1 else ""
-        ms = f", {_signed(first.ms_per_request)} ms per request" if first.ms_per_request else ""
+        ms = f", {_signed(first.ms_per_request)} ms per request" if first.ms_per_request else _counted(first)
         told.append(f"{lever}{where}{more}{ms}")
     return [each[0].upper() + each[1:] if at == 0 else each for at, each in enumerate(told)]
+
+
+def _counted(cause: Cause) -> str:
+    """Return what a cause whose time is not known is worth in instructions, where those were counted."""
+    moved = [each for each in cause.mechanisms[:1] if each.unit == "instructions"]
+    if not moved:
+        return ""
+    change = (moved[0].candidate or 0.0) - (moved[0].baseline or 0.0)
+    return f", {'+' if change > 0 else '−'}{in_unit(abs(change), 'instructions')} per request"
 
 
 def _signed(ms: float | None) -> str:

@@ -73,7 +73,7 @@ class _Steps:
                 if last != SERVER:
                     found.append((SERVER, False))
             elif within is None or within != last:
-                found.append((f"{frame.module}.{frame.function}".strip("."), frame.own))
+                found.append((frame.name, frame.own))
             last = within
         return found
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from perfproof.analysis.why import comparing
 from perfproof.analysis.why.difference import Pairing, functions, summed
 from perfproof.analysis.why.folding import Floats, Folded, package_times
-from perfproof.analysis.why.outcomes import TIME, direction
+from perfproof.analysis.why.outcomes import WORK, direction
 from perfproof.analysis.why.suspect import Sides, Suspect
+from perfproof.analysis.words import in_unit
 from perfproof.model.metrics import ALL
 from perfproof.model.profile import Frame
-from perfproof.model.why import Mechanism
+from perfproof.model.why import Mechanism, Unit
 
+MILLION = 1e6
 MOST_NAMED = 3
 MOVED_SHARE = 0.25
 """Time that left one function and came up in another, but for this share, has moved house and explains nothing."""
@@ -35,7 +37,7 @@ class Movement:
     @property
     def name(self) -> str:
         """Return what the function is called in sentences."""
-        return f"{self.frame.module}.{self.frame.function}" if self.frame.function else f"library {self.frame.module}"
+        return self.frame.name if self.frame.function else f"library {self.frame.module}"
 
 
 def hot_path(sides: Sides) -> Suspect | None:
@@ -48,19 +50,23 @@ def hot_path(sides: Sides) -> Suspect | None:
         return None
     towards = 1 if change > 0 else -1
     ours = [each for each in movements if each.change * towards > 0][:MOST_NAMED]
-    mechanisms = [Mechanism(each.name, "ms", each.baseline, each.candidate) for each in ours]
+    counted = sides.profile.unit == "instructions"
+    scale = MILLION if counted else 1.0
+    mechanisms = [
+        Mechanism(each.name, sides.profile.unit, each.baseline * scale, each.candidate * scale) for each in ours
+    ]
     cpu = sides.outcomes.value(ALL, "cpu_per_request")
     if cpu is not None:
         mechanisms.append(Mechanism("CPU per request", "ms", cpu.baseline, cpu.candidate))
     first = ours[0]
-    told = _of_function(first)
+    told = _of_function(first, sides.profile.unit)
     counterpart = max(
         (each for each in movements if each.change * towards < 0), key=lambda e: abs(e.change), default=None
     )
     if counterpart is not None:
-        told += f"; {_of_function(counterpart)}"
+        told += f"; {_of_function(counterpart, sides.profile.unit)}"
     return Suspect(
-        "hot path", sides.request, towards, tuple(mechanisms), TIME, told, change,
+        "hot path", sides.request, towards, tuple(mechanisms), WORK, told, None if counted else change,
         evidence={"functions": [each.name for each in movements[: 2 * MOST_NAMED]]},
     )  # fmt: skip
 
@@ -134,16 +140,21 @@ def _near(one: Movement, two: Movement) -> bool:
     return one.frame.module == two.frame.module
 
 
-def _of_function(each: Movement) -> str:
+def _of_function(each: Movement, unit: Unit) -> str:
+    before, after = _amount(each.baseline, unit), _amount(each.candidate, unit)
     if each.baseline == 0:
-        return f"{each.name} is new with {each.candidate:.2g} ms per request"
+        return f"{each.name} is new with {after} {unit} per request"
     if each.candidate == 0:
-        return f"{each.name} is gone with its {each.baseline:.2g} ms per request"
-    return f"{each.name} {each.baseline:.2g} → {each.candidate:.2g} ms per request"
+        return f"{each.name} is gone with its {before} {unit} per request"
+    return f"{each.name} {before} → {after} {unit} per request"
+
+
+def _amount(value: float, unit: Unit) -> str:
+    return f"{value:.2g}" if unit == "ms" else in_unit(value * MILLION, unit).removesuffix(f" {unit}")
 
 
 def _frame_named(folded: Folded, name: str) -> Frame | None:
-    return next((key for key in folded.functions if f"{key.module}.{key.function}" == name), None)
+    return next((key for key in folded.functions if key.name == name), None)
 
 
 def _code(folded: Folded, key: Frame | None) -> Floats:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from perfproof.analysis.sentence import describe
-from perfproof.model.metrics import ALL, METRICS
+from perfproof.model.metrics import ALL, COUNTED, METRICS
 from perfproof.model.result import Comparison, Verdict
 
 LATENCY = ("latency_p50", "latency_mean", "latency_p95")
 MEMORY = ("memory_peak", "memory_steady", "memory_growth")
 TIME = (*LATENCY, "cpu_per_request")
+WORK = (*TIME, COUNTED)
 _MOVED = {Verdict.MET, Verdict.SHORT, Verdict.IMPROVED, Verdict.REGRESSED}
 """Verdicts of a row whose whole interval lies on one side of no change, after the correction for many questions."""
 

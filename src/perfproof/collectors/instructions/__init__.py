@@ -1,0 +1,1 @@
+"""Sources that count the instructions a service executes: the processor's counters, and Valgrind's callgrind."""
