@@ -100,6 +100,7 @@ def test_percentiles_of_all_requests_are_those_of_the_samples_in_every_export(be
     """Half of the requests are health checks: a mean of percentiles would be nobody's figure."""
     path = bench.scenario(
         ("values: {n: [1, 2, 3]}}", "values: {n: [1, 2, 3]}, weight: 2}\n  - {name: up, get: /health}"),
+        ("load: {model: open, rate: 80/s}", "load: {model: closed, users: 1}"),
         ("why: off", "why: off\nbudgets: {latency_p95: 10s}"),
     )
     outputs = [part for name in ("page.html", "page.md", "rows.csv") for part in ("-o", name)]
