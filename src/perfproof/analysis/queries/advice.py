@@ -14,9 +14,10 @@ _KNOWN = {
         "load the relation with it: select_related(...) for objects, prefetch_related(...) for collections"
     ),
     "django.generic": "a generic foreign key: load it with prefetch_related(...), since select_related cannot",
+    "django.deferred": "a field that was left out: name it in only(...), or do not defer(...) it",
     "django": (
-        f"{_IN}: filter(key__in=keys); of a relation that prefetch_related has loaded, order_by and filter ask again:"
-        " give them to Prefetch(queryset=...)"
+        "of a relation: prefetch_related(...), where filter and order_by ask again unless given to"
+        f" Prefetch(queryset=...); else {_IN}: filter(key__in=keys)"
     ),
     "tortoise": "load the relation with it: prefetch_related(...)",
     "peewee": "load the relation with it: prefetch(...), or join it in the query",

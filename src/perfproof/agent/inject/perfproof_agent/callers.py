@@ -30,6 +30,7 @@ _ORMS = frozenset(("sqlalchemy", "sqlmodel", "flask_sqlalchemy", "peewee", "pony
 _RELATIONS = {
     os.path.join("django", "db", "models", "fields", "related_descriptors.py"): "django.relation",
     os.path.join("django", "contrib", "contenttypes", "fields.py"): "django.generic",
+    os.path.join("django", "db", "models", "query_utils.py"): "django.deferred",
     os.path.join("sqlalchemy", "orm", "strategies.py"): "sqlalchemy.relation",
 }
 """Where libraries load what an attribute leads to, when it is asked for: nobody wrote that query."""
