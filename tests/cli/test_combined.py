@@ -129,10 +129,10 @@ def scenario(row: dict[str, Any], url: str, folder: Path) -> Path:
         f"rounds: {{count: 1, warmup: 100ms, warmup_requests: 3, early_stop: false, {pace}}}",
         "why: off",
     ]
-    load = [f"samples: {row['samples']}", f"workers: {row['workers']}", "limits: {rate: 300/s}"]
+    load = [f"samples: {row['samples']}", f"workers: {row['workers']}", "limits: {rate: 5000/s}"]
     if row["requests"] == "locustfile":
         lines.append("locustfile: load.py")
-        load = ["users: 3", "limits: {rate: 300/s}"]
+        load = ["users: 3", "limits: {rate: 5000/s}"]
     else:
         lines.append("responses: warn" if row["probe"] else "responses: off")
         load += (

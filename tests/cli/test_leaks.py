@@ -144,7 +144,7 @@ def test_forty_kinds_of_secret_reach_no_artefact_and_nothing_else_is_masked(benc
     )
     dry = bench.run("check", str(path), "--dry-run")
     ran = bench.run("run", str(path), "--json", "out.json", *(f"-oout.{kind}" for kind in ("html", "md", "csv", "xml")))
-    assert ran.code in (0, 1, 3), ran.err + ran.out
+    assert ran.code in (0, 1, 3, 4), ran.err + ran.out  # a busy machine may void the figures
     exported = bench.run("export", "last", "-o", "out.tar.zst")
     shown = bench.run("show", "last")
     written = [path, bench.folder / "harmless.txt"]
