@@ -80,16 +80,17 @@ def test_users_of_a_faster_service_are_served_as_much_more_often_and_a_goal_out_
          "rounds: {count: 6, warmup: 0s, warmup_requests: 8, blocks: 2, block: 500ms}\n"
          "goals: {throughput: 300%}\nbudgets: {throughput: 1/s}"),
     )  # fmt: skip
-    ran = bench.run("ab", str(path), "--json", "out.json", "-o", "x_stats.csv")
+    ran = bench.run("ab", str(path), "--json", "out.json", timeout=150)
     assert ran.code == 1, ran.err + ran.out
     result = bench.json("out.json")
     rows = {(row["metric"], row["request"]): row for row in result["comparisons"]}
     row = rows["throughput", "all"]
     assert row["candidate"] == pytest.approx(40, rel=0.1)
-    assert row["change"] == pytest.approx(0.6, abs=0.06)
+    assert row["change"] == pytest.approx(0.6, abs=0.09)
     assert (row["verdict"], result["verdict"]) == ("short", "short")
     assert result["rounds"] < 6, "what is sure need not be measured further"
     assert "Goal missed" in result["sentence"]
+    assert bench.run("report", "last", "-o", "x_stats.csv").code == 0
     told = (bench.folder / "x_stats.csv").read_text().splitlines()
     column = told[0].split(",").index("Requests/s")
     rate = float(next(line for line in told if "candidate" in line).split(",")[column])
