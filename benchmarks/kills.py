@@ -156,10 +156,10 @@ def attempt(ground: Ground, number: signal.Signals, after: float) -> list[str]:
     if not ended:
         process.send_signal(number)
     try:
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     except subprocess.TimeoutExpired:
         process.kill()
-        return [f"it did not end within 30 s of {number.name}"]
+        return [f"it did not end within 60 s of {number.name}"]
     wrong = []
     if number is not signal.SIGKILL and "perfproof" not in err and process.returncode == -number:
         return []  # Python itself was still starting
