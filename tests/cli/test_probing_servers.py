@@ -305,7 +305,7 @@ def test_a_request_that_returns_500_is_told_and_the_others_are_probed(bench, on_
 
 
 def test_fewer_than_three_distinct_sizes_are_not_enough(bench, on_postgresql):
-    stock(bench, *on_postgresql(), ("[1, 10, 50]", "[1, 100, 200]"))
+    stock(bench, *on_postgresql(), ("[1, 10, 50]", "[1, 100, 200]"), ("{limit: [10]}", "{limit: [1]}"))
     ran, found = probed(bench)
     assert [each["kind"] for each in found["findings"]] == ["not_enough_data"]
     assert "2 different numbers of rows at sizes 1 → 100 → 200" in " ".join(ran.out.split())
