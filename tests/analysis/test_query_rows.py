@@ -101,6 +101,22 @@ def test_a_difference_is_a_finding_and_under_error_a_reason_to_conclude_nothing(
         assert len(found.reasons) == reasons
 
 
+def test_differences_of_every_size_are_told_and_what_a_start_may_give_anew_comes_last() -> None:
+    request = probed([(n, {"q": 1}) for n in (1, 5, 50)])
+    unlike = (
+        Difference("list", 1, "json", ("$.items[0].id: 7 → 8",), doubtful=1),
+        Difference("list", 5, "json", ("$.items: another order", "$.items[0].id: 7 → 8", "$.at: 1 → 2"), doubtful=2),
+        Difference("list", 50, "json", ("$.items: another order", "$.items[4].id: 9 → 8"), 3, doubtful=1),
+    )
+    found = conclude_queries(both(request, request, differences=unlike), Rules())
+    (finding,) = [each for each in found.findings if each.kind == "response_changed"]
+    assert finding.summary == (
+        "the arms answer differently: json, $.items: another order (at size 5), $.items[0].id: 7 → 8, "
+        "$.at: 1 → 2 (at size 5) and 3 more places"
+    )
+    assert finding.evidence["sizes"] == [1, 5, 50]
+
+
 def test_a_probe_alone_fails_on_a_broken_budget_and_not_on_n_plus_one() -> None:
     probing = Probing((arm("baseline", probed([(n, {"each": n}) for n in (1, 10, 50)])),))
     assert judge_probes(probing, Rules(), "s").exit_code == 0

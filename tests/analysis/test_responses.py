@@ -115,3 +115,44 @@ def test_rows_are_found_where_there_is_one_list() -> None:
 def test_paths_are_spelt_as_they_are_read(steps: list[int | str]) -> None:
     assert parse(spell(steps)) == tuple(steps)
     assert covers(general(tuple(steps)), tuple(steps))
+
+
+def told(one: Any, two: Any, ignore: list[str] | None = None, *, order: bool = True) -> tuple[str, ...]:
+    unlike = compare(reply(one), reply(two), [parse(path) for path in ignore or []], order=order)
+    return unlike.paths if unlike is not None else ()
+
+
+def test_the_same_rows_in_another_order_are_said_to_be_that() -> None:
+    rows = [{"id": n, "name": f"row {n}"} for n in range(4)]
+    (only,) = told({"items": rows, "total": 4}, {"items": rows[::-1], "total": 4})
+    assert only.startswith("$.items: the same rows in another order")
+    assert "responses: {order: false}" in only
+    assert told({"items": rows}, {"items": [*rows[:3], {"id": 3, "name": "else"}]}) == (
+        "$.items[3].name: another text",
+    )
+
+
+def test_fields_that_are_left_out_do_not_hide_another_order() -> None:
+    one = {"items": [{"n": n, "age": n * 7} for n in range(3)]}
+    two = {"items": [{"n": n, "age": n * 9 + 1} for n in (2, 0, 1)]}
+    (only,) = told(one, two, ["$.items[*].age"])
+    assert only.startswith("$.items: the same rows in another order")
+
+
+def test_without_order_rows_are_paired_by_what_they_share_though_a_field_is_volatile() -> None:
+    one = [{"age": 90 - n, "id": n, "price": n * 3, "kind": "book"} for n in range(60)]
+    two = [{"age": 10 + n, "id": n, "price": n * 3, "kind": "book"} for n in reversed(range(60))]
+    assert told(one, two, ["$[*].age"], order=False) == ()
+    moving = unlike_paths(reply(one), reply(two), order=False)
+    assert moving == {("*", "age")}, "only what is volatile is left out"
+    two[3]["price"] = 1
+    assert told(one, two, ["$[*].age"], order=False) == ("$[56].price: 168 → 1",)
+
+
+def test_what_a_start_may_give_anew_is_told_last() -> None:
+    one = {"pid": 11, "requestId": "a", "at": 1, "tag": "b" * 32, "now": 1, "total": 5, "position": 1}
+    two = {"pid": 12, "requestId": "b", "at": 2, "tag": "c" * 32, "now": 2, "total": 6, "position": 2}
+    unlike = compare(reply(one), reply(two))
+    assert unlike is not None
+    assert unlike.paths[:2] == ("$.total: 5 → 6", "$.position: 1 → 2")
+    assert (len(unlike.paths), unlike.more, unlike.doubtful) == (5, 2, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -27,6 +28,7 @@ arms:
 locustfile: load.py
 load: {users: 2}
 rounds: {count: 2, warmup: 300ms, warmup_requests: 5, blocks: 4, block: 300ms}
+why: off
 """
 
 USERS = """\
@@ -190,6 +192,77 @@ def test_check_and_dry_run_show_the_users_and_send_nothing(bench, scenario):
     assert ran.code == 0
     assert "2 users of load.py on each arm in turn" in ran.out
     assert not bench.runs
+
+
+SENDS = """\
+import requests
+from locust import HttpUser, task
+{try_}requests.post("http://127.0.0.1:{port}/created-while-loading", timeout=2)
+{except_}
+class U(HttpUser):
+    @task
+    def t(self): self.client.get("/")
+"""
+
+
+@pytest.mark.parametrize("command", [("check",), ("ab", "--dry-run")])
+@pytest.mark.parametrize("caught", [False, True])
+def test_what_a_file_sends_while_it_is_loaded_is_not_sent_by_check_and_dry_run(command, caught, bench, scenario):
+    with socket.create_server(("127.0.0.1", 0)) as sink:
+        port = sink.getsockname()[1]
+        parts = ("try: ", "except OSError: pass") if caught else ("", "")
+        path = scenario(users=SENDS.format(port=port, try_=parts[0], except_=parts[1]))
+        ran = bench.run(command[0], path, *command[1:])
+        sink.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            sink.accept()
+    assert ran.code == 0, ran.err + ran.out
+    told = f"load.py tries to reach 127.0.0.1:{port} while it is loaded; nothing is sent here, so that was refused"
+    assert ran.out.count(told) == 1
+    assert ("loading ended there" in ran.out) is not caught
+    assert ("load.py:3)" in ran.out) is not caught
+    assert ("U (weight 1): t 100 %" in ran.out) is caught
+    assert not bench.runs
+
+
+def test_tags_that_leave_no_task_are_refused_before_anything_is_started(bench, scenario):
+    users = USERS.replace("    @task\n    def read", "    @tag('quick')\n    @task\n    def read").replace(
+        "constant, task", "constant, tag, task"
+    )
+    path = scenario(("locustfile: load.py", "locustfile: {file: load.py, tags: [quick]}"), users=users)
+    for command in ("check", "run"):
+        ran = bench.run(command, path)
+        assert ran.code == 2, ran.err + ran.out
+        assert "load.py:12: tags and exclude_tags leave no task of Buyer" in ran.err
+        assert "none of its tasks has a tag" in ran.err
+    one = scenario(("locustfile: load.py", "locustfile: {file: load.py, users: [Reader], tags: [quick]}"), users=users)
+    ran = bench.run("check", one)
+    assert (ran.code, "read 100 %" in ran.out) == (0, True), ran.err + ran.out
+
+
+def test_check_says_how_long_the_load_takes_at_least_and_at_most(bench, scenario):
+    ran = bench.run("check", scenario())
+    assert "  6 to 18 s of load, warm-up included" in ran.out, ran.out
+    assert "tasks longer than that make it longer" in ran.out
+
+
+def test_users_who_pause_longer_than_a_warm_up_are_told_of_and_void_nothing(bench, scenario):
+    users = USERS.replace("constant(0.005)", "constant(30)")
+    path = scenario(("count: 2", "count: 1"), ("warmup_requests: 5", "warmup_requests: 2"), users=users)
+    ran = bench.run("run", path, "--json", "out.json")
+    told = bench.json("out.json")["comparability"]
+    assert "not steady" not in ran.out, ran.out
+    assert any("too few to tell whether it was steady" in each for each in told["warnings"]), told
+
+
+@pytest.mark.quiet
+def test_functions_are_told_by_the_names_that_a_locust_file_gives_its_requests(bench, scenario):
+    why = ("why: off", "why: {levers: false, profile: agent, seconds: 1600ms}")
+    path = scenario(("count: 2", "count: 1"), ("blocks: 4", "blocks: 2"), why)
+    ran = bench.run("ab", path, "--json", "out.json", timeout=150)
+    assert ran.code in (0, 3), ran.err + ran.out
+    names = {each["request"] for each in bench.json("out.json")["why"]["profiles"]}
+    assert {"GET item", "POST /orders"} <= names, names
 
 
 @pytest.mark.parametrize("command", ["probe", "capacity"])

@@ -80,3 +80,34 @@ def test_a_probe_is_held_against_all_that_is_expected(server, start_load):
     assert reply.outcome == "unexpected"
     assert "$.ok" in reply.problem
     assert reply.content == b'{"ok": true}'
+
+
+def test_every_request_and_flow_is_tried_once_and_what_fails_is_told_with_what_was_expected(server, start_load):
+    flow = [get("/echo?first", flow="f"), get("/status/418", flow="f")]
+    requests = [get("/ok"), get("/ok?wrong", expect=Expect(json={"$.ok": False})), *flow, get("/echo?last")]
+    load = start_load(*requests)
+    load.open(0, server.url)
+    wrong = load.try_out(0)
+    assert [(each.request, each.outcome, each.status) for each in wrong] == [
+        (1, "unexpected", 200),
+        (3, "bad_status", 418),
+    ]
+    assert wrong[0].problem == "$.ok is True, not False"
+    targets = [each["head"].split()[1] for each in server.counts()["seen"]]
+    assert targets.count("/echo?last") == 1
+    assert targets.count("/echo?first") == 3, "what fails is sent anew"
+    assert load.learned().troubles == (), "nothing of it is measured"
+    load.block(0, 0, 0, 0.3, seed=1)
+    (answer,) = load.learned().troubles
+    assert (answer.arm, answer.kind) == (0, "answer")
+    assert answer.text == "one: $.ok is True, not False"
+    assert answer.count > 0
+    assert load.learned().troubles == ()
+
+
+def test_a_captured_token_is_masked_in_what_was_unexpected(server, start_load):
+    login = Request("in", "POST", "/login", capture={"token": "$.auth.tokens[0]"})
+    load = start_load(get("/login", expect=Expect(json={"$.auth.tokens[0]": "{token}-else"})), setup=(login,))
+    load.open(0, server.url)
+    (wrong,) = load.try_out(0)
+    assert "$.auth.tokens[0] is '***', not '***-else'" in wrong.problem

@@ -347,3 +347,29 @@ def test_json_without_values_is_not_taken_for_a_placeholder(tmp_path: Path) -> N
     body = "{a: {b: null}, c: {d: ~}, e: {f: }}"
     file.write_text(f"name: shop\nservice: {{command: serve}}\nrequests: [{{post: /, json: {body}}}]\n")
     assert read(file, {}).requests[0].json == {"a": {"b": None}, "c": {"d": None}, "e": {"f": None}}
+
+
+@pytest.mark.parametrize(
+    ("request_", "reads"),
+    [
+        ("get: /x", True),
+        ("method: PROPFIND\n    path: /x", True),
+        ("method: REPORT\n    path: /x", True),
+        ("method: QUERY\n    path: /x", True),
+        ("method: SEARCH\n    path: /x", True),
+        ("method: PURGE\n    path: /x", False),
+        ("post: /x", False),
+        ("post: /x\n    safe: true", True),
+        ("get: /x\n    safe: false", False),
+        ("post: /x\n    graphql: {query: '{ a }'}", True),
+        ("post: /x\n    graphql: {query: 'mutation M($q: In = {a: 1}) { query(q: $q) }'}", False),
+        (
+            "post: /x\n    graphql: {query: 'fragment F on T { id } query Q { ...F } mutation M { b }', operation: M}",
+            False,
+        ),
+        ("post: /x\n    graphql: {query: 'subscription S { a }'}", False),
+    ],
+)
+def test_what_changes_nothing_is_known_by_its_method_its_operation_or_its_own_word(request_: str, reads: bool) -> None:
+    found = parse(f"name: shop\nservice: {{command: serve}}\nrequests:\n  - {request_}\n")
+    assert found.requests[0].reads is reads

@@ -9,7 +9,7 @@ import numpy as np
 from perfproof.analysis.columns import MS, Packed, Side, counts_of, pack_service, process_rows, tally
 from perfproof.analysis.failures import Failures
 from perfproof.analysis.latency import Latency
-from perfproof.analysis.quantiles import Floats, thin
+from perfproof.analysis.quantiles import MOST_POINTS, Floats, thin
 from perfproof.model.metrics import ALL
 from perfproof.model.recording import COMPLETED, LATE_NS, LEFT_OUT, Outcome
 from perfproof.model.result import Curve, Detail
@@ -61,6 +61,22 @@ def _detail(
     return Detail(name, {key: curves for key, curves in kept.items() if curves}, told, errors)
 
 
+def _over_time(label: str, rounds: Sequence[tuple[Floats, Floats]]) -> Curve:
+    """Return the curve of a run, its points thinned, with a gap between rounds: nothing was measured there."""
+    whole = [(x[known], y[known]) for x, y in rounds if (known := np.isfinite(x) & np.isfinite(y)).any()]
+    most = max(1, MOST_POINTS // max(1, len(whole)))
+    xs: list[float] = []
+    ys: list[float] = []
+    for x, y in whole:
+        index = thin(len(x), most)
+        if xs:
+            xs.append(xs[-1])
+            ys.append(np.nan)
+        xs += x[index].tolist()
+        ys += y[index].tolist()
+    return Curve(label, tuple(xs), tuple(ys))
+
+
 def _curve(label: str, x: Floats, y: Floats) -> Curve:
     """Return a curve with its points thinned and its gaps left out."""
     known = np.isfinite(x) & np.isfinite(y)
@@ -92,38 +108,44 @@ def _origin(side: Side) -> int:
 
 def _latency_over_time(label: str, side: Side, blocks: Floats, index: int) -> Curve:
     """Return each block's p50 at the middle of the block, of one request name or (-1) of all together."""
-    points, origin = [], _origin(side)
+    origin, rounds = _origin(side), []
     for number, a_round in enumerate(side.rounds):
+        points = []
         for block in a_round.blocks:
             if block.arm != side.arm:
                 continue
             value = float(blocks[number][index, block.pair])
             points.append((((block.started_ns + block.ended_ns) / 2 - origin) / 1e9, value))
-    points.sort()
-    return _curve(label, np.array([p[0] for p in points]), np.array([p[1] for p in points]))
+        rounds.append(_columns(points))
+    return _over_time(label, rounds)
+
+
+def _columns(points: Sequence[tuple[float, float]]) -> tuple[Floats, Floats]:
+    """Return points in order of time as two columns."""
+    ordered = np.array(sorted(points), dtype=np.float64).reshape(-1, 2)
+    return ordered[:, 0], ordered[:, 1]
 
 
 def _cpu_over_time(label: str, side: Side) -> Curve:
-    blocks = [
-        (b.started_ns, b.service_cpu_ns / MS / b.completed)
-        for r in side.rounds
-        for b in r.blocks
-        if b.arm == side.arm and b.service_cpu_ns is not None and b.completed
-    ]
-    blocks.sort()
     origin = _origin(side)
-    return _curve(label, np.array([(t - origin) / 1e9 for t, _ in blocks]), np.array([cpu for _, cpu in blocks]))
+    rounds = [
+        [
+            ((b.started_ns - origin) / 1e9, b.service_cpu_ns / MS / b.completed)
+            for b in r.blocks
+            if b.arm == side.arm and b.service_cpu_ns is not None and b.completed
+        ]
+        for r in side.rounds
+    ]
+    return _over_time(label, [_columns(points) for points in rounds])
 
 
 def _memory_over_time(label: str, side: Side) -> Curve:
     """Return PSS over time, or RSS where PSS was never read."""
     for kind in ("pss", "rss"):
         parts = [process_rows(a_round, side.arm, kind) for a_round in side.rounds]
-        times = np.concatenate([t for t, _ in parts]) if parts else np.empty(0)
-        if len(times):
-            return _curve(
-                label, (times - _origin(side)) / 1e9, np.concatenate([v for _, v in parts]).astype(np.float64)
-            )
+        if any(len(times) for times, _ in parts):
+            origin = _origin(side)
+            return _over_time(label, [((t - origin) / 1e9, v.astype(np.float64)) for t, v in parts])
     return Curve(label, (), ())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from perfproof.analysis.words import in_unit, listed
+from perfproof.analysis.words import digits, in_unit, listed
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.result import Comparison, Verdict
 
@@ -62,10 +62,10 @@ def compared(row: Comparison) -> str:
     if row.metric in _COUNTED:
         return f"{name} {in_unit(before, row.unit)} → {in_unit(after, row.unit)}"
     if before > 0 and after >= _TIMES * before:
-        return f"{name} {after / before:.2g} times {'slower' if row.metric.startswith('latency') else 'higher'}"
+        return f"{name} {digits(after / before)} times {'slower' if row.metric.startswith('latency') else 'higher'}"
     if before > 0:
         share = abs(after / before - 1) * 100
-        return f"{name} {share:.3g} % {'higher' if after > before else 'lower'}"
+        return f"{name} {digits(share, 3)} % {'higher' if after > before else 'lower'}"
     return f"{name} {in_unit(before, row.unit)} → {in_unit(after, row.unit)}"
 
 

@@ -11,7 +11,7 @@ from perfproof.analysis.columns import Side, complete
 from perfproof.analysis.connections import closing
 from perfproof.analysis.failures import Failures, commonest
 from perfproof.analysis.generator import LAG_DOUBT_MS, LATE_DOUBT, MOST_SICK, WAITED_DOUBT, Fared, fared
-from perfproof.analysis.troubles import weigh
+from perfproof.analysis.troubles import weigh, wrong_answer
 from perfproof.analysis.waiting import waiting
 from perfproof.analysis.words import count_of, percent
 from perfproof.model.metrics import ALL
@@ -20,6 +20,8 @@ from perfproof.model.rules import Rules
 
 DROPPED = 0.001
 STEAL_DOUBT = 0.02
+STRETCH = 0.25
+"""Seconds over which warm-up looks for a median; with less than a request in each there is none to go by."""
 UNSTEADY_INVALID = 0.5
 """Share of starts of an arm that never became steady."""
 
@@ -36,7 +38,7 @@ def examine(sides: Sequence[Side], failures: Sequence[dict[str, Failures]], rule
     """Return everything that speaks against the measurement of these sides."""
     reasons, warnings = deaths(sides), []
     if not all(side.rounds for side in sides):
-        reasons.append("no round was completed.")
+        reasons.append(_unfinished(sides, told=bool(reasons)))
     reasons += _errors(sides, failures, rules)
     voiding, doubts = weigh(sides, rules)
     reasons += voiding
@@ -52,6 +54,16 @@ def examine(sides: Sequence[Side], failures: Sequence[dict[str, Failures]], rule
     warnings += _cold(sides)
     warnings += waiting(sides)
     return Health(tuple(dict.fromkeys(reasons)), tuple(dict.fromkeys(warnings)))
+
+
+def _unfinished(sides: Sequence[Side], *, told: bool) -> str:
+    """Return that no round was completed and, unless it is ``told`` already, what ended the last one."""
+    problems = [r.problem for side in sides if not side.rounds for r in side.recording.rounds if r.problem]
+    if told or not problems:
+        return "no round was completed."
+    what, *rest = problems[-1].splitlines()
+    why = next((line.strip().removeprefix("why: ") for line in rest if line.strip().startswith("why: ")), "")
+    return f"no round was completed: {f'{what}: {why}' if why else what}.".replace("..", ".")
 
 
 def doubts(sides: Sequence[Side]) -> list[str]:
@@ -97,6 +109,8 @@ def _errors(sides: Sequence[Side], failures: Sequence[dict[str, Failures]], rule
                 "every request" if total.failed == total.sent else f"{percent(total.rate, signed=False)} of requests"
             )
             most = commonest([total])
+            if most == "unexpected" and (came := wrong_answer(side)):
+                most = f"an unexpected answer: {came.rstrip('.')}"
             allowed = percent(rules.max_error_rate, signed=False)
             found.append(f"{share} to {side.name} failed, mostly with {most} (at most {allowed} may).")
     return found
@@ -216,8 +230,15 @@ def steadiness(sides: Sequence[Side]) -> tuple[list[str], list[str]]:
     """Judge whether warm-up ended in a steady state."""
     reasons, warnings = [], []
     for side in sides:
-        starts = [arm.steady for r in side.rounds for arm in r.arms if arm.arm == side.arm]
-        unsteady = starts.count(False)
+        starts = [arm for r in side.rounds for arm in r.arms if arm.arm == side.arm]
+        sparse = [arm for arm in starts if not arm.steady and arm.warmup_requests * STRETCH < arm.warmup_seconds]
+        unsteady = sum(not arm.steady for arm in starts) - len(sparse)
+        if sparse:
+            few, seconds = sparse[0].warmup_requests, sparse[0].warmup_seconds
+            warnings.append(
+                f"{side.name} got {count_of(few, 'request')} in {seconds:.0f} s of warm-up, too few to tell whether it"
+                " was steady: lengthen `rounds: {warmup: ...}`, or shorten the pauses of its users."
+            )
         if starts and unsteady / len(starts) > UNSTEADY_INVALID:
             reasons.append(
                 f"{side.name} was not steady after warm-up in {unsteady} of {len(starts)} rounds: warm up longer."

@@ -59,6 +59,10 @@ def theil_sen(x: Floats, y: Floats) -> float:
     return float(np.median(dy[rising] / dx[rising])) if rising.any() else float("nan")
 
 
-def thin(count: int, most: int = 400) -> npt.NDArray[np.int64]:
+MOST_POINTS = 400
+"""Points of one curve."""
+
+
+def thin(count: int, most: int = MOST_POINTS) -> npt.NDArray[np.int64]:
     """Return at most ``most`` indices spread evenly over ``count`` values, first and last included."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))

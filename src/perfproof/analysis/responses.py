@@ -8,19 +8,37 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from perfproof.analysis.paths import Steps, covers, find, general, parse, spell
+from perfproof.analysis.paths import EVERY, Steps, covers, find, general, parse, spell
 
 MAX_PATHS = 5
-MAX_LOOKED_AT = 2000
+COMMON = 50
+"""A value that more rows than this hold does not tell which row is which."""
+REORDERED = "the same rows in another order (if that may be, add `responses: {order: false}`)"
 SERVICE = b"service.invalid"
 
 _KINDS = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
 _NOTHING = object()
+_ORDER = object()
+"""Stands for the order of a list, where two hold the same rows."""
+
+_OF_THE_MOMENT = re.compile(
+    "ids?|uuid|guid|key|token|etag|nonce|hash|digest|checksum|pid|port|host|hostname|server|instance|time|timestamp|"
+    "date|at|created|updated|modified|expires|expiry|now|uptime|seed|session|trace|span|random|cursor|version|build|"
+    "took|elapsed|duration"
+)
+"""Last words of names of what is often another value after each start."""
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_RANDOM_TEXT = re.compile(
+    r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{16,}|(?=.*\d)(?=.*[A-Za-z])[\w+/=.-]{20,}|"
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -47,11 +65,15 @@ class Reply:
 
 @dataclass(frozen=True)
 class Unlike:
-    """How two responses differ first: ``paths`` with what is there, at most a few, and how many ``more`` there are."""
+    """How two responses differ: ``paths`` with what is there, at most a few, and how many ``more`` there are.
+
+    The last ``doubtful`` of the paths look like an identifier, a time or a random value, which each start may change.
+    """
 
     what: Literal["status", "content type", "json", "bytes"]
     paths: tuple[str, ...] = ()
     more: int = 0
+    doubtful: int = 0
 
 
 def compare(one: Reply, two: Reply, ignore: Sequence[Steps] = (), *, order: bool = True) -> Unlike | None:
@@ -66,11 +88,18 @@ def compare(one: Reply, two: Reply, ignore: Sequence[Steps] = (), *, order: bool
         if kinds[0] != kinds[1]:
             return Unlike("content type", (f"{kinds[0] or 'none'} → {kinds[1] or 'none'}",))
         return Unlike("bytes", (_first_difference(one.normal, two.normal),))
-    found = [(steps, *values) for steps, *values in differences(*documents, order=order) if not _ignored(steps, ignore)]
+    one_document, two_document = (_pruned(document, (), ignore) for document in documents)
+    found = [
+        (steps, *values)
+        for steps, *values in differences(one_document, two_document, order=order)
+        if not _ignored(steps, ignore)
+    ]
     if not found:
         return None
+    found.sort(key=lambda each: _doubtful(*each))
     texts = [f"{spell(steps)}: {_told(before, after)}" for steps, before, after in found[:MAX_PATHS]]
-    return Unlike("json", tuple(texts), max(0, len(found) - MAX_PATHS))
+    doubtful = sum(_doubtful(*each) for each in found[:MAX_PATHS])
+    return Unlike("json", tuple(texts), max(0, len(found) - MAX_PATHS), doubtful)
 
 
 def unlike_paths(one: Reply, two: Reply, *, order: bool = True) -> set[Steps] | None:
@@ -114,16 +143,23 @@ def rows_in(body: bytes, path: str | None) -> tuple[int | None, str | None]:
 
 
 def differences(one: Any, two: Any, steps: Steps = (), *, order: bool = True) -> Iterator[tuple[Steps, Any, Any]]:
-    """Yield every place where two JSON values differ in meaning, with both values, in the order of the first."""
+    """Yield every place where two JSON values differ in meaning, with both values, in the order of the first.
+
+    Two lists that hold the same rows differ in one place: their order. Without ``order`` each row is held against the
+    one that it has most in common with.
+    """
     if isinstance(one, dict) and isinstance(two, dict):
         for name in [*one, *(name for name in two if name not in one)]:
             yield from differences(one.get(name, _NOTHING), two.get(name, _NOTHING), (*steps, name), order=order)
     elif isinstance(one, list) and isinstance(two, list):
-        if not order:
-            one, two = sorted(one, key=_canonical), sorted(two, key=_canonical)
         if len(one) != len(two):
             yield (*steps, "length"), len(one), len(two)
-        for index, (left, right) in enumerate(zip(one, two, strict=False)):
+        elif order and len(one) > 1 and one != two and Counter(map(_canonical, one)) == Counter(map(_canonical, two)):
+            if any(True for left, right in zip(one, two, strict=True) for _ in differences(left, right)):
+                yield steps, _ORDER, _ORDER
+            return
+        pairs = enumerate(zip(one, two, strict=False)) if order else _paired(one, two)
+        for index, (left, right) in pairs:
             yield from differences(left, right, (*steps, index), order=order)
     elif not _alike(one, two):
         yield steps, one, two
@@ -148,9 +184,89 @@ def _alike(one: Any, two: Any) -> bool:
 
 
 def _canonical(value: Any) -> str:
+    """Return a text that is the same for rows that are the same, numbers by value, lists in their order."""
+    return json.dumps(_by_value(value), sort_keys=True)
+
+
+def _by_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _by_value(each) for name, each in value.items()}
     if isinstance(value, list):
-        return json.dumps(sorted(map(_canonical, value)))
-    return json.dumps(value, sort_keys=True)
+        return [_by_value(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+
+
+def _paired(one: Sequence[Any], two: Sequence[Any]) -> Iterator[tuple[int, tuple[Any, Any]]]:
+    """Yield the rows of two lists in pairs that have most in common, with the place of the first.
+
+    Sorting both lists was rejected: one field that changes with every response would pair each row with another one.
+    """
+    parts = [Counter(_leaves(row)) for row in two]
+    holders: dict[tuple[Steps, str], list[int]] = defaultdict(list)
+    for at, row in enumerate(parts):
+        for part in row:
+            holders[part].append(at)
+    ranked: list[tuple[int, int, int]] = []
+    for at, row in enumerate(one):
+        mine = Counter(_leaves(row))
+        shared: Counter[int] = Counter()
+        for part, times in mine.items():
+            if len(holders.get(part, ())) <= COMMON:
+                for other in holders.get(part, ()):
+                    shared[other] += 2 * min(times, parts[other][part])
+        ranked += [
+            (count + (sum(mine.values()) == sum(parts[other].values())), at, other) for other, count in shared.items()
+        ]
+    ranked.sort(key=lambda each: (-each[0], abs(each[1] - each[2]), each[1]))
+    left, right = dict.fromkeys(range(len(one))), dict.fromkeys(range(len(two)))
+    found: dict[int, int] = {}
+    for _, at, other in ranked:
+        if at in left and other in right:
+            found[at] = other
+            del left[at], right[other]
+    found |= dict(zip(left, right, strict=False))
+    for at, other in sorted(found.items()):
+        yield at, (one[at], two[other])
+
+
+def _leaves(value: Any, steps: Steps = ()) -> Iterator[tuple[Steps, str]]:
+    """Yield what stands in a JSON value, with its place; lists without their order."""
+    if isinstance(value, dict) and value:
+        for name, each in value.items():
+            yield from _leaves(each, (*steps, name))
+    elif isinstance(value, list) and value:
+        for each in value:
+            yield from _leaves(each, (*steps, EVERY))
+    else:
+        yield steps, _canonical(value)
+
+
+def _pruned(value: Any, steps: Steps, ignore: Sequence[Steps]) -> Any:
+    """Return a JSON value without what is ignored."""
+    if not ignore:
+        return value
+    if isinstance(value, dict):
+        kept = {name: each for name, each in value.items() if not _ignored((*steps, name), ignore)}
+        return {name: _pruned(each, (*steps, name), ignore) for name, each in kept.items()}
+    if isinstance(value, list):
+        return [
+            None if _ignored((*steps, at), ignore) else _pruned(each, (*steps, at), ignore)
+            for at, each in enumerate(value)
+        ]
+    return value
+
+
+def _doubtful(steps: Steps, before: Any, after: Any) -> bool:
+    """Tell whether two values look like an identifier, a time or a random value, which each start may give anew."""
+    if any(isinstance(each, dict | list | bool) or each in (_NOTHING, _ORDER, None) for each in (before, after)):
+        return False
+    name = next((step for step in reversed(steps) if isinstance(step, str)), "")
+    words = _WORDS.findall(name)
+    if words and _OF_THE_MOMENT.fullmatch(words[-1].lower()):
+        return True
+    if isinstance(before, str) and isinstance(after, str):
+        return bool(_RANDOM_TEXT.fullmatch(before) and _RANDOM_TEXT.fullmatch(after))
+    return all(isinstance(each, int | float) and (1e9 < each < 1e10 or 1e12 < each < 1e13) for each in (before, after))
 
 
 def _ignored(steps: Steps, ignore: Sequence[Steps]) -> bool:
@@ -159,6 +275,8 @@ def _ignored(steps: Steps, ignore: Sequence[Steps]) -> bool:
 
 def _told(before: Any, after: Any) -> str:
     """Return both values where they are harmless; texts are told by their kind alone."""
+    if before is _ORDER:
+        return REORDERED
     if before is _NOTHING:
         return f"new, {_kind(after)}"
     if after is _NOTHING:

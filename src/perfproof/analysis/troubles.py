@@ -1,4 +1,4 @@
-"""What went wrong in the code of a Locust file, and what that means for the measurement."""
+"""What went wrong in the code of a Locust file or in answers, and what that means for the measurement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from perfproof.analysis.columns import Side
 from perfproof.analysis.words import count_of, percent
 from perfproof.model.metrics import ALL
-from perfproof.model.recording import Trouble
+from perfproof.model.recording import OTHERS, Trouble
 from perfproof.model.rules import Rules
 
 
@@ -27,10 +27,24 @@ def weigh(sides: Sequence[Side], rules: Rules) -> tuple[list[str], list[str]]:
                 reasons.append(f"{who}: more than the {allowed} of requests that may fail.")
             else:
                 warnings.append(f"{who.rstrip('.')}.")
+        share = answers_share(found, sent)
+        if share and share <= rules.max_error_rate:
+            warnings.append(_told(found, "answer", _ANSWERS, side.name))
         warnings += [text for kind, words in _OTHERS.items() if (text := _told(found, kind, words, side.name))]
     for side in sides:  # two arms of one recording say the same
         warnings += [text for kind, words in _ANYWHERE.items() if (text := _told(_of(side, -1), kind, words, ""))]
     return reasons, list(dict.fromkeys(warnings))
+
+
+def answers_share(troubles: Sequence[Trouble], sent: int) -> float:
+    """Return the share of requests that were answered otherwise than expected; 0 where nothing says why."""
+    return sum(each.count for each in troubles if each.kind == "answer") / max(1, sent)
+
+
+def wrong_answer(side: Side) -> str:
+    """Return the most frequent way in which responses of a side were not as expected, in words; empty if none is."""
+    found = [each for each in _of(side, side.arm) if each.kind == "answer"]
+    return _commonest(found) if found else ""
 
 
 def unnamed(side: Side, rules: Rules) -> list[str]:
@@ -46,6 +60,7 @@ def unnamed(side: Side, rules: Rules) -> list[str]:
     return [f"no request was called {' or '.join(missing)}, which goals or budgets name (there were: {known})."]
 
 
+_ANSWERS = "{count} of {arm} were not answered as expected, mostly {most}."
 _OTHERS = {
     "start": "{count} failed while users of {arm} started: {most}.",
     "stopped": "Users of {arm} ended by themselves: {most}.",
@@ -76,4 +91,6 @@ def _commonest(troubles: Sequence[Trouble]) -> str:
     counts: dict[str, int] = {}
     for each in troubles:
         counts[each.text] = counts.get(each.text, 0) + each.count
+    if len(counts) > 1:
+        counts.pop(OTHERS, None)
     return max(sorted(counts), key=lambda text: counts[text])

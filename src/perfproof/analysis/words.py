@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from math import floor, log10
 
 
@@ -43,17 +44,23 @@ def count_of(number: int, noun: str, plural: str | None = None) -> str:
 def in_unit(value: float, unit: str) -> str:
     """Return a level with its unit at about three digits: ``12.3 ms``, ``84.1 MiB``, ``0.25 %``."""
     if unit == "ratio":
-        return f"{value * 100:.3g} %"
+        return f"{digits(value * 100, 3)} %"
     if unit.startswith("bytes"):
         rest = " per 1,000 requests" if unit != "bytes" else ""
         return (f"{value / 2**20:,.1f} MiB" if abs(value) >= 2**20 else f"{value / 2**10:,.1f} KiB") + rest
     if unit in ("queries", "rows"):
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+        return digits(value, 4)
     if unit == "instructions":
         size, name = next((each for each in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if abs(value) >= each[0]), (1.0, ""))
-        return f"{value / size:.3g}{f' {name}' if name else ''} instructions"
-    shown = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    return f"{shown} {'per second' if unit == '1/s' else unit}"
+        return f"{digits(value / size, 3)}{f' {name}' if name else ''} instructions"
+    return f"{digits(value, 3)} {'per second' if unit == '1/s' else unit}"
+
+
+def digits(value: float, places: int = 2) -> str:
+    """Return a number to so many significant digits, never in scientific form: ``103``, ``9.5``, ``0.00012``."""
+    if abs(value) >= 10**places:
+        return f"{value:,.0f}"
+    return format(Decimal(f"{value:.{places}g}"), ",f")
 
 
 def listed(items: list[str], most: int = 3) -> str:

@@ -26,11 +26,12 @@ def check(scenario: options.ScenarioArgument = None) -> None:
     )
     how = how if load.given or found.locustfile is not None else "no load: one request at a time"
     arms = ", ".join(arm.name for arm in found.arms)
-    classes = []
+    classes: list[str] = []
     if found.locustfile is not None:
         from perfproof.experiment.inspection import inspect
 
-        classes = inspect(found)
+        looked = inspect(found)
+        classes = [*map(str, looked.classes), *looked.notes]
     what = f"{len(found.requests)} requests" if found.locustfile is None else f"users of {found.locustfile.file.name}"
     say(f"{found.file}: ok")
     say(f"  {found.name}: {what}, arms {arms}, {how}")
@@ -47,6 +48,7 @@ def check(scenario: options.ScenarioArgument = None) -> None:
 def _turns(scenario: Scenario) -> list[str]:
     """Return how the arms will be asked, and how long that takes as far as nothing has been started."""
     from perfproof.analysis.pacing import LEAST_SECONDS, WARMUP, choose
+    from perfproof.experiment.warmup import most_warmup
 
     rounds = scenario.rounds
     metrics = {goal.metric for goal in scenario.goals} | {budget.metric for budget in scenario.budgets}
@@ -68,8 +70,17 @@ def _turns(scenario: Scenario) -> list[str]:
         each = (WARMUP if rounds.warmup is None else rounds.warmup) + (rounds.pairs or LEAST_SECONDS)
         what = f"of {rounds.pairs or LEAST_SECONDS:g} s of pairs"
     else:
-        each = len(scenario.arms) * (rounds.block_warmup + rounds.block_count * rounds.block_seconds)
+        blocks = rounds.block_count * rounds.block_seconds
+        shortest, longest = (
+            rounds.count * len(scenario.arms) * (warmup + blocks)
+            for warmup in (rounds.block_warmup, most_warmup(rounds))
+        )
         what = f"of {rounds.block_count} blocks of {rounds.block_seconds:g} s an arm"
+        seconds = f"{shortest:.0f} to {longest:.0f} s of load, warm-up included: it goes on until the service is steady"
+        lines += [f"at most {rounds.count} rounds {what},", seconds]
+        if scenario.locustfile is not None:
+            lines.append("(a block goes on until every user has ended its task: tasks longer than that make it longer)")
+        return [*lines, "starting, stopping, probing and looking for causes not counted"]
     seconds = f"about {rounds.count * each:.0f} s with warm-up, starting and stopping not counted"
     return [*lines, f"at most {rounds.count} rounds {what},", seconds]
 

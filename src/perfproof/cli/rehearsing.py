@@ -34,11 +34,11 @@ def _show_users(scenario: Scenario) -> None:
     from perfproof.experiment.inspection import inspect
     from perfproof.experiment.rehearsal import place
 
-    classes = inspect(scenario)
+    found = inspect(scenario)
     for arm in scenario.arms:
         say(f"{arm.name}: {place(arm)[0]}")
     file = scenario.locustfile.file.name if scenario.locustfile is not None else ""
     say(f"\n{scenario.load.users} users of {file} on each arm in turn:")
-    for each in classes:
+    for each in (*found.classes, *found.notes):
         say(f"  {each}")
     say(f"\ndry run: {file} was loaded, nothing was started or sent; its requests come up as it runs")

@@ -22,7 +22,7 @@ from perfproof.model.profile import ArmProfile, MemoryProfile
 
 T = TypeVar("T")
 
-_NOT_OURS = "requests of a Locust file do not carry what a profiler tells them apart by"
+_NOT_OURS = "requests of a Locust file come up as it runs and cannot be sent one by one, as is needed here"
 
 
 def find_causes(phase: Phase, probing: Probing | None) -> Causes | None:
@@ -39,9 +39,7 @@ def find_causes(phase: Phase, probing: Probing | None) -> Causes | None:
         failed = _noted(lambda: observe_levers(phase, probing), phase)
         levers = failed.value or tuple(ArmLevers(name, notes=(failed.note,)) for name in names)
     ours = phase.scenario.locustfile is None
-    if wanted.profile != "off" and not ours:
-        profiles = tuple(ArmProfile(name, "none", notes=(_NOT_OURS,)) for name in names)
-    elif wanted.profile != "off":
+    if wanted.profile != "off":
         told = _noted(lambda: profile_arms(phase), phase)
         profiles = told.value or tuple(ArmProfile(name, "none", notes=(told.note,)) for name in names)
     if wanted.memory and not ours:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from perfproof.load.handle import LoadProcess
-from perfproof.load.plan import UserClass
+from perfproof.load.plan import Inspected
 from perfproof.model.scenario import Scenario
 from perfproof.service.private import private_folder
 
 
-def inspect(scenario: Scenario) -> list[UserClass]:
+def inspect(scenario: Scenario) -> Inspected:
     """Return the User classes of the scenario's Locust file; UsageError with file and line if it cannot be loaded."""
     with private_folder() as folder:
-        load = LoadProcess.start(scenario, log=folder / "load.log")
+        load = LoadProcess.start(scenario, log=folder / "load.log", inspecting=True)
         try:
             return load.users()
         finally:

@@ -21,7 +21,6 @@ from perfproof.errors import PerfproofError, UnsendableError
 from perfproof.experiment.counting import Sources, one_line, opened
 from perfproof.experiment.http_facts import Asker, after_writes, first_and_again, with_encodings, with_sizes
 from perfproof.experiment.probe import Phase
-from perfproof.experiment.probe_plan import reads
 from perfproof.experiment.starting import startable, started
 from perfproof.model.levers import ArmLevers, HttpFacts, Plan, PoolFacts
 from perfproof.model.probe import Probing
@@ -109,9 +108,9 @@ class _Watched:
         each = min(MOST_PER_REQUEST, CPU_SECONDS / max(len(phase.scenario.requests), 1))
         for index, request in enumerate(phase.scenario.requests):
             one = Asker(phase.load, self.number, index, request, tree, each)
-            if not reads(request) and request.probe.writes and not request.flow:
+            if not request.reads and request.probe.writes and not request.flow:
                 writers.append(one)
-            elif not reads(request):
+            elif not request.reads:
                 self.notes.append(f"{request.name}: it writes, so its responses are not looked at")
             elif request.flow:
                 self.notes.append(f"{request.name}: it is a step of a flow and cannot be sent alone")

@@ -8,7 +8,6 @@ from perfproof.collectors.levers.allocations import Allocations, Engine, Window
 from perfproof.errors import PerfproofError, UnsendableError
 from perfproof.experiment.counting import one_line
 from perfproof.experiment.probe import Phase
-from perfproof.experiment.probe_plan import reads
 from perfproof.experiment.starting import startable, started
 from perfproof.model.profile import Allocation, MemoryProfile
 from perfproof.model.scenario import Request
@@ -59,7 +58,7 @@ def _by_request(phase: Phase, number: int, service: RunningService, watch: Alloc
     allocations: list[Allocation] = []
     notes: list[str] = []
     for index, request in enumerate(phase.scenario.requests):
-        if not reads(request) or request.flow:
+        if not request.reads or request.flow:
             why = "it is a step of a flow" if request.flow else "it writes"
             notes.append(f"{request.name}: {why}, so its allocations are not looked at")
             continue

@@ -20,9 +20,10 @@ from perfproof.analysis.responses import Reply, compare, rows_in, unlike_paths
 from perfproof.collectors.processes import ProcessTree
 from perfproof.collectors.warmth import cold
 from perfproof.errors import LoadError, ServiceError, UnsendableError
+from perfproof.experiment.answering import told_answer
 from perfproof.experiment.counting import Sources, opened
 from perfproof.experiment.observer import Observer
-from perfproof.experiment.probe_plan import Shot, compared, plan, reads, worth_probing
+from perfproof.experiment.probe_plan import Shot, compared, plan, worth_probing
 from perfproof.load.handle import LoadProcess
 from perfproof.load.plan import ProbeReply
 from perfproof.model.probe import Answer, Difference, ProbedArm, ProbedRequest, ProbedSize, Probing
@@ -38,6 +39,8 @@ MORE_REPEATS = 3
 WARM_TRIES = 6
 REFINED = (1, 2)
 """Beside a smallest size that hints at growth, these many rows more are probed: an identity map may be saturated."""
+
+WRITES = "it writes: opt in with `probe: {writes: true}` and a reset, or say `safe: true` if it does not"
 
 __all__ = ["Phase", "probe", "worth_probing"]
 
@@ -140,14 +143,14 @@ class _ArmProbe:
 
     def _in_order(self) -> list[tuple[int, Request]]:
         """Return the requests with their place, those that only read first."""
-        return sorted(enumerate(self.phase.scenario.requests), key=lambda pair: not reads(pair[1]))
+        return sorted(enumerate(self.phase.scenario.requests), key=lambda pair: not pair[1].reads)
 
     def _warm(self, service: RunningService) -> None:
         """Let every worker process answer before anything counts: a first request connects and prepares."""
         shots = [
             (index, shot)
             for index, request in enumerate(self.phase.scenario.requests)
-            if reads(request) and not request.flow
+            if request.reads and not request.flow
             for shot in plan(request, counted=False)[:1]
         ]
         tree = ProcessTree(self.number, service.processes)
@@ -163,7 +166,7 @@ class _ArmProbe:
                         break  # a request that cannot be sent alone is told when its turn comes
             if len(serving) < 2 or not cold(before, tree.cpu_by_pid(), serving):
                 break
-            if all(reads(request) for request in self.phase.scenario.requests):
+            if all(request.reads for request in self.phase.scenario.requests):
                 self.phase.load.warm(self.number, 0.25, fresh_connections=True)
 
     def _tried(self, index: int, request: Request, sources: Sources, service: RunningService) -> ProbedRequest:
@@ -180,10 +183,10 @@ class _ArmProbe:
     def _request(self, index: int, request: Request, sources: Sources, service: RunningService) -> ProbedRequest:
         """Probe one request at each of its sizes."""
         counted = bool(self.arm.service.database)
-        if not reads(request) and not request.probe.writes:
+        if not request.reads and not request.probe.writes:
             if not (counted or request.scale):
                 return ProbedRequest(request.name)
-            return ProbedRequest(request.name, skipped="it writes: opt in with `probe: {writes: true}` and a reset")
+            return ProbedRequest(request.name, skipped=WRITES)
         if request.flow:
             return ProbedRequest(request.name, skipped="it is a step of a flow and cannot be sent alone")
         by = "none" if request.scale is None else "parameter" if request.scale.parameter else "reseed"
@@ -193,7 +196,7 @@ class _ArmProbe:
             sizes.extend(self._shot(index, request, shot, sources, service) for shot in shots)
             if by == "parameter":
                 sizes += self._refined(index, request, sizes, sources, service)
-            if self.phase.compare and reads(request):
+            if self.phase.compare and request.reads:
                 for shot in compared(request):
                     self._shot(index, request, shot, Sources(), service)
         except UnsendableError as error:
@@ -229,7 +232,7 @@ class _ArmProbe:
         key = (request.name, shot.size, repr(sorted(shot.values.items())))
         most = shot.repeats + (MORE_REPEATS if sources.any else 0)
         while len(observed) < shot.repeats or (len(observed) < most and not _agree(observed, shot.repeats, sources)):
-            if not reads(request) and self.arm.service.reset:
+            if not request.reads and self.arm.service.reset:
                 self._command(self.arm.service.reset, "reset")
             before = sources.snapshots()
             reply = self.phase.load.probe(self.number, index, shot.values)
@@ -268,18 +271,15 @@ class _ArmProbe:
         if reply.outcome == "ok":
             return
         where = "" if shot.size is None else f" at size {shot.size}"
-        told = (
-            f"was answered with status {reply.status}" if reply.outcome == "bad_status" else f"failed ({reply.outcome})"
-        )
         died = service.check()
         elsewhere = ""
         if 300 <= reply.status < 400 and "location" in reply.headers:
             there = f"it is a redirect to {reply.headers['location']}"
             elsewhere = f"{there}: write that path, or `follow_redirects: true`, which counts both"
         raise ServiceError(
-            f"the probe of {request.name!r}{where} {told} by {self.arm.name}",
+            f"{self.arm.name} {told_answer(request, reply.outcome, reply.status)} in the probe{where}",
             why=self.phase.redactor(died or elsewhere or reply.problem or "; ".join(sources.problems[-1:])) or None,
-            hint="nothing was put under load: correct path, headers or `expect`, or read the service's log",
+            hint="nothing was put under load: correct path, headers, body or `expect`, or read the service's log",
             log_tail=service.log_tail(),
         )
 
@@ -322,5 +322,5 @@ def _compared(found: Probing, replies: Sequence[Replies], scenario: Scenario) ->
         volatile |= dict.fromkeys(f"{key[0]} {path}" for path in untold)
         unlike = compare(replies[0][key][-1], replies[1][key][-1], [*ignore, *moving], order=rules.order)
         if unlike is not None:
-            differences.append(Difference(key[0], key[1], unlike.what, unlike.paths, unlike.more))
+            differences.append(Difference(key[0], key[1], unlike.what, unlike.paths, unlike.more, unlike.doubtful))
     return replace(found, differences=tuple(differences), compared=len(both), volatile=tuple(volatile))

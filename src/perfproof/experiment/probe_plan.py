@@ -9,7 +9,6 @@ from math import prod
 
 from perfproof.model.scenario import Request, Scalar, Scenario
 
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 UNCOUNTED_REPEATS = 2
 """Two responses tell what differs from one to the next, where nothing is counted."""
 MOST_OWN = 3
@@ -32,14 +31,9 @@ class Shot:
     added: bool = False
 
 
-def reads(request: Request) -> bool:
-    """Tell whether a request changes nothing, by its method."""
-    return request.method in SAFE
-
-
 def worth_probing(scenario: Scenario, *, arms: int) -> tuple[bool, bool]:
     """Return whether there is anything to probe, and whether the responses of two arms are to be compared."""
-    both = arms > 1 and scenario.responses.policy != "off" and any(reads(request) for request in scenario.requests)
+    both = arms > 1 and scenario.responses.policy != "off" and any(each.reads for each in scenario.requests)
     counted = any(arm.service.database for arm in scenario.arms) or any(request.scale for request in scenario.requests)
     return counted or both, both
 

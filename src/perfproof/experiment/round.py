@@ -16,6 +16,7 @@ from perfproof.analysis.pacing import STOPPING
 from perfproof.collectors.processes import ProcessTree, Sampler
 from perfproof.errors import EvidenceError, Interrupted, LoadError, PerfproofError
 from perfproof.evidence.directory import PartialRound
+from perfproof.experiment.answering import raise_if_wrong
 from perfproof.experiment.paired import measure_pairs, warm_pairs
 from perfproof.experiment.stage import ArmDiedError, Progress, Stage, block_of, death, raise_if_dead
 from perfproof.experiment.warmup import Warmth, warm_up
@@ -173,6 +174,10 @@ def _warm_arms(stage: Stage, number: int, progress: Progress) -> None:
     """Log in and warm up every arm: in pairs, or one after the other in an order that changes from round to round."""
     for arm, service in enumerate(progress.services):
         stage.load.open(arm, service.base_url)
+    if number == 1:
+        for arm, service in enumerate(progress.services):
+            stage.observer.phase(f"trying every request on {service.arm.name}")
+            raise_if_wrong(stage.scenario, service, stage.load.try_out(arm), stage.redactor)
     pace = stage.pace
     if pace.in_pairs:
         stage.observer.phase("warming up")

@@ -14,7 +14,7 @@ from perfproof.collectors.warmth import cold
 from perfproof.errors import LoadError
 from perfproof.load.handle import LoadProcess
 from perfproof.load.plan import WarmReport
-from perfproof.model.scenario import Scenario
+from perfproof.model.scenario import Rounds, Scenario
 from perfproof.service.lifecycle import RunningService
 from perfproof.service.sockets import serving_pids
 
@@ -46,6 +46,12 @@ class Warmth:
     cold_processes: int
 
 
+def most_warmup(rounds: Rounds, least: float | None = None) -> float:
+    """Return the longest that an arm is warmed up for, in seconds; fresh connections to cold workers not counted."""
+    least = rounds.block_warmup if least is None else least
+    return max(3 * least, least + 3.0) if least or rounds.warmup_requests else 0.0
+
+
 def is_steady(medians: Sequence[float]) -> bool:
     """Tell whether the last two stretches are no faster than the two before them (four are needed)."""
     if len(medians) < 4:
@@ -73,8 +79,8 @@ def warm_up(
     reports: list[WarmReport] = []
     requests, seconds = 0, 0.0
     least = rounds.block_warmup if least is None else least
+    limit = most_warmup(rounds, least)
     stretch = stretch_seconds(scenario)
-    limit = max(3 * least, least + 3.0)
     steady = least == 0 and rounds.warmup_requests == 0
     while not steady and seconds < limit:
         enough = seconds >= least and requests >= rounds.warmup_requests

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from perfproof.load.cookies import Jar
 from perfproof.load.discovered import Discovered
-from perfproof.load.expecting import captured, filled, unmet
+from perfproof.load.expecting import captured, failed_operation, filled, unmet
 from perfproof.load.message import Message, Outgoing, message_of
 from perfproof.load.redirect import Ways, next_hop
 from perfproof.load.template import MissingVariableError, Variables
@@ -95,6 +95,12 @@ class Care:
         What is to be captured is captured once all is as expected.
         """
         problem = unmet(self.expect, reply)
+        if (
+            problem is None
+            and self.request.graphql
+            and not any(path.startswith("$.errors") for path in self.expect.json)
+        ):
+            problem = failed_operation(reply)
         if problem is None and self.until is not None:
             missing = unmet(self.until, reply)
             if missing is not None:
@@ -122,7 +128,8 @@ def attentive(
     last: bool = False,
 ) -> Care | None:
     """Return the care that ``request`` ``number``, filled as ``out``, needs; None if only its status counts."""
-    looks = request.expect.beyond_status or request.repeat is not None or (request.capture and into is not None)
+    looks = request.expect.beyond_status or bool(request.graphql) or request.repeat is not None
+    looks = looks or (bool(request.capture) and into is not None)
     jar = jar if request.cookies else None
     if not looks and not request.follow_redirects and jar is None:
         return None

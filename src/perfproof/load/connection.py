@@ -426,7 +426,7 @@ class Connection:
                 outcome = _UNEXPECTED
         if problem is not None:
             self.problem = problem
-            self.pool.note(f"unexpected response: {care.request.name}: {problem}")
+            self.pool.unexpected(care.request.name, problem)
         self._forget()
         self._end(outcome, now)
 

@@ -22,7 +22,7 @@ from perfproof.load.names import Names
 from perfproof.load.recorder import Recorder
 from perfproof.load.tally import Tally
 from perfproof.load.turnstile import TurnEnvironment, Turnstile
-from perfproof.model.recording import Outcome, Trouble
+from perfproof.model.recording import OTHERS, Outcome, Trouble
 from perfproof.model.scenario import LocustFile
 
 START_SECONDS = 60.0
@@ -53,7 +53,7 @@ class Ledger:
         text = self.hide(" ".join(text.split()))
         text = text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
         known = (arm, kind, text) in self.troubles or len(self.troubles) < _MOST_TROUBLES
-        self.troubles[arm, kind, text if known else "others"] += count
+        self.troubles[arm, kind, text if known else OTHERS] += count
 
     def taken(self) -> list[Trouble]:
         """Return what was noted since it was last asked for, most frequent first."""
@@ -114,9 +114,6 @@ class Crowd:
             gevent.sleep(_LOOK_SECONDS)
         if spawning.ready() and spawning.exception is not None:
             raise LoadError(f"no user of {self._spec.file.name} can be made", why=self._told(spawning.exception))
-        for each in self._environment.user_classes:
-            if not each.tasks:
-                raise LoadError(f"tags and exclude_tags leave no task of {each.__name__}")
         if self.problem is not None or not self.present:
             raise self.problem or self._all_gone()
         self._phase = "working"
@@ -211,6 +208,8 @@ class Crowd:
             times = (found.sent_ns, found.sent_ns, 0, found.done_ns)
             row = (self.arm, self._pair, number, 0, *times, found.status, found.size, int(found.outcome), 0)
             self._recorder.add(*row, self._ledger.next_id())
+            if found.outcome == Outcome.UNEXPECTED and self._pair >= 0:
+                self._ledger.trouble(self.arm, "answer", f"{title}: {exception or type(exception).__name__}")
         except LoadError as error:
             self.problem = self.problem or error
         except Exception as error:  # noqa: BLE001 - raised by whoever runs the block

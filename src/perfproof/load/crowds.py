@@ -8,6 +8,7 @@ import os
 import random
 import secrets as randomness
 from collections import Counter
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from time import monotonic_ns, process_time_ns
@@ -15,8 +16,9 @@ from typing import Any
 
 import gevent
 from gevent import get_hub
+from locust import User
 
-from perfproof.errors import LoadError
+from perfproof.errors import LoadError, UsageError
 from perfproof.load.crowd import Crowd, Ledger
 from perfproof.load.discovered import Discovered
 from perfproof.load.fence import Fence
@@ -43,6 +45,7 @@ _LOOK_SECONDS = 0.001
 _WARM_LIMIT_NS = 60_000_000_000
 _ABORT_GRACE_NS = 800_000_000
 _MOST_LOGGED = 200
+_HELD = "{file} tries to reach {places} while it is loaded; nothing is sent here, so that was refused{end}"
 
 
 class Crowds:
@@ -64,7 +67,9 @@ class Crowds:
         self._ledger = Ledger(Names(hide), Names(hide), ids, Counter(), hide)
         logging.getLogger().addHandler(_Heard(self._ledger))
         self._loader = Loader(self._spec)
-        self._loader.load()  # what is wrong with it is told now, before any service is started
+        if plan.inspecting:
+            self._fence.hold()
+        self._looked, self._notes = self._look()  # what is wrong with it is told now, before any service is started
         folder = Path(plan.folder) if plan.folder else None
         self._recorder = Tally() if plan.load.samples == "histogram" else Recorder(folder)
         self._unrecorded = Recorder(folder)
@@ -187,6 +192,10 @@ class Crowds:
         """Refuse: what a Locust file would send cannot be asked for."""
         raise LoadError("requests of a Locust file cannot be probed")
 
+    def try_out(self, arm: int) -> list[dict[str, Any]]:  # noqa: ARG002 - as Engine.try_out
+        """Return nothing: the users judge their responses, and what they send comes up as they run."""
+        return []
+
     def learned(self) -> dict[str, Any]:
         """Return the names and labels of the requests so far, by number, and the troubles since this was last asked."""
         for host, times in self._fence.taken().items():
@@ -196,12 +205,27 @@ class Crowds:
         ledger = self._ledger
         return {"names": ledger.names.all(), "labels": ledger.labels.all(), "troubles": troubles}
 
-    def users(self) -> list[dict[str, Any]]:
-        """Return the User classes of the file with their weights, fixed counts and the shares of their tasks."""
-        return [
+    def _look(self) -> tuple[Sequence[type[User]], list[str]]:
+        """Load the file for the first time; return its User classes and what could not be found out."""
+        refused, file = self._fence.refused, self._spec.file.name
+        try:
+            classes = self._loader.load().classes
+        except UsageError as error:
+            if not (self._plan.inspecting and refused):
+                raise
+            end = f", and loading ended there ({error.where}): what it does after that is known once it is measured"
+            return (), [_HELD.format(file=file, places=", ".join(refused), end=end)]
+        if self._plan.inspecting and refused:
+            return classes, [_HELD.format(file=file, places=", ".join(refused), end="")]
+        return classes, []
+
+    def users(self) -> dict[str, Any]:
+        """Return, as ``Inspected``, the User classes with their weights, fixed counts and the shares of their tasks."""
+        classes = [
             {"name": each.__name__, "weight": each.weight, "fixed": each.fixed_count, "tasks": _shares(each.tasks)}
-            for each in self._loader.load().classes
+            for each in self._looked
         ]
+        return {"classes": classes, "notes": self._notes}
 
     def seal(self, path: Path) -> int:
         """Dismiss the users, write the samples to ``path`` and forget them; LoadError (and they stay) if it fails."""

@@ -9,6 +9,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from itertools import count, islice
 from pathlib import Path
 from time import monotonic_ns, process_time_ns
@@ -30,7 +31,7 @@ from perfproof.load.health import Lag, RunQueue, steal_ns, waited_ns
 from perfproof.load.limits import Guard, most_rate, refuse_connections, refuse_rate
 from perfproof.load.message import Message
 from perfproof.load.pairs import PairSource
-from perfproof.load.plan import BlockReport, PairsReport, Plan, Stretch, WarmReport
+from perfproof.load.plan import BlockReport, PairsReport, Plan, Stretch, WarmReport, WrongAnswer
 from perfproof.load.pool import Pool, ignore
 from perfproof.load.probing import pool_of_one, send_alone
 from perfproof.load.recorder import Recorder
@@ -59,6 +60,8 @@ _ROWS_LOOKED_AT = 2000
 """Rows of a feed of which those columns are masked in logs that are named like a secret."""
 _ALONE_REQUESTS = 9
 _ALONE_NS = 1_000_000_000
+TRIES = 3
+"""How often a request that is not answered as expected is sent before any load."""
 
 
 class Engine:
@@ -204,6 +207,41 @@ class Engine:
         pool = self._alone.setdefault(arm, pool_of_one(self._pool(arm)))
         message = self._stocks[arm].alone(request, values, headers, self._share)
         return send_alone(pool, message, lambda: bool(self._aborted_at), fresh=fresh, times=times)
+
+    def try_out(self, arm: int) -> list[dict[str, Any]]:
+        """Send every request and flow once, before any load, and return a ``WrongAnswer`` for each that failed.
+
+        What fails is sent anew, ``TRIES`` times in all: a service that fails now and then is measured, not refused.
+        """
+        self._refuse_if_aborted()
+        pool, recorder, found, index = self._pool(arm), self._unrecorded, [], 0
+        for variants in weights(self._plan.requests)[1]:
+            for _ in range(TRIES):
+                recorder.clear()
+                dealt = self._stocks[arm].deal(iter((index,)), randomness.randbits(32), -1, self._share)
+                self._run([pool], recorder, -1, [Visitor(pool, dealt, 0, least=Quota(1))])
+                rows = recorder.rows()
+                wrong = rows[rows["outcome"] != int(Outcome.OK)]
+                if not len(wrong) or self._aborted_at:
+                    break
+            else:
+                outcome, problem = Outcome(int(wrong["outcome"][0])), pool.free[-1].problem
+                number, status = int(wrong["request"][0]), int(wrong["status"][0])
+                why = "" if outcome is Outcome.BAD_STATUS else self.discovered.redactor(problem)
+                found.append(asdict(WrongAnswer(number, outcome.name.lower(), status, why)))
+            index += variants
+        return found
+
+    def learned(self) -> dict[str, Any]:
+        """Return in what way measured responses were not as expected, since this was last asked, as ``Learned``."""
+        troubles = []
+        for arm, pool in self._pools.items():
+            troubles += [
+                {"arm": arm, "kind": "answer", "text": self.discovered.redactor(text), "count": count}
+                for text, count in pool.wrong.items()
+            ]
+            pool.wrong.clear()
+        return {"names": [], "labels": [], "troubles": troubles}
 
     def prepare(self, arm: int) -> None:
         """Make ready for a block of the arm: no connection is left that the block before had no use for, no garbage."""

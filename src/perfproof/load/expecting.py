@@ -31,6 +31,26 @@ def unmet(expect: Expect, reply: Reply) -> str | None:
         return str(error.args[0] if error.args else error)
 
 
+def failed_operation(reply: Reply) -> str | None:
+    """Return what a response to a GraphQL operation says has failed, whatever its status; None if nothing.
+
+    Most bodies are not parsed: one without the word has no errors.
+    """
+    try:
+        if b'"errors"' not in reply.body:
+            return None if reply.body.lstrip()[:1] == b"{" else "its response is no JSON object, as GraphQL's are"
+        document = reply.document
+    except ValueError as error:
+        return str(error.args[0] if error.args else error)
+    errors = document.get("errors") if isinstance(document, dict) else None
+    if not errors:
+        return None
+    first = errors[0] if isinstance(errors, list) else errors
+    message = first.get("message") if isinstance(first, dict) else first
+    more = f" and {len(errors) - 1} more" if isinstance(errors, list) and len(errors) > 1 else ""
+    return f"its response has GraphQL errors: {_short(message)}{more}; none were expected"
+
+
 def _misses(expect: Expect, reply: Reply) -> Iterator[str]:
     if expect.status and reply.status not in expect.status:
         yield f"the status is {reply.status}"

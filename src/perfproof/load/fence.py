@@ -24,6 +24,7 @@ from gevent import get_hub
 from perfproof.model.addresses import is_loopback
 
 _SENDING = frozenset(("socket.connect", "socket.sendto", "socket.sendmsg"))
+_NAMES = frozenset(("socket.getaddrinfo", "socket.gethostbyname"))
 _INTERNET = (_socket.AF_INET, _socket.AF_INET6)
 
 
@@ -39,6 +40,7 @@ class Fence:
         self._addresses = {name for name in self._names if _is_address(name)}
         self._spared = spared
         self._shut = False
+        self._held = False
 
     def build(self) -> None:
         """Stand guard from now on; an audit hook stays as long as the process does."""
@@ -50,6 +52,10 @@ class Fence:
         """Return what was refused since this was last asked."""
         found, self.refused = self.refused, Counter()
         return found
+
+    def hold(self) -> None:
+        """Let nothing out from now on, to this machine neither: the file is only looked at."""
+        self._held = True
 
     def learn(self, host: object, addresses: Collection[str]) -> None:
         """Let the addresses of ``host`` pass if its name is allowed."""
@@ -70,6 +76,8 @@ class Fence:
                     twin.close()
 
     def _look(self, event: str, args: tuple[Any, ...]) -> None:
+        if self._held:
+            self._hold(event, args)
         if event not in _SENDING:
             return
         end, address = args[0], args[1]
@@ -81,6 +89,18 @@ class Fence:
         if not self._passes(host):
             self.refused[host] += 1
             raise PermissionError(errno.EACCES, f"{host} is neither this machine nor named in `allow:`")
+
+    def _hold(self, event: str, args: tuple[Any, ...]) -> None:
+        place = ""
+        if event in _SENDING and args[1] is not None:
+            address = args[1]
+            place = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else str(address)
+        elif event in _NAMES and args[0] is not None:
+            host = args[0].decode("latin-1") if isinstance(args[0], bytes) else str(args[0])
+            place = "" if _is_address(host) or host in ("", "localhost", _socket.gethostname()) else host
+        if place:
+            self.refused[place] += 1
+            raise PermissionError(errno.EACCES, f"{place} is not reached, for the file is only looked at")
 
     def _passes(self, host: str) -> bool:
         if not _is_address(host):

@@ -76,6 +76,7 @@ class Flow:
         try:
             message = self._message(step)
         except ValueError as error:
+            connection.problem = f"it cannot be sent: {error}"
             connection.pool.note(f"{step.request.name} cannot be sent: {error}")
             self._end(first_left_out=self._at)
             return

@@ -18,12 +18,13 @@ from perfproof.errors import LoadError
 from perfproof.evidence import codec
 from perfproof.load.plan import (
     BlockReport,
+    Inspected,
     Learned,
     PairsReport,
     ProbeReply,
     Stretch,
-    UserClass,
     WarmReport,
+    WrongAnswer,
     encode,
     line,
     plan_of,
@@ -88,11 +89,13 @@ class LoadProcess:
         cpus: Collection[int] | None = None,
         folder: Path | None = None,
         redactor: Redactor | None = None,
+        inspecting: bool = False,
     ) -> LoadProcess:
         """Start the child, on ``cpus`` only if given, and wait until it is ready; what it prints goes to ``log``.
 
         Samples that would fill the memory are kept in a file without a name in ``folder`` (that of ``log`` by default).
         ``redactor`` learns the tokens and cookies that responses hold.
+        With ``inspecting`` it only looks at a Locust file, for ``users``, and sends nothing.
         """
         _check_variants(scenario)
         ours, theirs = socket.socketpair()
@@ -111,7 +114,8 @@ class LoadProcess:
             raise LoadError("the load process cannot be started", why=str(error)) from error
         process = cls(scenario, child, ours, log, redactor)
         try:
-            plan = replace(plan_of(scenario, cpus, folder or log.parent), token=_token(scenario.load))
+            plan = plan_of(scenario, cpus, folder or log.parent)
+            plan = replace(plan, token=_token(scenario.load), inspecting=inspecting)
             process._tell(encode(plan))
             process._hear(_START_TIMEOUT * (3 if plan.load.workers > 1 or plan.load.listen else 1))
         except BaseException:
@@ -159,6 +163,11 @@ class LoadProcess:
         command |= {"headers": dict(headers), "times": times}
         return ProbeReply(**self._ask(command, (1 + times) * self._timeout))
 
+    def try_out(self, arm: int) -> list[WrongAnswer]:
+        """Send every request of the scenario once and return those that failed, three times in a row."""
+        seconds = 3 * self._timeout * max(1, len(self.variants))
+        return [WrongAnswer(**each) for each in self._ask({"do": "try", "arm": arm}, seconds)]
+
     def block(
         self, arm: int, pair: int, position: int, seconds: float, seed: int, *, rate: float | None = None
     ) -> BlockReport:
@@ -177,17 +186,15 @@ class LoadProcess:
         return codec.decode(PairsReport, self._ask({"do": "pairs", "stretch": codec.encode(stretch)}, limit))
 
     def learned(self) -> Learned:
-        """Return the names that the requests of a Locust file have had so far, and what went wrong in it since asked.
+        """Return what went wrong since this was last asked, and the names a Locust file's requests have had so far.
 
         Names keep their places; without a Locust file there are none.
         """
-        if not self._peopled:
-            return Learned()
         return codec.decode(Learned, self._ask({"do": "learned"}))
 
-    def users(self) -> list[UserClass]:
+    def users(self) -> Inspected:
         """Return the User classes of the Locust file."""
-        return [codec.decode(UserClass, each) for each in self._ask({"do": "users"})]
+        return codec.decode(Inspected, self._ask({"do": "users"}))
 
     def seal(self, path: Path) -> int:
         """Write the samples since the last seal to ``path`` (Parquet, whole or not at all); return their number."""

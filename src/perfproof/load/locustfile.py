@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ from typing import Any
 import locust
 from locust import User
 from locust.argument_parser import get_parser
+from locust.user.task import filter_tasks_by_tags
 from locust.util.load_locustfile import load_locustfile
 
 from perfproof.errors import UsageError
@@ -100,7 +101,22 @@ class Loader:
                     where=f"{spec.file}:{_line_of(each, spec.file)}",
                     hint="mark its methods with @task, or set `tasks`",
                 )
+            self._leave(each)
         return chosen
+
+    def _leave(self, each: type[User]) -> None:
+        """Leave only the tasks that the tags let through, which Locust itself does no earlier than when users start."""
+        spec = self._spec
+        if not spec.tags and not spec.exclude_tags:
+            return
+        known = sorted(_tags(each.tasks))
+        filter_tasks_by_tags(each, set(spec.tags) or None, set(spec.exclude_tags) or None)
+        if not each.tasks:
+            raise UsageError(
+                f"tags and exclude_tags leave no task of {each.__name__}",
+                where=f"{spec.file}:{_line_of(each, spec.file)}",
+                hint=f"its tags are {', '.join(known)}" if known else "none of its tasks has a tag",
+            )
 
     def _forget(self) -> None:
         """Drop the modules that lie beside the file, so that they are run anew as well."""
@@ -119,6 +135,14 @@ class Loader:
     def _is_own(self, module: str) -> bool:
         file = getattr(sys.modules[module], "__file__", None)
         return file is not None and self._spec.file.parent in Path(file).parents and "site-packages" not in file
+
+
+def _tags(tasks: Iterable[Any]) -> set[str]:
+    """Return every tag of tasks, and of those within task sets."""
+    found: set[str] = set()
+    for task in tasks:
+        found |= set(getattr(task, "locust_tag_set", ())) | _tags(getattr(task, "tasks", ()))
+    return found
 
 
 def place_of(trace: TracebackType | None, folder: Path) -> str:

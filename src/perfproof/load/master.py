@@ -210,6 +210,19 @@ class Master:
         given = {"arm": arm, "request": request, "values": values, "fresh": fresh, "headers": headers, "times": times}
         return self._workers[0].ask("probe", (1 + times) * self._timeout() + _SLACK, **given)
 
+    def try_out(self, arm: int) -> list[dict[str, Any]]:
+        """Have the first worker send every request once."""
+        found: list[dict[str, Any]] = self._workers[0].ask("try", self._tries() + _SLACK, arm=arm)
+        return found
+
+    def _tries(self) -> float:
+        return 3 * self._timeout() * max(1, len(self._plan.requests))
+
+    def learned(self) -> dict[str, Any]:
+        """Return what all workers have learned."""
+        replies = self._ask_all("learned")
+        return {"names": [], "labels": [], "troubles": [each for reply in replies for each in reply["troubles"]]}
+
     def seal(self, path: Path) -> int:
         """Fetch what every worker recorded, write it as one file and have them forget it.
 

@@ -20,6 +20,7 @@ class Plan:
 
     ``folder`` is where samples go that would fill the memory (empty: the system's folder for temporary files).
     ``token`` is what workers on other machines must know.
+    With ``inspecting`` a Locust file is only loaded, and nothing leaves the process.
     ``tls`` is by arm; ``afresh`` says that every ``open`` finds services that know nothing of what was sent before.
     """
 
@@ -36,6 +37,7 @@ class Plan:
     tls: tuple[Tls | None, ...] = ()
     afresh: bool = True
     locustfile: LocustFile | None = None
+    inspecting: bool = False
 
 
 @dataclass(frozen=True)
@@ -194,8 +196,18 @@ class ProbeReply:
 
 
 @dataclass(frozen=True)
+class WrongAnswer:
+    """A request (by its place) that was not answered as expected: the outcome of its sample, and why, in words."""
+
+    request: int
+    outcome: str
+    status: int
+    problem: str
+
+
+@dataclass(frozen=True)
 class Learned:
-    """What only running a Locust file tells: the names of requests, by number, and what went wrong in its code.
+    """What only the load tells: what went wrong, and the names a Locust file gives its requests, by number.
 
     ``labels`` are the names by the numbers that requests carry to the service.
     """
@@ -220,6 +232,14 @@ class UserClass:
         return f"{self.name} ({size}): " + ", ".join(
             f"{name} {100 * share:.0f} %" for name, share in self.tasks.items()
         )
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What a Locust file holds; ``notes`` are sentences about what could not be found out, since nothing is sent."""
+
+    classes: tuple[UserClass, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def plan_of(scenario: Scenario, cpus: Collection[int] | None = None, folder: Path | None = None) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable
 from time import monotonic_ns
 from typing import Any
@@ -13,7 +14,7 @@ from perfproof.errors import LoadError
 from perfproof.load.connection import Connection
 from perfproof.load.target import Target
 from perfproof.load.tls import Secure
-from perfproof.model.recording import Outcome
+from perfproof.model.recording import OTHERS, Outcome
 
 _GRACE = 2.0
 NOTES = 20
@@ -33,7 +34,8 @@ class Pool:
     ``record`` takes the values of one sample; ``arm`` and ``pair`` are what it is told; ``opened`` counts connections
     that were opened and ``connecting_ns`` is how long those that stood took, TLS included; with ``fresh`` set none is
     kept after its response. ``secure`` is how connections are encrypted, if they are; ``failures`` counts the exchanges
-    that have failed since the last good one; ``halted`` says that flows may not go on.
+    that have failed since the last good one; ``halted`` says that flows may not go on. ``wrong`` counts in what way
+    measured responses were not as expected.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Pool:
         self.failures = 0
         self.halted = False
         self._notes: set[str] = set()
+        self.wrong: Counter[str] = Counter()
         self.pair = 0
         self.opened = 0
         self.connecting_ns = 0
@@ -115,8 +118,15 @@ class Pool:
         family, address = target.addresses[0]
         secure = Secure(None, target.host) if target.scheme == "https" else None
         pool = Pool(self.loop, (family, (address, target.port)), 1, next_id, secure=secure)
-        pool._notes = self._notes
+        pool._notes, pool.wrong, pool.pair = self._notes, self.wrong, self.pair
         return pool
+
+    def unexpected(self, request: str, problem: str) -> None:
+        """Note that ``request`` was not answered as expected; what is measured is counted in ``wrong``, by its text."""
+        text = f"{request}: {problem}"
+        self.note(f"unexpected response: {text}")
+        if self.pair >= 0:
+            self.wrong[text if text in self.wrong or len(self.wrong) < NOTES else OTHERS] += 1
 
     def note(self, problem: str) -> None:
         """Say in the log what went wrong: each thing once, and no more than a few."""

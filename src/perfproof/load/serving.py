@@ -47,6 +47,12 @@ class Commanded(Protocol):
     def pairs(self, stretch: Stretch) -> PairsReport:
         """See Engine.pairs."""
 
+    def try_out(self, arm: int) -> list[dict[str, Any]]:
+        """See Engine.try_out."""
+
+    def learned(self) -> dict[str, Any]:
+        """See Engine.learned."""
+
     def seal(self, path: Path) -> int:
         """See Engine.seal."""
 
@@ -64,10 +70,7 @@ class Commanded(Protocol):
 class Peopled(Protocol):
     """What also knows of a Locust file."""
 
-    def learned(self) -> dict[str, Any]:
-        """See Crowds.learned."""
-
-    def users(self) -> list[dict[str, Any]]:
+    def users(self) -> dict[str, Any]:
         """See Crowds.users."""
 
 
@@ -82,11 +85,13 @@ def commands(engine: Commanded) -> dict[str, Callable[[Mapping[str, Any]], Any]]
         "probe": lambda c: engine.probe(
             c["arm"], c["request"], c["values"], fresh=c["fresh"], headers=c["headers"], times=c["times"]
         ),
+        "try": lambda c: engine.try_out(c["arm"]),
+        "learned": lambda _: engine.learned(),
         "seal": lambda c: engine.seal(Path(c["path"])),
         "discard": lambda _: engine.discard(),
     }
     if isinstance(engine, Peopled):
-        known |= {"learned": lambda _: engine.learned(), "users": lambda _: engine.users(), "alive": lambda _: True}
+        known |= {"users": lambda _: engine.users(), "alive": lambda _: True}
     return known
 
 

@@ -120,7 +120,8 @@ class Difference:
     """One request that the arms answer differently.
 
     ``what`` differs first: the status, the kind of content, JSON by meaning, or other bytes. ``paths`` are the first
-    differing JSON paths, each with both values where they are harmless (numbers, booleans, null), else their kinds.
+    differing JSON paths, each with both values where they are harmless (numbers, booleans, null), else their kinds; the
+    last ``doubtful`` of them look like an identifier, a time or a random value.
     """
 
     request: str
@@ -128,6 +129,7 @@ class Difference:
     what: Literal["status", "content type", "json", "bytes"]
     paths: tuple[str, ...] = ()
     more: int = 0
+    doubtful: int = 0
 
 
 @dataclass(frozen=True)

@@ -236,13 +236,18 @@ class ArmRound:
     alone_ns: int = 0
 
 
+OTHERS = "others"
+"""The text of those troubles that are not told one by one, since there are too many different ones."""
+
+
 @dataclass(frozen=True)
 class Trouble:
     """Something that went wrong in the code of a Locust file, ``count`` times; ``arm`` is -1 where it has none.
 
     ``kind`` is ``task`` (a task ended with an exception while it was measured), ``start`` (requests that failed before
     the first task), ``listener`` (a listener or ``on_stop`` failed), ``stopped`` (users ended by themselves), ``stray``
-    (requests outside of the arm's blocks) or ``refused`` (a connection to a host that is not allowed).
+    (requests outside of the arm's blocks) or ``refused`` (a connection to a host that is not allowed). ``answer`` also
+    comes about without such a file: a measured response was not as expected.
     """
 
     arm: int

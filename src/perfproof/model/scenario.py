@@ -177,6 +177,7 @@ class Request:
     Requests next to each other with the same ``flow`` are the steps of that flow: sent in order, each when the one
     before has ended and its ``think_time`` is over; they share values, variables, weight and cookies.
     ``follow_redirects`` is how many redirects are followed; ``cookies`` says whether those received are sent back.
+    ``safe`` says whether it changes nothing, where the method does not tell; ``graphql`` is the kind of operation.
     """
 
     name: str
@@ -201,6 +202,13 @@ class Request:
     scale: Scale | None = None
     rows: str | None = None
     probe: Probe = Probe()
+    safe: bool | None = None
+    graphql: Literal["", "query", "mutation", "subscription"] = ""
+
+    @property
+    def reads(self) -> bool:
+        """Tell whether it changes nothing: by what the scenario says, its method, or its GraphQL operation."""
+        return self.safe if self.safe is not None else self.method in SAFE_METHODS or self.graphql == "query"
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ class Cause:
     sentence: str
     ms_per_request: float | None = None
     impact: float = 0.0
+    basis: Literal["work", "waiting"] = "work"
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -64,7 +65,7 @@ class FunctionChange:
     module: str
     function: str
     own: bool
-    status: Literal["new", "gone", "grown", "shrunk", "same"]
+    status: Literal["new", "gone", "grown", "shrunk", "same", "moved", "undecided"]
     self_baseline: float
     self_candidate: float
     total_baseline: float

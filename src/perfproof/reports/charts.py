@@ -21,6 +21,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from perfproof.analysis.words import digits
 from perfproof.model.result import CapacitySearch, Comparison, Curve, Knee, Step
 from perfproof.reports import figures, forests, svg
 
@@ -139,6 +140,10 @@ def line_chart(kind: Kind, curves: Sequence[Curve], prefix: str, title: str) -> 
         axes.grid(visible=True, axis="y")
         for at, line in enumerate(lines):
             axes.plot(line.x, line.y, color=ARMS[at], linestyle=_LINES[at], linewidth=1.4)
+            alone = _alone(line)  # a line needs two points: one between two gaps would not be seen
+            axes.plot(
+                [line.x[n] for n in alone], [line.y[n] for n in alone], _MARKS[at], color=ARMS[at], markersize=2.5
+            )
         axes.margins(x=0.02)
         axes.set_ylim(0, _ceiling(lines) if kind.labels == "end" else 100)
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
@@ -149,6 +154,12 @@ def line_chart(kind: Kind, curves: Sequence[Curve], prefix: str, title: str) -> 
         figure.text(0.01, 0.93, unit, color=MUTED)
         (_label_ends if kind.labels == "end" else _label_middles)(axes, lines)
         return _inline(figure, prefix, title, f"{kind.reading} {_spoken(kind, lines)}")
+
+
+def _alone(line: Curve) -> list[int]:
+    """Return the places of points with a gap, or the end of the line, on both sides."""
+    known = [False, *map(math.isfinite, line.y), False]
+    return [at for at in range(len(line.y)) if known[at + 1] and not known[at] and not known[at + 2]]
 
 
 def capacity(search: CapacitySearch, prefix: str, title: str) -> str:
@@ -333,9 +344,9 @@ def _spoken(kind: Kind, lines: Sequence[Curve]) -> str:
     for line in lines:
         known = [y for y in line.y if math.isfinite(y)]
         if kind.x_scale == "log":
-            parts.append(f"{line.label}: {line.x[0]:.3g} to {line.x[-1]:.3g} ms")
+            parts.append(f"{line.label}: {digits(line.x[0], 3)} to {digits(line.x[-1], 3)} ms")
         else:
-            parts.append(f"{line.label}: between {min(known):.3g} and {max(known):.3g} {kind.y_unit}")
+            parts.append(f"{line.label}: between {digits(min(known), 3)} and {digits(max(known), 3)} {kind.y_unit}")
     return "; ".join(parts) + "." if parts else "Nothing was measured."
 
 

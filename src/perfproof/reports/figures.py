@@ -10,6 +10,7 @@ import math
 import re
 import unicodedata
 
+from perfproof.analysis.words import digits
 from perfproof.model.metrics import METRICS
 from perfproof.model.scenario import Goal
 
@@ -110,7 +111,7 @@ def percent(fraction: float | None) -> str:
     """Format a share without a sign: "95 %", "0.1 %"."""
     if fraction is None or not math.isfinite(fraction * 100):
         return NOTHING
-    return f"{fraction * 100:.3g} %".replace("-", MINUS)
+    return f"{digits(fraction * 100, 3)} %".replace("-", MINUS)
 
 
 def goal(wanted: Goal | None) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from jinja2 import Template
 from markupsafe import Markup, escape
 
+from perfproof.analysis.words import digits
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Comparison, Curve, Detail, QueryDetail, Result
 from perfproof.reports import capacity, charts, figures, pages, queries, rows, why_page
@@ -155,7 +156,7 @@ def _saved(ordered: Sequence[Comparison]) -> dict[str, str]:
     for row in sorted(ordered, key=lambda row: abs(row.impact)):
         if row.impact and not rows.noise(row):
             verb = "saves" if row.impact > 0 else "loses"
-            words[row.request] = f"{verb} {figures.value(abs(row.impact), 'ms')} in each second of traffic"
+            words[row.request] = f"{verb} {figures.value(abs(row.impact), 'ms')} of waiting in each second of traffic"
     return words
 
 
@@ -272,7 +273,7 @@ def _thin(curve: Curve) -> list[tuple[float, float]]:
 
 
 def _number(number: float) -> str:
-    return f"{number:.4g}" if figures.known(number) else figures.NOTHING
+    return digits(number, 4) if figures.known(number) else figures.NOTHING
 
 
 def _queries(result: Result) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from perfproof.analysis.words import digits
 from perfproof.model.result import QueryDetail, SizeFigures, StatementChange
 from perfproof.reports import figures
 
@@ -95,7 +96,7 @@ def _calls(calls: Sequence[int]) -> str:
 
 def _slopes(each: StatementChange, *, both: bool) -> str:
     sides = (each.baseline_slope, each.candidate_slope) if both else (each.baseline_slope,)
-    known = [figures.NOTHING if slope is None else f"{slope:.2g}" for slope in sides]
+    known = [figures.NOTHING if slope is None else f"{digits(slope)}" for slope in sides]
     return "" if set(known) == {figures.NOTHING} else _arrows(known)
 
 

@@ -58,6 +58,8 @@ def headline(result: Result) -> tuple[str, str, Tone]:
         return "●", "recorded", "calm"
     if result.kind == "capacity" and result.alone and result.verdict is not Verdict.INVALID:
         return ("●", "found", "calm") if result.verdict is Verdict.MET else ("✗", "budget broken", "bad")
+    if result.verdict is Verdict.EQUIVALENT and any(row.role == "goal" for row in result.comparisons):
+        return "✗", "goal missed", "bad"  # as the sentence says: no difference is what the goal did not ask for
     return SYMBOLS[result.verdict], result.verdict.value, TONES[result.verdict]
 
 

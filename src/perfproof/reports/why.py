@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from perfproof.analysis.words import digits
 from perfproof.model.metrics import ALL
 from perfproof.model.why import Cause, FlameNode, FunctionChange, Mechanism, ProfileDifference, Unit, Why
 from perfproof.reports import figures
@@ -15,9 +16,26 @@ ARROW = " → "
 NOTHING_LEFT = 0.0005
 """Milliseconds below which a time is not worth a digit."""
 
-STATUS_TONES = {"new": "bad", "grown": "bad", "gone": "good", "shrunk": "good", "same": "calm"}
-STATUS_SIGNS = {"new": "▲ new", "grown": "▲ grown", "gone": "▼ gone", "shrunk": "▼ shrunk", "same": "≈ same"}
-"""What became of a function, with a sign, so that colour never carries it alone."""
+STATUS_TONES = {
+    "new": "bad",
+    "grown": "bad",
+    "gone": "good",
+    "shrunk": "good",
+    "same": "calm",
+    "moved": "calm",
+    "undecided": "warn",
+}
+STATUS_SIGNS = {
+    "new": "▲ new",
+    "grown": "▲ grown",
+    "gone": "▼ gone",
+    "shrunk": "▼ shrunk",
+    "same": "≈ same",
+    "moved": "↔ moved",
+    "undecided": "? undecided",
+}
+"""What became of a function, with a sign, so that colour never carries it alone. ``moved`` are functions between which
+work went to and fro, ``undecided`` those whose interval leaves open whether they changed."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +71,11 @@ def by_lever(causes: Sequence[Cause]) -> list[tuple[str, list[Cause]]]:
 
 
 def saved(cause: Cause) -> str:
-    """Return what a cause is worth: "saves 2.1 ms per request, 105 ms in each second of traffic"."""
+    """Return what a cause is worth: "saves 2.1 ms of work per request, 105 ms in each second of traffic"."""
     if cause.ms_per_request is None or abs(cause.ms_per_request) < NOTHING_LEFT:
         return ""
     verb = "saves" if cause.ms_per_request < 0 else "costs"
-    told = f"{verb} {figures.value(abs(cause.ms_per_request), 'ms')} per request"
+    told = f"{verb} {figures.value(abs(cause.ms_per_request), 'ms')} of {cause.basis} per request"
     return f"{told}, {figures.value(abs(cause.impact), 'ms')} in each second of traffic" if cause.impact else told
 
 
@@ -91,7 +109,7 @@ def amount(number: float | None, unit: str) -> str:
         return figures.value(number, unit)
     if unit == "ms/row":
         return f"{figures.value(number, 'ms')}/row"
-    return f"{number:.2g}" if number is not None and abs(number) < 100 else figures.value(number, "")
+    return digits(number) if number is not None and abs(number) < 100 else figures.value(number, "")
 
 
 def function_lines(found: ProfileDifference, limit: int = MAX_FUNCTIONS) -> tuple[list[FunctionLine], int]:

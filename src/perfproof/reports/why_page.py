@@ -76,12 +76,14 @@ def _levers(found: Why, anchors: Mapping[str, str]) -> list[dict[str, Any]]:
         worse = sum(cause.ms_per_request or 0.0 for cause in mine) > 0
         impact = sum(cause.impact for cause in mine)
         verb = "saves" if impact > 0 else "costs"
+        basis = f" of {mine[0].basis}" if len({cause.basis for cause in mine}) == 1 else ""
+        worth = f"{verb} {figures.value(abs(impact), 'ms')}{basis} in each second of traffic" if impact else ""
         blocks.append(
             {
                 "lever": lever,
                 "tone": "bad" if worse else "good",
                 "sign": "▲" if worse else "▼",
-                "worth": f"{verb} {figures.value(abs(impact), 'ms')} in each second of traffic" if impact else "",
+                "worth": worth,
                 "causes": [_cause(each, anchors) for each in mine[:MAX_CAUSES]],
                 "left_out": max(0, len(mine) - MAX_CAUSES),
             }

@@ -37,7 +37,7 @@ from perfproof.scenarios.gate_spec import policy
 from perfproof.scenarios.load_spec import LoadSpec
 from perfproof.scenarios.locust_spec import LocustSpec
 from perfproof.scenarios.merging import merged, overrides
-from perfproof.scenarios.payload_spec import GraphqlSpec, operations
+from perfproof.scenarios.payload_spec import GraphqlSpec, kind_of, operations
 from perfproof.scenarios.probe_spec import ScaleSpec
 from perfproof.scenarios.reply_spec import CaptureSpec, ExpectSpec, UntilSpec
 from perfproof.scenarios.request_spec import FlowStepSpec, RequestSpec, SetupSpec, StepSpec
@@ -152,6 +152,7 @@ def request(spec: StepSpec, base: Path) -> Request:
         path=path,
         headers=spec.headers,
         json=graphql(spec.graphql, base) if spec.graphql is not None else spec.json_body,
+        graphql=kind_of(document_of(spec.graphql, base), spec.graphql.operation or "") if spec.graphql else "",
         body=spec.body,
         body_file=base / spec.body_file if spec.body_file is not None else None,
         form=spec.form,
@@ -164,6 +165,7 @@ def request(spec: StepSpec, base: Path) -> Request:
         scale=scale(measured.scale) if measured else None,
         rows=measured.rows if measured else None,
         probe=Probe(measured.probe.repeat, measured.probe.writes) if measured else Probe(),
+        safe=measured.safe if measured else None,
         expect=expect(spec.expect),
         timeout=spec.timeout,
         capture=captures(spec.capture) if isinstance(spec, SetupSpec | FlowStepSpec) else {},
@@ -192,11 +194,16 @@ def captures(specs: Mapping[str, CaptureSpec]) -> dict[str, str | Capture]:
     }
 
 
+def document_of(spec: GraphqlSpec, base: Path) -> str:
+    """Return the GraphQL document, wherever it is written."""
+    if spec.query is not None:
+        return spec.query
+    return (base / str(spec.file)).read_text(encoding="utf-8", errors="replace")
+
+
 def graphql(spec: GraphqlSpec, base: Path) -> JsonValue:
     """Return the body that is sent for an operation (GraphQL over HTTP, section 5.4)."""
-    document = spec.query
-    if document is None:
-        document = (base / str(spec.file)).read_text(encoding="utf-8", errors="replace")
+    document = document_of(spec, base)
     name = spec.operation or next(iter(operations(document)), "")
     body: dict[str, JsonValue] = {"query": literal(document)}
     if name:

@@ -56,7 +56,9 @@ def fingerprint(
 
 def _timed(request: dict[str, Any]) -> dict[str, Any]:
     """Return what of a request has a part in its timing."""
-    timed = {name: value for name, value in request.items() if name not in ("scale", "rows", "probe")}
+    timed = {
+        name: value for name, value in request.items() if name not in ("scale", "rows", "probe", "safe", "graphql")
+    }
     if timed["body_file"] is not None:
         timed["body_file"] = _content(timed["body_file"])
     for part in timed["multipart"]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue, PlainValidator
 
 from perfproof.scenarios.fields import Spec, Text, Written, schema, text
 from perfproof.scenarios.units import Mistake
 
-_OPERATION = re.compile(r"\b(?:query|mutation|subscription)\s+([A-Za-z_]\w*)")
+_IGNORED = re.compile(r'"""(?:\\"""|.)*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*', re.DOTALL)
+_TOKEN = re.compile(r"[{}()]|(?<![$@:\w])(?:query|mutation|subscription|fragment)\b(?:\s*([A-Za-z_]\w*))?")
 
 
 def _part(value: object) -> object:
@@ -61,7 +62,33 @@ class GraphqlSpec(Spec):
 
 def operations(document: str) -> list[str]:
     """Return the names of the operations in a GraphQL document."""
-    return _OPERATION.findall(re.sub(r"#[^\n]*", "", document))
+    return [name for name in _operations(document) if name]
+
+
+def kind_of(document: str, operation: str) -> Literal["query", "mutation", "subscription"]:
+    """Return the kind of the operation of that name, or of the first one; a selection alone is a query."""
+    known = _operations(document)
+    return known[operation] if operation in known else next(iter(known.values()), "query")
+
+
+def _operations(document: str) -> dict[str, Literal["query", "mutation", "subscription"]]:
+    """Return the kinds of the operations of a document by their names ("" where one has none)."""
+    found: dict[str, Any] = {}
+    depth, defined = 0, False
+    for match in _TOKEN.finditer(_IGNORED.sub(" ", document)):
+        part = match.group()
+        if part in "{(":
+            if not depth and part == "{" and not defined:
+                found.setdefault("", "query")
+            depth += 1
+        elif part in "})":
+            depth -= 1
+            defined = defined and not (part == "}" and not depth)
+        elif not depth:
+            defined, kind = True, re.split(r"\s", part)[0]
+            if kind != "fragment":
+                found.setdefault(match.group(1) or "", kind)
+    return found
 
 
 def shorthands(found: dict[str, Any]) -> None:

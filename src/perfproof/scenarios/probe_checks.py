@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from perfproof.model.scenario import SAFE_METHODS
 from perfproof.scenarios.document import Path
 from perfproof.scenarios.fields import closest
 from perfproof.scenarios.merging import merged, overrides
@@ -14,7 +15,6 @@ from perfproof.scenarios.schema import ScenarioSpec
 from perfproof.scenarios.validation import Findings
 
 COUNTED = ("queries_per_request", "rows_fetched_per_request", "db_time_per_request")
-_SAFE = ("GET", "HEAD", "OPTIONS")
 _NAME = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
@@ -25,8 +25,10 @@ def check_probes(spec: ScenarioSpec, findings: Findings) -> None:
     for position, request in enumerate(spec.requests):
         path: Path = ("requests", position)
         _scale(path, request, findings)
-        if request.probe.writes and request.target[0] in _SAFE:
-            findings.add((*path, "probe", "writes"), f"{request.target[0]} writes nothing", "remove it", at_key=True)
+        safe = request.target[0] in SAFE_METHODS if request.safe is None else request.safe
+        if request.probe.writes and safe:
+            who = "what is safe" if request.safe else request.target[0]
+            findings.add((*path, "probe", "writes"), f"{who} writes nothing", "remove it", at_key=True)
         elif request.probe.writes and not resettable and not findings.rests_on_sand(("service", "reset")):
             fix = "add service.reset: a command that undoes what was written"
             findings.add((*path, "probe", "writes"), "needs a reset", fix, at_key=True)

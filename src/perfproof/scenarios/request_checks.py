@@ -62,7 +62,7 @@ def _flow(path: Path, request: RequestSpec, known: Sequence[str], findings: Find
             findings.add((*path, key), "stands beside steps", fix, at_key=True)
     if request.name is None and not findings.rests_on_sand((*path, "name")):
         findings.add(path, "has steps and no name", "add e.g. `name: buy`", at_key=True)
-    for key in ("scale", "rows", "probe"):
+    for key in ("scale", "rows", "probe", "safe"):
         if key in request.model_fields_set:
             findings.add((*path, key), "has no effect on a flow", "flows are not probed; remove it", at_key=True)
     captured: list[str] = []

@@ -208,6 +208,8 @@ class RequestSpec(StepSpec):
     """Where the returned rows are, e.g. $.items. Default: where the response has exactly one list"""
     probe: Annotated[ProbeSpec, Empty] = ProbeSpec()
     """How it is probed."""
+    safe: Flag | None = None
+    """Whether it changes nothing, so that it is probed and compared. Default: by its method, or a GraphQL query"""
 
 
 class SetupSpec(StepSpec):

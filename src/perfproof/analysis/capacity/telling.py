@@ -8,7 +8,7 @@ from perfproof.analysis.capacity.steps import searched
 from perfproof.analysis.columns import Side
 from perfproof.analysis.health import reinforcement
 from perfproof.analysis.sentence import broken_budgets, describe, invalid
-from perfproof.analysis.words import count_of, in_unit, listed, sureness
+from perfproof.analysis.words import count_of, digits, in_unit, listed, sureness
 from perfproof.model.metrics import METRICS
 from perfproof.model.recording import RunInfo
 from perfproof.model.result import BudgetCheck, Comparison, Knee, Verdict
@@ -27,7 +27,7 @@ _LEADS = {
 
 def rate(value: float) -> str:
     """Return ``4,210/s`` or ``98.4/s``."""
-    return f"{value:,.0f}/s" if value >= 100 else f"{value:.3g}/s"
+    return f"{value:,.0f}/s" if value >= 100 else f"{digits(value, 3)}/s"
 
 
 def kept(rules: Rules) -> str:

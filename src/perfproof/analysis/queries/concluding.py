@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,13 +10,16 @@ from perfproof.analysis.budgets import check_budgets
 from perfproof.analysis.queries import exact
 from perfproof.analysis.queries.findings import Proven, prove
 from perfproof.analysis.queries.statements import detail
-from perfproof.analysis.words import count_of
+from perfproof.analysis.responses import MAX_PATHS
+from perfproof.analysis.words import count_of, listed
 from perfproof.errors import ExitCode
 from perfproof.model.metrics import ALL
 from perfproof.model.probe import Difference, ProbedArm, Probing
 from perfproof.model.result import Comparison, Fact, Finding, Level, ProbeResult, QueryDetail
 from perfproof.model.rules import Rules
 
+_GRAVEST = ("status", "content type", "bytes", "json")
+_INDEX = re.compile(r"\[\d+\]")
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -50,7 +54,7 @@ def conclude_queries(probing: Probing | None, rules: Rules) -> Conclusion:
         findings=tuple(sorted(findings, key=lambda finding: _ORDER[finding.severity])),
         details=tuple(_details(arms, proven)) if probing.counted else (),
         facts=tuple(_facts(probing, arms)),
-        warnings=tuple(_warnings(arms)),
+        warnings=(*_unlike(probing), *_warnings(arms)),
         reasons=_reasons(probing),
         uncounted=exact.uncounted(arms[-1]),
     )
@@ -126,17 +130,40 @@ def _differences(probing: Probing) -> list[Finding]:
     for each in probing.differences:
         by_request.setdefault(each.request, []).append(each)
     for request, several in by_request.items():
-        first = several[0]
-        more = f" and {count_of(first.more, 'more place')}" if first.more else ""
-        told = f"the arms answer differently: {first.what}, {', '.join(first.paths)}{more}"
+        what = next((kind for kind in _GRAVEST if any(each.what == kind for each in several)), several[0].what)
+        asked = [
+            size.size for arm in probing.arms for one in arm.requests if one.request == request for size in one.sizes
+        ]
+        paths, more = _places(several, next(iter(asked), None))
+        also = f" and {count_of(more, 'more place')}" if more else ""
+        told = f"the arms answer differently: {what}, {', '.join(paths)}{also}"
         sizes = [each.size for each in several]
-        evidence = {"what": first.what, "paths": list(first.paths), "more": first.more, "sizes": sizes}
+        evidence = {"what": what, "paths": paths, "more": more, "sizes": sizes}
         severity = "error" if probing.policy == "error" else "warning"
         found.append(Finding("response_changed", request, severity, told, evidence))  # type: ignore[arg-type]
     if probing.volatile:
         told = f"not compared, since it differs from one response to the next: {', '.join(probing.volatile[:5])}"
         found.append(Finding("volatile_response", ALL, "info", told, {"paths": list(probing.volatile)}))
     return found
+
+
+def _places(several: Sequence[Difference], smallest: int | None) -> tuple[list[str], int]:
+    """Return where the responses of one request differ at any size, and how many more places there are.
+
+    What looks like an identifier, a time or a random value comes last. A place that the ``smallest`` size does not
+    have is told with the size where it comes up.
+    """
+    firm: dict[str, str] = {}
+    doubtful: dict[str, str] = {}
+    for each in several:
+        for at, text in enumerate(each.paths):
+            among = firm if at < len(each.paths) - each.doubtful else doubtful
+            place = _INDEX.sub("[*]", text.partition(": ")[0]) if each.what == "json" else text
+            late = each.size is not None and each.size != smallest
+            among.setdefault(place, f"{text} (at size {each.size})" if late else text)
+    texts = [*firm.values(), *(text for place, text in doubtful.items() if place not in firm)]
+    shown = texts[:MAX_PATHS]
+    return shown, len(texts) - len(shown) + max(each.more for each in several)
 
 
 def _details(arms: tuple[ProbedArm, ...], proven: dict[str, dict[str, Proven]]) -> list[QueryDetail]:
@@ -158,6 +185,15 @@ def _facts(probing: Probing, arms: tuple[ProbedArm, ...]) -> list[Fact]:
         same = probing.compared - len(probing.differences)
         facts.append(Fact("responses compared", *[f"{same} of {probing.compared} alike"] * 2))
     return facts
+
+
+def _unlike(probing: Probing) -> list[str]:
+    """Return that the arms answer differently as what weakens a claim; under ``error`` it is the reason for none."""
+    if not probing.differences or probing.policy == "error":
+        return []
+    names = list(dict.fromkeys(each.request for each in probing.differences))
+    share = f"{len(probing.differences)} of {count_of(probing.compared, 'compared response')} differently"
+    return [f"The arms answer {share} ({listed(names)}): what answers otherwise may also do less."]
 
 
 def _warnings(arms: tuple[ProbedArm, ...]) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from perfproof.analysis.queries.slopes import x_of
-from perfproof.analysis.words import count_of
+from perfproof.analysis.words import count_of, digits
 from perfproof.model.metrics import METRICS, Metric
 from perfproof.model.probe import ProbedArm, ProbedRequest, ProbedSize
 from perfproof.model.result import Comparison, Estimate, Level, Role, Verdict
@@ -156,7 +156,7 @@ def _row(metric: Metric, request: str, before: Range, after: Range, rules: Rules
         notes.append("timed a few times on one start of each arm: shown, never judged")
     for side, each in (("baseline", before), ("candidate", after)):
         if each.low != each.high and metric.exact:
-            notes.append(f"varies between {each.low:g} and {each.high:g} on the {side}")
+            notes.append(f"varies between {digits(each.low, 4)} and {digits(each.high, 4)} on the {side}")
     role: Role = "goal" if goal else "gate" if metric.name in _GATES else "shown"
     return Comparison(
         metric=metric.name,

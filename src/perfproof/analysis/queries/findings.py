@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from perfproof.analysis.queries.advice import advice
 from perfproof.analysis.queries.slopes import FEWEST, Slope, distinct, points_of, slope, together_points, x_of
-from perfproof.analysis.words import count_of
+from perfproof.analysis.words import count_of, digits
 from perfproof.model.probe import ProbedRequest, ProbedSize, RepeatedCount
 from perfproof.model.result import Finding
 
@@ -111,13 +111,13 @@ def _growing(request: ProbedRequest, arm: str, family: Sequence[str], slopes: di
             evidence["repeated"] = again
             told = f"{told}, {again} of them with parameters it had before"
         evidence["advice"] = advice(statement.count.libraries)
-        how = f"(slope {steep.steepest:.2g}){where}; {evidence['advice']}"
+        how = f"(slope {digits(steep.steepest)}){where}; {evidence['advice']}"
         summary = f"N+1 on {arm}: `{_short(text)}` runs {told} {how}"
         return Finding("n_plus_one", request.request, "warning", summary, evidence)
     if by_value:
         summary = f"loads on {arm}: `{_short(text)}` runs {told}{where}"
         return Finding("loads_by_value", request.request, "info", summary, evidence)
-    summary = f"batched on {arm}: `{_short(text)}` runs {told} (slope {steep.steepest:.2g}){where}"
+    summary = f"batched on {arm}: `{_short(text)}` runs {told} (slope {digits(steep.steepest)}){where}"
     return Finding("batched", request.request, "info", summary, evidence)
 
 

@@ -54,9 +54,9 @@ def _judge(sides: Sides, suspect: Suspect) -> Cause:
     rows = sides.outcomes.following(sides.request, suspect.metrics, suspect.towards)
     if suspect.lever == "hot path" and not hot_path.cpu_follows(sides, suspect.towards) and not _latency(rows):
         rows = []
-    ms = suspect.ms
+    ms, basis = suspect.ms, "work"
     if ms is None and suspect.metrics != ("response_bytes",) and rows:
-        ms = sides.outcomes.gained_ms(sides.request)
+        ms, basis = sides.outcomes.gained_ms(sides.request), "waiting"
     claimed = bool(rows) and not suspect.doubt
     outcome = in_words(rows)
     if suspect.lever == "compression" and (beside := response_levers.side_effects(sides)):
@@ -70,6 +70,7 @@ def _judge(sides: Sides, suspect: Suspect) -> Cause:
         sentence=_sentence(suspect, sides, claimed, outcome),
         ms_per_request=ms,
         impact=-(ms or 0.0) * sides.outcomes.rate(sides.request),
+        basis=basis,  # type: ignore[arg-type]
         evidence=suspect.evidence,
     )
 

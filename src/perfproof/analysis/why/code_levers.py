@@ -7,6 +7,7 @@ from perfproof.analysis.why.folding import Folded, kind_times
 from perfproof.analysis.why.kinds import kind_of, package
 from perfproof.analysis.why.outcomes import MEMORY, TIME
 from perfproof.analysis.why.suspect import Sides, Suspect
+from perfproof.analysis.words import digits
 from perfproof.model.levers import HttpFacts
 from perfproof.model.metrics import ALL
 from perfproof.model.profile import MemoryProfile
@@ -31,7 +32,7 @@ def encoding(sides: Sides) -> Suspect | None:
         mechanisms.append(Mechanism("CPU per row", "ms/row", *slopes))
     towards = 1 if found.change > 0 else -1
     names = [_encoders(folded) for folded in (sides.profile.before, sides.profile.after)]
-    told = f"time in encoders {found.baseline:.2g} → {found.candidate:.2g} ms per request"
+    told = f"time in encoders {digits(found.baseline)} → {digits(found.candidate)} ms per request"
     if names[0] != names[1] and min(found.baseline, found.candidate) >= sides.profile.floor:
         told += f" ({names[0]} → {names[1]})"
     return Suspect(

@@ -10,6 +10,7 @@ from perfproof.analysis.why import comparing
 from perfproof.analysis.why.folding import kind_times
 from perfproof.analysis.why.outcomes import TIME, direction
 from perfproof.analysis.why.suspect import Sides, Suspect
+from perfproof.analysis.words import digits
 from perfproof.model.levers import Plan, PoolFacts
 from perfproof.model.metrics import ALL
 from perfproof.model.result import QueryDetail, StatementChange
@@ -38,7 +39,8 @@ def fewer_queries(sides: Sides) -> Suspect | None:
     exploded = rows is not None and direction(rows) == -towards
     statement = _statement(sides.queries, by_rows=exploded and towards < 0)
     mechanisms = [Mechanism("queries per request", "queries", row.baseline, row.candidate)]
-    told = f"{'fewer' if towards < 0 else 'more'} queries ({row.baseline:g} → {row.candidate:g} per request"
+    counts = f"{digits(row.baseline, 4)} → {digits(row.candidate, 4)} per request"
+    told = f"{'fewer' if towards < 0 else 'more'} queries ({counts}"
     evidence: dict[str, object] = {}
     if statement is not None:
         evidence = {
@@ -64,7 +66,7 @@ def fewer_queries(sides: Sides) -> Suspect | None:
     slower = sides.outcomes.following(sides.request, AT_DATABASE, -towards)
     if exploded and slower and not sides.outcomes.following(sides.request, AT_DATABASE, towards) and towards < 0:
         # A join that multiplies rows: fewer queries, and yet the slower way. The rows are the mechanism that followed.
-        told = f"{told[:-1]}, but {rows.baseline:g} → {rows.candidate:g} rows fetched)"  # type: ignore[union-attr]
+        told = f"{told[:-1]}, but {digits(rows.baseline or 0.0, 4)} → {digits(rows.candidate or 0.0, 4)} rows fetched)"  # type: ignore[union-attr]
         towards = -towards
     return Suspect(
         "queries", sides.request, towards, tuple(mechanisms), AT_DATABASE, told, _database_ms(sides), evidence=evidence
@@ -135,13 +137,13 @@ def kept_connections(sides: Sides) -> Suspect | None:
     if opened[0] is not None and opened[1] is not None:
         mechanisms.append(Mechanism(OPENED_NAME, "connections", opened[0], opened[1]))
         towards = _moved(opened[0], opened[1], OPENED) if _keeps_otherwise(one, two) else 0
-        told = f"connections opened per request {opened[0]:.2g} → {opened[1]:.2g}"
+        told = f"connections opened per request {digits(opened[0])} → {digits(opened[1])}"
     if waited[0] is not None and waited[1] is not None:
         mechanisms.append(Mechanism("waited for a connection", "ms", waited[0], waited[1]))
         ms = waited[1] - waited[0]
         if one.pool_size != two.pool_size and not towards:
             towards = _moved(waited[0], waited[1], WAITED_MS)
-            told = f"waiting for a connection {waited[0]:.2g} → {waited[1]:.2g} ms per request"
+            told = f"waiting for a connection {digits(waited[0])} → {digits(waited[1])} ms per request"
     if not towards:
         return None
     if ms is not None and ms * towards <= 0:

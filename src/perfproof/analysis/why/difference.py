@@ -23,7 +23,10 @@ LIGHTEST = 0.002
 SAME_TIME = 0.25
 """A function that is gone and one that is new are the same, renamed, where their times differ by less than this."""
 
-Status = Literal["new", "gone", "grown", "shrunk", "same"]
+MOVED_SHARE = 0.25
+"""Time that left one function and came up in another, but for this share, has moved house and explains nothing."""
+
+Status = Literal["new", "gone", "grown", "shrunk", "same", "moved", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -106,9 +109,31 @@ def functions(pairing: Pairing) -> list[FunctionChange]:
     old = {key: renamed.get(key, key) for key in keys}
     differences = [pairing.compare(_own(before, old[key]), _own(after, key)) for key in keys]
     sure = comparing.changed(differences, pairing.floor)
-    return [
+    rows = [
         _row(pairing, key, old[key], each, certain) for key, each, certain in zip(keys, differences, sure, strict=True)
     ]
+    return _without_moves(rows, pairing.floor)
+
+
+def _without_moves(rows: list[FunctionChange], floor: float) -> list[FunctionChange]:
+    """Mark functions between which work only moved: what one lost, others of its module or new ones have gained."""
+    changed = sorted((row for row in rows if row.sure), key=lambda row: -abs(row.change))
+    moved: set[int] = set()
+    for one in changed:
+        room = max(MOVED_SHARE * abs(one.change), floor)
+        gained, others = 0.0, []
+        for two in changed:
+            fits = (
+                one.change * two.change < 0
+                and id(two) not in moved
+                and abs(gained + two.change) <= abs(one.change) + room
+            )
+            if fits and (one.module == two.module or {one.status, two.status} & {"new", "gone"}):
+                gained += two.change
+                others.append(two)
+        if id(one) not in moved and others and abs(one.change + gained) <= room:
+            moved |= {id(each) for each in (one, *others)}
+    return [replace(row, status="moved", sure=False) if id(row) in moved else row for row in rows]
 
 
 def _row(pairing: Pairing, key: Frame, was: Frame, found: Difference, sure: bool) -> FunctionChange:
@@ -120,7 +145,7 @@ def _row(pairing: Pairing, key: Frame, was: Frame, found: Difference, sure: bool
         module=key.module,
         function=key.function,
         own=key.own,
-        status=_status(found, sure),
+        status=_status(found, sure, pairing.floor),
         self_baseline=found.baseline,
         self_candidate=found.candidate,
         total_baseline=total.baseline,
@@ -146,10 +171,11 @@ def _libraries(
     rows = []
     for key, found, certain in zip(keys, differences, sure, strict=True):
         total = pairing.compare(_total(before, key), _total(after, key))
+        status = _status(found, certain, pairing.floor)
         rows.append(
             FunctionChange(
-                pairing.request, key.module, key.function, False, _status(found, certain), found.baseline,
-                found.candidate, total.baseline, total.candidate, found.change, found.low, found.high, certain,
+                pairing.request, key.module, key.function, False, status, found.baseline, found.candidate,
+                total.baseline, total.candidate, found.change, found.low, found.high, certain,
             )
         )  # fmt: skip
     return tuple(sorted(rows, key=lambda row: (-max(abs(row.change), _weight(row) / 10), row.function))[:MAX_LIBRARIES])
@@ -210,14 +236,25 @@ def _same(pairing: Pairing, one: Frame, two: Frame) -> bool:
     return not comparing.changed([found], pairing.floor)[0]
 
 
-def _status(found: Difference, sure: bool) -> Status:
+def _status(found: Difference, sure: bool, floor: float) -> Status:
     if not sure:
-        return "same"
+        return (
+            "same"
+            if _within(found, max(floor, comparing.START_SHARE * max(found.baseline, found.candidate)))
+            else "undecided"
+        )
     if found.baseline == 0:
         return "new"
     if found.candidate == 0:
         return "gone"
     return "grown" if found.change > 0 else "shrunk"
+
+
+def _within(found: Difference, bound: float) -> bool:
+    """Tell whether a difference is surely none to tell: its whole interval lies within ``bound``."""
+    if found.change == 0 or max(found.baseline, found.candidate) < bound:
+        return True
+    return found.low is not None and found.high is not None and max(-found.low, found.high) <= bound
 
 
 def _own(held: Mapping[Frame, Times], key: Frame) -> Floats | None:

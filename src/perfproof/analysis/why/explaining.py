@@ -11,7 +11,7 @@ from perfproof.analysis.why.code_levers import allocation_changes
 from perfproof.analysis.why.difference import Pairing, differ, pairs
 from perfproof.analysis.why.outcomes import TIME, Outcomes, direction
 from perfproof.analysis.why.suspect import Sides
-from perfproof.analysis.words import count_of, in_unit
+from perfproof.analysis.words import count_of, digits, in_unit
 from perfproof.model.levers import ArmLevers, Causes, HttpFacts, Plan, PoolFacts
 from perfproof.model.metrics import ALL, COUNTED
 from perfproof.model.profile import ArmProfile, MemoryProfile
@@ -75,7 +75,7 @@ def _heaviest(found: Sequence[ProfileDifference]) -> str:
     if found[0].unit == "instructions":
         share = " of ".join(in_unit(value * 1e6, "instructions") for value in values) + " per request"
         return f"Most of the instructions go to {name}{libraries}: {share}."
-    share = f"{values[0]:.3g} of {values[1]:.3g} ms per request"
+    share = f"{digits(values[0], 3)} of {digits(values[1], 3)} ms per request"
     return f"Most of the time goes to {name}{libraries}: {share}."
 
 
@@ -99,7 +99,7 @@ def engine_in_words(profile: ArmProfile) -> str:
     if profile.engine == "none":
         return "not profiled"
     clock = "wall" if profile.clock == "wall" else "CPU"
-    interval = f"every {profile.interval_ns / 1e6:.3g} ms of {clock} time"
+    interval = f"every {digits(profile.interval_ns / 1e6, 3)} ms of {clock} time"
     counted = profile.clock == "instructions"
     parts = [profile.engine, "every instruction" if counted else interval, f"for {profile.seconds:.0f} s"]
     if profile.unresolved >= 0.01:

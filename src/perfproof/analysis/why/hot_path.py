@@ -6,20 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from perfproof.analysis.why import comparing
-from perfproof.analysis.why.difference import Pairing, functions, summed
+from perfproof.analysis.why.difference import MOVED_SHARE, Pairing, functions, summed
 from perfproof.analysis.why.folding import Floats, Folded, package_times
 from perfproof.analysis.why.outcomes import WORK, direction
 from perfproof.analysis.why.suspect import Sides, Suspect
-from perfproof.analysis.words import in_unit
+from perfproof.analysis.words import digits, in_unit
 from perfproof.model.metrics import ALL
 from perfproof.model.profile import Frame
 from perfproof.model.why import Mechanism, Unit
 
 MILLION = 1e6
 MOST_NAMED = 3
-MOVED_SHARE = 0.25
-"""Time that left one function and came up in another, but for this share, has moved house and explains nothing."""
-
 LEFT_SHARE = 0.5
 """Less than this share of a change, once everything new and gone is held against it, was mostly work moved about."""
 
@@ -150,7 +147,7 @@ def _of_function(each: Movement, unit: Unit) -> str:
 
 
 def _amount(value: float, unit: Unit) -> str:
-    return f"{value:.2g}" if unit == "ms" else in_unit(value * MILLION, unit).removesuffix(f" {unit}")
+    return digits(value) if unit == "ms" else in_unit(value * MILLION, unit).removesuffix(f" {unit}")
 
 
 def _frame_named(folded: Folded, name: str) -> Frame | None:
