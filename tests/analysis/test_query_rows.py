@@ -99,6 +99,8 @@ def test_a_difference_is_a_finding_and_under_error_a_reason_to_conclude_nothing(
         assert finding.severity == severity
         assert "$.n: 1 → 2" in finding.summary
         assert len(found.reasons) == reasons
+        told = [text for text in found.warnings if text.startswith("The arms answer 1 of ")]
+        assert len(told) == 1 - reasons, "what weakens the claim, unless nothing is claimed"
 
 
 def test_differences_of_every_size_are_told_and_what_a_start_may_give_anew_comes_last() -> None:

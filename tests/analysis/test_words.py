@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from perfproof.analysis.words import count_of, duration, in_unit, interval, listed, percent, sureness
+from perfproof.analysis.words import count_of, digits, duration, in_unit, interval, listed, percent, sureness
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,24 @@ def test_figures_read_naturally() -> None:
     assert [count_of(1, "round"), count_of(3, "process", "processes")] == ["1 round", "3 processes"]
     assert listed(["a", "b", "c", "d"]) == "a, b, c and 1 more"
     assert [listed(["a"]), listed(["a", "b"]), listed([])] == ["a", "a and b", ""]
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "text"),
+    [
+        (99.7, 2, "100"),
+        (103.4, 2, "103"),
+        (12345.6, 2, "12,346"),
+        (9.46, 2, "9.5"),
+        (0.000012, 2, "0.000012"),
+        (999.96, 3, "1,000"),
+        (-130.2, 2, "-130"),
+        (0, 2, "0"),
+    ],
+)
+def test_digits_are_never_scientific(value: float, places: int, text: str) -> None:
+    assert digits(value, places) == text
+
+
+def test_rates_and_shares_of_any_size_are_never_scientific() -> None:
+    assert [in_unit(12.0, "ratio"), in_unit(999.9, "queries"), in_unit(99.99, "ms")] == ["1,200 %", "999.9", "100 ms"]

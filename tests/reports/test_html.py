@@ -143,8 +143,8 @@ def test_hostile_texts_are_shown_not_obeyed(pages: dict[str, str]) -> None:
 
 
 def test_a_request_says_what_it_saves_or_loses(pages: dict[str, str]) -> None:
-    assert "saves 2.42 s in each second of traffic" in pages["ab"]
-    assert "loses 569 ms in each second of traffic" in pages["ab"]
+    assert "saves 2.42 s of waiting in each second of traffic" in pages["ab"]
+    assert "loses 569 ms of waiting in each second of traffic" in pages["ab"]
 
 
 def test_every_chart_has_a_title_a_text_and_a_table_beside_it(pages: dict[str, str]) -> None:

@@ -76,3 +76,11 @@ def test_a_single_run_is_recorded_not_judged() -> None:
 
 def test_the_most_frequent_come_first_and_the_others_are_counted() -> None:
     assert rows.top({"a": 1, "b": 5, "c": 1}, 2) == ([("b", 5), ("a", 1)], 1)
+
+
+def test_a_goal_that_no_difference_missed_is_not_called_equivalent() -> None:
+    row = replace(builders.comparison("latency_p50", ALL, 10.0, 0.0, 0.01), verdict=Verdict.EQUIVALENT)
+    result = replace(builders.make_result(), verdict=Verdict.EQUIVALENT, comparisons=(row,))
+    assert rows.headline(result) == ("≈", "equivalent", "calm")
+    missed = replace(row, role="goal", goal=Goal("latency_p50", 0.2))
+    assert rows.headline(replace(result, comparisons=(missed,))) == ("✗", "goal missed", "bad")

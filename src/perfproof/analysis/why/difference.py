@@ -21,7 +21,8 @@ MAX_LIBRARIES = 8
 LIGHTEST = 0.002
 """Share of the request below which a library function is not listed under its caller."""
 SAME_TIME = 0.25
-"""A function that is gone and one that is new are the same, renamed, where their times differ by less than this."""
+"""A function that is gone and one that is new are the same, renamed, where their times differ by less than this; and a
+function whose interval lies within this share of its time is called the same, not undecided."""
 
 MOVED_SHARE = 0.25
 """Time that left one function and came up in another, but for this share, has moved house and explains nothing."""
@@ -238,11 +239,8 @@ def _same(pairing: Pairing, one: Frame, two: Frame) -> bool:
 
 def _status(found: Difference, sure: bool, floor: float) -> Status:
     if not sure:
-        return (
-            "same"
-            if _within(found, max(floor, comparing.START_SHARE * max(found.baseline, found.candidate)))
-            else "undecided"
-        )
+        near = SAME_TIME * max(found.baseline, found.candidate)
+        return "same" if _within(found, max(floor, near)) else "undecided"
     if found.baseline == 0:
         return "new"
     if found.candidate == 0:
