@@ -137,7 +137,7 @@ def ratio_row(series: Series, terms: Terms) -> Row:
         notes.append(settle(interval, goal, terms, metric))
     if verdict is Verdict.EQUIVALENT and low is not None and high is not None and (low > 0 or high < 0):
         side = "higher" if low > 0 else "lower"
-        notes.append(f"surely {side}, but within the margin of {percent(terms.rules.margin, signed=False)}")
+        notes.append(f"{side} in these starts, but within the margin of {percent(terms.rules.margin, signed=False)}")
     stretch = None
     if goal is not None and goal.stretch is not None and low is not None and high is not None:
         stretch = high <= -goal.stretch if metric.better == "lower" else low >= goal.stretch
