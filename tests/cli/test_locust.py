@@ -233,7 +233,7 @@ def test_tags_that_leave_no_task_are_refused_before_anything_is_started(bench, s
     for command in ("check", "run"):
         ran = bench.run(command, path)
         assert ran.code == 2, ran.err + ran.out
-        assert "load.py:12: tags and exclude_tags leave no task of Buyer" in ran.err
+        assert "load.py:13: tags and exclude_tags leave no task of Buyer" in ran.err
         assert "none of its tasks has a tag" in ran.err
     one = scenario(("locustfile: load.py", "locustfile: {file: load.py, users: [Reader], tags: [quick]}"), users=users)
     ran = bench.run("check", one)
