@@ -136,7 +136,7 @@ def test_the_probes_of_two_recorded_runs_are_compared(bench):
 def test_a_wrong_status_in_a_probe_stops_the_run_before_the_load(bench):
     ran = bench.run("ab", str(bench.scenario(('LAZY: "0"', 'LAZY: "0", STATUS: "500"'), text=SHELF)))
     assert ran.code == 4, ran.err + ran.out
-    assert "the probe of 'books' at size 1 was answered with status 500 by candidate" in ran.err
+    assert "candidate answered 'books' at size 1 with status 500, not 2xx" in ran.err
     (run,) = bench.runs
     assert not list((run / "rounds").iterdir())
     assert not bench.leftovers()

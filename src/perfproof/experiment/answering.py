@@ -27,11 +27,11 @@ def raise_if_wrong(
     )
 
 
-def told_answer(request: Request, outcome: str, status: int) -> str:
-    """Return what came of a request and what was expected, to follow the name of an arm."""
+def told_answer(request: Request, outcome: str, status: int, where: str = "") -> str:
+    """Return what came of a request and what was expected, to follow the name of an arm; ``where`` follows its own."""
     if outcome == "bad_status":
         expected = " or ".join(map(str, request.expect.status)) or "2xx"
-        return f"answered {request.name!r} with status {status}, not {expected}"
+        return f"answered {request.name!r}{where} with status {status}, not {expected}"
     if outcome == "unexpected":
-        return f"did not answer {request.name!r} as expected"
-    return f"did not answer {request.name!r} ({outcome.replace('_', ' ')})"
+        return f"did not answer {request.name!r}{where} as expected"
+    return f"did not answer {request.name!r}{where} ({outcome.replace('_', ' ')})"

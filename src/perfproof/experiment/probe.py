@@ -277,7 +277,7 @@ class _ArmProbe:
             there = f"it is a redirect to {reply.headers['location']}"
             elsewhere = f"{there}: write that path, or `follow_redirects: true`, which counts both"
         raise ServiceError(
-            f"{self.arm.name} {told_answer(request, reply.outcome, reply.status)} in the probe{where}",
+            f"{self.arm.name} {told_answer(request, reply.outcome, reply.status, where)}",
             why=self.phase.redactor(died or elsewhere or reply.problem or "; ".join(sources.problems[-1:])) or None,
             hint="nothing was put under load: correct path, headers, body or `expect`, or read the service's log",
             log_tail=service.log_tail(),
