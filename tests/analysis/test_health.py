@@ -165,3 +165,21 @@ def test_an_interrupted_run_says_how_many_of_its_rounds_it_made(sound: Recording
     for planned, said in ((20, "interrupted: 6 of 20 planned rounds."), (6, "interrupted: after its rounds, while")):
         info = replace(sound.info, status="interrupted", rules=replace(sound.info.rules, planned_rounds=planned))
         assert said in " ".join(analyse(Recording(info, sound.rounds)).comparability.warnings)
+
+
+def test_a_warm_up_with_too_few_answers_to_judge_is_told_and_voids_nothing(sound: Recording) -> None:
+    few = changed(sound, arm=lambda _, a: replace(a, steady=False, warmup_requests=4, warmup_seconds=3.2))
+    result = analyse(few)
+    assert result.verdict is not Verdict.INVALID
+    told = "baseline got 4 requests in 3 s of warm-up, too few to tell whether it was steady: lengthen `rounds: "
+    assert len([text for text in result.comparability.warnings if text.startswith(told)]) == 1
+    many = changed(sound, arm=lambda _, a: replace(a, steady=False, warmup_requests=400, warmup_seconds=3.2))
+    assert "was not steady after warm-up in 6 of 6 rounds" in analyse(many).sentence
+
+
+def test_a_first_round_that_ended_says_why_in_the_sentence(sound: Recording) -> None:
+    problem = "baseline answered 'list' with status 500, not 2xx\n  why: no such table\n  fix: read the log"
+    ended = Recording(sound.info, (replace(sound.rounds[0], complete=False, problem=problem),))
+    assert analyse(ended).sentence == (
+        "Invalid: no round was completed: baseline answered 'list' with status 500, not 2xx: no such table."
+    )

@@ -59,7 +59,7 @@ def test_a_request_behind_a_redirect_counts_what_it_leads_to(bench):
 def test_a_redirect_that_is_not_followed_is_told_with_what_to_write(bench):
     ran = bench.run("probe", scenario(bench, LIST, (" follow_redirects: true,", "")))
     assert ran.code == 4
-    assert "the probe of 'list' at size 1 was answered with status 301" in ran.out.replace("\n", " ")
+    assert "'list' at size 1 with status 301, not 2xx" in ran.out.replace("\n", " ")
     assert "redirect to /items/?limit=1" in ran.out.replace("\n", " ")
     assert "follow_redirects: true" in ran.out
 

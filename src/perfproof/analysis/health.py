@@ -20,8 +20,9 @@ from perfproof.model.rules import Rules
 
 DROPPED = 0.001
 STEAL_DOUBT = 0.02
-STRETCH = 0.25
-"""Seconds over which warm-up looks for a median; with less than a request in each there is none to go by."""
+FEWEST_TO_JUDGE = 8
+"""Answers of a warm-up below which it cannot be told whether they had stopped getting faster: two in each of four
+stretches."""
 UNSTEADY_INVALID = 0.5
 """Share of starts of an arm that never became steady."""
 
@@ -231,7 +232,7 @@ def steadiness(sides: Sequence[Side]) -> tuple[list[str], list[str]]:
     reasons, warnings = [], []
     for side in sides:
         starts = [arm for r in side.rounds for arm in r.arms if arm.arm == side.arm]
-        sparse = [arm for arm in starts if not arm.steady and arm.warmup_requests * STRETCH < arm.warmup_seconds]
+        sparse = [arm for arm in starts if not arm.steady and arm.warmup_requests < FEWEST_TO_JUDGE]
         unsteady = sum(not arm.steady for arm in starts) - len(sparse)
         if sparse:
             few, seconds = sparse[0].warmup_requests, sparse[0].warmup_seconds
