@@ -221,7 +221,7 @@ class Engine:
                 dealt = self._stocks[arm].deal(iter((index,)), randomness.randbits(32), -1, self._share)
                 self._run([pool], recorder, -1, [Visitor(pool, dealt, 0, least=Quota(1))])
                 rows = recorder.rows()
-                wrong = rows[rows["outcome"] != int(Outcome.OK)]
+                wrong = rows[~np.isin(rows["outcome"], COMPLETED)]
                 if not len(wrong) or self._aborted_at:
                     break
             else:

@@ -117,7 +117,7 @@ def message_of(
         variant=variant,
         care=care,
         plain=care is None and out.method != "HEAD",
-        safe=out.method in SAFE_METHODS,
+        safe=request.reads if out.method == request.method else out.method in SAFE_METHODS,
     )
 
 
