@@ -12,7 +12,6 @@ from pathlib import Path
 from perfproof.collectors.instructions.functions import Graph
 from perfproof.collectors.instructions.source import Counter
 from perfproof.errors import LoadError, ServiceError
-from perfproof.experiment.probe_plan import reads
 from perfproof.load.handle import LoadProcess
 from perfproof.load.plan import ProbeReply
 from perfproof.model.instructions import RequestCount
