@@ -126,7 +126,7 @@ class CountedArm:
         several = self.workers() > 1
         for values in shot.variants:
             # What writes is filled anew each time: a name that is taken would be refused.
-            for times in [each] if reads(shot.request) else [1] * each:
+            for times in [each] if shot.request.reads else [1] * each:
                 reply = self.load.probe(self.place, shot.index, values, fresh_connection=several, times=times)
                 self._check(shot, reply)
         return each * len(shot.variants)
