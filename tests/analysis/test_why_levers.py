@@ -92,7 +92,7 @@ def test_a_join_that_multiplies_rows_is_the_cause_of_the_loss_it_brings() -> Non
     exploded = [*query_rows(501, 1, SLOWER), make.row("rows_fetched_per_request", "show", 500, 25_000)]
     found = why(make.causes(), exploded, Verdict.REGRESSED)
     assert levers(found) == [("queries", "show")]
-    assert "25000 rows fetched" in found.causes[0].sentence
+    assert "25,000 rows fetched" in found.causes[0].sentence
 
 
 def plan(text: str, *, scan: bool, small: bool = False, ns: int = 900_000) -> Plan:
