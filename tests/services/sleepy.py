@@ -37,6 +37,7 @@ async def asgi(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one segment: else the second waits until the client has confirmed the first
 
     def do_GET(self) -> None:
         with LOCK if "lock" in sys.argv else nullcontext():
