@@ -115,7 +115,7 @@ def _settle(found: Sequence[Cause]) -> list[Cause]:
 
 
 def _explains(found: Sequence[Cause], work: Cause) -> bool:
-    """Tell whether the other claims of a request account for half of the ``work`` at least, or cannot say for how much."""
+    """Tell whether the other claims of a request account for half of the ``work``, or cannot say for how much."""
     others = [cause.ms_per_request for cause in found if cause.claimed and cause.lever != _WORK]
     if any(ms is None for ms in others):
         return True

@@ -193,7 +193,7 @@ def _sentence(claimed: Sequence[Cause], outcomes: Outcomes, verdict: Verdict, ki
         return f"{'; '.join([*named[:NAMED], *more])}."
     # A row that is only shown may have moved by chance, as one of many does: where nothing is decided, it is no news.
     decided = verdict not in (Verdict.INCONCLUSIVE, Verdict.EQUIVALENT)
-    settled = [row for row in outcomes.rows if direction(row) and (decided or row.role != "exploratory")]
+    settled = [row for row in outcomes.rows if direction(row) and (decided or row.role != "shown")]
     moved = [row for row in settled if row.metric in TIME]
     ways = {direction(row) for row in moved}
     if ways == {-1}:

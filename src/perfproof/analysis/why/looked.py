@@ -10,6 +10,9 @@ from perfproof.model.result import QueryDetail
 
 _ENGINE = re.compile(r"(?:agent|pyinstrument|node|jfr|py-spy|perf|profiling): ")
 
+_ADVICE = ("install", "allow", "let perfproof", "--time")
+"""What notes say that know how more could be seen."""
+
 
 def looked_at(causes: Causes, queries: Sequence[QueryDetail]) -> str:
     """Return one or two sentences: ``Looked at caching ...; not at functions: perf is not installed: install ...``."""
@@ -40,9 +43,7 @@ def _why_not(causes: Causes) -> str:
     notes = list(dict.fromkeys(note for each in causes.profiles for note in each.notes))
     if not causes.profiles:
         return "profiles are switched off (`why: {profile: auto}` takes them)"
-    helpful = [
-        note for note in notes if "install" in note or "allow" in note or "--time" in note or "let perfproof" in note
-    ]
+    helpful = [note for note in notes if any(word in note for word in _ADVICE)]
     chosen = (helpful or notes)[-1:] or ["no profiler knows this runtime"]
     return _ENGINE.sub("", chosen[0], count=1).rstrip(".")
 

@@ -74,10 +74,11 @@ def kept_responses(sides: Sides) -> Suspect | None:
 def revalidated(sides: Sides) -> Suspect | None:
     """Suspect revalidation: what clients may keep, or ask for again with a condition, came or went.
 
-    It is told and never claimed: the load asks without any condition, so no figure of it can follow.
+    It is told and never claimed: the load asks without any condition, so no figure of it can follow. Headers that come
+    with a cache in front of the handler are told with that.
     """
     one, two = sides.http
-    if one is None or two is None:
+    if one is None or two is None or kept_responses(sides) is not None:
         return None
     told = []
     answered = [facts.revalidated == NOT_MODIFIED for facts in (one, two)]
