@@ -38,6 +38,7 @@ OWN, OTHER = Frame("shop", "own", own=True), Frame("node", "other", own=False)
         ("/srv/shop/node_modules/socket.io/dist/socket.js", "socket_io.dist.socket", False),
         ("node:internal/process/task_queues", "node.internal.process.task_queues", False),
         ("node:zlib", "node.zlib", False),
+        ("internal/timers.js", "node.internal.timers", False),  # Node 14
     ],
 )
 def test_a_script_is_a_module_and_somebody_s(url: str, module: str, own: bool) -> None:

@@ -182,9 +182,9 @@ def _frame(function: str, url: str, directory: Path) -> Frame | None:
         named = {"(program)": "native code", "(garbage collector)": "garbage collection"}
         return Frame("V8", named.get(function, function or "(anonymous)"), own=False)
     name = function or "(anonymous)"
-    if url.startswith("node:"):
-        return Frame(_dotted(url.replace(":", "/")), name, own=False)
     file = unquote(url.removeprefix("file://"))
+    if not file.startswith("/"):  # node:fs; older Node writes its own modules without `node:`
+        return Frame(_dotted(f"node/{url.removeprefix('node:')}"), name, own=False)
     library = _MODULE.fullmatch(file)
     if library:
         package = library["package"].replace(".", "_")  # socket.io is one package, not `io` of `socket`
