@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from perfproof.agent import WANTS_VARIABLE
+from perfproof.analysis.words import count_of
 from perfproof.collectors.levers.connections import pool_facts, sqlite_files
 from perfproof.collectors.levers.databases import explainers, views
 from perfproof.collectors.levers.plans import plans_of, slowest
@@ -132,8 +133,11 @@ class _Watched:
             else:
                 askers.append(one)
         found: list[tuple[Asker, HttpFacts]] = []
-        for asker in askers:
-            self.allowance.require(0.1, _WHAT)
+        for at, asker in enumerate(askers):
+            if not self.allowance.left():
+                late = count_of(len(askers) - at, "request")
+                self.notes.append(f"no time was left for the headers of {late}: give the command more `--time`")
+                break
             phase.observer.phase(f"watching {self.arm.name}: {asker.request.name}")
             try:
                 found.append((asker, first_and_again(asker, sources, afresh=afresh)))
@@ -141,10 +145,20 @@ class _Watched:
                 self.notes.append(f"{error.what}: {error.why}")
         if found and not tree.cpu_by_pid():
             self.notes.append("the service runs on another machine, so its CPU per request is not known")
-        return after_writes([(with_sizes(with_encodings(facts, each), each), each) for each, facts in found], writers)
+        every = [(self._deeper(each, facts), each) for each, facts in found]
+        return after_writes(every, writers if self.allowance.left() else [])
+
+    def _deeper(self, asker: Asker, facts: HttpFacts) -> HttpFacts:
+        """Return the facts with encodings, CPU and sizes, as they are where there is no time for that."""
+        if not self.allowance.left():
+            return facts
+        facts = with_encodings(facts, asker)
+        return with_sizes(facts, asker) if self.allowance.left() else facts
 
     def _pools(self, sources: Sources) -> tuple[PoolFacts, ...]:
         """Put the arm under load for a moment and return what became of its database connections."""
+        if not self.allowance.left():
+            return ()
         self.phase.observer.phase(f"watching {self.arm.name}: connections under load")
         agent = sources.agent
         databases, problems = views(self.arm.service.database)

@@ -37,8 +37,8 @@ FEWEST_SLICES = 4
 """Where time runs out, a profile of fewer slices is none: nothing would be sure."""
 SHORTEST = 0.8
 """Seconds an arm must be profiled for at least."""
-WARMING = 4.0
-"""Seconds that warming an arm up takes at most, where time is short."""
+WARMING_SHARE = 0.4
+"""Of the time that is left, what warming up may take at most."""
 
 Counts = list[list[list[int]]]
 """Completed requests by arm, name and slice."""
@@ -106,7 +106,8 @@ class _Pass:
                 phase.load.open(arm, service.base_url)
                 phase.observer.phase(f"profiling: warming up {service.arm.name}")
                 with self._telling_of_deaths():
-                    warm_up(phase.load, arm, self._trees[arm], service, phase.scenario)
+                    at_most = WARMING_SHARE * self._allowance.left() / (len(self._services) - arm)
+                    warm_up(phase.load, arm, self._trees[arm], service, phase.scenario, at_most=at_most)
                 self._raise_if_dead(service)
             self._stack = stack.pop_all()
         return self
