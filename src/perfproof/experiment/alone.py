@@ -81,6 +81,8 @@ def sent_alone(phase: Phase, slices: int, *, wanted: bool) -> Alone:
             arms = range(len(phase.scenario.arms))
             replies = [phase.load.probe(arm, place, _values(request, 0), times=FIRST) for arm in arms]
         except LoadError as error:
+            if "cannot be sent" not in error.what:
+                raise
             found.notes.append(f"{error.what}: {error.why}")
             continue
         wrong = next((reply for reply in replies if reply.outcome != "ok"), None)

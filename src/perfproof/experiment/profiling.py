@@ -39,6 +39,8 @@ SHORTEST = 0.8
 """Seconds an arm must be profiled for at least."""
 WARMING_SHARE = 0.4
 """Of the time that is left, what warming up may take at most."""
+SAMPLING_SHARE = 0.85
+"""Of the time that is left then, what is sampled; the rest is for switching between the arms and for reading."""
 
 Counts = list[list[list[int]]]
 """Completed requests by arm, name and slice."""
@@ -95,12 +97,13 @@ class _Pass:
     def __enter__(self) -> _Pass:
         """Start the arms and warm them up."""
         phase = self._phase
+        made = [each for profilers in self._profilers.values() if isinstance(profilers, list) for each in profilers]
         with ExitStack() as stack:
+            for profiler in made:  # last on the way out: what a service that was killed has left behind
+                stack.callback(profiler.close)
             self._services = self._started(stack)
-            for profilers in self._profilers.values():
-                # After the services on the way out: no program may outlive what it looks at.
-                for profiler in profilers if isinstance(profilers, list) else ():
-                    stack.callback(profiler.close)
+            for profiler in made:  # first on the way out: no program may outlive what it looks at
+                stack.callback(profiler.close)
             self._trees = [ProcessTree(arm, service.processes) for arm, service in enumerate(self._services)]
             for arm, service in enumerate(self._services):
                 phase.load.open(arm, service.base_url)
@@ -126,11 +129,12 @@ class _Pass:
         profilers = self._profilers[engine]
         if isinstance(profilers, UnavailableError):
             raise profilers
-        for service, profiler in zip(self._services, profilers, strict=True):
-            profiler.ready(service.processes())
-        alone = self._alone(profilers)
+        with self._telling_of_deaths():
+            for service, profiler in zip(self._services, profilers, strict=True):
+                profiler.ready(service.processes())
+            alone = self._alone(profilers)
         arms = len(self._services)
-        seconds = min(phase.scenario.explain.seconds, self._allowance.left() / arms)
+        seconds = min(phase.scenario.explain.seconds, SAMPLING_SHARE * self._allowance.left() / arms)
         if seconds < SHORTEST:
             self._allowance.require(SHORTEST * arms, "a profile")
         # Names sent alone have half of the time, so that a profile takes as long whichever engine takes it.

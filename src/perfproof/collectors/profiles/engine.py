@@ -49,4 +49,4 @@ class Profiler(Protocol):
         """Return what the reader should know beside the figures."""
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind; called while the service still runs, and again when it is gone."""

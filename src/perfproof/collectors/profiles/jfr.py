@@ -176,4 +176,4 @@ def _stack(chunk: Chunk, reference: object, classes: Classes) -> tuple[Frame, ..
 
 
 def _quoted(path: Path) -> str:
-    return f'"{path}"' if " " in str(path) else str(path)
+    return f'"{path.absolute()}"' if " " in str(path.absolute()) else str(path.absolute())
