@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from perfproof.errors import LoadError
+from perfproof.errors import UnsendableError
 from perfproof.experiment.probe import Phase
 from perfproof.experiment.probe_plan import reads
 from perfproof.model.scenario import Request, Scalar
@@ -80,9 +80,7 @@ def sent_alone(phase: Phase, slices: int, *, wanted: bool) -> Alone:
         try:
             arms = range(len(phase.scenario.arms))
             replies = [phase.load.probe(arm, place, _values(request, 0), times=FIRST) for arm in arms]
-        except LoadError as error:
-            if "cannot be sent" not in error.what:
-                raise
+        except UnsendableError as error:
             found.notes.append(f"{error.what}: {error.why}")
             continue
         wrong = next((reply for reply in replies if reply.outcome != "ok"), None)
