@@ -7,7 +7,7 @@ import pytest
 import runtimes
 from postgres import missing
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.quiet]
 SCENARIO = """\
 name: runtimes
 service:
@@ -21,8 +21,7 @@ arms:
 requests:
   - {name: orders, get: /orders}
   - {name: customers, get: /customers}
-load: {model: open, rate: 20/s}
-rounds: {count: 3, warmup: 500ms, warmup_requests: 10, blocks: 4, block: 400ms}
+rounds: {count: 3}
 budgets: {error_rate: 1%}
 why: {seconds: 4s}
 """

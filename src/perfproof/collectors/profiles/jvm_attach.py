@@ -7,6 +7,7 @@ user (and root) may connect.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
@@ -18,6 +19,7 @@ from perfproof.collectors.profiles.engine import UnavailableError
 LISTENS_WITHIN = 10.0
 ANSWERS_WITHIN = 60.0
 _POLL = 0.02
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})|\\(.)")
 
 
 def jcmd(pid: int, command: str) -> str:
@@ -31,7 +33,7 @@ def properties(pid: int) -> dict[str, str]:
     for line in _asked(pid, "properties").splitlines():
         key, equals, value = line.partition("=")
         if equals and not line.startswith("#"):
-            found[key] = value.encode("latin-1", "replace").decode("unicode_escape", "replace")
+            found[key] = _ESCAPED.sub(lambda each: chr(int(each[1], 16)) if each[1] else each[2], value)
     return found
 
 
