@@ -42,10 +42,12 @@ def profiled(
     candidate: str = 'EXTRA_US: "1000"',
     locustfile: str = "",
     inspect: Callable[[Phase], None] = lambda _: None,
+    act: Callable[[Phase], tuple[ArmProfile, ...]] = profile_arms,
 ) -> tuple[ArmProfile, ...]:
     """Profile an application of ``apps`` as baseline and with ``EXTRA_US`` as candidate, and return what came out.
 
-    With the text of a Locust file, its users make the requests; it need not import what is usual in one.
+    ``act`` may do something else with the phase. With the text of a Locust file, its users make the requests; it need
+    not import what is usual in one.
     """
     command = SERVERS[server].replace("{app}", app) if server in SERVERS else server
     requests = "requests:\n" + "\n".join(f"  - {{name: '{path}', get: '{path}'}}" for path in paths)
@@ -78,7 +80,7 @@ why: {{levers: false, profile: {profile}, seconds: {seconds}s, interval: {interv
     try:
         phase = Phase(scenario, load, folder, Redactor(scenario.secrets), cpus, Silent(), {}, compare=False)
         inspect(phase)
-        return profile_arms(phase)
+        return act(phase)
     finally:
         load.stop()
 

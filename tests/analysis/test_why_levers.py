@@ -28,6 +28,8 @@ SAME = make.rows({"show": (10.0, 10.0)})
 FASTER = make.rows({"show": (10.0, 6.0)}, cpu=(8.0, 5.0))
 SLOWER = make.rows({"show": (10.0, 14.0)}, cpu=(8.0, 11.0))
 MIXED = [*FASTER, make.row("latency_p50", "list", 5.0, 6.0)]
+UNCOUNTED = "Queries were not counted: name the database in `service.database`."
+LOOKED = f"Looked at functions (by pyinstrument). {UNCOUNTED}"
 IMPROVED, EQUIVALENT = Verdict.IMPROVED, Verdict.EQUIVALENT
 
 
@@ -116,7 +118,8 @@ def test_another_plan_of_a_small_table_whose_time_did_not_follow_is_a_doubt() ->
     found = why(make.causes(*profiles(), plans=plans), rows)
     assert not found.causes
     assert "too small" in found.unclaimed[0].sentence
-    assert found.sentence == "Faster, cause not shown."
+    looked = "Looked at query plans and functions (by pyinstrument)."
+    assert found.sentence == f"Faster, cause not shown. {looked} {UNCOUNTED}"
 
 
 def test_connections_that_are_kept_are_the_pool() -> None:
@@ -248,7 +251,7 @@ def test_a_profile_of_all_requests_as_one_is_held_against_the_rows_of_all() -> N
 def test_a_hot_path_against_the_outcome_is_not_claimed() -> None:
     found = why(make.causes(*profiles(score=2.4)), FASTER)
     assert not found.causes
-    assert found.sentence == "Faster, cause not shown."
+    assert found.sentence == f"Faster, cause not shown. {LOOKED}"
 
 
 RENAMED = {text.replace("app.rows:score", "app.scoring:similarity"): ms for text, ms in BASE.items()}
@@ -281,7 +284,7 @@ def test_placebos_have_no_cause_even_where_something_else_moved(after: dict[str,
     )
     found = why(make.causes(*pair), FASTER)
     assert not found.causes
-    assert found.sentence == "Faster, cause not shown."
+    assert found.sentence == f"Faster, cause not shown. {LOOKED}"
     same = why(make.causes(*pair), SAME, EQUIVALENT)
     assert not same.causes
     assert same.sentence == "No difference, so there is nothing to explain."
@@ -311,9 +314,9 @@ def test_memory_is_claimed_where_allocations_and_memory_moved() -> None:
     [
         (FASTER, Verdict.INVALID, "ab", "The measurement is invalid, so no cause is named."),
         (SAME, EQUIVALENT, "noise", "Both sides are the same, so there is nothing to explain."),
-        (SLOWER, Verdict.REGRESSED, "ab", "Slower, cause not shown."),
+        (SLOWER, Verdict.REGRESSED, "ab", f"Slower, cause not shown. {LOOKED}"),
         (SAME, Verdict.INCONCLUSIVE, "ab", "Nothing moved for sure, so there is nothing to explain yet."),
-        (MIXED, Verdict.REGRESSED, "ab", "Some figures fell and others rose, cause not shown."),
+        (MIXED, Verdict.REGRESSED, "ab", f"Some figures fell and others rose, cause not shown. {LOOKED}"),
     ],
 )  # fmt: skip
 def test_the_sentence_ends_honestly(rows: list[Comparison], verdict: Verdict, kind: Any, sentence: str) -> None:
@@ -342,7 +345,10 @@ def test_a_run_without_a_cause_pass_has_no_answer_and_one_without_profiles_a_not
     found = why(make.causes(*nothing), FASTER)
     assert found.notes == ("the service is no Python program",)
     assert found.engines == {"baseline": "not profiled", "candidate": "not profiled"}
-    assert found.sentence == "Faster, cause not shown."
+    assert found.sentence == (
+        f"Faster, cause not shown. Nothing could be looked at. {UNCOUNTED} "
+        "Functions were not seen: the service is no Python program."
+    )
 
 
 def test_profiles_of_different_engines_are_not_held_against_each_other() -> None:
@@ -360,3 +366,61 @@ def test_two_recorded_runs_are_joined_by_their_last_arms() -> None:
     assert [each.arm for each in joined.profiles] == ["before", "after"]
     assert levers(why(joined, FASTER, kind="compare")) == [("hot path", "show")]
     assert across_causes(one, None, ("before", "after")) is None
+
+
+def test_rows_that_are_only_shown_are_no_news_where_nothing_is_decided() -> None:
+    noise = [replace(each, role="shown") for each in SLOWER]
+    nothing = "Nothing moved for sure, so there is nothing to explain yet."
+    assert why(make.causes(*profiles()), noise, Verdict.INCONCLUSIVE).sentence == nothing
+    assert why(make.causes(*profiles()), noise, Verdict.REGRESSED).sentence == f"Slower, cause not shown. {LOOKED}"
+    assert why(make.causes(*profiles()), SLOWER, Verdict.INCONCLUSIVE).sentence.startswith("Slower, cause not shown.")
+
+
+def test_where_no_cause_is_shown_it_is_said_what_would_show_more() -> None:
+    notes = (
+        "agent: no process has loaded the agent: it is not Python, or started with -I, -E or -S",
+        "perf: perf is not installed: install your system's package linux-perf",
+    )
+    blind = [ArmProfile(arm, "none", notes=notes) for arm in ("baseline", "candidate")]
+    facts = http(cpu_turns=(4e6, 4.1e6, 4.2e6, 4.0e6))
+    found = why(make.causes(*blind, http=((facts,), (facts,))), SLOWER, Verdict.REGRESSED)
+    assert found.sentence == (
+        f"Slower, cause not shown. Looked at caching and compression and CPU of each request alone. {UNCOUNTED} "
+        "Functions were not seen: perf is not installed: install your system's package linux-perf."
+    )
+
+
+def test_the_cpu_of_a_request_alone_is_named_where_nothing_else_explains_it() -> None:
+    before, after = http(cpu_turns=(13.1e6, 13.5e6, 13.6e6, 13.9e6)), http(cpu_turns=(38e6, 39.1e6, 39.3e6, 41e6))
+    found = why(make.causes(http=((before,), (after,))), SLOWER, Verdict.REGRESSED)
+    assert levers(found) == [("work per request", "show")]
+    assert "sent alone, one request takes 39.2 ms of CPU instead of 13.6" in found.causes[0].sentence
+    assert "p50 latency of show" in found.causes[0].sentence
+    named = why(make.causes(*profiles(score=24.0), http=((before,), (after,))), SLOWER, Verdict.REGRESSED)
+    assert levers(named) == [("hot path", "show")]
+    assert named.unclaimed[0].sentence.endswith("which what is claimed explains.")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [((4.0e6, 4.1e6, 4.2e6, 4.0e6), (4.1e6, 9.0e6, 8.9e6, 9.1e6)), ((4e6,) * 4, (4.4e6,) * 4), ((4e6,), (9e6,))],
+    ids=["turns overlap", "two starts differ by as much", "one turn"],
+)
+def test_the_cpu_of_a_request_alone_is_not_named_for_noise(before: tuple[float, ...], after: tuple[float, ...]) -> None:
+    causes = make.causes(http=((http(cpu_turns=before),), (http(cpu_turns=after),)))
+    found = why(causes, SLOWER, Verdict.REGRESSED)
+    assert not found.causes
+    assert not found.unclaimed
+
+
+def test_a_304_and_headers_for_keeping_that_are_gone_are_told_and_not_claimed() -> None:
+    before = http(revalidated=304, headers={"etag": "weak", "cache-control": "public, max-age=60"})
+    after = http(revalidated=None, headers={"cache-control": "no-store"})
+    found = why(make.causes(http=((before,), (after,))), SLOWER, Verdict.REGRESSED)
+    assert not found.causes
+    assert [each.lever for each in found.unclaimed] == ["revalidation"]
+    told = found.unclaimed[0].sentence
+    assert "a repeated request with the validator it was given is no longer answered with 304" in told
+    assert "the ETag went; Cache-Control public, max-age=60 became no-store" in told
+    assert told.endswith("so that its figures cannot tell what clients win or lose by it.")
+    assert not why(make.causes(http=((before,), (before,))), SLOWER, Verdict.REGRESSED).unclaimed

@@ -23,7 +23,7 @@ def test_a_service_that_dies_under_the_profiler_is_a_note(tmp_path):
 def test_a_service_that_does_not_start_under_the_profiler_is_a_note(tmp_path):
     profiles = profiled(tmp_path, "uvicorn", "dying:app", "/one", environment='DIE: "at once"')
     assert [each.engine for each in profiles] == ["none", "none"]
-    assert profiles[0].notes[-1].startswith("agent: ")
+    assert profiles[0].notes[-1].startswith("profiling: ")
 
 
 def test_pyinstrument_where_it_cannot_be_imported_is_a_note(tmp_path):
@@ -60,11 +60,11 @@ def test_py_spy_sees_prefork_workers(tmp_path):
 
 
 @pytest.mark.skipif(not any((Path(p) / "node").exists() for p in os.environ["PATH"].split(":")), reason="needs Node")
-def test_a_node_service_gets_a_plain_note(tmp_path):
+def test_perf_on_a_node_service_says_what_it_cannot_show(tmp_path):
     script = tmp_path / "service.js"
     script.write_text(
         "require('http').createServer((q, r) => { r.end('{}') }).listen(Number(process.argv[2]), '127.0.0.1')\n"
     )
-    profiles = profiled(tmp_path, f"node {script} {{port}}", "", "/one", seconds=1, python="")
+    profiles = profiled(tmp_path, f"node {script} {{port}}", "", "/one", seconds=1, python="", profile="perf")
     assert profiles[0].engine == "none"
     assert any("code of node has no names" in note for note in profiles[0].notes), profiles[0].notes

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from perfproof.errors import PerfproofError
+from perfproof.experiment.allowance import Allowance, OutOfTimeError
 from perfproof.experiment.levers import observe_levers
 from perfproof.experiment.memory import profile_memory
 from perfproof.experiment.probe import Phase
@@ -22,30 +23,39 @@ from perfproof.model.profile import ArmProfile, MemoryProfile
 
 T = TypeVar("T")
 
+_PROFILES_SHARE = 0.55
+"""Of the time, what is kept for profiles while levers are watched: those name functions, for which most is asked."""
 _NOT_OURS = "requests of a Locust file come up as it runs and cannot be sent one by one, as is needed here"
 
 
-def find_causes(phase: Phase, probing: Probing | None) -> Causes | None:
-    """Return what was observed of every arm, or None where nothing was wanted; only an interruption is raised."""
+def find_causes(phase: Phase, probing: Probing | None, seconds: float | None = None) -> Causes | None:
+    """Return what was observed of every arm, or None where nothing was wanted; only an interruption is raised.
+
+    It keeps to ``seconds`` within a few, by asking slow requests less often and profiling for less long; what there is
+    no time for at all is left out and told. None is time enough for a service that starts within some seconds.
+    """
     wanted = phase.scenario.explain
     if not wanted.levers and not wanted.memory and wanted.profile == "off":
         return None
     began = time.monotonic()
+    allowance = Allowance.of(wanted, seconds, len(phase.scenario.arms))
     names = [arm.name for arm in phase.scenario.arms]
     levers: tuple[ArmLevers, ...] = ()
     profiles: tuple[ArmProfile, ...] = ()
     memory: tuple[MemoryProfile, ...] = ()
     if wanted.levers:
-        failed = _noted(lambda: observe_levers(phase, probing), phase)
+        rest = _PROFILES_SHARE if wanted.profile != "off" else 0.0
+        with allowance.part(1 - rest) as part:
+            failed = _noted(lambda: observe_levers(phase, probing, part), phase)
         levers = failed.value or tuple(ArmLevers(name, notes=(failed.note,)) for name in names)
     ours = phase.scenario.locustfile is None
     if wanted.profile != "off":
-        told = _noted(lambda: profile_arms(phase), phase)
+        told = _noted(lambda: profile_arms(phase, allowance), phase)
         profiles = told.value or tuple(ArmProfile(name, "none", notes=(told.note,)) for name in names)
     if wanted.memory and not ours:
         memory = tuple(MemoryProfile(name, "none", notes=(_NOT_OURS,)) for name in names)
     elif wanted.memory:
-        held = _noted(lambda: profile_memory(phase), phase)
+        held = _noted(lambda: profile_memory(phase, allowance), phase)
         memory = held.value or tuple(MemoryProfile(name, "none", notes=(held.note,)) for name in names)
     return Causes(levers=levers, profiles=profiles, memory=memory, seconds=time.monotonic() - began)
 
@@ -61,4 +71,5 @@ def _noted(action: Callable[[], T], phase: Phase) -> _Tried[T]:
     try:
         return _Tried(action())
     except PerfproofError as error:
-        return _Tried(None, phase.redactor(": ".join(part for part in (error.what, error.why) if part)))
+        advice = error.hint if isinstance(error, OutOfTimeError) else None
+        return _Tried(None, phase.redactor(": ".join(filter(None, (error.what, error.why, advice)))))

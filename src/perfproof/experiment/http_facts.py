@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any
 
 from perfproof.analysis.responses import rows_in
@@ -19,15 +20,28 @@ from perfproof.model.scenario import Request, Scalar
 IDENTICAL = 6
 """Identical requests sent after the first one."""
 ENCODINGS = ("identity", "gzip", "br", "zstd")
-PASSES = 3
+PASSES = 4
 """CPU is measured in turns, so that a machine that slows down does so for every encoding and size."""
 LEAST, MOST = 4, 60
 """Requests in one turn."""
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What one way of asking costs: the tree's CPU per request (None: cannot be read), also by turn, and its times."""
+
+    cpu_ns: float | None
+    took_ns: tuple[int, ...]
+    turns: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
 class Asker:
-    """Sends one request of the scenario to one arm. ``seconds`` is what its CPU measurements may take together."""
+    """Sends one request of the scenario to one arm.
+
+    ``seconds`` is what its CPU measurements may take together; ``patience`` what everything may that is asked of it
+    before (and after) them, so that a slow request is asked less often.
+    """
 
     load: LoadProcess
     arm: int
@@ -35,6 +49,7 @@ class Asker:
     request: Request
     tree: ProcessTree
     seconds: float
+    patience: float = inf
 
     @property
     def values(self) -> dict[str, Scalar]:
@@ -57,7 +72,7 @@ def first_and_again(asker: Asker, sources: Sources, *, afresh: bool) -> HttpFact
     before = sources.snapshots()
     first = asker.ask()
     cold_queries = _queries(sources, before, first)
-    replies = [asker.ask() for _ in range(IDENTICAL - 1)]
+    replies = [asker.ask() for _ in range(affordable(asker, first, IDENTICAL) - 1)]
     before = sources.snapshots()
     replies.append(asker.ask())
     warm_queries = _queries(sources, before, replies[-1])
@@ -74,6 +89,11 @@ def first_and_again(asker: Asker, sources: Sources, *, afresh: bool) -> HttpFact
         warm_queries=warm_queries,
         accepts=accepted(asker.request),
     )
+
+
+def affordable(asker: Asker, first: ProbeReply, times: int) -> int:
+    """Return how often a request is worth asking that took as long as ``first``: at least twice, at most ``times``."""
+    return int(min(max(asker.patience / 4 * 1e9 / max(first.took_ns, 1), 2), times))
 
 
 def _queries(sources: Sources, before: list[tuple[AnySource, Any]], reply: ProbeReply) -> int | None:
@@ -94,19 +114,24 @@ def _revalidated(asker: Asker, reply: ProbeReply) -> int | None:
 
 def with_encodings(facts: HttpFacts, asker: Asker) -> HttpFacts:
     """Return ``facts`` with the body in every encoding, and what each costs the service; also of its smallest body."""
-    found = [_encoded(asker, asked, asker.values) for asked in ENCODINGS]
+    warm = min(facts.warm_ns, default=0)
+    hurried = len(ENCODINGS) * warm > asker.patience / 4 * 1e9
+    found = [_encoded(asker, asked, asker.values) for asked in (ENCODINGS[:2] if hurried else ENCODINGS)]
     distinct = {encoding.given: at for at, encoding in reversed(list(enumerate(found)))}
     places = sorted(distinct.values())
     headers = [{"accept-encoding": found[at].asked} for at in places]
     expected = [found[at].took_ns[0] for at in places]
     costs = cpu_in_turns(asker, [(each, asker.values) for each in headers], expected, asker.seconds / 2)
-    for at, (cpu_ns, took, _) in zip(places, costs, strict=True):
-        found[at] = replace(found[at], cpu_ns=cpu_ns, took_ns=took)
+    turns: dict[str, tuple[float, ...]] = {}
+    for at, cost in zip(places, costs, strict=True):
+        found[at] = replace(found[at], cpu_ns=cost.cpu_ns, took_ns=cost.took_ns)
+        turns[found[at].given] = cost.turns
+    asked = found[1].given if "gzip" in facts.accepts else found[0].given
     scale = asker.request.scale
     small: Encoding | None = None
     if scale is not None and scale.parameter:
         small = _encoded(asker, "gzip", {**asker.values, scale.parameter: min(scale.sizes)})
-    return replace(facts, encodings=tuple(found), small=small)
+    return replace(facts, encodings=tuple(found), small=small, cpu_turns=turns.get(asked, ()))
 
 
 def _encoded(asker: Asker, asked: str, values: Mapping[str, Scalar]) -> Encoding:
@@ -139,9 +164,9 @@ def with_sizes(facts: HttpFacts, asker: Asker) -> HttpFacts:
     took = [reply.took_ns for reply in replies]
     costs = cpu_in_turns(asker, [({}, values) for values in filled], took, asker.seconds / 2)
     found = [
-        Sized(size, rows_in(reply.content, asker.request.rows)[0], cpu_ns, sent)
-        for size, reply, (cpu_ns, _, sent) in zip(sizes, replies, costs, strict=True)
-        if cpu_ns is not None
+        Sized(size, rows_in(reply.content, asker.request.rows)[0], cost.cpu_ns, len(cost.took_ns))
+        for size, reply, cost in zip(sizes, replies, costs, strict=True)
+        if cost.cpu_ns is not None
     ]
     return replace(facts, sizes=tuple(found))
 
@@ -151,23 +176,28 @@ def cpu_in_turns(
     ways: Sequence[tuple[Mapping[str, str], Mapping[str, Scalar]]],
     took_ns: Sequence[int],
     seconds: float,
-) -> list[tuple[float | None, tuple[int, ...], int]]:
-    """Return, for each way of asking, the tree's CPU per request (None: cannot be read), times and their number.
+) -> list[Cost]:
+    """Return what each way of asking costs; the ways take turns.
 
-    The ways take turns; ``took_ns`` of each plans how often it is sent within ``seconds``.
+    ``took_ns`` of each plans how often it is sent within ``seconds``. What takes so long that even a few would be
+    beyond the asker's patience is sent once a turn, or not at all.
     """
     share = seconds * 1e9 / (len(ways) * PASSES)
-    cpu = [0] * len(ways)
+    patience = asker.patience / 2 * 1e9
+    least = LEAST if PASSES * LEAST * sum(took_ns) <= patience else 1
+    if PASSES * least * sum(took_ns) > patience:
+        return [Cost(None, (each,)) for each in took_ns]
+    cpu: list[list[float]] = [[] for _ in ways]
     times: list[list[int]] = [[] for _ in ways]
     for _ in range(PASSES):
         for at, (headers, values) in enumerate(ways):
             expected = max(took_ns[at], 1)
-            count = int(min(max(share / expected, LEAST), MOST))
+            count = int(min(max(share / expected, least), MOST))
             before = asker.tree.cpu_ns()
             reply = asker.ask(headers, values, times=count)
-            cpu[at] += asker.tree.cpu_ns() - before
-            times[at].extend(reply.each_ns or (reply.took_ns,))
-    readable = bool(asker.tree.cpu_by_pid())
-    return [
-        (used / len(took) if readable else None, tuple(took), len(took)) for used, took in zip(cpu, times, strict=True)
-    ]
+            took = reply.each_ns or (reply.took_ns,)
+            cpu[at].append((asker.tree.cpu_ns() - before) / len(took))
+            times[at].extend(took)
+    if not asker.tree.cpu_by_pid():
+        return [Cost(None, tuple(took)) for took in times]
+    return [Cost(sum(turns) / len(turns), tuple(took), tuple(turns)) for turns, took in zip(cpu, times, strict=True)]

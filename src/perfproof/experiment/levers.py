@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from perfproof.agent import WANTS_VARIABLE
+from perfproof.analysis.words import count_of
 from perfproof.collectors.levers.connections import pool_facts, sqlite_files
 from perfproof.collectors.levers.databases import explainers, views
 from perfproof.collectors.levers.plans import plans_of, slowest
@@ -18,6 +19,7 @@ from perfproof.collectors.levers.watching import Watching
 from perfproof.collectors.processes import ProcessTree
 from perfproof.collectors.queries.agent_source import AgentSource, Offsets
 from perfproof.errors import PerfproofError, UnsendableError
+from perfproof.experiment.allowance import Allowance, OutOfTimeError
 from perfproof.experiment.counting import Sources, one_line, opened
 from perfproof.experiment.http_facts import Asker, after_writes, first_and_again, with_encodings, with_sizes
 from perfproof.experiment.probe import Phase
@@ -28,13 +30,22 @@ from perfproof.model.scenario import Arm
 
 LOAD_SECONDS = 1.5
 """How long the arm is put under the scenario's load while connections are watched."""
+_WHAT = "looking at headers, connections and plans"
 CPU_SECONDS, MOST_PER_REQUEST = 2.0, 0.8
 """How long CPU is measured, of all requests of an arm and of one at most."""
 
 
-def observe_levers(phase: Phase, probing: Probing | None) -> tuple[ArmLevers, ...]:
-    """Return what was observed of every arm; what could not be is told in its notes."""
-    return stale_told(tuple(_observed(phase, number, probing) for number in range(len(phase.scenario.arms))))
+def observe_levers(phase: Phase, probing: Probing | None, allowance: Allowance | None = None) -> tuple[ArmLevers, ...]:
+    """Return what was observed of every arm; what could not be is told in its notes.
+
+    Raises OutOfTimeError where there is not the time for every arm: one alone tells nothing.
+    """
+    allowed = allowance or Allowance.of(phase.scenario.explain, None, len(phase.scenario.arms))
+    found = []
+    for number in range(len(phase.scenario.arms)):
+        with allowed.part(1 / (len(phase.scenario.arms) - number)) as part:
+            found.append(_observed(phase, number, probing, part))
+    return stale_told(tuple(found))
 
 
 def stale_told(arms: tuple[ArmLevers, ...]) -> tuple[ArmLevers, ...]:
@@ -48,11 +59,13 @@ def stale_told(arms: tuple[ArmLevers, ...]) -> tuple[ArmLevers, ...]:
     return tuple(told)
 
 
-def _observed(phase: Phase, number: int, probing: Probing | None) -> ArmLevers:
+def _observed(phase: Phase, number: int, probing: Probing | None, allowance: Allowance) -> ArmLevers:
     """Watch one arm; what ends it early does not keep the other from being watched."""
-    watched = _Watched(phase, number, probing)
+    watched = _Watched(phase, number, probing, allowance)
     try:
         return watched.observe()
+    except OutOfTimeError:
+        raise
     except PerfproofError as error:
         return watched.told(one_line(error))
 
@@ -60,8 +73,8 @@ def _observed(phase: Phase, number: int, probing: Probing | None) -> ArmLevers:
 class _Watched:
     """One arm being watched."""
 
-    def __init__(self, phase: Phase, number: int, probing: Probing | None) -> None:
-        self.phase, self.number, self.probing = phase, number, probing
+    def __init__(self, phase: Phase, number: int, probing: Probing | None, allowance: Allowance) -> None:
+        self.phase, self.number, self.probing, self.allowance = phase, number, probing, allowance
         self.arm: Arm = phase.scenario.arms[number]
         self.notes: list[str] = []
         self.http: tuple[HttpFacts, ...] = ()
@@ -78,7 +91,7 @@ class _Watched:
             if injectable and sources.agent is None:
                 sources.agent = self._agent(logs / "agent")
             phase.observer.phase(f"watching {arm.name}: starting")
-            service = stack.enter_context(started(phase, _wanting(sources.arm(arm)), logs))
+            service = stack.enter_context(started(phase, _wanting(sources.arm(arm)), logs, self.allowance, _WHAT))
             phase.load.open(self.number, service.base_url)
             tree = ProcessTree(self.number, service.processes)
             self.http = self._http(sources, tree, afresh=injectable)
@@ -105,9 +118,11 @@ class _Watched:
         phase = self.phase
         askers: list[Asker] = []
         writers: list[Asker] = []
-        each = min(MOST_PER_REQUEST, CPU_SECONDS / max(len(phase.scenario.requests), 1))
+        requests = max(len(phase.scenario.requests), 1)
+        each = min(MOST_PER_REQUEST, CPU_SECONDS / requests)
+        patience = self.allowance.left(keeping=LOAD_SECONDS) / requests
         for index, request in enumerate(phase.scenario.requests):
-            one = Asker(phase.load, self.number, index, request, tree, each)
+            one = Asker(phase.load, self.number, index, request, tree, each, patience)
             if not request.reads and request.probe.writes and not request.flow:
                 writers.append(one)
             elif not request.reads:
@@ -117,7 +132,11 @@ class _Watched:
             else:
                 askers.append(one)
         found: list[tuple[Asker, HttpFacts]] = []
-        for asker in askers:
+        for at, asker in enumerate(askers):
+            if not self.allowance.left():
+                late = count_of(len(askers) - at, "request")
+                self.notes.append(f"no time was left for the headers of {late}: give the command more `--time`")
+                break
             phase.observer.phase(f"watching {self.arm.name}: {asker.request.name}")
             try:
                 found.append((asker, first_and_again(asker, sources, afresh=afresh)))
@@ -125,10 +144,20 @@ class _Watched:
                 self.notes.append(f"{error.what}: {error.why}")
         if found and not tree.cpu_by_pid():
             self.notes.append("the service runs on another machine, so its CPU per request is not known")
-        return after_writes([(with_sizes(with_encodings(facts, each), each), each) for each, facts in found], writers)
+        every = [(self._deeper(each, facts), each) for each, facts in found]
+        return after_writes(every, writers if self.allowance.left() else [])
+
+    def _deeper(self, asker: Asker, facts: HttpFacts) -> HttpFacts:
+        """Return the facts with encodings, CPU and sizes, as they are where there is no time for that."""
+        if not self.allowance.left():
+            return facts
+        facts = with_encodings(facts, asker)
+        return with_sizes(facts, asker) if self.allowance.left() else facts
 
     def _pools(self, sources: Sources) -> tuple[PoolFacts, ...]:
         """Put the arm under load for a moment and return what became of its database connections."""
+        if not self.allowance.left():
+            return ()
         self.phase.observer.phase(f"watching {self.arm.name}: connections under load")
         agent = sources.agent
         databases, problems = views(self.arm.service.database)
@@ -141,7 +170,7 @@ class _Watched:
             with ExitStack() as together:
                 for each in watching:
                     together.enter_context(each)
-                report = self.phase.load.warm(self.number, LOAD_SECONDS)
+                report = self.phase.load.warm(self.number, min(LOAD_SECONDS, max(0.3, self.allowance.left())))
             found = [each.facts(report.requests) for each in watching]
             if agent is not None:
                 found.insert(0, pool_facts(agent.lines(mark), agent.lines(Offsets({})), report.requests))

@@ -162,7 +162,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                             )
                             rounds.conduct(stage)
                     if options.kind in ("run", "ab"):
-                        rounds.causes = find_causes(phase, rounds.probing)
+                        rounds.causes = find_causes(phase, rounds.probing, _left(scenario, began))
                         if rounds.causes is not None:
                             directory.save_causes(rounds.causes)
                     if options.kind in ("run", "ab", "count") and scenario.count.by != "off":
@@ -309,6 +309,12 @@ class _Rounds:
                 self._read[number] = read_round(self.directory.path, number)
         read = tuple(self._read[number] for number in sorted(self._read))
         return Recording(info, read, self.probing, self.causes, self.instructions)
+
+
+def _left(scenario: Scenario, began: float) -> float | None:
+    """Return the seconds left for the causes, of the time of the whole command; None where it has no limit."""
+    budget = scenario.rounds.time
+    return None if budget is None else began + budget - _CLOSING - time.monotonic()
 
 
 def _pace(scenario: Scenario, kind: Kind, began: float) -> Pace:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from perfproof.collectors.levers.allocations import Allocations, Engine, Window
 from perfproof.errors import PerfproofError, UnsendableError
+from perfproof.experiment.allowance import Allowance
 from perfproof.experiment.counting import one_line
 from perfproof.experiment.probe import Phase
 from perfproof.experiment.starting import startable, started
@@ -26,18 +27,19 @@ _LIMITS = {
 }
 
 
-def profile_memory(phase: Phase) -> tuple[MemoryProfile, ...]:
+def profile_memory(phase: Phase, allowance: Allowance | None = None) -> tuple[MemoryProfile, ...]:
     """Return what every arm allocates by line; engine ``none`` with a note where that cannot be seen."""
+    allowed = allowance or Allowance.of(phase.scenario.explain, None, len(phase.scenario.arms))
     found = []
     for number, arm in enumerate(phase.scenario.arms):
         try:
-            found.append(_profiled(phase, number))
+            found.append(_profiled(phase, number, allowed))
         except PerfproofError as error:
             found.append(MemoryProfile(arm.name, "none", notes=(phase.redactor(one_line(error)),)))
     return tuple(found)
 
 
-def _profiled(phase: Phase, number: int) -> MemoryProfile:
+def _profiled(phase: Phase, number: int, allowance: Allowance) -> MemoryProfile:
     arm = phase.scenario.arms[number]
     if not startable(phase, arm):
         note = "allocations are seen inside a Python service that perfproof starts itself: give service.command"
@@ -47,7 +49,7 @@ def _profiled(phase: Phase, number: int) -> MemoryProfile:
     watch = Allocations(logs / "agent")
     watched = replace(arm, service=replace(arm.service, environment=watch.environment(arm.service.environment)))
     phase.observer.phase(f"allocations of {arm.name}: starting")
-    with started(phase, watched, logs) as service:
+    with started(phase, watched, logs, allowance, "allocations") as service:
         phase.load.open(number, service.base_url)
         return _by_request(phase, number, service, watch)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,43 +14,60 @@ import numpy as np
 from perfproof.collectors.processes import ProcessTree
 from perfproof.collectors.profiles.engine import Profiler, UnavailableError
 from perfproof.collectors.profiles.in_service import InService
+from perfproof.collectors.profiles.jfr import FlightRecorder
+from perfproof.collectors.profiles.node import NodeProfiler
 from perfproof.collectors.profiles.perf import Perf
+from perfproof.collectors.profiles.programs import AUTO, fits
 from perfproof.collectors.profiles.py_spy import PySpy
 from perfproof.errors import PerfproofError, ServiceError
 from perfproof.evidence.tables import read_table
+from perfproof.experiment.allowance import Allowance
+from perfproof.experiment.alone import Alone, sent_alone
 from perfproof.experiment.probe import Phase
 from perfproof.experiment.warmup import warm_up
 from perfproof.model.metrics import ALL
 from perfproof.model.profile import ArmProfile, Engine
 from perfproof.model.recording import COMPLETED, HISTOGRAM_COLUMNS, SAMPLE_COLUMNS
-from perfproof.model.scenario import Arm, Explain
+from perfproof.model.scenario import Arm
 from perfproof.service.lifecycle import RunningService, run_command, start, stop_all
 
 SLICES = 8
 """Slices per arm: enough for an interval over them, long enough to hold requests of every name."""
-AUTO: tuple[Engine, ...] = ("agent", "py-spy", "perf")
-"""What is tried where no engine is named: those that see requests first."""
+FEWEST_SLICES = 4
+"""Where time runs out, a profile of fewer slices is none: nothing would be sure."""
+SHORTEST = 0.8
+"""Seconds an arm must be profiled for at least."""
+WARMING_SHARE = 0.4
+"""Of the time that is left, what warming up may take at most."""
+SAMPLING_SHARE = 0.85
+"""Of the time that is left then, what is sampled; the rest is for switching between the arms and for reading."""
 
 Counts = list[list[list[int]]]
 """Completed requests by arm, name and slice."""
 
 
-def profile_arms(phase: Phase) -> tuple[ArmProfile, ...]:
+def profile_arms(phase: Phase, allowance: Allowance | None = None) -> tuple[ArmProfile, ...]:
     """Return the profile of every arm, by the first engine that works for all; ``none`` with notes if none does.
 
-    Raises what keeps the load from being sent. A service that does not start, or dies, under an engine becomes a note.
+    Raises what keeps the load from being sent, and OutOfTimeError where there is no time for it. A service that does
+    not start, or dies, under an engine becomes a note.
     """
-    wanted = phase.scenario.explain.profile
-    engines = AUTO if wanted == "auto" or wanted == "off" else (wanted,)
+    explain = phase.scenario.explain
+    allowed = allowance or Allowance.of(explain, None, len(phase.scenario.arms))
+    wanted = explain.profile
+    engines: tuple[Engine, ...] = AUTO if wanted == "auto" or wanted == "off" else (wanted,)
     notes: list[str] = []
-    for engine in engines:
-        try:
-            return _Pass(phase, engine).run(notes)
-        except UnavailableError as error:
-            notes.append(phase.redactor(f"{engine}: {_sentence(error)}"))
-        except ServiceError as error:
-            notes.append(phase.redactor(f"{engine}: {error.what}"))
-            break
+    try:
+        with _Pass(phase, engines, allowed) as arms:
+            for engine in engines:
+                if wanted == "auto" and not fits(engine, arms.pids()):
+                    continue
+                try:
+                    return arms.profile(engine, notes)
+                except UnavailableError as error:
+                    notes.append(phase.redactor(f"{engine}: {_sentence(error)}"))
+    except ServiceError as error:
+        notes.append(phase.redactor(f"{engines[0] if len(engines) == 1 else 'profiling'}: {error.what}"))
     return tuple(ArmProfile(arm.name, "none", notes=tuple(notes)) for arm in phase.scenario.arms)
 
 
@@ -62,104 +80,186 @@ def slice_order(seed: int, arms: int) -> list[list[int]]:
 
 
 class _Pass:
-    """One try with one engine."""
+    """Both arms, started once with whatever the engines need in them, and profiled by one engine after the other."""
 
-    def __init__(self, phase: Phase, engine: Engine) -> None:
+    def __init__(self, phase: Phase, engines: Sequence[Engine], allowance: Allowance) -> None:
         self._phase = phase
-        self._engine = engine
-        self._folder = phase.private / f"profile-{engine}"
+        self._allowance = allowance
+        self._folder = phase.private / "profile"
         self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._stack = ExitStack()
+        self._services: list[RunningService] = []
+        self._trees: list[ProcessTree] = []
+        self._profilers: dict[Engine, list[Profiler] | UnavailableError] = {
+            engine: self._made(engine) for engine in engines
+        }
 
-    def run(self, notes: Sequence[str]) -> tuple[ArmProfile, ...]:
-        """Start the arms, profile them slice by slice, stop them; ``notes`` tell of engines tried before."""
-        phase, explain = self._phase, self._phase.scenario.explain
+    def __enter__(self) -> _Pass:
+        """Start the arms and warm them up."""
+        phase = self._phase
+        made = [each for profilers in self._profilers.values() if isinstance(profilers, list) for each in profilers]
         with ExitStack() as stack:
-            profilers = [self._profiler(arm, explain) for arm in phase.scenario.arms]
-            services = self._services(profilers, stack)
-            for profiler in profilers:  # after the services on the way out: no program may outlive what it looks at
+            for profiler in made:  # last on the way out: what a service that was killed has left behind
                 stack.callback(profiler.close)
-            names, counts = self._under_load(services, profilers)
-        profiles = []
-        for arm, profiler, mine in zip(phase.scenario.arms, profilers, counts, strict=True):
-            told = profiler.by_request or len(names) == 1
-            profile = profiler.result().profile(
-                arm.name,
+            self._services = self._started(stack)
+            for profiler in made:  # first on the way out: no program may outlive what it looks at
+                stack.callback(profiler.close)
+            self._trees = [ProcessTree(arm, service.processes) for arm, service in enumerate(self._services)]
+            for arm, service in enumerate(self._services):
+                phase.load.open(arm, service.base_url)
+                phase.observer.phase(f"profiling: warming up {service.arm.name}")
+                with self._telling_of_deaths():
+                    at_most = WARMING_SHARE * self._allowance.left() / (len(self._services) - arm)
+                    warm_up(phase.load, arm, self._trees[arm], service, phase.scenario, at_most=at_most)
+                self._raise_if_dead(service)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Stop the arms."""
+        self._stack.close()
+
+    def pids(self) -> list[int]:
+        """Return the processes of all arms."""
+        return [pid for service in self._services for pid in service.processes()]
+
+    def profile(self, engine: Engine, notes: Sequence[str]) -> tuple[ArmProfile, ...]:
+        """Profile the arms slice by slice; ``notes`` tell of engines tried before. Raises UnavailableError."""
+        phase = self._phase
+        profilers = self._profilers[engine]
+        if isinstance(profilers, UnavailableError):
+            raise profilers
+        with self._telling_of_deaths():
+            for service, profiler in zip(self._services, profilers, strict=True):
+                profiler.ready(service.processes())
+            alone = self._alone(profilers)
+        arms = len(self._services)
+        seconds = min(phase.scenario.explain.seconds, SAMPLING_SHARE * self._allowance.left() / arms)
+        if seconds < SHORTEST:
+            self._allowance.require(SHORTEST * arms, "a profile")
+        # Names sent alone have half of the time, so that a profile takes as long whichever engine takes it.
+        under_load, each = (seconds / 2, seconds / 2 / len(alone.names)) if alone.names else (seconds, 0.0)
+        names, counts, slices = self._sliced(engine, profilers, under_load / SLICES, alone, each)
+        told = profilers[0].by_request or len(names) == 1
+        if alone.names:
+            names, counts = [ALL, *alone.names], [[_all(mine), *alone.counts[at]] for at, mine in enumerate(counts)]
+        elif not told:
+            names, counts = [ALL], [[_all(mine)] for mine in counts]
+        slow = alone.too_slow(each)
+        alone.notes += [f"{name} is too slow to be sent alone here: raise `why.seconds`" for name in slow]
+        if slices < SLICES:
+            alone.notes.append(
+                f"the profile was cut short after {slices} of {SLICES} slices, to keep to the time given"
+            )
+        return tuple(
+            profiler.result().profile(
+                service.arm.name,
                 profiler.engine,
-                names if told else [ALL],
-                mine if told else np.sum(mine, axis=0, keepdims=True).tolist(),
+                names,
+                mine,
                 clock=profiler.clock,
                 interval_ns=profiler.interval_ns,
-                seconds=explain.seconds,
-                notes=[*notes, *profiler.notes()],
+                seconds=seconds,
+                notes=[*notes, *profiler.notes(), *alone.notes],
             )
-            profiles.append(profile)
-        return tuple(profiles)
+            for service, profiler, mine in zip(self._services, profilers, counts, strict=True)
+        )
 
-    def _profiler(self, arm: Arm, explain: Explain) -> Profiler:
-        folder = self._folder / arm.name
-        if self._engine == "py-spy":
-            return PySpy(folder, explain.interval, arm.service.directory)
-        if self._engine == "perf":
-            return Perf(folder, explain.interval, arm.service.directory)
+    def _made(self, engine: Engine) -> list[Profiler] | UnavailableError:
+        try:
+            return [self._profiler(engine, arm) for arm in self._phase.scenario.arms]
+        except UnavailableError as error:
+            return error
+
+    def _profiler(self, engine: Engine, arm: Arm) -> Profiler:
+        explain = self._phase.scenario.explain
+        folder, directory = self._folder / f"{engine}-{arm.name}", arm.service.directory
+        if engine == "py-spy":
+            return PySpy(folder, explain.interval, directory)
+        if engine == "perf":
+            return Perf(folder, explain.interval, directory)
+        if engine == "jfr":
+            return FlightRecorder(folder, explain.interval, directory)
         if arm.name in self._phase.kept or arm.service.command is None:
             raise UnavailableError("the service is not started afresh, so nothing can be put into it")
-        return InService(self._engine, folder, int(explain.interval * 1e9))
+        if engine == "node":
+            return NodeProfiler(folder, int(explain.interval * 1e9), directory)
+        return InService(engine, folder, int(explain.interval * 1e9))
 
-    def _services(self, profilers: Sequence[Profiler], stack: ExitStack) -> list[RunningService]:
+    def _started(self, stack: ExitStack) -> list[RunningService]:
         phase = self._phase
         if phase.kept:
             return [phase.kept[arm.name] for arm in phase.scenario.arms]
+        known = self._allowance.started_in or 0.0
+        self._allowance.require(known + len(phase.scenario.arms) * (SHORTEST + 1.0), "profiles")
         for snapshot in phase.snapshots:
             snapshot.restore()
         arms = []
-        for arm, profiler in zip(phase.scenario.arms, profilers, strict=True):
+        for number, arm in enumerate(phase.scenario.arms):
             if arm.service.reset:
                 log = self._folder / f"{arm.name}.reset.log"
                 run_command(arm, arm.service.reset, purpose="reset", log=log, redactor=phase.redactor)
-            environment = profiler.environment(arm.service.environment)
-            arms.append(replace(arm, service=replace(arm.service, environment=environment)))
-        phase.observer.phase(f"profiling with {self._engine}: starting")
-        services = start(arms, logs=self._folder, redactor=phase.redactor, cpus=phase.cpus.service)
+            environment = dict(arm.service.environment)
+            for profilers in self._profilers.values():
+                # What is meant for another runtime is never read.
+                environment = profilers[number].environment(environment) if isinstance(profilers, list) else environment
+            arms.append(self._allowance.hurried(replace(arm, service=replace(arm.service, environment=environment))))
+        phase.observer.phase("profiling: starting")
+        with self._allowance.starting(phase.scenario.arms[0], "profiles"):
+            services = start(arms, logs=self._folder, redactor=phase.redactor, cpus=phase.cpus.service)
         stack.callback(stop_all, services)
         return services
 
-    def _under_load(
-        self, services: Sequence[RunningService], profilers: Sequence[Profiler]
-    ) -> tuple[list[str], Counts]:
-        """Warm the arms, put load on them slice by slice; return names and how often each was completed in each.
+    def _sliced(
+        self, engine: Engine, profilers: Sequence[Profiler], seconds: float, alone: Alone, each: float
+    ) -> tuple[list[str], Counts, int]:
+        """Put load on the arms slice by slice, and one name after the other beside it.
 
-        Names are by the numbers that requests carry to the service.
+        Return the names by the numbers that requests carry to the service, how often each was completed, and how many
+        slices there was time for.
         """
         load, scenario, observer = self._phase.load, self._phase.scenario, self._phase.observer
-        seconds = scenario.explain.seconds / SLICES
-        trees = [ProcessTree(arm, service.processes) for arm, service in enumerate(services)]
+        done = 0
         try:
-            for arm, service in enumerate(services):
-                load.open(arm, service.base_url)
-                observer.phase(f"profiling with {self._engine}: warming up {service.arm.name}")
-                warm_up(load, arm, trees[arm], service, scenario)
-                self._raise_if_dead(service)
-                profilers[arm].ready(service.processes())
-            for slice_, order in enumerate(slice_order(scenario.load.seed, len(services))):
-                observer.phase(f"profiling with {self._engine}: slice {slice_ + 1} of {SLICES}")
-                seed = random.Random(f"{scenario.load.seed}-profile-{slice_}").getrandbits(48)  # noqa: S311
-                for position, arm in enumerate(order):
-                    profilers[arm].begin(slice_)
-                    before = trees[arm].cpu_ns()
-                    load.block(arm, slice_, position, seconds, seed)
-                    profilers[arm].end(trees[arm].cpu_ns() - before)
-                    self._raise_if_dead(services[arm])
-            return self._counts(self._folder / "samples.parquet")
+            with self._telling_of_deaths():
+                for slice_, order in enumerate(slice_order(scenario.load.seed, len(self._services))):
+                    began = time.monotonic()
+                    observer.phase(f"profiling with {engine}: slice {slice_ + 1} of {SLICES}")
+                    seed = random.Random(f"{scenario.load.seed}-profile-{slice_}").getrandbits(48)  # noqa: S311
+                    for position, arm in enumerate(order):
+                        with _profiled(profilers[arm], self._trees[arm], slice_, 0):
+                            load.block(arm, slice_, position, seconds, seed)
+                        for at, times in alone.planned(arm, slice_, each):
+                            with _profiled(profilers[arm], self._trees[arm], slice_, at + 1):
+                                alone.send(arm, at, slice_, times)
+                        self._raise_if_dead(self._services[arm])
+                    done = slice_ + 1
+                    if done < SLICES and time.monotonic() - began > self._allowance.left():
+                        break
+                if done < FEWEST_SLICES:
+                    raise UnavailableError("no time was left for a profile", hint="give the command more `--time`")
+                names, counts = self._counts(self._folder / f"samples-{engine}.parquet")
+                return names, counts, done
         except KeyboardInterrupt:
             load.abort()
-            raise
-        except PerfproofError:
-            for service in services:
-                self._raise_if_dead(service)  # which says more than that its answers failed
             raise
         finally:
             with suppress(PerfproofError):
                 load.discard()
+
+    def _alone(self, profilers: Sequence[Profiler]) -> Alone:
+        wanted = profilers[0].alone and not profilers[0].by_request
+        return sent_alone(self._phase, SLICES, wanted=wanted)
+
+    @contextmanager
+    def _telling_of_deaths(self) -> Iterator[None]:
+        """Tell that a service died, which says more than that its answers failed."""
+        try:
+            yield
+        except PerfproofError:
+            for service in self._services:
+                self._raise_if_dead(service)
+            raise
 
     def _raise_if_dead(self, service: RunningService) -> None:
         died = service.check()
@@ -186,6 +286,20 @@ class _Pass:
         np.add.at(counts, where, rows["count"][done] if histograms else 1)
         found: Counts = counts.tolist()
         return carried, found
+
+
+@contextmanager
+def _profiled(profiler: Profiler, tree: ProcessTree, slice_: int, request: int) -> Iterator[None]:
+    profiler.begin(slice_, request)
+    before = tree.cpu_ns()
+    yield
+    profiler.end(tree.cpu_ns() - before)
+
+
+def _all(rows: Sequence[Sequence[int]]) -> list[int]:
+    """Return completed requests of all names, by slice."""
+    found: list[int] = np.sum(rows, axis=0).tolist()
+    return found
 
 
 def _sentence(error: PerfproofError) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from perfproof.experiment.allowance import Allowance
 from perfproof.experiment.observer import Observer
 from perfproof.experiment.probe import Phase
 from perfproof.model.debugging import debug_modes
@@ -26,15 +27,20 @@ def tell_debugging(arms: Sequence[Arm], observer: Observer) -> None:
 
 
 @contextmanager
-def started(phase: Phase, arm: Arm, logs: Path) -> Iterator[RunningService]:
-    """Lend the arm, reset and started afresh and stopped afterwards; a kept one is lent as it is."""
+def started(phase: Phase, arm: Arm, logs: Path, allowance: Allowance, what: str) -> Iterator[RunningService]:
+    """Lend the arm, reset and started afresh and stopped afterwards; a kept one is lent as it is.
+
+    Raises OutOfTimeError where there is no time for a start, which is for ``what``.
+    """
     if arm.name in phase.kept:
         yield phase.kept[arm.name]
         return
     if arm.service.reset:
         log = logs / f"{arm.name}.reset.log"
         run_command(arm, arm.service.reset, purpose="reset", log=log, redactor=phase.redactor)
-    (service,) = start([arm], logs=logs, redactor=phase.redactor, cpus=phase.cpus.service)
+    allowance.require(allowance.started_in or 0.0, what)
+    with allowance.starting(allowance.hurried(arm), what):
+        (service,) = start([allowance.hurried(arm)], logs=logs, redactor=phase.redactor, cpus=phase.cpus.service)
     try:
         yield service
     finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from perfproof.collectors.processes import ProcessTree
 from perfproof.collectors.warmth import cold
@@ -67,11 +68,13 @@ def warm_up(
     scenario: Scenario,
     alone: float = 0.0,
     least: float | None = None,
+    at_most: float = inf,
 ) -> Warmth:
     """Send unrecorded load until the arm is warm, at most three times the asked-for warm-up (at least 3 s more).
 
     ``alone`` is how long a request takes when nothing else is asked, where that is known; ``least`` the seconds to
-    warm, where they are not the scenario's. LoadError if the service stops answering, or carries less than is asked.
+    warm, where they are not the scenario's; ``at_most`` seconds end it earlier. LoadError if the service stops
+    answering, or carries less than is asked.
     """
     rounds = scenario.rounds
     at_start = tree.cpu_by_pid()
@@ -79,7 +82,7 @@ def warm_up(
     reports: list[WarmReport] = []
     requests, seconds = 0, 0.0
     least = rounds.block_warmup if least is None else least
-    limit = most_warmup(rounds, least)
+    limit = min(most_warmup(rounds, least), at_most)
     stretch = stretch_seconds(scenario)
     steady = least == 0 and rounds.warmup_requests == 0
     while not steady and seconds < limit:
@@ -100,7 +103,7 @@ def warm_up(
         now = tree.cpu_by_pid()
         serving = serving_pids(service.processes(), service.port) if service.port else ()
         still_cold = len(cold(at_start, now, serving)) if len(serving) > 1 else 0
-        if not still_cold or attempt == FRESH_TRIES:
+        if not still_cold or attempt == FRESH_TRIES or seconds >= at_most:
             break
         report = load.warm(arm, STRETCH, fresh_connections=True)
         requests += report.requests

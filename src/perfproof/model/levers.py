@@ -51,7 +51,8 @@ class HttpFacts:
     Accept-Encoding of the timed rounds ("": none was sent). ``small`` is the body at the smallest size of ``scale:``
     asked for in gzip: compressing little costs more than it saves. ``after_write`` tells whether the body changed when
     the scenario's writes that opt in were sent (None: there are none); a cache that one arm has and whose body stays
-    the ``same`` where the other arm's ``changed`` is stale.
+    the ``same`` where the other arm's ``changed`` is stale. ``cpu_turns`` is CPU of the whole process tree per request,
+    sent alone as the timed rounds ask for it, once for each of several turns.
     """
 
     request: str
@@ -69,6 +70,7 @@ class HttpFacts:
     accepts: str = ""
     small: Encoding | None = None
     after_write: Literal["same", "changed"] | None = None
+    cpu_turns: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Engine = Literal["agent", "pyinstrument", "py-spy", "perf", "callgrind", "none"]
-"""``agent`` is perfproof's own sampler inside a Python service, from outside of its threads."""
+from perfproof.model.metrics import ALL
+
+Engine = Literal["agent", "pyinstrument", "node", "jfr", "py-spy", "perf", "callgrind", "none"]
+"""``agent`` is perfproof's own sampler inside a Python service, from outside of its threads; ``node`` is V8's profiler,
+``jfr`` the Flight Recorder of a JVM."""
 Clock = Literal["wall", "cpu", "instructions"]
 
 
@@ -50,7 +53,8 @@ class ArmProfile:
     """The profile of one arm.
 
     ``counts[request][slice]`` is how many of each request were completed in each slice of load, so that
-    ``ns / counts`` is time per request. ``interval_ns`` is the sampling interval; ``clock`` whether waiting counts
+    ``ns / counts`` is time per request. Where one of ``requests`` is ``all``, that is load of all names together,
+    beside which the others were sent alone. ``interval_ns`` is the sampling interval; ``clock`` whether waiting counts
     (``wall``: time a request was current, also in the database) or only running (``cpu``); with ``instructions``
     nothing is sampled, slices are fresh starts, and every ``ns`` is one instruction. ``unresolved`` is the share of
     time in frames without a name. With engine ``none``, ``notes`` say why and everything else is empty.
@@ -67,6 +71,12 @@ class ArmProfile:
     stacks: tuple[Stack, ...] = ()
     unresolved: float = 0.0
     notes: tuple[str, ...] = ()
+
+    def places(self, request: str) -> list[int]:
+        """Return which of ``requests`` speak for ``request``: for all, its own row where there is one, else every."""
+        if request == ALL and ALL not in self.requests:
+            return list(range(len(self.requests)))
+        return [at for at, name in enumerate(self.requests) if name == request]
 
 
 @dataclass(frozen=True)

@@ -324,7 +324,7 @@ class Explain:
 
     levers: bool = True
     memory: bool = False
-    profile: Literal["auto", "off", "agent", "pyinstrument", "py-spy", "perf"] = "auto"
+    profile: Literal["auto", "off", "agent", "pyinstrument", "node", "jfr", "py-spy", "perf"] = "auto"
     seconds: float = 8.0
     interval: float = 0.001
 

@@ -10,7 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Lever = Literal[
-    "queries", "index", "connection pool", "response cache", "serialization", "compression", "hot path", "memory"
+    "queries",
+    "index",
+    "connection pool",
+    "response cache",
+    "revalidation",
+    "serialization",
+    "compression",
+    "hot path",
+    "work per request",
+    "memory",
 ]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from perfproof.errors import UsageError
+from perfproof.model.metrics import ALL
 from perfproof.model.profile import ArmProfile, Frame
 from perfproof.model.recording import Recording
 from perfproof.reports.writing import write_text
@@ -108,12 +109,14 @@ def _profiles(recording: Recording, path: Path) -> list[ArmProfile]:
 
 def _stacks(profile: ArmProfile) -> Iterator[tuple[str, list[Frame], float]]:
     """Yield request name, functions (outermost first) and milliseconds per request, slices added up."""
-    total = sum(map(sum, profile.counts)) or 1
+    total = [sum(map(sum, profile.counts))] * len(profile.requests)
+    if ALL in profile.requests:  # the others were sent beside it, each alone, and are no part of it
+        total = [sum(row) for row in profile.counts]
     spent: dict[tuple[int, tuple[int, ...]], int] = {}
     for stack in profile.stacks:
         spent[stack.request, stack.frames] = spent.get((stack.request, stack.frames), 0) + stack.ns
     for (request, frames), ns in sorted(spent.items()):
-        yield profile.requests[request], [profile.frames[number] for number in frames], ns / total / 1e6
+        yield profile.requests[request], [profile.frames[number] for number in frames], ns / (total[request] or 1) / 1e6
 
 
 def _shown(frame: Frame) -> str:

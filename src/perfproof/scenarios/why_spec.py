@@ -10,7 +10,7 @@ from perfproof.model.scenario import Explain
 from perfproof.scenarios.fields import DURATION_SCHEMA, Empty, Flag, Spec, choice, quantity, schema
 from perfproof.scenarios.units import parse_duration
 
-ENGINES = ("auto", "off", "agent", "pyinstrument", "py-spy", "perf")
+ENGINES = ("auto", "off", "agent", "pyinstrument", "node", "jfr", "py-spy", "perf")
 _EXPLAIN = Explain()
 
 
@@ -27,7 +27,7 @@ def _engine(value: object) -> str:
 
 
 Engine = Annotated[
-    Literal["auto", "off", "agent", "pyinstrument", "py-spy", "perf"],
+    Literal["auto", "off", "agent", "pyinstrument", "node", "jfr", "py-spy", "perf"],
     PlainValidator(_engine),
     schema(enum=list(ENGINES)),
 ]
@@ -51,7 +51,7 @@ class WhySpec(Spec):
     memory: Flag = _EXPLAIN.memory
     """Allocations per request by line, for Python services. Default: false"""
     profile: Engine = _EXPLAIN.profile
-    """Where time goes: auto, off or an engine (agent, pyinstrument, py-spy, perf). Default: auto"""
+    """Where time goes: auto, off or an engine (agent, pyinstrument, node, jfr, py-spy, perf). Default: auto"""
     seconds: Seconds = _EXPLAIN.seconds
     """How long each arm is profiled under load. Default: 8s"""
     interval: Interval = _EXPLAIN.interval

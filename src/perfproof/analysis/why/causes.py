@@ -6,6 +6,7 @@ Which lever explains away which, on the same request:
   it; whatever compresses stands outside;
 * database, encoding and compression time is none of a hot path (``hot_path`` leaves it out), so those need no rule;
 * the pool is told of all requests and explains no other lever, but waiting falls where queries do;
+* the work of one request alone says where time goes and not why, so any other lever of that request explains it;
 * beside a claimed lever, another one must account for a tenth of what moved: small shifts ride along with large ones.
 """
 
@@ -20,19 +21,23 @@ from perfproof.analysis.why.outcomes import in_words
 from perfproof.analysis.why.suspect import Sides, Suspect
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Comparison
-from perfproof.model.why import Cause
+from perfproof.model.why import Cause, Lever
 
 RULES: tuple[Callable[[Sides], Suspect | None], ...] = (
     response_levers.kept_responses,
+    response_levers.revalidated,
     database_levers.fewer_queries,
     database_levers.another_plan,
     database_levers.kept_connections,
     response_levers.compressed,
     code_levers.encoding,
     hot_path.hot_path,
+    response_levers.alone,
     code_levers.allocations,
 )
 BESIDE = 0.1
+HALF = 0.5
+_WORK: Lever = "work per request"
 _OWN_WORK = ("serialization", "hot path")
 _FOLLOW_FROM_A_CACHE = ("queries", "index", "connection pool", "serialization", "hot path")
 
@@ -94,7 +99,7 @@ def _settle(found: Sequence[Cause]) -> list[Cause]:
     """Take back claims that another claim of the same request explains."""
     claimed = {cause.lever for cause in found if cause.claimed}
     moved = max(
-        (abs(cause.ms_per_request) for cause in found if cause.claimed and cause.ms_per_request is not None),
+        (abs(each.ms_per_request) for each in found if each.claimed and each.ms_per_request and each.lever != _WORK),
         default=0.0,
     )
     settled = []
@@ -102,20 +107,33 @@ def _settle(found: Sequence[Cause]) -> list[Cause]:
         why = ""
         if cause.claimed and "response cache" in claimed and cause.lever in _FOLLOW_FROM_A_CACHE:
             why = "which follows from the kept answers"
+        elif cause.claimed and cause.lever == _WORK and _explains(found, cause):
+            why = "which what is claimed explains"
         elif cause.claimed and cause.lever in _OWN_WORK and abs(cause.ms_per_request or 0.0) < BESIDE * moved:
             why = "too little beside what else moved"
         settled.append(_taken_back(cause, why) if why else cause)
     return settled
 
 
+def _explains(found: Sequence[Cause], work: Cause) -> bool:
+    """Tell whether the other claims of a request account for half of the ``work``, or cannot say for how much."""
+    others = [cause.ms_per_request for cause in found if cause.claimed and cause.lever != _WORK]
+    if any(ms is None for ms in others):
+        return True
+    return sum(abs(ms or 0.0) for ms in others) >= HALF * abs(work.ms_per_request or 0.0) > 0
+
+
 def _whole(claimed: list[Cause]) -> tuple[list[Cause], list[Cause]]:
     """Sort out what is claimed of all requests together: work that moved on single requests moved on all of them."""
-    single = {cause.lever for cause in claimed if cause.request != ALL}
+    single = {cause.lever for cause in claimed if cause.request != ALL} - {_WORK}
+    together = {cause.lever for cause in claimed if cause.request == ALL}.intersection(_OWN_WORK if not single else ())
     kept, others = [], []
     for cause in claimed:
         opened = any(mechanism.name == OPENED for mechanism in cause.mechanisms)
         if cause.request == ALL and single and cause.lever in _OWN_WORK:
             others.append(_taken_back(cause, "which what is claimed of single requests may explain"))
+        elif cause.lever == _WORK and together:
+            others.append(_taken_back(cause, "which what is claimed of all requests may explain"))
         elif cause.lever == "connection pool" and not opened and "queries" in single:
             others.append(_taken_back(cause, "which follows from the queries"))
         else:

@@ -68,7 +68,7 @@ def pair(before: ArmProfile, after: ArmProfile, request: str) -> Pairing | None:
 
 def names_of(before: ArmProfile, after: ArmProfile) -> tuple[str, ...]:
     """Return ``all`` and every request name that both profiles have, in the candidate's order."""
-    return (ALL, *(name for name in after.requests if name in set(before.requests)))
+    return (ALL, *(name for name in after.requests if name in set(before.requests) and name != ALL))
 
 
 def differ(
@@ -82,7 +82,8 @@ def differ(
 def pairs(before: ArmProfile, after: ArmProfile) -> dict[str, Pairing]:
     """Return both arms' profiles by request name, with all first if there are several names."""
     names = names_of(before, after)
-    found = {name: pair(before, after, name) for name in (names if len(names) > 2 else names[1:])}
+    together = len(names) > 2 or ALL in after.requests
+    found = {name: pair(before, after, name) for name in (names if together else names[1:])}
     return {name: each for name, each in found.items() if each is not None}
 
 

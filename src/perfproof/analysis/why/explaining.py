@@ -9,6 +9,7 @@ from typing import Literal
 from perfproof.analysis.why.causes import causes_of
 from perfproof.analysis.why.code_levers import allocation_changes
 from perfproof.analysis.why.difference import Pairing, differ, pairs
+from perfproof.analysis.why.looked import looked_at
 from perfproof.analysis.why.outcomes import TIME, Outcomes, direction
 from perfproof.analysis.why.suspect import Sides
 from perfproof.analysis.words import count_of, digits, in_unit
@@ -20,6 +21,7 @@ from perfproof.model.why import AllocationChange, Cause, ProfileDifference, Why
 
 MAX_ALLOCATIONS = 40
 NAMED = 3
+_NOT_SHOWN = "not shown."
 
 
 def explain(
@@ -49,8 +51,11 @@ def explain(
     trusted = verdict is not Verdict.INVALID and kind != "noise"
     pairings = pairs(*profiles) if profiles else {}
     claimed, others = causes_of(_sides(causes, pairings, queries, outcomes)) if trusted else ((), ())
+    sentence = _sentence(claimed, outcomes, verdict, kind)
+    if sentence.endswith(_NOT_SHOWN):
+        sentence = f"{sentence} {looked_at(causes, queries)}"
     return Why(
-        sentence=_sentence(claimed, outcomes, verdict, kind),
+        sentence=sentence,
         causes=claimed,
         unclaimed=others,
         profiles=differ(*profiles, pairings) if profiles else (),
@@ -186,19 +191,22 @@ def _sentence(claimed: Sequence[Cause], outcomes: Outcomes, verdict: Verdict, ki
         named = _named(claimed)
         more = [f"and {count_of(len(named) - NAMED, 'more lever')}"] if len(named) > NAMED else []
         return f"{'; '.join([*named[:NAMED], *more])}."
-    moved = outcomes.anything(TIME)
+    # A row that is only shown may have moved by chance, as one of many does: where nothing is decided, it is no news.
+    decided = verdict not in (Verdict.INCONCLUSIVE, Verdict.EQUIVALENT)
+    settled = [row for row in outcomes.rows if direction(row) and (decided or row.role != "shown")]
+    moved = [row for row in settled if row.metric in TIME]
     ways = {direction(row) for row in moved}
     if ways == {-1}:
-        return "Faster, cause not shown."
+        return f"Faster, cause {_NOT_SHOWN}"
     if ways == {1}:
-        return "Slower, cause not shown."
+        return f"Slower, cause {_NOT_SHOWN}"
     if ways:
-        return "Some figures fell and others rose, cause not shown."
-    counted = {direction(row) for row in outcomes.anything((COUNTED,))}
+        return f"Some figures fell and others rose, cause {_NOT_SHOWN}"
+    counted = {direction(row) for row in settled if row.metric == COUNTED}
     if len(counted) == 1:
-        return f"{'Fewer' if counted == {-1} else 'More'} instructions, cause not shown."
-    if outcomes.anything(row.metric for row in outcomes.rows):
-        return "Time did not move; of what did, the cause is not shown."
+        return f"{'Fewer' if counted == {-1} else 'More'} instructions, cause {_NOT_SHOWN}"
+    if settled:
+        return f"Time did not move; of what did, the cause is {_NOT_SHOWN}"
     if verdict is Verdict.EQUIVALENT:
         return "No difference, so there is nothing to explain."
     return "Nothing moved for sure, so there is nothing to explain yet."

@@ -34,9 +34,9 @@ def flame_of(before: ArmProfile, after: ArmProfile, request: str) -> FlameNode |
         return None
     root = _Node("all requests" if request == ALL else request, False)
     for side, profile in enumerate((before, after)):
-        steps = _Steps(profile)
+        steps, wanted = _Steps(profile), set(profile.places(request))
         for stack in profile.stacks:
-            if request != ALL and profile.requests[stack.request] != request:
+            if stack.request not in wanted:
                 continue
             share = stack.ns / counts[side] / 1e6
             node = root
@@ -84,9 +84,7 @@ def _stretch(frame: Frame, between: bool) -> str:
 
 
 def _count(profile: ArmProfile, request: str) -> int:
-    return sum(
-        sum(counts) for name, counts in zip(profile.requests, profile.counts, strict=False) if request in (ALL, name)
-    )
+    return sum(sum(profile.counts[at]) for at in profile.places(request))
 
 
 def _heaviest(root: _Node) -> set[int]:

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perfproof.analysis.why.kinds import Kind, calls_back, kind_of, package
-from perfproof.model.metrics import ALL
 from perfproof.model.profile import ArmProfile, Frame, Stack
 
 Floats = NDArray[np.float64]
@@ -47,7 +46,7 @@ class Folded:
 
 def fold(profile: ArmProfile, request: str) -> Folded | None:
     """Return the times of ``request`` (or of all), or None where the arm answered none of them while sampled."""
-    wanted = range(len(profile.requests)) if request == ALL else _positions(profile, request)
+    wanted = profile.places(request)
     rows = [np.asarray(profile.counts[at], dtype=float) for at in wanted if at < len(profile.counts)]
     length = max((len(row) for row in rows), default=0)
     counts = np.zeros(length)
@@ -94,10 +93,6 @@ def owner_of(frames: Sequence[Frame]) -> tuple[Frame, int]:
         if frames[at].own:
             return frames[at], at + 1
     return Frame(package(frames[-1].module), "", False), 0
-
-
-def _positions(profile: ArmProfile, request: str) -> list[int]:
-    return [at for at, name in enumerate(profile.requests) if name == request]
 
 
 def _add(folded: Folded, stack: Stack, shape: _Shape) -> None:

@@ -31,13 +31,29 @@ COMPRESSION = (
     "gzip", "zlib", "_compression", "brotli", "_brotli", "brotlicffi", "zstandard", "pyzstd", "compression",
     "flask_compress", "brotli_asgi", "django.middleware.gzip",
 )  # fmt: skip
+DATABASE_ELSEWHERE = (
+    "pg", "pg-pool", "pg-protocol", "pg-cursor", "postgres", "mysql2", "mongodb", "mongoose", "sequelize", "typeorm",
+    "knex", "objection", "@prisma/client", "@mikro-orm/core", "drizzle-orm", "better-sqlite3", "ioredis", "tedious",
+    "java.sql", "javax.sql", "javax.persistence", "jakarta.persistence", "org.postgresql", "org.mariadb", "com.mysql",
+    "com.zaxxer.hikari", "org.hibernate", "org.jooq", "org.jdbi", "oracle.jdbc", "org.sqlite", "org.h2",
+    "org.springframework.jdbc", "org.springframework.data",
+)  # fmt: skip
+"""Of Node and of Java, where drivers call the service back with an answer, which is then no work of the database's."""
+ENCODING_ELSEWHERE = (
+    "fast-json-stringify", "class-transformer", "protobufjs", "com.fasterxml.jackson", "com.google.gson",
+    "com.google.protobuf", "org.json", "jakarta.json", "com.alibaba.fastjson", "org.yaml",
+)  # fmt: skip
+COMPRESSION_ELSEWHERE = ("node.zlib", "java.util.zip", "com.aayushatharva.brotli4j")
 _LAST_ONLY = ("starlette.middleware.gzip",)
 """Middleware through which everything passes: it compresses only while it runs itself."""
 
+_DOMAINS = ("com", "org", "io", "net", "dev", "ch", "de")
+"""With these begin the names of Java packages, which say at the third part whose they are."""
+
 _KINDS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
-    ("database", DATABASE),
-    ("encoding", ENCODING),
-    ("compression", COMPRESSION),
+    ("database", (*DATABASE, *DATABASE_ELSEWHERE)),
+    ("encoding", (*ENCODING, *ENCODING_ELSEWHERE)),
+    ("compression", (*COMPRESSION, *COMPRESSION_ELSEWHERE)),
 )
 _INDEX: dict[str, Kind] = {name: kind for kind, names in _KINDS for name in names}
 
@@ -57,7 +73,7 @@ def calls_back(caller: Frame) -> bool:
 
     Not so where the driver only hands control over, as SQLAlchemy does to run a function in a greenlet.
     """
-    hands_over = any(_within(caller.module, name) for name in ("sqlalchemy.util", "greenlet"))
+    hands_over = any(_within(caller.module, name) for name in ("sqlalchemy.util", "greenlet", *DATABASE_ELSEWHERE))
     return not caller.own and not hands_over and _named(caller) == "database"
 
 
@@ -76,5 +92,7 @@ def _within(module: str, name: str) -> bool:
 
 
 def package(module: str) -> str:
-    """Return the top-level package of a module (a shared object keeps its name)."""
-    return module.partition(".")[0] or "(unknown)"
+    """Return the top-level package of a module (a shared object keeps its name), of Java those parts that tell it."""
+    parts = module.split(".")
+    reversed_domain = parts[0] in _DOMAINS and len(parts) > 2
+    return (".".join(parts[:3]) if reversed_domain else parts[0]) or "(unknown)"

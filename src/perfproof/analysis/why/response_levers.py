@@ -18,6 +18,12 @@ QUICKER = 5.0
 """How much quicker than the first answer the later ones must be to look like kept ones. It is never claimed for that: a
 first request also pays for imports and connections, and beside a short handler those look the same."""
 NOT_QUICKER = 2.5
+NOT_MODIFIED = 304
+_KEEPING = {"etag": "the ETag", "last-modified": "Last-Modified", "cache-control": "Cache-Control"}
+TURNS = 3
+"""Turns of CPU measurements that must all lie apart; four of each that do so by chance are one of 35."""
+WORK_SHARE, WORK_MS = 0.2, 0.1
+"""Two starts of the same program differ by less, alone and just after the start."""
 SMALLER = 0.1
 """Bytes on the wire must differ by this share."""
 
@@ -62,6 +68,71 @@ def kept_responses(sides: Sides) -> Suspect | None:
         told,
         doubt=doubt,
         evidence={"headers": dict(keeper.headers), "revalidated": [one.revalidated, two.revalidated]},
+    )
+
+
+def revalidated(sides: Sides) -> Suspect | None:
+    """Suspect revalidation: what clients may keep, or ask for again with a condition, came or went.
+
+    It is told and never claimed: the load asks without any condition, so no figure of it can follow. Headers that come
+    with a cache in front of the handler are told with that.
+    """
+    one, two = sides.http
+    if one is None or two is None or kept_responses(sides) is not None:
+        return None
+    told = []
+    answered = [facts.revalidated == NOT_MODIFIED for facts in (one, two)]
+    towards = 0
+    if answered[0] != answered[1]:
+        towards = -1 if answered[1] else 1
+        gone = "is answered with 304 now" if answered[1] else "is no longer answered with 304"
+        told.append(f"a repeated request with the validator it was given {gone}")
+    for name, label in _KEEPING.items():
+        before, after = (facts.headers.get(name, "") for facts in (one, two))
+        if bool(before) != bool(after) or (name == "cache-control" and before != after):
+            towards = towards or (-1 if after and not _forbids(after) else 1)
+            change = (
+                f"{label} {before} became {after}" if before and after else f"{label} {'came' if after else 'went'}"
+            )
+            told.append(change)
+    if not told:
+        return None
+    return Suspect(
+        "revalidation",
+        sides.request,
+        towards,
+        (Mechanism("304 when asked again", "ratio", float(answered[0]), float(answered[1])),),
+        (),
+        "; ".join(told),
+        doubt="the load asks for everything anew, so that its figures cannot tell what clients win or lose by it",
+        evidence={"revalidated": [one.revalidated, two.revalidated]},
+    )
+
+
+def _forbids(cache_control: str) -> bool:
+    return any(word in cache_control for word in ("no-store", "no-cache", "private", "max-age=0"))
+
+
+def alone(sides: Sides) -> Suspect | None:
+    """Suspect work: one request alone, with nothing else going on, takes another amount of CPU.
+
+    It says where to look, not what it is: ``causes`` takes it back where another lever tells that.
+    """
+    one, two = sides.http
+    if one is None or two is None or min(len(one.cpu_turns), len(two.cpu_turns)) < TURNS:
+        return None
+    before, after = median(one.cpu_turns) / 1e6, median(two.cpu_turns) / 1e6
+    apart = max(one.cpu_turns) < min(two.cpu_turns) or max(two.cpu_turns) < min(one.cpu_turns)
+    if not apart or abs(after - before) < max(WORK_MS, WORK_SHARE * max(before, after)):
+        return None
+    return Suspect(
+        "work per request",
+        sides.request,
+        1 if after > before else -1,
+        (Mechanism("CPU of one request alone", "ms", before, after),),
+        TIME,
+        f"sent alone, one request takes {after:.3g} ms of CPU instead of {before:.3g}",
+        after - before,
     )
 
 

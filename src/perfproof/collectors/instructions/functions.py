@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from perfproof.collectors.profiles.folding import Counts, Folded
-from perfproof.collectors.profiles.perf import INTERPRETED as KNOWN
+from perfproof.collectors.profiles.programs import INTERPRETED as KNOWN
 from perfproof.model.profile import ArmProfile, Frame
 
 Function = tuple[str, str]

@@ -81,6 +81,7 @@ class FromOutside:
 
     clock: Clock = "cpu"
     by_request = False
+    alone = False
 
     def __init__(self, directory: Path, rate: int, service_directory: Path) -> None:
         self._directory = directory

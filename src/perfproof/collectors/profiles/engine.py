@@ -15,11 +15,16 @@ class UnavailableError(PerfproofError):
 
 
 class Profiler(Protocol):
-    """Samples one arm, slice by slice. ``by_request`` says whether it can tell requests apart."""
+    """Samples one arm, slice by slice. ``by_request`` says whether it can tell requests apart.
+
+    One that cannot, but is ``alone``, switches so quickly that it is also worth sending one name at a time: then
+    ``begin`` says which ``request`` it is, by its place in the scenario from 1, and 0 is all of them together.
+    """
 
     engine: Engine
     clock: Clock
     by_request: bool
+    alone: bool
 
     @property
     def interval_ns(self) -> int:
@@ -31,7 +36,7 @@ class Profiler(Protocol):
     def ready(self, pids: Sequence[int]) -> None:
         """Raise UnavailableError if the processes of a service that has answered requests cannot be sampled."""
 
-    def begin(self, slice_: int) -> None:
+    def begin(self, slice_: int, request: int = 0) -> None:
         """Record from now on; slices count from 0."""
 
     def end(self, cpu_ns: int) -> None:
@@ -44,4 +49,4 @@ class Profiler(Protocol):
         """Return what the reader should know beside the figures."""
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind; called while the service still runs, and again when it is gone."""

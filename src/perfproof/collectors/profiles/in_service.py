@@ -30,6 +30,7 @@ class InService:
 
     clock: Clock = "wall"
     by_request = True
+    alone = False
 
     def __init__(self, engine: Engine, directory: Path, interval_ns: int) -> None:
         self.engine = engine
@@ -61,8 +62,9 @@ class InService:
             raise UnavailableError("no process has loaded the agent: it is not Python, or started with -I, -E or -S")
         raise UnavailableError("the agent saw no request: the service uses a server or framework that it does not know")
 
-    def begin(self, slice_: int) -> None:
+    def begin(self, slice_: int, request: int = 0) -> None:
         """Record what begins from now on, once every process has seen it."""
+        del request  # it tells them apart itself
         self._tell(slice_ + 1)
         time.sleep(_SEEN_WITHIN)
 

@@ -13,10 +13,9 @@ from pathlib import Path
 from perfproof.collectors.profiles.command import FromOutside, Recorder, says
 from perfproof.collectors.profiles.engine import UnavailableError
 from perfproof.collectors.profiles.folding import Folded
+from perfproof.collectors.profiles.programs import INTERPRETED, name_of, program_of
 from perfproof.model.profile import Engine, Frame
 
-INTERPRETED = ("node", "nodejs", "deno", "bun", "java", "ruby", "php", "php-fpm", "dotnet", "beam.smp", "perl")
-"""Programs of which perf shows the interpreter or code compiled while it runs, which has no names."""
 SLOWEST = 50
 FASTEST = 2000
 _HINT = "allow it: `sudo sysctl kernel.perf_event_paranoid=1`, or in a container `--cap-add PERFMON`"
@@ -37,10 +36,10 @@ class Perf(FromOutside):
 
     def ready(self, pids: Sequence[int]) -> None:
         """Raise UnavailableError if the service is not native, perf is not there, or the kernel does not allow it."""
-        programs = {pid: _program_of(pid) for pid in pids}
-        names = {Path(program).name for program in programs.values() if program}
+        programs = {pid: program_of(pid) for pid in pids}
+        names = {name_of(pid) for pid in pids} - {""}
         for name in sorted(names):
-            if re.sub(r"[\d.]+$", "", name) in INTERPRETED:
+            if name in INTERPRETED:
                 raise UnavailableError(f"code of {name} has no names that perf could show")
         if not names:
             raise UnavailableError("the service has no process on this machine")
@@ -52,8 +51,9 @@ class Perf(FromOutside):
         self.end(0)
         self._folded = Folded()
 
-    def begin(self, slice_: int) -> None:
+    def begin(self, slice_: int, request: int = 0) -> None:
         """Start perf and wait until it records."""
+        del request  # starting takes too long for one name at a time
         self._slice = slice_
         data = self._directory / "perf.data"
         data.unlink(missing_ok=True)
@@ -136,10 +136,3 @@ def _stacks(text: str) -> Iterator[list[tuple[str, str]]]:
         elif not line.strip() and stack:
             yield stack
             stack = []
-
-
-def _program_of(pid: int) -> str:
-    try:
-        return str(Path(f"/proc/{pid}/exe").readlink())
-    except OSError:
-        return ""
