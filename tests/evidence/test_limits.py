@@ -131,7 +131,7 @@ def test_a_round_whose_blocks_contradict_themselves_is_damaged(run, key, value, 
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("arm", 2), ("arm", -1), ("request", 1), ("outcome", 9), ("pair", 2), ("done_ns", -5)]
+    ("name", "value"), [("arm", 2), ("arm", -1), ("request", 1), ("outcome", 99), ("pair", 2), ("done_ns", -5)]
 )
 def test_samples_of_what_is_not_there_are_damage(run, name, value):
     file = run / "rounds" / "001" / "samples.parquet"
