@@ -34,7 +34,7 @@ def held() -> dict[str, list[str]]:
 
 
 @cache
-def tests_of(file: str) -> frozenset[str]:
+def names_of(file: str) -> frozenset[str]:
     """Return the names of the tests in a file; empty if there is none."""
     path = ROOT / file
     if not path.is_file():
@@ -64,6 +64,6 @@ def test_the_tests_that_hold_it_exist() -> None:
     missing = []
     for node in {node for nodes in held().values() for node in nodes}:
         file, _, name = node.partition("::")
-        if not tests_of(file) or (name and name not in tests_of(file)):
+        if not names_of(file) or (name and name not in names_of(file)):
             missing.append(node)
     assert not missing, "\n".join(sorted(missing))

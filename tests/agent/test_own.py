@@ -147,3 +147,33 @@ def test_a_debug_mode_is_told_once(agent):
         command = [sys.executable, "-c", DEBUGGED, state]
         subprocess.run(command, env=agent.environment(dict(os.environ)), check=True, timeout=30)
         assert agent.debugging() == (("Flask has debug = True",) if state == "on" else ())
+
+
+DJANGO = """
+import django
+from django.conf import settings
+from perfproof_agent import calls, requests
+
+engine = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+settings.configure(DEBUG=True, DATABASES={"default": engine}, ALLOWED_HOSTS=["*"])
+django.setup()
+from django.db import connection
+
+connection.ensure_connection()
+
+def view(environ, start_response):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s, %s", [1, 2])
+    assert len(connection.queries) == 1, "Django has asked SQLite for the text that it keeps"
+    return [b""]
+
+trace = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
+list(requests.wrap_wsgi(view)({"HTTP_TRACEPARENT": trace}, None))
+"""
+
+
+def test_what_django_asks_sqlite_in_debug_mode_is_not_counted(agent):
+    subprocess.run([sys.executable, "-c", DJANGO], env=agent.environment(dict(os.environ)), check=True, timeout=30)
+    count = agent.count_since(Offsets({}), "ab" * 16)
+    assert count.queries == 1
+    assert agent.debugging() == ("Django has DEBUG = True, which keeps and quotes every statement",)

@@ -95,6 +95,7 @@ def test_a_join_that_multiplies_rows_is_the_cause_of_the_loss_it_brings() -> Non
     found = why(make.causes(), exploded, Verdict.REGRESSED)
     assert levers(found) == [("queries", "show")]
     assert "25,000 rows fetched" in found.causes[0].sentence
+    assert found.causes[0].basis == "waiting"
 
 
 def plan(text: str, *, scan: bool, small: bool = False, ns: int = 900_000) -> Plan:
@@ -235,6 +236,7 @@ def test_a_function_whose_work_moved_is_the_hot_path_whichever_way(
     assert levers(found) == [("hot path", "show")]
     assert found.causes[0].mechanisms[0].name == "app.rows.score"
     assert found.causes[0].ms_per_request == pytest.approx(ms - 0.8, abs=0.15)
+    assert found.causes[0].basis == "work"
 
 
 def test_a_profile_of_all_requests_as_one_is_held_against_the_rows_of_all() -> None:

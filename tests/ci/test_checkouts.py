@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -146,6 +147,19 @@ def test_a_damaged_checkout_is_made_anew(repo, repository):
     with checked_out(repository, first, "") as again:
         assert (again.directory / "file.txt").read_text() == "one"
         assert not again.built
+
+
+def test_a_checkout_that_was_killed_half_way_is_made_again(repo, repository):
+    """git keeps such a one registered and locked although its folder is gone."""
+    first = repository.resolve("HEAD")
+    with checked_out(repository, first, "") as checkout:
+        where = checkout.directory
+    shutil.rmtree(where)
+    (registered,) = (repo.folder / ".git" / "worktrees").iterdir()
+    (registered / "locked").write_text("initializing")
+    with checked_out(repository, first, "") as again:
+        assert again.directory == where
+        assert (where / "file.txt").read_text() == "one"
 
 
 def test_old_checkouts_go_and_those_in_use_stay(repo, repository):

@@ -94,3 +94,11 @@ def test_threads_stay_with_their_request_and_names_made_up_at_random_are_one(ben
         if each["request"] != "bulk":
             assert "tags" in each["statements"][0]["caller"], "the line in the thread"
     assert not [each for each in document["findings"] if each["kind"] == "varies"]
+
+
+def test_a_service_in_a_mode_for_developing_is_told_of_before_it_is_measured(bench):
+    path = scenario(bench, LIST, ("  database:", '  environment: {FLASK_DEBUG: "1"}\n  database:'))
+    ran = bench.run("run", path, "--rounds", "1")
+    warned = "baseline is started in a mode for developing and is not what users get: FLASK_DEBUG is on"
+    assert warned in " ".join(ran.err.split()), ran.err
+    assert ran.err.index("mode for developing") < ran.err.index("round 1"), ran.err

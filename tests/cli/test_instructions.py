@@ -14,6 +14,7 @@ SERVICES = Path(__file__).parent.parent / "services"
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
+COUNTED = "instructions_per_request"
 SUMMING = """\
 name: summing
 service: {command: "{python} summing.py {port}", directory: DIRECTORY, health: /health}
@@ -134,3 +135,22 @@ def test_without_valgrind_it_is_said_what_to_install(bench):
     assert ran.code == 4
     assert "Valgrind is not installed: install your system's package valgrind" in ran.out
     assert not bench.leftovers()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "demands", "expected"),
+    [(("--count",), "", True), ((), "goals", True), (("--no-count",), "goals", False)],
+)
+def test_a_run_counts_where_it_is_asked_to_or_a_demand_names_it(bench, arguments, demands, expected):
+    """Without Valgrind what was to be counted is told of at once; by the processor's counters it is counted."""
+    bench.environ["PATH"] = str(Path(sys.executable).parent)
+    text = SUMMING.replace("goals: {latency_p50: 20%}\n", "").replace("count: {starts: 3}\n", "")
+    demand = "goals: {instructions_per_request: 2%}\n" if demands else ""
+    begin = text.index("budgets:")
+    text = text[:begin] + demand + "rounds: {count: 1, warmup: 100ms, blocks: 2, block: 200ms}\nwhy: off\n"
+    ran = bench.run("ab", str(bench.scenario(text=text)), *arguments, "--json", "out.json", timeout=100)
+    assert ran.code in (1, 3, 4), ran.err
+    result = bench.json("out.json")
+    told = any("Instructions were not counted" in each for each in result["comparability"]["warnings"])
+    counted = [row for row in result["comparisons"] if row["metric"] == COUNTED and row["baseline"] is not None]
+    assert (told or bool(counted)) is expected, (result["comparability"]["warnings"], counted)

@@ -144,6 +144,19 @@ def test_without_a_working_store_the_verdict_is_given_and_show_repairs_what_is_s
     assert (piped.returncode, piped.stderr) == (verdict, "")
 
 
+def test_a_gate_whose_store_fails_before_it_compares_is_not_decided(bench):
+    path = bench.scenario(("load: {model: open, rate: 80/s}", "load: {model: closed, users: 1}"))
+    process = bench.start("gate", str(path), "--baseline", "main")
+    until(lambda: any((bench.folder / "results").glob("*/rounds/001/round.json")), process)
+    (bench.folder / "results" / "perfproof.db").write_bytes(b"this is no database at all, and long enough" * 100)
+    out, err = process.communicate(timeout=120)
+    (run,) = bench.runs
+    alone = json.loads((run / "result.json").read_text())["exit_code"]
+    assert process.returncode == (alone or 3), err  # on a busy machine the measurement itself may be invalid
+    assert alone or "Gate not decided: what to compare with cannot be looked up" in " ".join(out.split())
+    assert "not a database" in err
+
+
 def test_an_interrupted_probe_does_not_speak_of_rounds(bench, temporary):
     path = bench.scenario(("  health: /health", '  health: /health\n  prepare: "sleep 30"'))
     process = bench.start("probe", str(path), "-q")

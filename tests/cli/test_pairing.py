@@ -176,3 +176,13 @@ def test_pairs_that_cannot_be_are_refused_before_anything_starts(bench, way):
     ran = bench.run("check", str(path))
     assert ran.code == 2
     assert "rounds.pairing: stands beside" in ran.err
+
+
+def test_check_tells_how_versions_will_be_asked_and_how_long_that_takes(bench):
+    ran = bench.run("check", str(bench.scenario(text=PAIRED)))
+    assert ran.code == 0, ran.err
+    assert "asked in pairs: the figures say what one request costs; no load is asked for" in ran.out
+    assert "about 4 s with warm-up, starting and stopping not counted" in ran.out
+    assert not bench.runs
+    timed = bench.scenario(("count: 3, ", ""), (", pairs: 1s", ", time: 60s"), text=PAIRED)
+    assert "takes about 60 s in all" in bench.run("check", str(timed)).out

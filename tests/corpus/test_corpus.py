@@ -109,3 +109,5 @@ def test_every_label_is_met_on_a_cluster_of_node(tmp_path, server, monkeypatch):
     judged, result = judge("node", url, labels.NODE, tmp_path, ', WORKERS: "2"')
     assert [each for each in judged if not each.right] == []
     assert any("dataloader" in advice(result, path) for path in labels.NODE)
+    (sources,) = result.sources.values()
+    assert any("not loaded, since it is not Python" in each for each in sources), "the agent is no source"
