@@ -61,3 +61,12 @@ def test_identical_arms_name_nothing(runtime: str, tmp_path: Path) -> None:
     )
     assert profiles[0].engine == runtimes.ENGINES[runtime], profiles[0].notes
     assert runtimes.concluded(profiles).causes == ()
+
+
+def test_a_load_that_the_service_does_not_carry_is_profiled_all_the_same(runtime: str, tmp_path: Path) -> None:
+    rounds = f"PLANTED: '{40 * runtimes.PLANTED[runtime]}'"
+    before, after = profiled(
+        tmp_path, runtimes.COMMANDS[runtime], "", "/orders", python="", rate=60, seconds=1.6, candidate=rounds
+    )
+    assert before.engine == runtimes.ENGINES[runtime], before.notes
+    assert ms_per_request(after, "surcharge") > 10
