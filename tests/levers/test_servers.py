@@ -128,6 +128,7 @@ def test_a_node_service_is_seen_by_its_database_and_its_headers(tmp_path, databa
         database=database,
         memory=True,
     )
+    assert before.pools, before.notes
     assert "PostgreSQL" in before.pools[0].source
     assert before.pools[0].opened == pytest.approx(before.pools[0].requests, abs=1)
     assert after.pools[0].opened <= 4

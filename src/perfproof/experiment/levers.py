@@ -157,6 +157,7 @@ class _Watched:
     def _pools(self, sources: Sources) -> tuple[PoolFacts, ...]:
         """Put the arm under load for a moment and return what became of its database connections."""
         if not self.allowance.left():
+            self.notes.append("no time was left to watch database connections: give the command more `--time`")
             return ()
         self.phase.observer.phase(f"watching {self.arm.name}: connections under load")
         agent = sources.agent
