@@ -133,8 +133,8 @@ def test_a_token_is_asked_for_and_written_nowhere(bench):
     process, address = serve(bench, "--host", "0.0.0.0")
     try:
         local = address.replace("0.0.0.0", "127.0.0.1")
-        assert httpx.get(local).status_code == 401
-        with httpx.Client() as client:
+        assert httpx.get(local, timeout=30).status_code == 401  # the first request loads what pages need
+        with httpx.Client(timeout=30) as client:
             assert client.get(f"{local}/?token={TOKEN}").status_code == 303
             assert "projects" in client.get(local).text
             assert client.get(f"{local}/nope?token=wrong").status_code == 401
