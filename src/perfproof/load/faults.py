@@ -15,6 +15,10 @@ from typing import Any
 from gevent import get_hub
 
 from perfproof.errors import LoadError
+from perfproof.load.fence import RefusedError, StoppedError
+
+_EXPECTED = (RefusedError, StoppedError)
+"""What the fence does to code of a Locust file is counted there; in greenlets of the file's own nobody catches it."""
 
 Tell = Callable[[LoadError], None]
 Hide = Callable[[str], str]
@@ -30,12 +34,12 @@ def heed_faults(tell: Tell, hide: Hide) -> None:
 
     def handle_error(context: Any, kind: Any, value: Any, trace: Any) -> None:
         printed(context, kind, value, trace)
-        if isinstance(value, Exception) and not isinstance(value, hub.NOT_ERROR):
+        if isinstance(value, Exception) and not isinstance(value, (*hub.NOT_ERROR, *_EXPECTED)):
             _told(tell, fault(value, value.__traceback__ or trace, hide))
 
     def excepthook(args: threading.ExceptHookArgs) -> None:
         threading.__excepthook__(args)
-        if isinstance(args.exc_value, Exception):
+        if isinstance(args.exc_value, Exception) and not isinstance(args.exc_value, _EXPECTED):
             error = fault(args.exc_value, args.exc_traceback, hide)
             hub.loop.run_callback_threadsafe(_told, tell, error)
 

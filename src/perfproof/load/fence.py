@@ -28,6 +28,14 @@ _NAMES = frozenset(("socket.getaddrinfo", "socket.gethostbyname"))
 _INTERNET = (_socket.AF_INET, _socket.AF_INET6)
 
 
+class RefusedError(PermissionError):
+    """A Locust file wanted to reach a host that is not allowed; counted, and told as trouble of the file."""
+
+
+class StoppedError(ConnectionAbortedError):
+    """A Locust file wanted to send after the load was stopped."""
+
+
 class Fence:
     """Refuses connections of this process to other machines; ``refused`` counts the addresses that were tried.
 
@@ -85,10 +93,10 @@ class Fence:
             return  # connected before, or within this machine
         host = str(address[0])
         if self._shut and address[1] != self._spared:
-            raise ConnectionAbortedError(errno.ECONNABORTED, "the load was stopped")
+            raise StoppedError(errno.ECONNABORTED, "the load was stopped")
         if not self._passes(host):
             self.refused[host] += 1
-            raise PermissionError(errno.EACCES, f"{host} is neither this machine nor named in `allow:`")
+            raise RefusedError(errno.EACCES, f"{host} is neither this machine nor named in `allow:`")
 
     def _hold(self, event: str, args: tuple[Any, ...]) -> None:
         place = ""
@@ -100,7 +108,7 @@ class Fence:
             place = "" if _is_address(host) or host in ("", "localhost", _socket.gethostname()) else host
         if place:
             self.refused[place] += 1
-            raise PermissionError(errno.EACCES, f"{place} is not reached, for the file is only looked at")
+            raise RefusedError(errno.EACCES, f"{place} is not reached, for the file is only looked at")
 
     def _passes(self, host: str) -> bool:
         if not _is_address(host):
