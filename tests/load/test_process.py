@@ -256,11 +256,12 @@ def test_users_of_the_closed_model_think_between_requests(server, start_load, se
     assert (columns["intended_ns"] == columns["sent_ns"]).all()
 
 
+@pytest.mark.quiet
 @pytest.mark.parametrize(("seconds", "think"), [(0.2, 0.0), (0.16, 0.0), (0.1, 0.0), (0.05, 0.45)])
 def test_requests_of_users_over_the_time_of_their_turns_are_the_true_rate(server, start_load, seconds, think):
     load = start_load(get(f"/slow/{seconds}"), load=Load(model="closed", users=4, think_time=think))
     load.open(0, server.url)
-    load.warm(0, 0.0, 8)
+    load.warm(0, 0.0, requests=8)
     reports = [load.block(0, pair, 0, 0.5, seed=pair) for pair in range(3)]
     rate = sum(report.completed for report in reports) / sum(report.turns_ns for report in reports) * 1e9
     assert rate == pytest.approx(4 / (seconds + think), rel=0.1)
