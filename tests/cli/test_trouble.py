@@ -137,7 +137,7 @@ def test_ctrl_c_at_any_moment_stops_within_seconds_and_leaves_nothing(bench, aft
 
 def test_kill_9_leaves_no_process_behind(bench):
     process = bench.start("ab", str(bench.scenario(("count: 2", "count: 6"))))
-    assert wait_until(lambda: len(bench.leftovers()) >= 6)
+    assert wait_until(lambda: len(bench.leftovers()) >= 6, 60.0)
     process.kill()
     process.communicate()
     assert wait_until(lambda: not bench.leftovers()), [p.cmdline() for p in bench.leftovers()]
