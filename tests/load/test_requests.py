@@ -157,9 +157,8 @@ def test_json_lines_keep_their_types(server, start_load, tmp_path):
 def test_a_row_that_cannot_be_used_is_named(server, start_load, tmp_path):
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n3\n")
     load = start_load(Request("r", "GET", "/ok?{f.a}"), load=SLOW, feeds=(Feed("f", tmp_path / "bad.csv"),))
-    load.open(0, server.url)
     with pytest.raises(LoadError, match=r"row 2 \(line 3\) of the feed .*bad\.csv cannot be used") as caught:
-        load.block(0, 0, 0, 0.5, seed=1)
+        load.open(0, server.url)
     assert caught.value.why == "it has 1 value, the header 2"
 
 
