@@ -366,7 +366,7 @@ def test_a_wait_that_ctrl_c_interrupts_leaves_the_conversation_in_order(server, 
     load.abort()
     columns = sealed(load)  # its reply comes after the one to the interrupted block
     assert 20 < len(columns["arm"]) < 200
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 12, "the block had 19 s to go; the first Parquet file takes some"
 
 
 @pytest.mark.parametrize(
