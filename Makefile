@@ -32,7 +32,7 @@ layers: $(VENV)/dev.stamp
 
 unit: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2 -m "not server" $(PYTEST_ARGS)
-	$(BIN)/python -m pytest -n 2 --dist loadscope -m "server and not quiet" $(PYTEST_ARGS)   # these mostly wait
+	$(BIN)/python -m pytest -n 3 --dist loadscope -m "server and not quiet" $(PYTEST_ARGS)   # these mostly wait
 	$(BIN)/python -m pytest -m quiet $(PYTEST_ARGS)   # what is measured is judged: nothing else may run beside it
 
 install: $(VENV)/dev.stamp

@@ -71,7 +71,7 @@ class Bench:
             start_new_session=True,
         )
 
-    def run(self, *args: str, timeout: float = 90) -> Ran:
+    def run(self, *args: str, timeout: float = 150) -> Ran:
         process = self.start(*args)
         try:
             out, err = process.communicate(timeout=timeout)
