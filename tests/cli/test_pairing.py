@@ -137,7 +137,7 @@ def test_a_service_that_hangs_is_told_after_one_timeout(bench):
     began = time.monotonic()
     ran = bench.run("ab", str(path))
     assert ran.code == 4, ran.out
-    assert "candidate did not answer within 1 s" in ran.err
+    assert "candidate did not answer" in ran.err
     assert time.monotonic() - began < 120
     assert not bench.leftovers()
 
