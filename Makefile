@@ -30,10 +30,15 @@ types: $(VENV)/dev.stamp
 layers: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 
+# All three run, whatever fails: one look shows everything that is broken.
 unit: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n 2 -m "not server" $(PYTEST_ARGS)
-	$(BIN)/python -m pytest -n 3 --dist loadscope -m "server and not quiet" $(PYTEST_ARGS)   # these mostly wait
-	$(BIN)/python -m pytest -m quiet $(PYTEST_ARGS)   # what is measured is judged: nothing else may run beside it
+	failed=0; \
+	$(BIN)/python -m pytest -n 2 -m "not server" $(PYTEST_ARGS) || failed=1; \
+	: these mostly wait; \
+	$(BIN)/python -m pytest -n 3 --dist loadscope -m "server and not quiet" $(PYTEST_ARGS) || failed=1; \
+	: what is measured is judged, so nothing else may run beside it; \
+	$(BIN)/python -m pytest -m quiet $(PYTEST_ARGS) || failed=1; \
+	exit $$failed
 
 install: $(VENV)/dev.stamp
 

@@ -65,6 +65,7 @@ SECRET = st.text(min_size=6, max_size=40).filter(lambda text: text.strip("*") ==
 @given(SECRET, st.text(alphabet="xyz \n", max_size=20), st.text(alphabet="xyz \n", max_size=20))
 def test_no_form_of_a_secret_survives(secret: str, before: str, after: str) -> None:
     assume(not set(secret) <= set("xyz \n*"))
+    assume(worth_masking(secret, named_secret=False))  # "undefined" is masked only where it stands alone
     redact = Redactor([secret])
     for form in (
         secret,
