@@ -1,7 +1,6 @@
-"""What paired rounds see, on real services beside planted noise: recorded round by round, then judged over and over.
+"""What paired rounds see, on real services beside planted noise: recorded round by round, for `verdicts.py` to judge.
 
 python benchmarks/pairing.py record [--rounds 30] [demo/none demo/bursts slower/none ...] [--into FILE]
-python benchmarks/pairing.py judge [--from FILE]       # the table of issue figures, by drawing rounds from recordings
 python benchmarks/pairing.py whole [--tries 3] [--time 60s] [demo/bursts ...]    # whole commands, one after the other
 python benchmarks/pairing.py slow                      # start of 20 s, requests of 1.5 s, -30 %
 
@@ -20,15 +19,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from math import expm1, log1p
+from math import log1p
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from neighbours import NEIGHBOURS, neighbour
-
-from perfproof.analysis import looks
-from perfproof.analysis.intervals import one_sample, prior_of_starts
 
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parent / "scenarios"
@@ -121,40 +117,6 @@ def record(wanted: Sequence[str], rounds: int, into: Path, designs: Sequence[str
             )
 
 
-def drawn(values: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    return rng.choice(values, size=count, replace=True)
-
-
-def judge(source: Path, draws: int = 2000) -> None:
-    """Draw as many rounds as fit into a time from each recording, judge them, and count what is said."""
-    rng = np.random.default_rng(7)
-    heads = ("service/noise", "design", "metric", "sd", "rounds in 60 s", "half-width", "seen", "met at -25 %")
-    print(" | ".join((*heads, "met at -10 %", "moved at 0")))
-    for entry in json.loads(source.read_text()):
-        for metric in ("latency_p50", "cpu_per_request", "latency_p95"):
-            values = np.array(entry["changes"].get(f"{metric} all", []))
-            if len(values) < 6:
-                continue
-            count = max(2, int((60 - 5) / entry["seconds_per_round"]))
-            true = float(values.mean())
-            half, seen, met, false_met, moved = [], 0, 0, 0, 0
-            for _ in range(draws):
-                sample = drawn(values, count, rng)
-                prior = prior_of_starts(metric, None) if entry["design"] == "pairs" else None
-                interval = one_sample(sample, looks.confidence(1, 1), prior)
-                width = (interval.high or 0) - interval.value
-                half.append(expm1(width))
-                seen += (interval.low or 0) > 0
-                centred = interval.value - true
-                moved += abs(centred) > width and abs(centred) >= log1p(0.02)
-                met += centred + log1p(-0.25) + width <= log1p(-0.2)
-                false_met += centred + log1p(-0.10) + width <= log1p(-0.2)
-            place = f"{entry['service']}/{entry['noise']}"
-            cells = [place, entry["design"], metric, f"{values.std(ddof=1):.2%}", count, f"{np.median(half):.2%}"]
-            shares = [f"{number / draws:.1%}" for number in (seen, met, false_met, moved)]
-            print(" | ".join(map(str, (*cells, *shares))))
-
-
 def whole(wanted: Sequence[str], tries: int, budget: str) -> None:
     """Run whole commands with a time, as a user would."""
     for service, noise in places(wanted):
@@ -178,18 +140,16 @@ def whole(wanted: Sequence[str], tries: int, budget: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["record", "judge", "whole", "slow"])
+    parser.add_argument("what", choices=["record", "whole", "slow"])
     parser.add_argument("wanted", nargs="*", default=["demo", "slower"])
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--tries", type=int, default=3)
     parser.add_argument("--time", default="60s")
     parser.add_argument("--designs", default="pairs,blocks")
-    parser.add_argument("--into", "--from", dest="file", type=Path, default=RECORDINGS)
+    parser.add_argument("--into", dest="file", type=Path, default=RECORDINGS)
     chosen = parser.parse_args()
     if chosen.what == "record":
         record(chosen.wanted, chosen.rounds, chosen.file, chosen.designs.split(","))
-    elif chosen.what == "judge":
-        judge(chosen.file)
     elif chosen.what == "whole":
         whole(chosen.wanted, chosen.tries, chosen.time)
     else:

@@ -1,11 +1,13 @@
 """How often verdicts are right: simulated runs with known truth through the real rules, against the figures to reach.
 
-Two levels. *Rounds*: thousands of runs made of block pairs (autocorrelated noise, drift, bursts, start effects) enter
-at the series, so intervals, looks, Holm and the conclusion are the real ones. *Samples*: fewer runs made of single
-requests go through ``analyse`` and ``look`` whole. Noise is calibrated on measured services: the standard deviation of
-one round's p50 difference is 1.5-2.6 %, of one pair of blocks 4-8 %, of one round's p95 5-9 %.
+Three levels. *Recorded*: rounds of real services beside planted neighbours (recordings/rounds.json, made by pairing.py)
+are drawn with replacement, whole rounds at a time, shifted to a known truth, and judged as runs of 60 to 150 s.
+*Rounds*: thousands of runs made of block pairs (autocorrelated noise, drift, bursts, start effects) enter at the series, so
+intervals, looks, Holm and the conclusion are the real ones. *Samples*: fewer runs made of single requests go through
+``analyse`` and ``look`` whole. Made noise is as measured services had it in blocks: the standard deviation of one
+round's p50 difference is 1.5-2.6 %, of one pair of blocks 4-8 %, of one round's p95 5-9 %.
 
-    python benchmarks/verdicts.py [--quick] [--seed N]
+    python benchmarks/verdicts.py [recorded | made] [--quick] [--seed N]
 
 Prints a table and exits 1 when a figure is missed.
 """
@@ -13,6 +15,7 @@ Prints a table and exits 1 when a figure is missed.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -38,6 +41,7 @@ from perfproof.model.scenario import Goal
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from analysis.builders import make_recording
 
+RECORDINGS = Path(__file__).parent / "recordings" / "rounds.json"
 SECONDS_PER_ROUND = 11.6
 """A measured round: two starts, warm-up, eight pairs of half-second blocks (139 s for 12 rounds)."""
 NAMES = ("login", "list", "show", "search")
@@ -124,6 +128,124 @@ def above_zero(rows: Sequence[Row], metric: str) -> bool:
     """Tell whether a rise was seen: the interval that was judged lies above zero."""
     low = found(rows, metric).comparison.ci_low
     return low is not None and low > 0
+
+
+# ---------------------------------------------------------------------------------------------- recorded
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Rounds of one real service beside one neighbour: ``changes[series][round]`` (ln), both arms one program."""
+
+    place: str
+    pairs: bool
+    seconds: float
+    series: tuple[tuple[str, str], ...]
+    changes: np.ndarray
+
+    def run(self, rng: np.random.Generator, seconds: float, rules: Rules, **effect: float) -> tuple[list[Row], Verdict]:
+        """Return the rows and the verdict of one run of ``seconds`` drawn from the rounds; ``effect`` by metric."""
+        rounds = max(2, int((seconds * ROUNDS_SHARE - ROUNDLESS_SECONDS) / self.seconds))
+        picked = self.changes[:, rng.integers(0, self.changes.shape[1], rounds)]
+        series = [
+            Series(
+                METRICS[metric],
+                request,
+                (np.zeros(rounds), values + np.log1p(effect.get(metric, effect.get("all", 0.0)))),
+                in_pairs=self.pairs,
+            )
+            for (metric, request), values in zip(self.series, picked, strict=True)
+        ]
+        rows, verdict, _ = judged(series, replace(rules, planned_rounds=rounds))
+        return rows, verdict
+
+
+RISES = (("+5 % 60 s", 60, 0.05), ("+3 % 120 s", 120, 0.03), ("+2 % 150 s", 150, 0.02))
+AIMS = {
+    "+5 % 60 s": ("recorded pairs: +5 % p50 seen in 60 s", 0.9, 1),
+    "+3 % 120 s": ("recorded pairs: +3 % p50 seen in 120 s", 0.9, 1),
+    "+2 % 150 s": ("recorded pairs: +2 % p50 seen in 150 s", 0.8, 1),
+    "-25 % met": ('recorded pairs: -25 % called "20 % met" in 60 s', 0.95, 1),
+    "-10 % met": ('recorded pairs: -10 % called "20 % met" in 60 s', 0, 0.005),
+    "moved": ("recorded pairs: identical arms called regressed or improved", 0, 0.01),
+    "any row": ("recorded pairs: any row of identical arms called so", 0, 0.05),
+}
+"""By the head of its column: what a bar counts, and the range its share must lie in."""
+ROUNDS_SHARE, ROUNDLESS_SECONDS = 0.8, 3.0
+"""What of a command's time its rounds get (docs/statistics.md), and what it takes to start."""
+
+
+def recordings(path: Path) -> list[Recorded]:
+    """Read recorded rounds, centred on zero and scaled back up for the degree of freedom that this takes.
+
+    Recordings of arms that differ (``slower``) are for bias, not for this, and are left out.
+    """
+    found = []
+    for entry in json.loads(path.read_text(encoding="utf-8")):
+        if entry["service"] == "slower" or entry["rounds"] < 6:
+            continue
+        kept = {name: values for name, values in entry["changes"].items() if len(values) == entry["rounds"]}
+        values = np.array(list(kept.values()))
+        count = values.shape[1]
+        values = (values - values.mean(axis=1, keepdims=True)) * np.sqrt(count / (count - 1))
+        names = tuple((name.split(" ", 1)[0], name.split(" ", 1)[1]) for name in kept)
+        place = f"{entry['service']}/{entry['noise']}"
+        found.append(Recorded(place, entry["design"] == "pairs", entry["seconds_per_round"], names, values))
+    return found
+
+
+def recorded_level(rng: np.random.Generator, runs: int, path: Path) -> list[Bar]:
+    """Print what every recording can see, and return the bars over those of paired rounds."""
+    moved = (Verdict.REGRESSED, Verdict.IMPROVED)
+    every = recordings(path)
+    heads = (
+        "p50 ±",
+        "CPU ±",
+        "p95 ±",
+        "+5 % 60 s",
+        "+3 % 120 s",
+        "+2 % 150 s",
+        "-25 % met",
+        "-10 % met",
+        "moved",
+        "any row",
+    )
+    print(f"{'recorded':<20} {'design':<6} " + " ".join(f"{head:>10}" for head in heads))
+    shares: dict[str, list[int]] = {head: [] for head in heads}
+    plain = Rules(early_stop=False)
+    goal = Rules(goals=(Goal("latency_p50", 0.2, requests=(ALL,)),))
+    for each in every:
+        half: dict[str, list[float]] = {}
+        hits = dict.fromkeys(heads, 0)
+        for _ in range(runs):
+            rows, verdict = each.run(rng, 60, plain)
+            for metric, head in zip(("latency_p50", "cpu_per_request", "latency_p95"), heads, strict=False):
+                row = found(rows, metric) if (metric, ALL) in each.series else None
+                if row is not None and row.comparison.ci_high is not None:
+                    half.setdefault(head, []).append(row.comparison.ci_high - row.comparison.change)
+            hits["moved"] += verdict in moved
+            hits["any row"] += any(row.comparison.verdict in moved for row in rows)
+            for head, seconds, change in (
+                ("+5 % 60 s", 60, 0.05),
+                ("+3 % 120 s", 120, 0.03),
+                ("+2 % 150 s", 150, 0.02),
+            ):
+                rules = replace(plain, margin=0.02) if change < 0.03 else plain
+                hits[head] += above_zero(each.run(rng, seconds, rules, all=change)[0], "latency_p50")
+            for head, change in (("-25 % met", -0.25), ("-10 % met", -0.10)):
+                rows, _ = each.run(rng, 60, goal, all=change)
+                hits[head] += found(rows, "latency_p50").comparison.verdict is Verdict.MET
+        cells = [f"{np.median(half[head]):.2%}" if half.get(head) else "-" for head in heads[:3]]
+        cells += [f"{hits[head] / runs:.1%}" for head in heads[3:]]
+        print(f"{each.place:<20} {'pairs' if each.pairs else 'blocks':<6} " + " ".join(f"{cell:>10}" for cell in cells))
+        if each.pairs:
+            for head in heads[3:]:
+                shares[head].append(hits[head])
+    tries = runs * len(shares["moved"])
+    bars = [Bar(name, sum(shares[head]), tries, low, high) for head, (name, low, high) in AIMS.items()]
+    for bar in bars:
+        print(bar.line())
+    return bars
 
 
 # ---------------------------------------------------------------------------------------------- samples
@@ -377,14 +499,20 @@ def samples_level(rng: np.random.Generator, runs: int) -> list[Bar]:
 def main() -> int:
     """Run both levels; return 1 when a figure is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("which", nargs="?", choices=["recorded", "made"], help="one level alone")
     parser.add_argument("--quick", action="store_true", help="a twentieth of the runs, for a smoke test")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     began = time.monotonic()
-    calibration(rng)
-    print(f"{'figure':<66} {'to reach':>9} {'came out':>8}")
-    bars = rounds_level(rng, 100 if options.quick else 1000) + samples_level(rng, 8 if options.quick else 60)
+    bars: list[Bar] = []
+    if options.which != "made":
+        bars += recorded_level(rng, 20 if options.quick else 500, RECORDINGS)
+    if options.which != "recorded":
+        calibration(rng)
+        print(f"{'figure':<66} {'to reach':>9} {'came out':>8}")
+        bars += rounds_level(rng, 100 if options.quick else 1000)
+        bars += samples_level(rng, 8 if options.quick else 60)
     missed = [bar for bar in bars if not bar.holds]
     print(
         f"{len(bars) - len(missed)} of {len(bars)} figures reached, seed {options.seed}, "
