@@ -2,8 +2,8 @@
 
 Three levels. *Recorded*: rounds of real services beside planted neighbours (recordings/rounds.json, made by pairing.py)
 are drawn with replacement, whole rounds at a time, shifted to a known truth, and judged as runs of 60 to 150 s.
-*Rounds*: thousands of runs made of block pairs (autocorrelated noise, drift, bursts, start effects) enter at the series, so
-intervals, looks, Holm and the conclusion are the real ones. *Samples*: fewer runs made of single requests go through
+*Rounds*: thousands of runs made of block pairs (autocorrelated noise, drift, bursts, start luck) enter at the series,
+so intervals, looks, Holm and the conclusion are the real ones. *Samples*: fewer runs made of single requests go through
 ``analyse`` and ``look`` whole. Made noise is as measured services had it in blocks: the standard deviation of one
 round's p50 difference is 1.5-2.6 %, of one pair of blocks 4-8 %, of one round's p95 5-9 %.
 
