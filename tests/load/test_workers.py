@@ -194,17 +194,29 @@ def test_a_worker_joins_from_outside_with_the_token_and_not_without(server, star
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    workers = [joining(port, wrong), joining(port, token)]
+    workers = [joining(port, wrong)]
+
+    def then_the_right_one():
+        workers[0].wait(50)
+        workers.append(joining(port, token))
+
+    follower = threading.Thread(target=then_the_right_one)
+    follower.start()
     try:
         listening = Load(rate=200, workers=1, listen=f"127.0.0.1:{port}", token_file=str(token))
         load = start_load(LIST, load=listening)
         load.open(0, server.url)
         report = load.block(0, 0, 0, 0.5, seed=1)
         assert report.completed == len(sealed(load)["arm"]) == 100
-        assert workers[0].wait(40) == 4
+        assert workers[0].wait(1) == 4
         assert "does not know the token" in workers[0].stdout.read()
+        workers.append(joining(port, token))
+        assert workers[2].wait(30) == 4
+        assert "has all its workers already" in workers[2].stdout.read()
+        assert load.block(0, 1, 0, 0.2, seed=2).completed == 40
         load.stop()
     finally:
+        follower.join()
         for worker in workers:
             worker.send_signal(signal.SIGINT)
             worker.communicate(timeout=20)

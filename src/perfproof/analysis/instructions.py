@@ -6,7 +6,7 @@ Starts of the two arms are not paired: nothing of the machine that a pair would 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from math import expm1
 from typing import Literal
 
@@ -102,15 +102,12 @@ def across(
 
 def joined(first: Conclusion, second: Conclusion) -> Conclusion:
     """Return two conclusions as one."""
-    return Conclusion(
-        rows=(*first.rows, *second.rows),
-        levels=(*first.levels, *second.levels),
-        findings=(*first.findings, *second.findings),
-        details=(*first.details, *second.details),
-        facts=(*first.facts, *second.facts),
-        warnings=(*first.warnings, *second.warnings),
-        reasons=(*first.reasons, *second.reasons),
-    )
+    together = {
+        each.name: (*getattr(first, each.name), *getattr(second, each.name))
+        for each in fields(Conclusion)
+        if each.name != "uncounted"
+    }
+    return Conclusion(**together, uncounted={**first.uncounted, **second.uncounted})
 
 
 def conclude_count(recording: Recording) -> Result:

@@ -6,6 +6,7 @@ of successive stretches has stopped falling.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
@@ -15,7 +16,7 @@ from perfproof.collectors.warmth import cold
 from perfproof.errors import LoadError
 from perfproof.load.handle import LoadProcess
 from perfproof.load.plan import WarmReport
-from perfproof.model.scenario import Rounds, Scenario
+from perfproof.model.scenario import Request, Rounds, Scenario
 from perfproof.service.lifecycle import RunningService
 from perfproof.service.sockets import serving_pids
 
@@ -131,17 +132,27 @@ def stretch_seconds(scenario: Scenario) -> float:
     return min(LONGEST_STRETCH, max(STRETCH, FEWEST_IN_STRETCH / load.rate)) if slow else STRETCH
 
 
-def carried(reports: Sequence[WarmReport], stretch: float, alone: float) -> float | None:
+def pauses(requests: Sequence[Request]) -> float:
+    """Return the seconds that a flow may wait of its own will: think times, and between repeats of a step."""
+    waits: defaultdict[str, float] = defaultdict(float)
+    for request in requests:
+        repeat = request.repeat
+        waits[request.flow] += request.think_time + ((repeat.at_most - 1) * repeat.every if repeat else 0.0)
+    return max(waits.values(), default=0.0)
+
+
+def carried(reports: Sequence[WarmReport], stretch: float, alone: float, pause: float = 0.0) -> float | None:
     """Return the rate that a service carries which is asked for more than that; None where it keeps up.
 
-    What is sent over ``stretch`` seconds should be answered one request's time later. A queue that takes plainly
-    longer to empty, over a second of load, is more than chance: at 95 % utilisation a stretch takes a tenth longer.
+    What is sent over ``stretch`` seconds should be answered one request's time later, of a flow also its own pauses
+    (``pause`` seconds at most). A queue that takes plainly longer to empty, over a second of load, is more than chance:
+    at 95 % utilisation a stretch takes a tenth longer.
     """
     seen = list(reports[-max(2, round(1.0 / stretch)) :])
     if len(seen) < 2 or sum(report.requests for report in seen) < FEWEST_IN_STRETCH:
         return None
     took = sum(report.took_ns for report in seen) / 1e9
-    if took <= OVERLOADED * len(seen) * (stretch + alone) + SLACK:
+    if took <= OVERLOADED * len(seen) * (stretch + alone + pause) + SLACK:
         return None
     return sum(report.requests - report.failed for report in seen) / took
 
@@ -151,7 +162,7 @@ def _refuse_overload(scenario: Scenario, arm: int, reports: Sequence[WarmReport]
     load = scenario.load
     if load.model != "open" or load.stages or scenario.locustfile is not None:
         return
-    rate = carried(reports, stretch, alone)
+    rate = carried(reports, stretch, alone, pauses(scenario.requests))
     if rate is not None and rate < load.rate:
         modest = float(f"{0.7 * rate:.2g}")
         raise LoadError(

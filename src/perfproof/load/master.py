@@ -329,6 +329,7 @@ class Master:
             complete = len(ours) == self._plan.load.workers
             if str(msg.node_id) != name or (complete and name not in ours):
                 _LOG.warning("a message from %a, who is no worker of this measurement, was ignored", name)
+                self._turn_away(str(msg.node_id), msg.type)
                 return
             if name not in ours and msg.type not in ("client_ready", "perfproof"):
                 return  # nothing else is needed to join
@@ -338,6 +339,13 @@ class Master:
                 _LOG.warning("a message from %a was ignored: %s", name, error)
 
         runner.server.recv_from_client, runner.handle_message = received, handled
+
+    def _turn_away(self, name: str, kind: str) -> None:
+        """Tell one who comes too late that nobody else is needed: Locust's worker would ask again for five minutes."""
+        if kind == "client_ready":
+            self._runner.send_message("ack", {}, client_id=name)
+        elif kind == "perfproof":
+            self._send(name, {"complete": True})
 
     def _received(self, msg: Any, **_: Any) -> None:
         """Take a message from a worker; one that proves nothing is ignored, whoever sent it."""

@@ -69,6 +69,8 @@ def main(host: str, port: int) -> None:
     runner.send_message("perfproof", {"challenge": trust.challenge})
     try:
         answer = messages.get(timeout=_JOIN_SECONDS)
+        if "complete" in answer:
+            sys.exit(f"the measurement at {host}:{port} has all its workers already")
         proof = trust.answer(answer["challenge"])
         trust.check(answer["proof"])
     except (gevent.queue.Empty, KeyError, TypeError, DistrustError) as error:
