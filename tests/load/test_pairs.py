@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
 
 from perfproof.errors import LoadError
+from perfproof.load.pairs import leaders
 from perfproof.load.plan import Stretch
 from perfproof.model.recording import Outcome
 from perfproof.model.scenario import Feed, Load, Request
@@ -120,3 +122,15 @@ def test_histograms_cannot_be_paired(server, start_load):
     load = opened(start_load, server, get("/ok"), load=Load(samples="histogram"))
     with pytest.raises(LoadError, match="one by one"):
         load.pairs(Stretch((0, 1), 0, (1,), 1.0, seed=1))
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 3, 7, 24, 70, 500])
+def test_each_arm_leads_as_often_and_nearly_every_request_follows_one_of_the_other_arm(pairs):
+    for seed in range(20):
+        order = list(islice(leaders([0, 1], pairs, seed), pairs))
+        first = sum(each[0] == 0 for each in order)
+        assert abs(2 * first - pairs) <= max(1, pairs // 12)
+        asked = [arm for each in order for arm in each]
+        same = sum(a == b for a, b in pairwise(asked))
+        assert same <= max(1, pairs // 8)
+    assert len({tuple(next(leaders([0, 1], pairs, seed))) for seed in range(20)}) == 2, "which one begins is drawn"

@@ -36,6 +36,7 @@ def pair_facts(matched: Effects) -> tuple[list[Fact], list[str]]:
         much = f"{percent(abs(expm1(order.value)), signed=False)} {'slower' if order.value > 0 else 'faster'}"
         doubts.append(
             f"The second request of a pair is {much} than the first: "
-            "the versions share something (a database, a cache). Each goes first half of the time, so neither gains."
+            "the versions share something (a database, a cache, that of the processor). Each goes first half of the "
+            "time, so neither gains."
         )
     return facts, doubts

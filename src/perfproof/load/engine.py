@@ -337,7 +337,7 @@ class Engine:
             messages[arm] = self._stocks[arm].deal(order, seed, pair)
         cpu, waited, started = process_time_ns(), waited_ns(), monotonic_ns()
         until, gap = started + int(stretch.seconds * 1e9), int(stretch.gap * 1e9)
-        source = PairSource(pools, messages, seed=seed, until=until, gap_ns=gap, patience=stretch.patience)
+        source = PairSource(pools, messages, pairs=total, seed=seed, until=until, gap_ns=gap, patience=stretch.patience)
         self._run(list(pools.values()), recorder, pair, [source])
         ended = monotonic_ns()
         cpu, waited, steal = process_time_ns() - cpu, waited_ns() - waited, steal_ns() - steal
