@@ -296,3 +296,16 @@ def spread_of(series: Series) -> Spread | None:
     if len(values) < 2 or not series.logs:
         return None
     return Spread(series.metric.name, series.request, max(float(values.std(ddof=1)), log1p(SD_FLOOR)), len(values))
+
+
+def planned_spread(series: Series, terms: Terms) -> Spread | None:
+    """Return the standard deviation of a round as verdicts take it, with what starts usually differ by; None: unknown.
+
+    A single round shows no deviation, but how sharp its own figure is.
+    """
+    interval = estimate(series, terms)
+    sd = interval.sd
+    if interval.rounds == 1 and series.in_pairs:
+        prior = prior_of_starts(series.metric.name, series.errors)
+        sd = prior.sd if prior is not None else sd
+    return Spread(series.metric.name, series.request, sd, interval.rounds) if isfinite(sd) else None
