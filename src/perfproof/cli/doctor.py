@@ -28,6 +28,9 @@ def doctor(
     candidate_ref: Annotated[
         str | None, typer.Option("--candidate-ref", help="And this one?", metavar="REF", show_default=False)
     ] = None,
+    no_noise: Annotated[
+        bool, typer.Option("--no-noise", help="Leave out the look at noise, which takes 12 s.")
+    ] = False,
     json: options.JsonFile = None,
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
@@ -47,7 +50,7 @@ def doctor(
         raise UsageError(f"there is no scenario file {scenario}", hint="name one, or none to look at the machine alone")
     asked = Asked(results, store, tuple(ref for ref in (baseline_ref, candidate_ref) if ref))
     with Live(console(stderr=True), quiet=quiet, planned_rounds=1) as live:
-        found = examine(scenario, asked, live)
+        found = examine(scenario, asked, live, noise=not no_noise)
     if json is not None and str(json) == "-":
         sys.stdout.write(to_json(found))
     else:

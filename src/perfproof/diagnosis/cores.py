@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from perfproof.analysis.words import percent
 from perfproof.collectors.environment import fingerprint
 from perfproof.collectors.neighbours import Neighbour, Neighbours, look
 from perfproof.diagnosis.context import Context
@@ -95,20 +94,24 @@ def judged(found: Neighbours, cores: Iterable[int], of_all: int) -> list[Finding
         fix = "mount /proc and /sys as they are; without, nobody can tell whether figures are disturbed"
         findings.append(warning(about, "who else uses the cores cannot be seen", fix))
     elif sum(busy.values()) / len(busy) >= BUSY or max(busy.values()) >= BUSY_CORE:
-        shares = ", ".join(f"core {core} {percent(share, signed=False)}" for core, share in busy.items())
+        shares = ", ".join(f"core {core} {_percent(share)}" for core, share in busy.items())
         named = [each for each in found.processes if each.share >= _OF_OTHERS][:3]
         fix = f"stop {_told(named)}, or wait until done" if named else "stop them, or wait until they are done"
         why = "no process that is seen from here: outside of this container?" if not named else ""
         findings.append(warning(about, f"others use {shares}: figures spread, verdicts take longer", fix, why))
     else:
-        share = percent(sum(busy.values()) / len(busy), signed=False)
+        share = _percent(sum(busy.values()) / len(busy))
         elsewhere = "" if len(busy) == of_all else f" (of the {len(busy)} of {of_all} that a run would use)"
         findings.append(ok(about, f"others use {share} of the cores{elsewhere}"))
     if found.stolen > STOLEN:
-        what = f"the host takes {percent(found.stolen, signed=False)} of a core away (steal)"
+        what = f"the host takes {_percent(found.stolen)} of a core away (steal)"
         findings.append(warning(about, what, "ask for dedicated cores, or measure when the host is less busy"))
     return findings
 
 
 def _told(processes: list[Neighbour]) -> str:
-    return " and ".join(f"{each.name} (pid {each.pid}, {percent(each.share, signed=False)})" for each in processes)
+    return " and ".join(f"{each.name} (pid {each.pid}, {_percent(each.share)})" for each in processes)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

@@ -62,23 +62,26 @@ class Diagnosis:
         return int(self.count("problem") > 0)
 
 
-def examine(file: Path | None, asked: Asked, observer: Observer) -> Diagnosis:
+def examine(file: Path | None, asked: Asked, observer: Observer, *, noise: bool = True) -> Diagnosis:
     """Look at the machine and, where a ``file`` is given, at its scenario; whatever was started or made is gone after.
 
-    Raises Interrupted alone: whatever else goes wrong is a finding.
+    Without ``noise`` that is left out, which takes the longest. Raises Interrupted alone: whatever else goes wrong is a
+    finding.
     """
     try:
-        with private_folder() as private, interruptible():
+        with private_folder() as private, interruptible(), ExitStack() as stack:
             context = Context(asked, private, split_cpus(), Redactor(frozenset()), observer)
+            stack.callback(context.leaving.close)  # also where an interruption keeps the last check from its turn
             read_ = _read(file, context) if file is not None else []
             areas: list[tuple[str, list[Finding]]] = [("Machine", list(_run(MACHINE, context)))]
             areas[0][1].extend(_run(TOOLS if context.scenario is None else (InstructionCounters(),), context))
             if file is not None:
                 areas.append((f"Scenario {file}", [*read_, *_scenario(context)]))
-            areas.append(("What it sees", list(_noise(context))))
+            areas.append(("What it sees", list(_noise(NOISE if noise else (), context))))
     except KeyboardInterrupt:
         raise Interrupted("interrupted", hint="what was started is stopped; start it again") from None
-    return Diagnosis(str(file or ""), tuple((name, tuple(found)) for name, found in areas), context.sights)
+    found_ = tuple((name, tuple(found)) for name, found in areas if found)
+    return Diagnosis(str(file or ""), found_, context.sights)
 
 
 def _read(file: Path, context: Context) -> list[Finding]:
@@ -118,12 +121,12 @@ def _scenario(context: Context) -> Iterator[Finding]:
         yield from _run(WATCHED, context)
 
 
-def _noise(context: Context) -> Iterator[Finding]:
+def _noise(checks: Sequence[Check], context: Context) -> Iterator[Finding]:
     """Yield what the look at noise says; then everything is put back, for nothing comes after it."""
     put_back: list[Finding] = []
     with ExitStack() as stack:
         stack.push(lambda kind, error, trace: _leave(context, put_back))  # noqa: ARG005 - the signature of an exit
-        yield from _run(NOISE, context)
+        yield from _run(checks, context)
     yield from put_back
 
 
@@ -142,6 +145,8 @@ def _run(checks: Sequence[Check], context: Context) -> Iterator[Finding]:
         context.observer.phase(f"looking at {check.about}")
         try:
             yield from check.run(context)
+        except Interrupted:
+            raise
         except NotLookedAt as reason:
             yield Finding("skipped", check.about, str(reason))
         except PerfproofError as error:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import inf, isfinite
-from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -26,10 +25,10 @@ from perfproof.analysis.words import percent
 from perfproof.diagnosis.context import Context
 from perfproof.diagnosis.finding import Finding, NotLookedAt, Sight, ok, warning
 from perfproof.diagnosis.keeping import store_url
-from perfproof.errors import PerfproofError, StoreError
+from perfproof.errors import Interrupted, PerfproofError, StoreError
 from perfproof.evidence.reading import read
 from perfproof.experiment.measure import Options, measure, seconds_for_rounds
-from perfproof.experiment.observer import Observer, Silent
+from perfproof.experiment.observer import Silent
 from perfproof.experiment.pace import entries
 from perfproof.model.metrics import ALL
 from perfproof.model.recording import Recording
@@ -79,6 +78,8 @@ class Noise:
             context.observer.phase("looking at noise, about 10 s")
             try:
                 recording = _measured(own, context, "noise")
+            except Interrupted:
+                raise
             except PerfproofError as error:
                 reason = f"the look at {own.name} failed ({error.what})"
         asked = own if recording is not None else None
@@ -147,19 +148,14 @@ def _small(context: Context) -> Scenario:
 
 
 def _measured(scenario: Scenario, context: Context, folder: str) -> Recording:
-    """Return what was recorded; whatever ended the measurement early is raised, unless two rounds are there."""
-    measured = measure(scenario, Options("noise", results=context.private / folder), _Quiet(context.observer))
-    recording = read(Path(measured.directory))
-    if measured.problem is not None and len(recording.rounds) < 2:
+    """Return what was recorded; raises what ended the measurement early.
+
+    Nobody is told of its progress: the rounds of a look are no rounds of a run.
+    """
+    measured = measure(scenario, Options("noise", results=context.private / folder), Silent())
+    if measured.problem is not None:
         raise measured.problem
-    return recording
-
-
-class _Quiet(Silent):
-    """An observer that hands on nothing: the rounds of a look are no rounds of a run."""
-
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
+    return read(measured.directory)
 
 
 def _sights(context: Context, asked: Scenario | None, recording: Recording) -> Iterator[Sight]:

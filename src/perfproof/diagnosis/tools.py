@@ -5,15 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from perfproof.collectors.instructions.callgrind import Callgrind
 from perfproof.collectors.instructions.counters import Counters
 from perfproof.collectors.instructions.source import UncountableError
-from perfproof.collectors.profiles.command import FromOutside
-from perfproof.collectors.profiles.engine import UnavailableError
+from perfproof.collectors.profiles.engine import Profiler, UnavailableError
 from perfproof.collectors.profiles.perf import Perf
 from perfproof.collectors.profiles.py_spy import PySpy
 from perfproof.diagnosis.context import Context
@@ -22,6 +21,7 @@ from perfproof.errors import PerfproofError
 
 INTERVAL = 0.001
 _FOR = {"py-spy": "Python services into which nothing can be put", "perf": "services in C, C++, Rust or Go"}
+_OUTSIDE: tuple[Callable[[Path, float, Path], Profiler], ...] = (PySpy, Perf)
 _LIVES = "import time\nwhile True: time.sleep(0.05)"
 
 
@@ -37,14 +37,14 @@ class Profilers:
         working += [told for program, told in inside.items() if shutil.which(program)]
         failed = []
         with _program() as pid:
-            for make in (PySpy, Perf):
-                profiler: FromOutside = make(context.private / f"try-{make.engine}", INTERVAL, context.private)
+            for make in _OUTSIDE:
+                profiler = make(context.private / "try", INTERVAL, context.private)
                 try:
                     profiler.ready([pid])
-                    working.append(make.engine)
+                    working.append(profiler.engine)
                 except UnavailableError as error:
                     told, fix = _parts(error)
-                    failed.append(warning(self.about, f"{told}: no causes in {_FOR[make.engine]}", fix))
+                    failed.append(warning(self.about, f"{told}: no causes in {_FOR[profiler.engine]}", fix))
                 finally:
                     profiler.close()
         yield ok(self.about, ", ".join(working))

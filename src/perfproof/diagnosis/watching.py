@@ -5,6 +5,7 @@ Apart from the plain start, so that what an injected agent does to a service is 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,7 @@ from perfproof.diagnosis.starting import begun, developing
 from perfproof.errors import LoadError, PerfproofError, UnsendableError
 from perfproof.experiment.counting import Sources, opened
 from perfproof.experiment.measure import lives_on
-from perfproof.experiment.probe_plan import plan
+from perfproof.experiment.probe_plan import plan, worth_probing
 from perfproof.experiment.profiling import profiler_of
 from perfproof.load.handle import LoadProcess
 from perfproof.model.profile import Engine
@@ -49,6 +50,8 @@ class Watching:
     def run(self, context: Context) -> Iterator[Finding]:
         """Watch one arm after the other."""
         scenario = context.read()
+        if not _engines(scenario) and not any(arm.service.database for arm in scenario.arms):
+            return  # nothing would be put into the services
         ready = [(number, arm) for number, arm in enumerate(scenario.arms) if arm.name in context.ready]
         if not ready:
             raise NotLookedAt("no version of the service could be asked")
@@ -59,7 +62,7 @@ class Watching:
             folder=context.private,
             redactor=context.redactor,
         )
-        by_arm = []
+        by_arm, began = [], time.monotonic()
         for number, arm in ready:
             context.observer.phase(f"starting {arm.name} with the agent in it")
             try:
@@ -67,7 +70,11 @@ class Watching:
             except PerfproofError as error:
                 fix = "the plain start worked: what is injected disturbs it; `why: off` and no `database:` leave it out"
                 by_arm.append((arm.name, [of_error("agent", error, "warning", fix)]))
-        yield from joined(by_arm)
+        if worth_probing(scenario, arms=len(scenario.arms))[0]:
+            context.lead_seconds += time.monotonic() - began  # a probe starts every arm in just this way
+        found = joined(by_arm)
+        order = list(dict.fromkeys(finding.about for finding in found))
+        yield from sorted(found, key=lambda finding: order.index(finding.about))
 
 
 def _watch(context: Context, load: LoadProcess, number: int, arm: Arm) -> list[Finding]:
