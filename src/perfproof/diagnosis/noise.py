@@ -18,7 +18,7 @@ import numpy as np
 
 from perfproof.analysis.intervals import PRIOR_ROUNDS
 from perfproof.analysis.judging import expected_spread
-from perfproof.analysis.pacing import possible, round_seconds
+from perfproof.analysis.pacing import choose, possible, round_seconds
 from perfproof.analysis.planning import plan
 from perfproof.analysis.timing import seconds_per_round
 from perfproof.analysis.words import percent
@@ -87,7 +87,28 @@ class Noise:
             context.observer.phase("looking at the noise of the machine, about 10 s")
             recording = _measured(_small(context), context, "noise-machine")
         context.sights = tuple(_sights(context, asked, recording))
-        yield from judged(context.sights, recording, asked, reason)
+        if asked is not None and context.written is not None and not asked_in_pairs(context.written):
+            reason = "in pairs; the scenario asks in blocks, which see less"
+        goal = smallest_goal(context.written) if context.written is not None else None
+        yield from judged(context.sights, recording, asked, reason, goal)
+
+
+def asked_in_pairs(scenario: Scenario) -> bool:
+    """Tell whether a run of the scenario would ask in pairs, as far as that is known before it. Pure."""
+    metrics = [each.metric for each in (*scenario.goals, *scenario.budgets)]
+    design = choose(
+        scenario.load,
+        scenario.rounds,
+        arms=len(scenario.arms),
+        locust=scenario.locustfile is not None,
+        under_load=any(name.startswith("latency_under_load") for name in metrics),
+    )
+    return design is None or design.pairs
+
+
+def smallest_goal(scenario: Scenario) -> float | None:
+    """Return the least improvement of latency that the scenario promises; None where it promises none. Pure."""
+    return min((goal.improve for goal in scenario.goals if goal.metric.startswith("latency")), default=None)
 
 
 def adapted(context: Context, scenario: Scenario) -> Scenario:
@@ -213,7 +234,9 @@ def _round_of(recording: Recording) -> tuple[float, list[float]]:
     return beside, [2 * max(column) for column in zip(*took, strict=False)] or [0.0]
 
 
-def judged(sights: Sequence[Sight], recording: Recording, asked: Scenario | None, reason: str) -> list[Finding]:
+def judged(
+    sights: Sequence[Sight], recording: Recording, asked: Scenario | None, reason: str, goal: float | None = None
+) -> list[Finding]:
     """Return what the look came to, and what it was taken at. Pure."""
     about = Noise.about
     told = ", ".join(f"{duration_of(sight)} {seen(sight)}" for sight in sights)
@@ -221,7 +244,9 @@ def judged(sights: Sequence[Sight], recording: Recording, asked: Scenario | None
     starts = "fresh starts" if recording.info.rules.restarts else "rounds of one start"
     of = f"{recording.info.arms[0]} against itself" if asked is not None else "a small service of perfproof's own"
     how = f"{of}, over {len(recording.rounds)} {starts}" + (f"; {reason}" if reason else "")
-    if not sights or not sights[-1].smallest_change <= BLUNT:
+    if not sights or not sights[-1].smallest_change <= min(BLUNT, goal or BLUNT):
+        if goal is not None and goal < BLUNT:
+            what += f"; the goal is {percent(goal, signed=False)}"
         fix = "stop what else runs, take longer, or count instructions, which noise cannot move (`perfproof count`)"
         return [warning(about, what, fix, how)]
     return [ok(about, f"{what} ({how})")]
