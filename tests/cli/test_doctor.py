@@ -51,7 +51,7 @@ def test_the_demo_is_well_and_fits_on_a_screen(bench):
     assert "baseline in" in told["start"]
     assert "/health" in told["start"]
     assert "MiB" in told["footprint"]
-    assert "1 step (post /auth/login) is answered" in told["set-up"]
+    assert "1 step (POST /auth/login) is answered" in told["set-up"]
     assert told["requests"] == "all 4 are answered as expected by baseline and candidate"
     queries = [each["what"] for each in of(findings, "queries", "ok")]
     assert any(each.startswith("baseline: ") and "in 4 requests, counted by agent" in each for each in queries), queries
@@ -114,7 +114,7 @@ def test_a_wrong_password_is_told_at_the_login_and_requests_are_not_blamed(bench
     code, findings, out = looked(bench, str(bench.scenario(text=text)), "--no-noise")
     assert code == 1
     (found,) = of(findings, "set-up")
-    assert found["what"] == "baseline and candidate: set-up step 'post /auth/login' was answered with status 401"
+    assert found["what"] == "baseline and candidate: set-up step 'POST /auth/login' was answered with status 401"
     assert "unknown address or wrong password" in found["why"]
     assert "password that the step sends" in found["fix"]
     assert of(findings, "requests", "skipped")
@@ -202,8 +202,8 @@ def test_a_postgresql_without_pg_stat_statements_is_a_warning_with_what_to_set_a
 def test_a_database_that_is_not_there_is_told_with_its_address(bench):
     there = bench.scenario(("health: /health", "health: /health\n  database: 'postgresql://me:pw-55@127.0.0.1:1/shop'"))
     code, findings, out = looked(bench, str(there), "--no-noise")
-    assert code == 1
-    told = [each for each in of(findings, "queries") if "127.0.0.1:1/shop does not answer" in each["what"]]
+    assert code == 0, "the agent could count"
+    told = [each for each in of(findings, "queries", "warning") if "127.0.0.1:1/shop does not answer" in each["what"]]
     assert told, findings
     assert "address in service.database" in told[0]["fix"]
     assert "pw-55" not in out

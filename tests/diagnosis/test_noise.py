@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import hypot
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from perfproof.analysis.intervals import STARTS
+from perfproof.analysis.rows import Terms, planned_spread
+from perfproof.analysis.series import Series
 from perfproof.diagnosis.context import Asked, Context
 from perfproof.diagnosis.finding import NotLookedAt, Sight
 from perfproof.diagnosis.noise import adapted, asked_in_pairs, judged, smallest_goal
 from perfproof.experiment.observer import Silent
+from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.redaction import Redactor
+from perfproof.model.rules import Rules
 from perfproof.model.scenario import Arm, Goal, Load, LocustFile, Request, Rounds, Scenario, Service
 from perfproof.service.cpus import split_cpus
 
@@ -43,7 +50,7 @@ def test_a_look_sends_what_reads_and_prepares_nothing(context):
     assert arm.service.command == "serve baseline {port}", "its second instance has another name"
     assert arm.service.environment == {"NAME": "baseline"}
     assert arm.service.reset == "put baseline"
-    assert arm.service.restart == "always"
+    assert arm.service.restart == "always", "it starts at once"
     context.start_seconds["baseline"] = 30.0
     assert adapted(context, scenario(READS)).arms[0].service.restart == "never", "two starts would take a minute"
 
@@ -97,3 +104,24 @@ def test_whether_a_run_asks_in_pairs_and_what_it_promises():
     goals = (Goal("latency_p95", 0.3), Goal("latency_p50", 0.1), Goal("memory_peak", 0.01))
     assert smallest_goal(scenario(READS, goals=goals)) == 0.1
     assert smallest_goal(scenario(READS)) is None
+
+
+def test_a_look_within_one_start_is_planned_with_what_starts_usually_differ_by():
+    quiet, error = np.array([0.001, -0.001, 0.002]), np.full(3, 0.004)
+
+    def planned(changes, *, fresh: bool, restarts: bool) -> float:
+        series = Series(
+            METRICS["latency_p50"], ALL, (0 * changes, changes), changes=changes, errors=error, in_pairs=True
+        )
+        found = planned_spread(series, Terms(Rules(restarts=fresh), 0.98), restarts=restarts)
+        assert found is not None
+        return found.sd
+
+    own = STARTS["latency_p50"]
+    assert planned(quiet, fresh=False, restarts=True) == pytest.approx(hypot(own, 0.004))
+    assert planned(40 * quiet, fresh=False, restarts=True) == pytest.approx(hypot(own, (40 * quiet).std(ddof=1)))
+    assert planned(quiet, fresh=False, restarts=False) == pytest.approx(quiet.std(ddof=1)), "a service that stays up"
+    assert planned(quiet[:1], fresh=True, restarts=True) == pytest.approx(hypot(own, 0.004)), (
+        "one round shows no spread"
+    )
+    assert quiet.std(ddof=1) < planned(quiet, fresh=True, restarts=True) < own, "three that agree may do so by luck"

@@ -317,17 +317,17 @@ def _advice(verdict: Verdict, rows: Sequence[Comparison], health: Health) -> str
     return health.warnings[0] if health.warnings else None
 
 
-def expected_spread(recording: Recording) -> Spread | None:
+def expected_spread(recording: Recording, *, restarts: bool = True) -> Spread | None:
     """Return what to plan with after a short look at identical arms: the deviation of a round's p50 change.
 
-    Few rounds may agree by luck, so what starts usually differ by has its say (``prior_of_starts``). None where the
-    look saw nothing.
+    Few rounds may agree by luck, so what starts usually differ by has its say (``prior_of_starts``), also where the
+    look was taken within one start and the run will have many (``restarts``). None where the look saw nothing.
     """
     rules = recording.info.rules
     sides = [Side(recording, arm) for arm in (0, 1)]
     found = _series(sides, rules, paired=True)[2]
     series = next((each for each in found if (each.metric.name, each.request) == ("latency_p50", ALL)), None)
-    return None if series is None else planned_spread(series, Terms(rules, looks.confidence(1, 1)))
+    return None if series is None else planned_spread(series, Terms(rules, looks.confidence(1, 1)), restarts=restarts)
 
 
 def spreads(recording: Recording) -> tuple[Spread, ...]:

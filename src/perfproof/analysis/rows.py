@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import expm1, isfinite, log, log1p
+from math import expm1, hypot, isfinite, log, log1p
 
 import numpy as np
 
 from perfproof.analysis import growth, looks
 from perfproof.analysis.intervals import (
     SD_FLOOR,
+    STARTS,
     Interval,
     Prior,
     geometric,
@@ -298,14 +299,15 @@ def spread_of(series: Series) -> Spread | None:
     return Spread(series.metric.name, series.request, max(float(values.std(ddof=1)), log1p(SD_FLOOR)), len(values))
 
 
-def planned_spread(series: Series, terms: Terms) -> Spread | None:
+def planned_spread(series: Series, terms: Terms, *, restarts: bool) -> Spread | None:
     """Return the standard deviation of a round as verdicts take it, with what starts usually differ by; None: unknown.
 
-    A single round shows no deviation, but how sharp its own figure is.
+    ``restarts`` says whether the rounds to come will be fresh starts, where those of the series may not have been. A
+    single round shows no deviation, but how sharp its own figure is.
     """
     interval = estimate(series, terms)
-    sd = interval.sd
-    if interval.rounds == 1 and series.in_pairs:
-        prior = prior_of_starts(series.metric.name, series.errors)
-        sd = prior.sd if prior is not None else sd
-    return Spread(series.metric.name, series.request, sd, interval.rounds) if isfinite(sd) else None
+    sd, name = interval.sd, series.metric.name
+    usual = prior_of_starts(name, series.errors) if series.in_pairs and restarts else None
+    if usual is not None and (interval.rounds == 1 or not terms.rules.restarts):
+        sd = max(usual.sd, hypot(STARTS[name], sd) if isfinite(sd) else 0.0)
+    return Spread(name, series.request, sd, interval.rounds) if isfinite(sd) else None

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from math import inf, isfinite
+from math import expm1, inf, isfinite
 from statistics import median
 
 import numpy as np
 
-from perfproof.analysis.intervals import PRIOR_ROUNDS
+from perfproof.analysis.intervals import PRIOR_ROUNDS, STARTS_DF, smallest_effect
 from perfproof.analysis.judging import expected_spread
+from perfproof.analysis.looks import confidence
 from perfproof.analysis.pacing import choose, possible, round_seconds
 from perfproof.analysis.planning import plan
 from perfproof.analysis.timing import seconds_per_round
@@ -27,7 +28,7 @@ from perfproof.diagnosis.finding import Finding, NotLookedAt, Sight, ok, warning
 from perfproof.diagnosis.keeping import store_url
 from perfproof.errors import Interrupted, PerfproofError, StoreError
 from perfproof.evidence.reading import read
-from perfproof.experiment.measure import Options, measure, seconds_for_rounds
+from perfproof.experiment.measure import Options, lives_on, measure, seconds_for_rounds
 from perfproof.experiment.observer import Silent
 from perfproof.experiment.pace import entries
 from perfproof.model.metrics import ALL
@@ -42,8 +43,8 @@ from perfproof.store.repository import Store
 LOOK_SECONDS = 12.0
 """Of the whole look: about ten of rounds, the rest is for starting the load process and for judging."""
 MINUTES = (1, 2, 5)
-SLOW_START = 5.0
-"""Seconds of a start from which on the look is taken within one start: two starts would be most of it."""
+SLOW_START = 0.8
+"""Seconds of a start from which on the look is taken within one start: starting would be most of it."""
 SLOWEST_PASS = 4.0
 """Seconds that asking everything once of all arms may take: a look asks everything several times."""
 BLUNT = 0.05
@@ -95,7 +96,7 @@ class Noise:
 
 def asked_in_pairs(scenario: Scenario) -> bool:
     """Tell whether a run of the scenario would ask in pairs, as far as that is known before it. Pure."""
-    metrics = [each.metric for each in (*scenario.goals, *scenario.budgets)]
+    metrics = [goal.metric for goal in scenario.goals] + [budget.metric for budget in scenario.budgets]
     design = choose(
         scenario.load,
         scenario.rounds,
@@ -181,10 +182,16 @@ def _measured(scenario: Scenario, context: Context, folder: str) -> Recording:
 
 def _sights(context: Context, asked: Scenario | None, recording: Recording) -> Iterator[Sight]:
     """Yield what runs of the scenario as it is written (or of the small service) would see."""
-    spread = (_known(context, recording) if asked is not None else None) or expected_spread(recording)
+    restarts = asked is None or not any(map(lives_on, context.read().arms))
+    known = _known(context, recording) if asked is not None else None
+    spread = known or expected_spread(recording, restarts=restarts)
     if spread is None:
         raise NotLookedAt("too little was completed to tell")
+    # What starts usually differ by is known beforehand, and a verdict is judged with it.
+    beforehand = 0.5 * STARTS_DF if restarts else 0.0
     each, costs = _round_of(recording)
+    if restarts and not recording.info.rules.restarts:
+        each += _starting(context)
     written = context.written if asked is not None else None
     for minutes in MINUTES:
         budget = 60.0 * minutes
@@ -193,7 +200,16 @@ def _sights(context: Context, asked: Scenario | None, recording: Recording) -> I
         seconds = each + round_seconds(each, sum(costs), max(costs), left)
         planned = plan(recording.info.rules, seconds, left, (spread,), in_pairs=True)
         fits = planned.rounds * seconds <= left * 1.1
-        yield Sight(budget, planned.rounds if fits else 0, planned.smallest_effect if fits else inf)
+        sure = confidence(planned.rounds, planned.rounds)
+        smallest = expm1(smallest_effect(spread.sd, planned.rounds, sure, extra_df=beforehand)) if fits else inf
+        yield Sight(budget, planned.rounds if fits else 0, smallest)
+
+
+def _starting(context: Context) -> float:
+    """Return the seconds in which all arms start side by side, on as many cores as services have."""
+    seconds = [context.start_seconds.get(arm.name, 0.0) for arm in context.read().arms]
+    cores = len(context.cpus.service or (0,))
+    return max(max(seconds, default=0.0), sum(seconds) / cores)
 
 
 def _known(context: Context, recording: Recording) -> Spread | None:

@@ -18,6 +18,7 @@ class Handler(BaseHTTPRequestHandler):
     """Works and answers; connections are kept."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body leave together: one after the other, the second waits 40 ms for an acknowledgement
 
     def do_GET(self) -> None:
         """Answer at once on /health, else work first."""

@@ -137,7 +137,7 @@ class Footprint:
             else:
                 unread.append((name, [finding]))
         if sizes:
-            yield ok(self.about, f"memory (PSS) {', '.join(sizes)}; CPU time of every thread")
+            yield ok(self.about, f"memory and CPU time: {', '.join(sizes)}")
         yield from joined(unread, always=": ")
 
 

@@ -62,7 +62,7 @@ class InstructionCounters:
         lacking: list[tuple[str, str]] = []
         try:
             Counters()
-            yield ok(self.about, "the processor's own, for `perfproof count`")
+            yield ok(self.about, "the processor's own")
             return
         except UncountableError as error:
             lacking.append(_parts(error))
@@ -74,7 +74,7 @@ class InstructionCounters:
             fixes = [fix for _, fix in lacking if fix]
             yield warning(self.about, what, "; or ".join(fixes), "; ".join(told for told, _ in lacking))
             return
-        yield ok(self.about, f"Valgrind, for `perfproof count` ({lacking[0][0]})")
+        yield ok(self.about, f"Valgrind ({lacking[0][0].partition(',')[0]})")
 
 
 @contextmanager
