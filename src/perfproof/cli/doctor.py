@@ -38,8 +38,9 @@ def doctor(
 ) -> None:
     """Look at machine, service, database and tools: what keeps a measurement from working, each with its fix.
 
-    Starts the service and sends every request once, as a measurement does; records nothing. Exit code 1 if anything is
-    a problem.
+    Starts the service and sends every request once, as a measurement does, and records nothing.
+
+    Exits with 1 if anything is a problem.
     """
     from perfproof.diagnosis.context import Asked
     from perfproof.diagnosis.examining import examine

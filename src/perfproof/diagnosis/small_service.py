@@ -10,7 +10,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 WORK = 25_000
-"""Steps of a loop: some 2 ms of a core of today."""
+"""Steps of a loop: 1 to 2 ms of a core of today."""
 _BODY = b'{"status": "ok"}\n'
 
 
