@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import hypot
+from math import hypot, sqrt
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -118,7 +118,8 @@ def test_a_look_within_one_start_is_planned_with_what_starts_usually_differ_by()
         return found.sd
 
     own = STARTS["latency_p50"]
-    assert planned(quiet, fresh=False, restarts=True) == pytest.approx(hypot(own, 0.004))
+    both = sqrt((2 * quiet.var(ddof=1) + 4 * 0.004**2) / 6)
+    assert planned(quiet, fresh=False, restarts=True) == pytest.approx(hypot(own, both))
     assert planned(40 * quiet, fresh=False, restarts=True) == pytest.approx(hypot(own, (40 * quiet).std(ddof=1)))
     assert planned(quiet, fresh=False, restarts=False) == pytest.approx(quiet.std(ddof=1)), "a service that stays up"
     assert planned(quiet[:1], fresh=True, restarts=True) == pytest.approx(hypot(own, 0.004)), (

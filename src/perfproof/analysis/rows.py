@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import expm1, hypot, isfinite, log, log1p
+from math import expm1, hypot, isfinite, log, log1p, sqrt
 
 import numpy as np
 
@@ -12,11 +12,13 @@ from perfproof.analysis import growth, looks
 from perfproof.analysis.intervals import (
     SD_FLOOR,
     STARTS,
+    STARTS_DF,
     Interval,
     Prior,
     geometric,
     half_width,
     one_sample,
+    pooled_sd,
     prior_of_starts,
     smallest_effect,
     two_samples,
@@ -308,6 +310,9 @@ def planned_spread(series: Series, terms: Terms, *, restarts: bool) -> Spread | 
     interval = estimate(series, terms)
     sd, name = interval.sd, series.metric.name
     usual = prior_of_starts(name, series.errors) if series.in_pairs and restarts else None
-    if usual is not None and (interval.rounds == 1 or not terms.rules.restarts):
-        sd = max(usual.sd, hypot(STARTS[name], sd) if isfinite(sd) else 0.0)
+    if usual is not None and interval.rounds == 1:
+        sd = usual.sd
+    elif usual is not None and not terms.rules.restarts:
+        within = Prior(sqrt(max(0.0, usual.sd**2 - STARTS[name] ** 2)), STARTS_DF)
+        sd = hypot(STARTS[name], pooled_sd(sd, interval.rounds - 1, within)[0])
     return Spread(name, series.request, sd, interval.rounds) if isfinite(sd) else None

@@ -29,7 +29,7 @@ def doctor(
         str | None, typer.Option("--candidate-ref", help="And this one?", metavar="REF", show_default=False)
     ] = None,
     no_noise: Annotated[
-        bool, typer.Option("--no-noise", help="Leave out the look at noise, which takes 12 s.")
+        bool, typer.Option("--no-noise", help="Leave out the look at noise, which takes 10 to 15 s.")
     ] = False,
     json: options.JsonFile = None,
     results: options.Results = Path("results"),

@@ -40,12 +40,15 @@ from perfproof.service.command import fill
 from perfproof.store.looking import look as look_at_store
 from perfproof.store.repository import Store
 
-LOOK_SECONDS = 12.0
-"""Of the whole look: about ten of rounds, the rest is for starting the load process and for judging."""
+ROUNDS, PAIRS = 3, 2.0
+"""Rounds of a look, and seconds of pairs in each: with warm-up and starts it takes 10 to 15 s. Fitting rounds into a
+time was rejected: a service that warms up slowly was left with a single pair in each."""
+LEAD = 2.0
+"""Seconds of a command that starting the load process and the rest takes, where nothing has shown it."""
 MINUTES = (1, 2, 5)
 SLOW_START = 0.8
 """Seconds of a start from which on the look is taken within one start: starting would be most of it."""
-SLOWEST_PASS = 4.0
+SLOWEST_PASS = 2.0
 """Seconds that asking everything once of all arms may take: a look asks everything several times."""
 BLUNT = 0.05
 """Smallest change in five minutes from which on a machine is called noisy: promises are often of 5 to 30 %."""
@@ -129,7 +132,7 @@ def adapted(context: Context, scenario: Scenario) -> Scenario:
         scenario,
         arms=(_ready(scenario.arms[0], context),),
         requests=requests,
-        rounds=replace(scenario.rounds, pairing="request", pairs=None, warmup=None, time=LOOK_SECONDS, count=8),
+        rounds=replace(scenario.rounds, pairing="request", pairs=PAIRS, warmup=None, time=None, count=ROUNDS),
         goals=(),
         budgets=(),
         explain=Explain(levers=False, profile="off"),
@@ -166,7 +169,7 @@ def _small(context: Context) -> Scenario:
     file = context.private / "machine.yaml"
     file.write_text(_OWN)
     found = read_scenario(file, {})
-    return replace(found, rounds=replace(found.rounds, pairing="request", time=LOOK_SECONDS, count=8))
+    return replace(found, rounds=replace(found.rounds, pairing="request", pairs=PAIRS, count=ROUNDS))
 
 
 def _measured(scenario: Scenario, context: Context, folder: str) -> Recording:
@@ -195,7 +198,7 @@ def _sights(context: Context, asked: Scenario | None, recording: Recording) -> I
     written = context.written if asked is not None else None
     for minutes in MINUTES:
         budget = 60.0 * minutes
-        left = seconds_for_rounds(written, "ab", budget) if written is not None else budget - LOOK_SECONDS / 6
+        left = seconds_for_rounds(written, "ab", budget) if written is not None else budget - LEAD
         left = max(1.0, left - context.lead_seconds)
         seconds = each + round_seconds(each, sum(costs), max(costs), left)
         planned = plan(recording.info.rules, seconds, left, (spread,), in_pairs=True)
