@@ -88,7 +88,7 @@ def said(last: float, goal: float | None = None):
 def test_a_machine_that_sees_little_is_a_warning_with_what_to_do():
     finding = said(0.021)
     assert finding.state == "ok"
-    assert "1 min none (too short), 5 min from 2.1 %" in finding.what
+    assert "none in 1 min (too short), 2.1 % in 5 min" in finding.what
     assert "baseline against itself, over 3 fresh starts" in finding.what
     finding = said(0.08)
     assert finding.state == "warning"

@@ -258,8 +258,7 @@ def judged(
 ) -> list[Finding]:
     """Return what the look came to, and what it was taken at. Pure."""
     about = Noise.about
-    told = ", ".join(f"{duration_of(sight)} {seen(sight)}" for sight in sights)
-    what = f"p50 changes that a run sees: {told}"
+    what = "p50 change seen: " + ", ".join(map(seen, sights))
     starts = "fresh starts" if recording.info.rules.restarts else "rounds of one start"
     of = f"{recording.info.arms[0]} against itself" if asked is not None else "a small service of perfproof's own"
     how = f"{of}, over {len(recording.rounds)} {starts}" + (f"; {reason}" if reason else "")
@@ -271,13 +270,9 @@ def judged(
     return [ok(about, f"{what} ({how})")]
 
 
-def duration_of(sight: Sight) -> str:
-    """Return how long the run of a sight is."""
-    return f"{sight.seconds / 60:.0f} min"
-
-
 def seen(sight: Sight) -> str:
-    """Return the smallest change as people read it."""
+    """Return the smallest change and the length of the run that sees it, as people read them."""
+    minutes = f"in {sight.seconds / 60:.0f} min"
     if not isfinite(sight.smallest_change):
-        return "none (too short)"
-    return f"from {percent(sight.smallest_change, signed=False)}"
+        return f"none {minutes} (too short)"
+    return f"{percent(sight.smallest_change, signed=False)} {minutes}"
