@@ -34,7 +34,7 @@ from perfproof.analysis.matching import common
 from perfproof.analysis.pairs import has_blocks, has_pairs, part
 from perfproof.analysis.queries import Conclusion, across, conclude_queries
 from perfproof.analysis.resources import memory
-from perfproof.analysis.rows import Terms, growth_row, levels_of, ratio_row, smallest_change, spread_of
+from perfproof.analysis.rows import Terms, growth_row, levels_of, planned_spread, ratio_row, smallest_change, spread_of
 from perfproof.analysis.series import PRIMARY, Series, latency_series, resource_series
 from perfproof.analysis.timing import measured_seconds, seconds_per_round
 from perfproof.analysis.troubles import unnamed
@@ -315,6 +315,19 @@ def _advice(verdict: Verdict, rows: Sequence[Comparison], health: Health) -> str
     if verdict in (Verdict.INCONCLUSIVE, Verdict.IMPROVED) and open_rows:
         return f"{sentence.describe(open_rows[0])}: {open_rows[0].notes[-1]}"
     return health.warnings[0] if health.warnings else None
+
+
+def expected_spread(recording: Recording, *, restarts: bool = True) -> Spread | None:
+    """Return what to plan with after a short look at identical arms: the deviation of a round's p50 change.
+
+    Few rounds may agree by luck, so what starts usually differ by has its say (``prior_of_starts``), also where the
+    look was taken within one start and the run will have many (``restarts``). None where the look saw nothing.
+    """
+    rules = recording.info.rules
+    sides = [Side(recording, arm) for arm in (0, 1)]
+    found = _series(sides, rules, paired=True)[2]
+    series = next((each for each in found if (each.metric.name, each.request) == ("latency_p50", ALL)), None)
+    return None if series is None else planned_spread(series, Terms(rules, looks.confidence(1, 1)), restarts=restarts)
 
 
 def spreads(recording: Recording) -> tuple[Spread, ...]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import expm1, isfinite, log, log1p
+from math import expm1, hypot, isfinite, log, log1p, sqrt
 
 import numpy as np
 
 from perfproof.analysis import growth, looks
 from perfproof.analysis.intervals import (
     SD_FLOOR,
+    STARTS,
+    STARTS_DF,
     Interval,
     Prior,
     geometric,
     half_width,
     one_sample,
+    pooled_sd,
     prior_of_starts,
     smallest_effect,
     two_samples,
@@ -296,3 +299,20 @@ def spread_of(series: Series) -> Spread | None:
     if len(values) < 2 or not series.logs:
         return None
     return Spread(series.metric.name, series.request, max(float(values.std(ddof=1)), log1p(SD_FLOOR)), len(values))
+
+
+def planned_spread(series: Series, terms: Terms, *, restarts: bool) -> Spread | None:
+    """Return the standard deviation of a round as verdicts take it, with what starts usually differ by; None: unknown.
+
+    ``restarts`` says whether the rounds to come will be fresh starts, where those of the series may not have been. A
+    single round shows no deviation, but how sharp its own figure is.
+    """
+    interval = estimate(series, terms)
+    sd, name = interval.sd, series.metric.name
+    usual = prior_of_starts(name, series.errors) if series.in_pairs and restarts else None
+    if usual is not None and interval.rounds == 1:
+        sd = usual.sd
+    elif usual is not None and not terms.rules.restarts:
+        within = Prior(sqrt(max(0.0, usual.sd**2 - STARTS[name] ** 2)), STARTS_DF)
+        sd = hypot(STARTS[name], pooled_sd(sd, interval.rounds - 1, within)[0])
+    return Spread(name, series.request, sd, interval.rounds) if isfinite(sd) else None

@@ -18,6 +18,7 @@ from perfproof.cli.check import check
 from perfproof.cli.compare import compare
 from perfproof.cli.count import count
 from perfproof.cli.demo import demo
+from perfproof.cli.doctor import doctor
 from perfproof.cli.failure import defect, report_failure
 from perfproof.cli.gate import gate
 from perfproof.cli.history import history
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo)
 app.command("check")(check)
+app.command("doctor")(doctor)
 app.command("ab")(ab)
 app.command("run")(run_command)
 app.command("probe")(probe)

@@ -32,13 +32,17 @@ MOST_RECOVERIES = 3
 
 @dataclass
 class Sources:
-    """What counts for one arm. ``agent`` is None where it is not injected; ``reasons``, ``problems`` are sentences."""
+    """What counts for one arm. ``agent`` is None where it is not injected; ``reasons``, ``problems`` are sentences.
+
+    ``passed_over`` are the problems of better sources than those taken.
+    """
 
     databases: list[AnySource] = field(default_factory=list)
     agent: AgentSource | None = None
     reasons: tuple[str, ...] = ()
     problems: list[str] = field(default_factory=list)
     prefer_agent: bool = False
+    passed_over: tuple[str, ...] = ()
     _recoveries: int = 0
 
     @property
@@ -166,7 +170,7 @@ def opened(arm: Arm, agent_directory: Path | None) -> Iterator[Sources]:
         yield Sources()
         return
     chosen = choose(arm.service.database, ServiceFacts(agent_directory=agent_directory))
-    sources = Sources(reasons=chosen.reasons, problems=list(chosen.problems))
+    sources = Sources(reasons=chosen.reasons, problems=list(chosen.problems), passed_over=chosen.passed_over)
     sources.prefer_agent = any(url.partition(":")[0].startswith("sqlite") for url in arm.service.database)
     for source in chosen.sources:
         try:

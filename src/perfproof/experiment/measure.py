@@ -119,7 +119,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
     redactor = Redactor(scenario.secrets)
     with private_folder() as private, interruptible(), ExitStack() as stack:
         info = _run_info(scenario, options, arms, cpus)
-        arms = tuple(_placed(arm, private) for arm in arms)
+        arms = tuple(placed(arm, private) for arm in arms)
         scenario = replace(scenario, arms=arms)
         info = replace(info, rules=replace(info.rules, attempts=options.attempts(info)))
         directory = RunDirectory.create(options.results, info, scenario.text)
@@ -199,7 +199,7 @@ def probe_alone(scenario: Scenario, arm: str | None, observer: Observer) -> Prob
     redactor = Redactor(scenario.secrets)
     failures: list[str] = []
     with private_folder() as private, interruptible():
-        arms = tuple(_placed(each, private) for each in arms)
+        arms = tuple(placed(each, private) for each in arms)
         scenario = replace(scenario, arms=arms)
         both = worth_probing(scenario, arms=len(arms))[1]
         try:
@@ -319,13 +319,17 @@ def _left(scenario: Scenario, began: float) -> float | None:
 
 def _pace(scenario: Scenario, kind: Kind, began: float) -> Pace:
     """Return the pace of the rounds: with a time for the whole command, less what comes after them."""
-    budget, explain = scenario.rounds.time, scenario.explain
-    deadline = None
-    if budget is not None:
-        causes = kind in ("ab", "run") and (explain.levers or explain.memory or explain.profile != "off")
-        deadline = began + budget - _CLOSING - (_SHARE_OF_CAUSES * budget if causes else 0.0)
+    budget = scenario.rounds.time
+    deadline = None if budget is None else began + seconds_for_rounds(scenario, kind, budget)
     design = Design(False, True, "the highest rate is searched for") if kind == "capacity" else None
     return Pace(scenario, len(scenario.arms), deadline, design)
+
+
+def seconds_for_rounds(scenario: Scenario, kind: Kind, budget: float) -> float:
+    """Return the seconds from the beginning until the rounds have to be over, of ``budget`` for the whole command."""
+    explain = scenario.explain
+    causes = kind in ("ab", "run") and (explain.levers or explain.memory or explain.profile != "off")
+    return budget - _CLOSING - (_SHARE_OF_CAUSES * budget if causes else 0.0)
 
 
 def describe(rows: Sequence[Comparison]) -> str:
@@ -366,7 +370,7 @@ def _kept_services(
     arms: Sequence[Arm], private: Path, redactor: Redactor, cpus: CpuPlan
 ) -> Iterator[Mapping[str, RunningService]]:
     """Lend services that outlive a round, where an arm cannot be started afresh; otherwise none."""
-    if not any(_kept(arm) for arm in arms):
+    if not any(lives_on(arm) for arm in arms):
         yield {}
         return
     logs = private / "kept"
@@ -379,11 +383,12 @@ def _kept_services(
             service.stop()
 
 
-def _kept(arm: Arm) -> bool:
+def lives_on(arm: Arm) -> bool:
+    """Tell whether the arm's service outlives a round, since it is not started afresh."""
     return arm.service.url is not None or arm.service.restart == "never"
 
 
-def _placed(arm: Arm, private: Path) -> Arm:
+def placed(arm: Arm, private: Path) -> Arm:
     """Fill ``{python}`` (the interpreter perfproof runs in) and ``{work}`` (a scratch directory of the arm)."""
     work = private / "work" / arm.name
     work.mkdir(parents=True, exist_ok=True)
@@ -444,7 +449,7 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
             max_error_rate=scenario.max_error_rate,
             planned_rounds=scenario.rounds.count,
             early_stop=scenario.rounds.early_stop and options.kind == "ab",
-            restarts=not any(_kept(arm) for arm in arms),
+            restarts=not any(lives_on(arm) for arm in arms),
         ),
     )
 

@@ -79,6 +79,25 @@ def slice_order(seed: int, arms: int) -> list[list[int]]:
     return [[(leader + k) % arms for k in range(arms)] for leader in leaders]
 
 
+def profiler_of(engine: Engine, folder: Path, interval: float, arm: Arm, *, afresh: bool) -> Profiler:
+    """Return what profiles one arm by one engine, its files in a folder of its own below ``folder``.
+
+    UnavailableError for an engine that is put into a service, where that is not started ``afresh``.
+    """
+    own, directory = folder / f"{engine}-{arm.name}", arm.service.directory
+    if engine == "py-spy":
+        return PySpy(own, interval, directory)
+    if engine == "perf":
+        return Perf(own, interval, directory)
+    if engine == "jfr":
+        return FlightRecorder(own, interval, directory)
+    if not afresh:
+        raise UnavailableError("the service is not started afresh, so nothing can be put into it")
+    if engine == "node":
+        return NodeProfiler(own, int(interval * 1e9), directory)
+    return InService(engine, own, int(interval * 1e9))
+
+
 class _Pass:
     """Both arms, started once with whatever the engines need in them, and profiled by one engine after the other."""
 
@@ -173,19 +192,8 @@ class _Pass:
             return error
 
     def _profiler(self, engine: Engine, arm: Arm) -> Profiler:
-        explain = self._phase.scenario.explain
-        folder, directory = self._folder / f"{engine}-{arm.name}", arm.service.directory
-        if engine == "py-spy":
-            return PySpy(folder, explain.interval, directory)
-        if engine == "perf":
-            return Perf(folder, explain.interval, directory)
-        if engine == "jfr":
-            return FlightRecorder(folder, explain.interval, directory)
-        if arm.name in self._phase.kept or arm.service.command is None:
-            raise UnavailableError("the service is not started afresh, so nothing can be put into it")
-        if engine == "node":
-            return NodeProfiler(folder, int(explain.interval * 1e9), directory)
-        return InService(engine, folder, int(explain.interval * 1e9))
+        afresh = arm.name not in self._phase.kept and arm.service.command is not None
+        return profiler_of(engine, self._folder, self._phase.scenario.explain.interval, arm, afresh=afresh)
 
     def _started(self, stack: ExitStack) -> list[RunningService]:
         phase = self._phase

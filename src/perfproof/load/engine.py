@@ -28,7 +28,7 @@ from perfproof.load.discovered import Discovered
 from perfproof.load.feeds import Supply, Turns
 from perfproof.load.flow import Flow
 from perfproof.load.health import Lag, RunQueue, steal_ns, waited_ns
-from perfproof.load.limits import Guard, most_rate, refuse_connections, refuse_rate
+from perfproof.load.limits import Guard, connections_of, most_rate, refuse_connections, refuse_rate
 from perfproof.load.message import Message
 from perfproof.load.pairs import PairSource
 from perfproof.load.plan import BlockReport, PairsReport, Plan, Stretch, WarmReport, WrongAnswer
@@ -115,8 +115,7 @@ class Engine:
         refuse_rate(load, target)
         family, address = _answering(target)
         secure = Secure(plan.tls[arm] if plan.tls else None, target.host) if target.scheme == "https" else None
-        whole = max(load.connections, load.users if load.model == "closed" else 0)
-        size = len(range(self._share[0], whole, self._share[1]))
+        size = len(range(self._share[0], connections_of(load), self._share[1]))
         refuse_connections(size * plan.arms)
         pool = Pool(self._loop, (family, (address, target.port)), size, self._next_id, arm=arm, secure=secure)
         one = Pool(self._loop, pool.peer, 1, self._next_id, secure=secure)

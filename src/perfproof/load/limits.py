@@ -35,12 +35,17 @@ def refuse_rate(load: Load, target: Target) -> None:
         )
 
 
-def refuse_connections(count: int) -> None:
-    """Raise LoadError when this process may not open ``count`` connections.
+def connections_of(load: Load) -> int:
+    """Return the connections that a load may open to one arm, all of its workers together."""
+    return max(load.connections, load.users if load.model == "closed" else 0)
+
+
+def refuse_connections(count: int, allowed: int | None = None) -> None:
+    """Raise LoadError when this process, or one that may open ``allowed`` files, may not open ``count`` connections.
 
     Failing one by one, they would be blamed on the service.
     """
-    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if allowed is None else allowed
     if allowed != resource.RLIM_INFINITY and count + _OTHER_FILES > allowed:
         raise LoadError(
             f"{count:,} connections are more than the {allowed:,} open files allowed",

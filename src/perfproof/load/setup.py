@@ -74,11 +74,25 @@ def _check(name: str, connection: Connection, reply: Reply, hide: Callable[[str]
         return
     answer = described(reply, hide)
     if outcome is Outcome.BAD_STATUS:
-        raise LoadError(f"{name} was answered with status {connection.status}", why=f"it was {answer}")
+        raise LoadError(
+            f"{name} was answered with status {connection.status}",
+            why=f"it was {answer}",
+            hint=_advice(connection.status),
+        )
     problem = hide(connection.problem)
     if outcome is Outcome.UNEXPECTED:
         raise LoadError(f"{name} was not answered as expected", why=f"{problem}; it was {answer}")
     raise LoadError(f"{name} failed ({outcome.name.lower()})", why=problem or None)
+
+
+def _advice(status: int) -> str:
+    if status in (401, 403):
+        return "correct the user and the password that the step sends; is a `${VARIABLE}` in it unset or old?"
+    if status in (404, 405):
+        return "correct the method or the path of the step"
+    if status >= 500:
+        return "read the service's log: it failed to answer"
+    return "correct the path, headers or body of the step, or the status it is to `expect`"
 
 
 def described(reply: Reply, hide: Callable[[str], str]) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import Connection, Engine, inspect, text
 
 from perfproof import __version__
 from perfproof.errors import StoreError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 HEAD = "0003"
 """Newest revision in ``migrations/versions`` (a test checks it): known here so that Alembic loads only when needed."""
@@ -34,6 +38,19 @@ def bring_up_to_date(engine: Engine, where: str) -> None:
             return
         _refuse_foreign(connection, revision, where)
         _migrate(connection, revision, where)
+
+
+def revision_state(engine: Engine, where: str) -> Literal["empty", "older", "current"]:
+    """Return how the schema stands to this program's, and change nothing; ``StoreError`` as ``bring_up_to_date``."""
+    with engine.connect() as connection:
+        revision = _revision(connection)
+        if revision == HEAD:
+            return "current"
+        _refuse_foreign(connection, revision, where)
+    if revision is None:
+        return "empty"
+    _refuse_newer(_scripts(), revision, where)
+    return "older"
 
 
 def _revision(connection: Connection) -> str | None:
@@ -71,17 +88,29 @@ def _refuse_foreign(connection: Connection, revision: str | None, where: str) ->
 def _migrate(connection: Connection, revision: str | None, where: str) -> None:
     # Here and not above: loading Alembic takes a while, and only a change of schema should cost it.
     from alembic import command
+
+    config = _scripts()
+    config.attributes["connection"] = connection
+    if revision is not None:
+        _refuse_newer(config, revision, where)
+    command.upgrade(config, "head")
+
+
+def _scripts() -> Config:
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
+    return config
+
+
+def _refuse_newer(config: Config, revision: str, where: str) -> None:
+    from alembic.script import ScriptDirectory
+
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision not in known:
         raise StoreError(
             f"the database is at revision {revision}, and perfproof {__version__} knows revisions up to {HEAD}",
             where=where,
             hint="upgrade perfproof, or name another database",
         )
-    command.upgrade(config, "head")

@@ -1,6 +1,7 @@
 """What the engines print, as frames and stacks."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from perfproof.collectors.profiles.folding import Folded
 from perfproof.collectors.profiles.perf import _stacks
 from perfproof.collectors.profiles.places import python_frame
+from perfproof.collectors.profiles.py_spy import PySpy
 from perfproof.experiment.profiling import SLICES, slice_order
 from perfproof.model.profile import Frame
 
@@ -72,3 +74,11 @@ def test_each_arm_leads_half_of_the_slices(seed: int, arms: int) -> None:
     assert len(order) == SLICES
     assert all(sorted(each) == list(range(arms)) for each in order)
     assert [each[0] for each in order].count(0) == SLICES // arms
+
+
+def test_lines_of_py_spy_that_count_nothing_are_passed_over(tmp_path):
+    profiler = PySpy(tmp_path, 0.01, tmp_path)
+    profiler._recorder = SimpleNamespace(stop=lambda: None)
+    (tmp_path / "raw.folded").write_text("work (app.py:3) 30\n\nError: it ended\nother (app.py:9) 10\n")
+    profiler.end(4000)
+    assert profiler.result().total_ns == 4000

@@ -71,7 +71,8 @@ class PySpy(FromOutside):
         if not raw.exists():
             return
         lines = raw.read_text(encoding="utf-8", errors="replace").splitlines()
-        stacks = [(stack.split(";"), int(count)) for stack, _, count in (line.rpartition(" ") for line in lines)]
+        counted = [(stack, count) for stack, _, count in (line.rpartition(" ") for line in lines) if count.isdigit()]
+        stacks = [(stack.split(";"), int(count)) for stack, count in counted]
         stacks = [(stack, count) for stack, count in stacks if not _WAITING.search(stack[-1])]
         total = sum(count for _, count in stacks)
         for stack, count in stacks:

@@ -77,6 +77,14 @@ class AgentSource:
         """Return which modes for developing the service runs in."""
         return tuple(dict.fromkeys(str(line["what"]) for line in self.lines(Offsets({})) if line["k"] == "debug"))
 
+    def drivers(self) -> tuple[str, ...]:
+        """Return the database drivers that the service has imported and the agent watches, with their versions."""
+        return tuple(dict.fromkeys(str(line["of"]) for line in self.lines(Offsets({})) if line["k"] == "driver"))
+
+    def saw_requests(self) -> bool:
+        """Tell whether the agent knows the service's server: it has seen a request begin."""
+        return any(line["k"] == "b" for line in self.lines(Offsets({})))
+
     def strays(self, snapshot: Offsets) -> dict[str, int]:
         """Return the queries since ``snapshot`` that belong to no request, by fingerprint."""
         return _strays(self.lines(snapshot))

@@ -33,11 +33,15 @@ class ServiceFacts:
 
 @dataclass(frozen=True)
 class Choice:
-    """The sources to use, in plain sentences why, and what could not be used and what to grant or set."""
+    """The sources to use, in plain sentences why, and what could not be used and what to grant or set.
+
+    ``passed_over`` is what kept a better source than the one taken from being used.
+    """
 
     sources: tuple[AnySource, ...]
     reasons: tuple[str, ...]
     problems: tuple[str, ...]
+    passed_over: tuple[str, ...] = ()
 
 
 def choose(urls: Sequence[str], facts: ServiceFacts) -> Choice:
@@ -48,9 +52,10 @@ def choose(urls: Sequence[str], facts: ServiceFacts) -> Choice:
     sources: list[AnySource] = []
     reasons: list[str] = []
     problems: list[str] = []
+    passed_over: list[str] = []
     for address in (parse(url) for url in urls):
         if address.system != "sqlite":
-            _choose_for(address, facts, sources, reasons, problems)
+            passed_over += _choose_for(address, facts, sources, reasons, problems)
     lite = any(parse(url).system == "sqlite" for url in urls)
     if facts.agent_directory is not None and facts.python is not False:
         sources.append(AgentSource(facts.agent_directory))
@@ -60,12 +65,13 @@ def choose(urls: Sequence[str], facts: ServiceFacts) -> Choice:
             "queries on SQLite can only be counted inside a Python service that perfproof starts itself: give"
             " service.command instead of service.url"
         )
-    return Choice(tuple(sources), tuple(reasons), tuple(problems))
+    return Choice(tuple(sources), tuple(reasons), tuple(problems), tuple(passed_over))
 
 
 def _choose_for(
     address: Address, facts: ServiceFacts, sources: list[AnySource], reasons: list[str], problems: list[str]
-) -> None:
+) -> list[str]:
+    """Take the first source that works, or tell the problems of all; return what kept better ones from being taken."""
     rejected: list[str] = []
     for make in _candidates(address, facts):
         source = make()
@@ -76,10 +82,11 @@ def _choose_for(
         if not found:
             sources.append(source)
             reasons.append(f"{source.name} for {address}" + (f", since {rejected[0]}" if rejected else ""))
-            return
+            return rejected
         source.close()
         rejected.extend(problem for problem in found if problem not in rejected)
     problems.extend(rejected)
+    return []
 
 
 def _candidates(address: Address, facts: ServiceFacts) -> list[Callable[[], AnySource]]:

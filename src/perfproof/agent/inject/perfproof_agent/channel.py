@@ -2,7 +2,8 @@
 
 A file rather than a socket: it needs no reader, holds no one up, survives fork (each process opens its own) and keeps
 what a crashed worker said. Lines: ``hello`` (a process), ``b``/``e`` (a request begins, ends), ``q`` (a statement),
-``x`` (the agent failed somewhere; never with a value of the service), ``debug`` (a mode for developing is on).
+``x`` (the agent failed somewhere; never with a value of the service), ``debug`` (a mode for developing is on),
+``driver`` (a database driver that it watches, with its version).
 """
 
 from __future__ import annotations

@@ -109,10 +109,12 @@ def run(name: str, hooks: list[tuple[str, str]], module: Any) -> None:
 
 def _run(name: str, hook: tuple[str, str], module: Any) -> None:
     where, function = hook
+    group = next((each for each, hooks in HOOKS.items() if hooks.get(name) == hook), "")
     try:
         getattr(importlib.import_module("." + where, __package__), function)(module)
+        if group == "queries":
+            channel.send({"k": "driver", "of": channel.version_of(module)})
     except Exception:  # noqa: BLE001 - never the service's problem
-        group = next((each for each, hooks in HOOKS.items() if hooks.get(name) == hook), "")
         channel.complain("hook of " + name, module=module, lost=_LOST.get(group, ""))
 
 
