@@ -89,8 +89,11 @@ def _run_doubts(recording: Recording) -> list[str]:
         doubts.append("Service and load generator shared one core.")
     if info.status == "interrupted":
         made, planned = sum(each.complete for each in recording.rounds), info.rules.planned_rounds
-        few = f"{made} of {planned} planned rounds" if made < planned else "after its rounds, while causes were sought"
-        doubts.append(f"The run {info.id} was interrupted: {few}.")
+        if info.interrupted_in:
+            doubts.append(f"Of the run {info.id}, {info.interrupted_in} was interrupted; its rounds had ended.")
+        else:
+            few = f"{made} of {planned} planned rounds" if made < planned else "after its rounds"
+            doubts.append(f"The run {info.id} was interrupted: {few}.")
     if info.status == "failed":
         doubts.append(f"The run {info.id} failed{f': {info.problem}' if info.problem else ''}.")
     return doubts

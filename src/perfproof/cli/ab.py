@@ -45,4 +45,4 @@ def ab(
         return
     with session.versions(what, baseline_ref, candidate_ref) as versions:
         measured = session.measure(versions, "ab", label)
-    raise typer.Exit(session.conclude(measured, json, output or ()))
+    raise typer.Exit(session.conclude(measured, json, output or (), what))

@@ -29,7 +29,7 @@ from perfproof.cli.prune import prune
 from perfproof.cli.report import report
 from perfproof.cli.run import run as run_command
 from perfproof.cli.serve import serve
-from perfproof.cli.show import show
+from perfproof.cli.show import last, show
 from perfproof.cli.streams import make_enduring, unwritten
 from perfproof.cli.transfer import export, import_
 from perfproof.cli.worker import worker
@@ -56,6 +56,7 @@ app.command("gate")(gate)
 app.command("report")(report)
 app.command("list")(list_runs)
 app.command("show")(show)
+app.command("last")(last)
 app.command("noise")(noise)
 app.command("capacity")(capacity)
 app.command("worker")(worker)

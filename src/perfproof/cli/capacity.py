@@ -48,7 +48,7 @@ def capacity(
         return
     with session.versions(what, baseline_ref, candidate_ref) as versions:
         measured = session.measure(versions, "capacity", label)
-    raise typer.Exit(session.conclude(measured, json, output or ()))
+    raise typer.Exit(session.conclude(measured, json, output or (), what))
 
 
 def _duration(hold: str) -> float:

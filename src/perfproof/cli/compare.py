@@ -17,6 +17,7 @@ def compare(
     force: Annotated[
         bool, typer.Option("--force", help="Compare although scenario or environment differ (and say so).")
     ] = False,
+    findings: options.Findings = False,
     json: options.JsonFile = None,
     output: options.ReportFiles = None,
     results: options.Results = Path("results"),
@@ -26,5 +27,5 @@ def compare(
     """Compare two recorded runs. Drift of the machine between them is not cancelled; prefer `ab`."""
     session = Session(results, store, quiet)
     result = session.compare(baseline, candidate, force=force)
-    session.show(result, json, output or ())
+    session.show(result, json, output or (), f"{baseline} {candidate}", findings=findings)
     raise typer.Exit(result.exit_code)

@@ -60,4 +60,4 @@ def count(
         return
     with session.versions(what, baseline_ref, candidate_ref) as versions:
         measured = session.measure(versions, "count", label)
-    raise typer.Exit(session.conclude(measured, json, output or ()))
+    raise typer.Exit(session.conclude(measured, json, output or (), what))

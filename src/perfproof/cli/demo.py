@@ -10,7 +10,6 @@ from pathlib import Path
 import typer
 
 from perfproof.cli import options
-from perfproof.cli.printing import tell
 from perfproof.cli.session import Session, read_scenario
 from perfproof.errors import UsageError
 
@@ -27,11 +26,9 @@ def demo(
     session = Session(results, store, quiet)
     what = read_scenario(Path(__file__).parent.parent / "demo" / "demo.yaml")
     measured = session.measure(what, "ab", "demo")
-    code = session.conclude(measured, json, ())
+    code = session.conclude(measured, json, (), what)
     page = (measured.directory / "report.html").absolute()
     if not quiet:
-        if measured.result is not None:
-            tell(f"{measured.result.sentence}")  # again, where the eye is after a long result
         if sys.stdout.isatty() and _has_display():
             webbrowser.open(page.as_uri())
         sys.stderr.write(

@@ -26,7 +26,7 @@ def noise(
     session = Session(results, store, quiet)
     what = read_scenario(scenario, rounds=rounds, time=time)
     measured = session.measure(what, "noise", None)
-    code = session.conclude(measured, json, output or ())
+    code = session.conclude(measured, json, output or (), what)
     if measured.problem is None:
         from perfproof.evidence.reading import read
 

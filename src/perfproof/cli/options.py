@@ -32,6 +32,10 @@ StoreUrl = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print the first requests as they would be sent; start and send nothing.")
 ]
+Findings = Annotated[
+    bool,
+    typer.Option("--findings", help="Everything that was found: all rows, budgets, queries, causes and doubts."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 JsonFile = Annotated[
     Path | None,

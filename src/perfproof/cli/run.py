@@ -40,4 +40,5 @@ def run(
     if dry_run:
         show_rehearsal(replace(what, arms=chosen))
         return
-    raise typer.Exit(session.conclude(session.measure(replace(what, arms=chosen), "run", label), json, output or ()))
+    measured = session.measure(replace(what, arms=chosen), "run", label)
+    raise typer.Exit(session.conclude(measured, json, output or (), what))

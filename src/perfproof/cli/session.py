@@ -17,6 +17,7 @@ from perfproof.model.metrics import COUNTED
 
 if TYPE_CHECKING:
     from perfproof.experiment import Measured
+    from perfproof.model.policy import Policy
     from perfproof.model.recording import RunInfo
     from perfproof.model.result import Result
     from perfproof.model.rules import Spread
@@ -60,11 +61,15 @@ class Session:
         finally:
             store.close()
 
-    def measure(self, scenario: Scenario, kind: Kind, label: str | None) -> Measured:
-        """Measure ``scenario`` with live progress on stderr, and remember the run."""
+    def measure(self, scenario: Scenario, kind: Kind, label: str | None, policy: Policy | None = None) -> Measured:
+        """Measure ``scenario`` with live progress on stderr, and remember the run.
+
+        Guards give way as ``policy`` says; without one, as ``perfproof.toml`` and the scenario's ``gate`` do.
+        """
         from perfproof.experiment import Options, measure
         from perfproof.reports.terminal import Live
 
+        policy = policy_of(scenario) if policy is None else policy
         with self.store() as store:
 
             def started(info: RunInfo, path: Path) -> None:
@@ -76,6 +81,7 @@ class Session:
                 kind=kind,
                 label=label,
                 results=self.results,
+                policy=policy,
                 spreads=lambda info: store.spreads(info.environment.hash, info.scenario_hash),
                 attempts=lambda info: store.attempts(info.scenario_hash, info.arms_hash) + 1,
                 started=started,
@@ -141,12 +147,19 @@ class Session:
             if known != (info.status, True) or not (directory / "result.json").is_file():
                 own._remember(directory, info, result)
 
-    def conclude(self, measured: Measured, json_file: Path | None, report_files: Sequence[Path]) -> int:
-        """Write, remember and print what was concluded; return the exit code."""
+    def conclude(
+        self,
+        measured: Measured,
+        json_file: Path | None,
+        report_files: Sequence[Path],
+        scenario: Scenario | None = None,
+    ) -> int:
+        """Write, remember and print what was concluded of ``scenario``; return the exit code."""
         problem = measured.problem
         try:
             if measured.result is not None:
-                self.show(measured.result, json_file, report_files)
+                run = "last" if self._is_usual else str(measured.directory)
+                self.show(measured.result, json_file, report_files, run, scenario)
                 sys.stdout.flush()  # before a store is waited for
         finally:
             result = self.keep(measured)
@@ -156,16 +169,42 @@ class Session:
             tell(f"report: {', '.join(map(str, report_files)) or measured.directory / 'report.html'}")
         return int(problem.exit_code) if problem is not None else result.exit_code
 
-    def show(self, result: Result, json_file: Path | None, report_files: Sequence[Path]) -> None:
-        """Print the result to stdout and write the files that were asked for."""
+    @property
+    def _is_usual(self) -> bool:
+        """Tell whether a command without options finds the runs, so that ``last`` means the newest of them."""
+        named = "PERFPROOF_RESULTS" in os.environ or self.results == Path("results")
+        return named and (self.store_url is None or "PERFPROOF_STORE" in os.environ)
+
+    def show(
+        self,
+        result: Result,
+        json_file: Path | None,
+        report_files: Sequence[Path],
+        run: str = "last",
+        scenario: Scenario | None = None,
+        *,
+        findings: bool = False,
+        lines: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Print one screen of the result to stdout (or all ``findings``), and write the files that were asked for.
+
+        ``run`` is how the run is called on a command line; ``lines`` with their tones stand below the verdict.
+        """
+        from perfproof.cli.next_step import details_of, next_step
         from perfproof.reports import write
         from perfproof.reports.json_report import to_json
+        from perfproof.reports.screen import Ending, render_screen
         from perfproof.reports.terminal import render
 
         if json_file is not None and str(json_file) == "-":
             sys.stdout.write(to_json(result))
         else:
-            render(result, console())
+            if findings:
+                render(result, console())
+            else:
+                command, note = next_step(result, run, None if scenario is None else short(scenario.file))
+                more = details_of(run)
+                render_screen(result, console(), Ending("" if more == command else more, command, note, tuple(lines)))
             if json_file is not None:
                 write(result, json_file, ".json")
         for file in report_files:
@@ -217,6 +256,12 @@ class Session:
         return ()
 
 
+def short(file: Path) -> str:
+    """Return a file's path as one would type it here."""
+    here = Path.cwd()
+    return str(file.relative_to(here)) if file.is_absolute() and file.is_relative_to(here) else str(file)
+
+
 class warned:  # noqa: N801 - used like a function, as `suppress` is
     """Tell an error of the store or the disk as a warning, with what it means, and go on after the body."""
 
@@ -232,6 +277,22 @@ class warned:  # noqa: N801 - used like a function, as `suppress` is
             return False
         tell(f"warning: {error}\n  so: {self._consequence}")
         return True
+
+
+def policy_of(scenario: Scenario, file: Path | None = None) -> Policy:
+    """Return the policy for a scenario: that of ``file`` or else ``perfproof.toml``, and over it the scenario's own."""
+    from perfproof.model.policy import merged
+
+    return merged(shared_policy(scenario.file.parent, file), scenario.gate)
+
+
+def shared_policy(start: Path, file: Path | None = None) -> Policy:
+    """Return the policy of ``file`` or else of the ``perfproof.toml`` in ``start`` or above it."""
+    from perfproof.model.policy import Policy
+    from perfproof.scenarios import policy_file
+
+    file = file or policy_file.find(start)
+    return Policy() if file is None else policy_file.read_toml(file)
 
 
 def find_scenario(path: Path | None) -> Path:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -36,6 +36,7 @@ from perfproof.model.instructions import Instructions
 from perfproof.model.levers import Causes
 from perfproof.model.metrics import ALL, COUNTED
 from perfproof.model.owner import Owner
+from perfproof.model.policy import Policy
 from perfproof.model.probe import Probing
 from perfproof.model.recording import Recording, Round, RunInfo
 from perfproof.model.redaction import Redactor
@@ -72,6 +73,7 @@ class Options:
     results: Path = Path("results")
     spreads: Callable[[RunInfo], Sequence[Spread]] = lambda info: ()  # noqa: ARG005 - the default knows nothing
     attempts: Callable[[RunInfo], int] = lambda info: 1  # noqa: ARG005
+    policy: Policy = field(default_factory=Policy)
     started: Callable[[RunInfo, Path], None] = lambda info, path: None  # noqa: ARG005
 
 
@@ -162,17 +164,23 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                             )
                             rounds.conduct(stage)
                     if options.kind in ("run", "ab"):
+                        rounds.doing = "the search for causes"
                         rounds.causes = find_causes(phase, rounds.probing, _left(scenario, began))
                         if rounds.causes is not None:
                             directory.save_causes(rounds.causes)
                     if options.kind in ("run", "ab", "count") and scenario.count.by != "off":
+                        rounds.doing = "" if options.kind == "count" else "the count of instructions"
                         rounds.instructions = count_instructions(phase)
                         directory.save_instructions(rounds.instructions)
             finally:
                 load.stop()
         except (PerfproofError, KeyboardInterrupt) as error:
             problem = error if isinstance(error, PerfproofError) else interrupted()
-        info = replace(rounds.info, **_status(problem))
+            if isinstance(problem, Interrupted) and rounds.doing:
+                problem = Interrupted(
+                    f"{rounds.doing} was interrupted", hint="the rounds had ended: what they show stands"
+                )
+        info = replace(rounds.info, **_status(problem, rounds.doing))
         directory.finish(info)  # before anything else that needs room on the disk
         directory.keep_log(private / "load.log", redactor)
         recording = rounds.recording(info)
@@ -232,6 +240,7 @@ class _Rounds:
     probing: Probing | None = None
     causes: Causes | None = None
     instructions: Instructions | None = None
+    doing: str = ""
 
     def __post_init__(self) -> None:
         self._read: dict[int, Round] = {}
@@ -355,10 +364,13 @@ def _probe(
     return probe(Phase(scenario, load, private, redactor, cpus, observer, kept, compare=both))
 
 
-def _status(problem: PerfproofError | None) -> dict[str, Any]:
+def _status(problem: PerfproofError | None, doing: str) -> dict[str, Any]:
+    """Return how the run ended; ``doing`` names what was done then, once the rounds had ended."""
     if problem is None:
         return {"status": "complete", "problem": None}
-    return {"status": "interrupted" if isinstance(problem, Interrupted) else "failed", "problem": str(problem)}
+    if isinstance(problem, Interrupted):
+        return {"status": "interrupted", "problem": str(problem), "interrupted_in": doing}
+    return {"status": "failed", "problem": str(problem)}
 
 
 @contextmanager
@@ -445,6 +457,7 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
             planned_rounds=scenario.rounds.count,
             early_stop=scenario.rounds.early_stop and options.kind == "ab",
             restarts=not any(_kept(arm) for arm in arms),
+            policy=options.policy,
         ),
     )
 

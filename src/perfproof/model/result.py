@@ -59,7 +59,8 @@ class Comparison:
     whether the row carries a goal, guards against regression, or is only shown (exploratory). ``round_changes`` are the
     per-round values behind the interval. ``impact`` orders rows: milliseconds saved (negative: lost) per second of
     traffic. ``notes`` are doubts and advice,
-    in plain words.
+    in plain words. ``accepted`` says why a row that got worse fails nothing (the policy, or a small price); it is empty
+    for every other row.
     """
 
     metric: str
@@ -80,6 +81,7 @@ class Comparison:
     impact: float = 0.0
     notes: tuple[str, ...] = ()
     typical: bool = False
+    accepted: str = ""
 
 
 @dataclass(frozen=True)
