@@ -92,6 +92,8 @@ def gate(
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
+    open_: options.Open = False,
 ) -> None:
     """Pass or fail by a policy: measure a scenario, or judge recorded runs; write what the CI shows."""
     from perfproof.reports.gate_files import formats_of, write_report
@@ -127,6 +129,8 @@ def gate(
                 say([command("error", "perfproof gate", error.what)])
             raise typer.Exit(int(error.exit_code)) from None
         _publish(outcome, chosen, out, say)
+    if open_:
+        session.open(outcome.result)
     raise typer.Exit(outcome.exit_code)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,6 +52,7 @@ from perfproof.service.private import private_folder
 from perfproof.service.signals import interruptible
 from perfproof.service.snapshots import taken
 
+_log = logging.getLogger(__name__)
 T = TypeVar("T", Goal, Budget)
 Kind = Literal["run", "ab", "noise", "capacity", "count"]
 
@@ -255,6 +257,7 @@ class _Rounds:
             began = time.monotonic()
             run_round(stage, number, search)
             seconds = time.monotonic() - began
+            _log.info("round %d took %.2f s", number, seconds)
             if search is not None:
                 self.observer.estimate(so_far(self.info, search.known))
             else:
@@ -308,6 +311,7 @@ class _Rounds:
             self.observer.estimate(describe(progress(recording)))
             return False
         seen = look(recording, self.spreads)
+        _log.info("look after round %d: %s", number, seen.reason)
         self.observer.estimate(describe(seen.result.comparisons))
         return seen.stop
 
