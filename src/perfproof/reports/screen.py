@@ -48,7 +48,7 @@ def render_screen(result: Result, console: Console, ending: Ending = Ending()) -
     middle = _middle(result, console)
     room = LINES - len(last) - len(middle) - 3  # the table's heading, the line on details, and one between
     table, left_out = _table(result, console, max(1, min(MOST_ROWS, room)))
-    details = _details(result, left_out, ending.details)
+    details = _details(result, left_out, ending.details, console.width if console.is_terminal else 0)
     for line in [*table, *middle, *([Text(details, style="dim")] if details else []), Text(), *last]:
         console.print(line, soft_wrap=not console.is_terminal)
 
@@ -195,8 +195,8 @@ def _budgets(budgets: Sequence[BudgetCheck], console: Console) -> list[Text]:
     return lines
 
 
-def _details(result: Result, left_out: int, command: str) -> str:
-    """Return what else there is, and how to see it; empty where there is nothing."""
+def _details(result: Result, left_out: int, command: str, width: int) -> str:
+    """Return what else there is, and how to see it, on one line of ``width`` (0: any); empty where there is nothing."""
     doubts = len(result.comparability.warnings)
     parts = [
         figures.plural(number, what)
@@ -208,7 +208,8 @@ def _details(result: Result, left_out: int, command: str) -> str:
         )
         if number
     ]
-    return f"{', '.join(parts)}{f': {command}' if command else ''}" if parts else ""
+    whole = f"{', '.join(parts)}{f': {command}' if command else ''}" if parts else ""
+    return f"more: {command}" if command and width and cell_len(whole) > width else whole
 
 
 def _prose(console: Console, text: str, *, lead: str = "", style: str = "", most: int) -> list[Text]:
