@@ -105,6 +105,15 @@ def test_guards_that_are_off_or_warn_fail_nothing(level: str, said: str) -> None
     assert conclude(rows, (), valid=True) == (V.MET, 0)
 
 
+def test_where_what_decides_got_no_worse_than_is_accepted_it_passes() -> None:
+    slower = row("latency_p50", V.REGRESSED, 10, 10.4)
+    rows = accept([slower, row("cpu_per_request", V.EQUIVALENT, 1, 1)], (), Policy(regression=0.05))
+    assert conclude(rows, (), valid=True) == (V.EQUIVALENT, 0)
+    text = compose(V.EQUIVALENT, rows, (), rounds=12, margin=0.03)
+    assert text.startswith("Nothing got worse than is accepted: p50 latency +4.0 %")
+    assert text.endswith("within the 5 % that the policy allows).")
+
+
 def test_goals_are_never_accepted_short_of_what_was_promised() -> None:
     worse = row("latency_p50", V.REGRESSED, 10, 10.4, role="goal")
     assert regressions(accept([worse], (), Policy(level="off", regression=0.5)))

@@ -34,7 +34,7 @@ def conclude(rows: Sequence[Comparison], budgets: Sequence[BudgetCheck], *, vali
         return Verdict.REGRESSED, ExitCode.FAILED
     broken = any(check.broken for check in budgets)
     decisive = primary_rows(rows)
-    verdicts = {row.verdict for row in decisive}
+    verdicts = {Verdict.EQUIVALENT if row.accepted else row.verdict for row in decisive}
     goals = any(row.role == "goal" for row in decisive)
     verdict, code = _of_goals(verdicts) if goals else _without_goals(verdicts)
     if broken:

@@ -185,6 +185,8 @@ def _plain(verdict: Verdict, decisive: Sequence[Comparison], margin: float, roun
         rank = {Verdict.IMPROVED: 0}
         decisive = sorted(decisive, key=lambda row: rank.get(row.verdict, 1))
     text = f"{_LEAD[verdict]}: {listed([describe(row) for row in decisive])}"
+    if verdict is Verdict.EQUIVALENT and any(row.accepted for row in decisive):
+        return f"Nothing got worse than is accepted: {listed([describe(row) for row in decisive])}"
     if verdict is Verdict.EQUIVALENT:
         return f"{text}, within the margin of {percent(margin, signed=False)}"
     if verdict is Verdict.INCONCLUSIVE:
