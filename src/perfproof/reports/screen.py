@@ -6,6 +6,7 @@ not broken there, so that they can be searched.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from perfproof.model.metrics import ALL
-from perfproof.model.result import BudgetCheck, Comparison, Result, Verdict
+from perfproof.model.result import BudgetCheck, Comparison, Finding, Result, Verdict
 from perfproof.reports import capacity, figures, rows
 from perfproof.reports.terminal import PROSE, STYLES
 
@@ -27,6 +28,8 @@ _WHY_LINES = 2
 _SENTENCE_LINES = 8
 _LEAST_NAME = 12
 _GRAVE = 2
+_CUT_SHORT = re.compile(r"^(The run|Of the run) .* (was interrupted|failed)")
+"""The doubt that a run ended before its time, which nobody may miss."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +74,23 @@ def _ending(result: Result, console: Console, ending: Ending) -> list[Text]:
 def _middle(result: Result, console: Console) -> list[Text]:
     """Return what stands between rows and verdict: grave findings, why, and what to do."""
     lines: list[Text] = []
-    for finding in [each for each in result.findings if each.severity == "error"][:_GRAVE]:
+    for finding in [each for each in result.findings if _grave(each)][:_GRAVE]:
         where = "" if finding.request == ALL else f" ({figures.plain(finding.request, 40)})"
-        lines += _prose(console, f"{finding.summary}{where}", lead="error: ", style=STYLES["error"], most=2)
-    if result.why is not None and result.kind != "run":
-        lines += _prose(console, result.why.sentence, lead="Why: ", style="bold", most=_WHY_LINES)
+        lead, style = f"{finding.severity}: ", STYLES[finding.severity]
+        lines += _prose(console, f"{finding.summary}{where}", lead=lead, style=style, most=2)
+    for doubt in [each for each in result.comparability.warnings if _CUT_SHORT.search(each)][:1]:
+        lines += _prose(console, doubt, lead="warning: ", style=STYLES["warning"], most=1)
+    if result.why is not None:
+        lead = "" if result.kind == "run" else "Why: "
+        lines += _prose(console, result.why.sentence, lead=lead, style="bold" if lead else "", most=_WHY_LINES)
     if result.advice and result.advice.rstrip(".") not in result.sentence:
         lines += _prose(console, result.advice, lead="→ ", most=2)
     return lines
+
+
+def _grave(finding: Finding) -> bool:
+    """Tell whether a finding bears on every figure: what answers otherwise may do less."""
+    return finding.severity == "error" or finding.kind == "response_changed"
 
 
 def _table(result: Result, console: Console, most: int) -> tuple[list[Text], int]:
