@@ -8,7 +8,7 @@ from typing import Any
 from perfproof.analysis.columns import Side
 from perfproof.analysis.connections import connection_facts
 from perfproof.analysis.health import generator_facts
-from perfproof.analysis.words import count_of
+from perfproof.analysis.words import count_of, listed
 from perfproof.model.debugging import debug_modes
 from perfproof.model.recording import Recording, RunInfo
 from perfproof.model.result import Comparability, Fact
@@ -87,6 +87,11 @@ def _run_doubts(recording: Recording) -> list[str]:
         )
     if info.environment.facts.get("cores") == "1":
         doubts.append("Service and load generator shared one core.")
+    if info.resumed_after:
+        rounds = listed([str(each) for each in info.resumed_after])
+        doubts.append(f"The run {info.id} was interrupted and resumed after round {rounds}: there was a pause.")
+        if info.revision is not None and info.revision.dirty:
+            doubts.append("Uncommitted changes were measured, and may have been others before and after the pause.")
     if info.status == "interrupted":
         made, planned = sum(each.complete for each in recording.rounds), info.rules.planned_rounds
         if info.interrupted_in:

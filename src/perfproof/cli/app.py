@@ -30,6 +30,7 @@ from perfproof.cli.printing import tell
 from perfproof.cli.probe import probe
 from perfproof.cli.prune import prune
 from perfproof.cli.report import report
+from perfproof.cli.resume import resume
 from perfproof.cli.run import run as run_command
 from perfproof.cli.schema import schema
 from perfproof.cli.serve import serve
@@ -55,6 +56,7 @@ app.command("ab")(ab)
 app.command("run")(run_command)
 app.command("probe")(probe)
 app.command("count")(count)
+app.command("resume")(resume)
 app.command("compare")(compare)
 app.command("gate")(gate)
 app.command("report")(report)

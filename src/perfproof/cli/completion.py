@@ -27,7 +27,8 @@ def completion(
     bash: `eval "$(perfproof completion bash)"` in ~/.bashrc. zsh: `eval "$(perfproof completion zsh)"` in ~/.zshrc,
     below `compinit`. fish: `perfproof completion fish > ~/.config/fish/completions/perfproof.fish`.
     """
-    from typer.completion import get_completion_script
+    # Typer has had it there in every version, and never says that it is exported.
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
     script = get_completion_script(prog_name="perfproof", complete_var="_PERFPROOF_COMPLETE", shell=shell.value)
     sys.stdout.write(f"{script}\n")

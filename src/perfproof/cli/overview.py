@@ -102,6 +102,8 @@ def _next(scenarios: list[Path], last: RunSummary | None, beginning: str) -> str
         return f"perfproof ab{named}" if scenarios else beginning
     if last.status == "running":
         return "perfproof list"
+    if last.status == "interrupted" and last.kind in ("run", "ab", "noise"):
+        return "perfproof resume"
     if last.status in ("interrupted", "failed") or last.verdict in (None, "invalid"):
         return "perfproof show last --findings" if last.verdict else f"perfproof ab{named}" if scenarios else beginning
     return "perfproof last"

@@ -92,8 +92,15 @@ class Session:
                 hint="choose another with --results DIR",
             ) from error
 
-    def measure(self, scenario: Scenario, kind: Kind, label: str | None, policy: Policy | None = None) -> Measured:
-        """Measure ``scenario`` with live progress on stderr, and remember the run.
+    def measure(
+        self,
+        scenario: Scenario,
+        kind: Kind,
+        label: str | None,
+        policy: Policy | None = None,
+        resumes: Path | None = None,
+    ) -> Measured:
+        """Measure ``scenario`` (or the rest of the run in the folder ``resumes``), and remember the run.
 
         Guards give way as ``policy`` says; without one, as ``perfproof.toml`` and the scenario's ``gate`` do.
         """
@@ -119,6 +126,7 @@ class Session:
                 label=label,
                 results=self.results,
                 policy=policy,
+                resumes=resumes,
                 spreads=lambda info: store.spreads(info.environment.hash, info.scenario_hash),
                 attempts=lambda info: store.attempts(info.scenario_hash, info.arms_hash) + 1,
                 started=started,

@@ -29,6 +29,7 @@ from perfproof.experiment.observer import Observer
 from perfproof.experiment.pace import Pace
 from perfproof.experiment.probe import Phase, probe
 from perfproof.experiment.probe_plan import worth_probing
+from perfproof.experiment.resuming import TakenUp, take_up
 from perfproof.experiment.round import interrupted, run_round
 from perfproof.experiment.stage import Stage
 from perfproof.experiment.starting import tell_debugging
@@ -68,7 +69,7 @@ _SHARE_OF_CAUSES = 0.2
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line decides beside the scenario."""
+    """What the command line decides beside the scenario. ``resumes`` is the folder of an interrupted run."""
 
     kind: Kind
     label: str | None = None
@@ -76,6 +77,7 @@ class Options:
     spreads: Callable[[RunInfo], Sequence[Spread]] = lambda info: ()  # noqa: ARG005 - the default knows nothing
     attempts: Callable[[RunInfo], int] = lambda info: 1  # noqa: ARG005
     policy: Policy = field(default_factory=Policy)
+    resumes: Path | None = None
     started: Callable[[RunInfo, Path], None] = lambda info, path: None  # noqa: ARG005
 
 
@@ -126,9 +128,15 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
         arms = tuple(_placed(arm, private) for arm in arms)
         scenario = replace(scenario, arms=arms)
         info = replace(info, rules=replace(info.rules, attempts=options.attempts(info)))
-        directory = RunDirectory.create(options.results, info, scenario.text)
+        taken_up = None if options.resumes is None else take_up(options.resumes, info)
+        if taken_up is None:
+            directory = RunDirectory.create(options.results, info, scenario.text)
+        else:
+            info, directory, scenario = taken_up.info, taken_up.directory, _without_clock(scenario, taken_up)
         options.started(info, directory.path)
         rounds = _Rounds(info, directory, observer, tuple(options.spreads(info)))
+        if taken_up is not None:
+            rounds.done, rounds.probing, rounds.ended = len(taken_up.rounds), taken_up.probing, taken_up.measured
         problem: PerfproofError | None = None
         try:
             tell_debugging(arms, observer)
@@ -146,11 +154,14 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                         scenario, load, private, redactor, cpus, observer, kept, compare=False, snapshots=snapshots
                     )
                     if options.kind != "count":
-                        rounds.probing = _probe(scenario, options.kind, load, private, redactor, cpus, observer, kept)
-                        if rounds.probing is not None:
-                            directory.save_probing(rounds.probing)
+                        if rounds.probing is None and not rounds.done:
+                            rounds.probing = _probe(
+                                scenario, options.kind, load, private, redactor, cpus, observer, kept
+                            )
+                            if rounds.probing is not None:
+                                directory.save_probing(rounds.probing)
                         with pinned(cpus.generator):
-                            pace = _pace(scenario, options.kind, began)
+                            pace = _pace(scenario, options.kind, began, taken_up and taken_up.design)
                             stage = Stage(
                                 scenario,
                                 load,
@@ -163,6 +174,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                                 pace,
                                 snapshots,
                                 rounds.name,
+                                rounds.done + 1,
                             )
                             rounds.conduct(stage)
                     if options.kind in ("run", "ab"):
@@ -243,13 +255,15 @@ class _Rounds:
     causes: Causes | None = None
     instructions: Instructions | None = None
     doing: str = ""
+    done: int = 0
+    ended: bool = False
 
     def __post_init__(self) -> None:
         self._read: dict[int, Round] = {}
 
     def conduct(self, stage: Stage) -> None:
         """Measure round after round until the plan or a look ends it."""
-        number, stop = 0, False
+        number, stop = self.done, self.ended or (self.done > 0 and self._look(self.done))
         search = Search(self.info) if self.info.kind == "capacity" else None
         while number < self.info.rules.planned_rounds and not stop:
             number += 1
@@ -330,14 +344,24 @@ def _left(scenario: Scenario, began: float) -> float | None:
     return None if budget is None else began + budget - _CLOSING - time.monotonic()
 
 
-def _pace(scenario: Scenario, kind: Kind, began: float) -> Pace:
-    """Return the pace of the rounds: with a time for the whole command, less what comes after them."""
+def _without_clock(scenario: Scenario, taken_up: TakenUp) -> Scenario:
+    """Return the scenario without a time for the command where the number of rounds is fixed already."""
+    if len(taken_up.rounds) < _PLANNING_ROUNDS:
+        return scenario
+    return replace(scenario, rounds=replace(scenario.rounds, time=None))
+
+
+def _pace(scenario: Scenario, kind: Kind, began: float, known: Design | None = None) -> Pace:
+    """Return the pace of the rounds: with a time for the whole command, less what comes after them.
+
+    ``known`` is how the arms took turns in the rounds there are.
+    """
     budget, explain = scenario.rounds.time, scenario.explain
     deadline = None
     if budget is not None:
         causes = kind in ("ab", "run") and (explain.levers or explain.memory or explain.profile != "off")
         deadline = began + budget - _CLOSING - (_SHARE_OF_CAUSES * budget if causes else 0.0)
-    design = Design(False, True, "the highest rate is searched for") if kind == "capacity" else None
+    design = Design(False, True, "the highest rate is searched for") if kind == "capacity" else known
     return Pace(scenario, len(scenario.arms), deadline, design)
 
 
@@ -452,6 +476,7 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
         started_at=now.isoformat(timespec="seconds"),
         revision=_revision(arms[-1]),
         owner=str(Owner.mine()),
+        scenario_file=str(scenario.file.absolute()),
         rules=Rules(
             goals=_of_kind(scenario.goals, options.kind),
             budgets=_of_kind(scenario.budgets, options.kind),

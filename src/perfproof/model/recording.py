@@ -293,6 +293,7 @@ class RunInfo:
     combination of values. ``settings`` are the load and rounds as measured (plain JSON values, no secrets).
     ``revision`` is that of the last arm's folder (the candidate's); None outside of a git repository. ``owner`` is the
     process that measures (model/owner.py). ``interrupted_in`` names what was interrupted where it was not the rounds.
+    ``scenario_file`` is where the scenario was read; after the rounds ``resumed_after`` there was a pause.
     """
 
     id: str
@@ -313,6 +314,8 @@ class RunInfo:
     revision: Revision | None = None
     owner: str = ""
     interrupted_in: str = ""
+    scenario_file: str = ""
+    resumed_after: tuple[int, ...] = ()
 
     @property
     def arms_hash(self) -> str:

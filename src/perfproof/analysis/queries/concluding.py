@@ -109,7 +109,7 @@ def judge_probes(probing: Probing, rules: Rules, scenario: str, failures: Sequen
 def _answers(probing: Probing) -> tuple[ProbedAnswer, ...]:
     """Return what each arm answered to each request at each size, the arms of one request next to each other."""
     unlike = {each.request for each in probing.differences}
-    unknown = {request for each in probing.volatile if (request := each.removesuffix(" (no JSON)")) != each}
+    unknown = {name for each in probing.volatile if (name := each.removesuffix(" (no JSON)")) != each}
     found = []
     for request in probing.arms[0].requests if probing.arms else ():
         for arm in probing.arms:
