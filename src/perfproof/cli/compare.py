@@ -7,13 +7,18 @@ from typing import Annotated
 
 import typer
 
-from perfproof.cli import options
+from perfproof.cli import completion, options
 from perfproof.cli.session import Session
 
 
 def compare(
-    baseline: Annotated[str, typer.Argument(metavar="A", help="Run before: id, label, 'last', or a run's folder.")],
-    candidate: Annotated[str, typer.Argument(metavar="B", help="Run after.")],
+    baseline: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", help="Run before: id, label, 'last', or a run's folder.", autocompletion=completion.runs
+        ),
+    ],
+    candidate: Annotated[str, typer.Argument(metavar="B", help="Run after.", autocompletion=completion.runs)],
     force: Annotated[
         bool, typer.Option("--force", help="Compare although scenario or environment differ (and say so).")
     ] = False,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perfproof.cli import options
+from perfproof.cli import completion, options
 from perfproof.cli.failure import report_failure
 from perfproof.cli.gating import USUAL_BASELINE, Gate, Judged
 from perfproof.cli.printing import tell
@@ -55,7 +55,12 @@ class WhenOpen(StrEnum):
 def gate(
     what: Annotated[
         str | None,
-        typer.Argument(metavar="[SCENARIO|RUN]", help="A scenario to measure, or a recorded run.", show_default=False),
+        typer.Argument(
+            metavar="[SCENARIO|RUN]",
+            help="A scenario to measure, or a recorded run.",
+            show_default=False,
+            autocompletion=completion.files,
+        ),
     ] = None,
     after: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="With two runs: the one after.", show_default=False)

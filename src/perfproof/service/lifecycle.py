@@ -228,7 +228,8 @@ def _wait(service: RunningService, cancelled: threading.Event) -> None:
         ask=partial(_ask_either, service),
     )
     timeout = arm.service.start_timeout
-    if arm.service.command is None and timeout == Service.start_timeout:
+    started = arm.service.command or arm.service.prepare or arm.service.reset  # these may start it, too
+    if not started and timeout == Service.start_timeout:
         # Nobody asked for patience with a service that is started elsewhere: where nothing listens, nothing will.
         answer = wait_for(NOBODY_WITHIN)
         if answer.refused and not cancelled.is_set():
