@@ -89,7 +89,10 @@ def test_the_lines_of_a_gate_stand_below_the_verdict_and_its_own_verdict_is_the_
     told = (("  ✗ peak memory +21.0 %: worse.", ""), ("✗ Gate failed: of 9 checks, 1 failed.", "bad"))
     lines = shown(MANY, ending=Ending("more", "perfproof show last --findings", "", told)).rstrip("\n").split("\n")
     assert lines[-2] == "✗ Gate failed: of 9 checks, 1 failed."
-    assert len(lines) <= 24
+    many = (*[(f"  ✗ {'a long reason ' * 40}", "")] * 5, (f"✗ Gate failed: {'of many checks ' * 20}", "bad"))
+    lines = shown(LONG, ending=Ending("more", "perfproof show last --findings", "", many)).rstrip("\n").split("\n")
+    assert len(lines) <= 22
+    assert lines[-3].startswith("✗ Gate failed: of many checks")
 
 
 def test_what_is_accepted_is_no_regression_in_the_table() -> None:

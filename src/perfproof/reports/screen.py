@@ -25,7 +25,9 @@ LINES = 22
 MOST_ROWS = 8
 _HEADLINES = ("latency_p50", "latency_p95", "cpu_per_request", "instructions_per_request", "memory_peak")
 _WHY_LINES = 2
-_SENTENCE_LINES = 8
+_SENTENCE_LINES, _SENTENCE_LINES_OF_GATE = 8, 5
+_LEAST_TABLE = 5
+"""Lines that are kept for the table whatever else there is: heading, two rows, where the rest is, and one between."""
 _LEAST_NAME = 12
 _GRAVE = 2
 _CUT_SHORT = re.compile(r"^(The run|Of the run) .* (was interrupted|failed)")
@@ -48,7 +50,7 @@ class Ending:
 def render_screen(result: Result, console: Console, ending: Ending = Ending()) -> None:
     """Print at most ``LINES`` lines at a terminal: rows, why, verdict, sentence and the next command."""
     last = _ending(result, console, ending)
-    middle = _middle(result, console)
+    middle = _middle(result, console)[: max(0, LINES - len(last) - _LEAST_TABLE)]
     room = LINES - len(last) - len(middle) - 3  # the table's heading, the line on details, and one between
     table, left_out = _table(result, console, max(1, min(MOST_ROWS, room)))
     details = _details(result, left_out, ending.details, console.width if console.is_terminal else 0)
@@ -59,9 +61,10 @@ def render_screen(result: Result, console: Console, ending: Ending = Ending()) -
 def _ending(result: Result, console: Console, ending: Ending) -> list[Text]:
     symbol, word, tone = rows.headline(result)
     lines = [Text(f"{symbol} {word.upper()}", style=STYLES[tone])]
-    lines += _prose(console, result.sentence, most=_SENTENCE_LINES)
-    for text, style in ending.lines:
-        lines += _prose(console, text, most=2, style=STYLES.get(style, ""))
+    lines += _prose(console, result.sentence, most=_SENTENCE_LINES_OF_GATE if ending.lines else _SENTENCE_LINES)
+    for at, (text, style) in enumerate(ending.lines, 1):
+        most = 2 if at == len(ending.lines) else 1
+        lines += _prose(console, text, most=most, style=STYLES.get(style, ""))
     if ending.next:
         # A command is copied: it is never broken, and what is said of it stands there only where it fits.
         told = f"  # {ending.note}" if ending.note else ""
