@@ -161,7 +161,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                             if rounds.probing is not None:
                                 directory.save_probing(rounds.probing)
                         with pinned(cpus.generator):
-                            pace = _pace(scenario, options.kind, began, taken_up and taken_up.design)
+                            pace = _pace(scenario, options.kind, began, taken_up.design if taken_up else None)
                             stage = Stage(
                                 scenario,
                                 load,
