@@ -261,7 +261,8 @@ def test_a_service_gets_as_many_ports_as_it_names(bench):
 
 @pytest.mark.server
 def test_a_probe_without_a_database_shows_status_size_time_and_whether_the_arms_answer_alike(bench):
-    ran = bench.run("probe", str(bench.scenario()), "--json", "out.json")
+    ignored = ("why: off", "why: off\nresponses: {ignore: [$.pid]}")
+    ran = bench.run("probe", str(bench.scenario(ignored)), "--json", "out.json")
     assert ran.code == 0, ran.err + ran.out
     answers = bench.json("out.json")["answers"]
     assert [(each["arm"], each["status"], each["alike"]) for each in answers] == [
@@ -273,6 +274,9 @@ def test_a_probe_without_a_database_shows_status_size_time_and_whether_the_arms_
     line = next(line for line in ran.out.splitlines() if line.startswith("item"))
     assert line.split()[1:3] == ["baseline", "200"]
     assert line.rstrip().endswith("✓ alike")
+    ran = bench.run("probe", str(bench.scenario()))
+    line = next(line for line in ran.out.splitlines() if line.startswith("item"))
+    assert line.rstrip().endswith("✗ differs"), "each version says its own pid"
     differing = bench.scenario(
         ('candidate: {environment: {WORK_US: "1000"}}', 'candidate: {environment: {STATUS: "404"}}')
     )
