@@ -17,7 +17,7 @@ def ab(
     after: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[AFTER]",
+            metavar="AFTER",
             help="With two files: the one whose service is the version after.",
             show_default=False,
         ),

@@ -17,7 +17,7 @@ def resume(
     run: options.Run = "last",
     scenario: Annotated[
         Path | None,
-        typer.Argument(metavar="[SCENARIO]", help="Its scenario file, if it was moved.", show_default=False),
+        typer.Argument(metavar="SCENARIO", help="Its scenario file, if it was moved.", show_default=False),
     ] = None,
     only: options.Only = None,
     no_why: options.NoWhy = False,
