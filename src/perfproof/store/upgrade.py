@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from perfproof import __version__
 from perfproof.errors import StoreError
 
-HEAD = "0003"
+HEAD = "0004"
 """Newest revision in ``migrations/versions`` (a test checks it): known here so that Alembic loads only when needed."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "perfproof_version"
