@@ -123,10 +123,13 @@ def test_a_url_where_nothing_listens_is_told_within_three_seconds_with_what_to_d
         port = str(taken.getsockname()[1])
         file = bench.folder / "away.yaml"
         file.write_text(NOWHERE.replace("HOST", host).replace("PORT", port))
-        bench.run("--version")  # what is imported for the first time is compiled
+        bench.run("check", str(file))  # what is imported for the first time is compiled
+        began = time.monotonic()
+        bench.run("check", str(file))
+        usual = time.monotonic() - began
         began = time.monotonic()
         ran = bench.run("run", str(file))
-    assert time.monotonic() - began < 6, "3 s of its own, on a busy machine"
+    assert time.monotonic() - began < 3 + 5 * usual, "3 s, and what a busy machine makes of starting"
     assert ran.code == 4
     assert f"nothing answers at http://{host}:{port}" in ran.err
     assert said in ran.err
