@@ -162,9 +162,34 @@ def test_a_generator_that_shares_its_core_with_others_is_saturated_before_it_use
 
 
 def test_an_interrupted_run_says_how_many_of_its_rounds_it_made(sound: Recording) -> None:
-    for planned, said in ((20, "interrupted: 6 of 20 planned rounds."), (6, "interrupted: after its rounds, while")):
-        info = replace(sound.info, status="interrupted", rules=replace(sound.info.rules, planned_rounds=planned))
-        assert said in " ".join(analyse(Recording(info, sound.rounds)).comparability.warnings)
+    for planned, doing, said in (
+        (20, "", "was interrupted: 6 of 20 planned rounds."),
+        (6, "", "was interrupted: after its rounds."),
+        (20, "the search for causes", ", the search for causes was interrupted; its rounds had ended."),
+    ):
+        rules = replace(sound.info.rules, planned_rounds=planned)
+        info = replace(sound.info, status="interrupted", rules=rules, interrupted_in=doing)
+        told = " ".join(analyse(Recording(info, sound.rounds)).comparability.warnings)
+        assert said in told
+        assert ("planned rounds" in told) is (planned == 20 and not doing)
+
+
+def test_a_resumed_run_tells_the_pause_and_does_not_count_its_time(sound: Recording) -> None:
+    whole = analyse(sound)
+    pause = 3600 * 10**9
+    later = tuple(
+        replace(
+            each,
+            blocks=tuple(replace(b, started_ns=b.started_ns + pause, ended_ns=b.ended_ns + pause) for b in each.blocks),
+        )
+        if each.number > 3
+        else each
+        for each in sound.rounds
+    )
+    result = analyse(Recording(replace(sound.info, resumed_after=(3,)), later))
+    assert any("resumed after round 3: there was a pause" in text for text in result.comparability.warnings)
+    assert result.seconds == pytest.approx(whole.seconds, rel=0.2)
+    assert analyse(Recording(sound.info, later)).seconds > 3600
 
 
 def test_a_warm_up_with_too_few_answers_to_judge_is_told_and_voids_nothing(sound: Recording) -> None:

@@ -81,6 +81,10 @@ class Bench:
             raise AssertionError(f"perfproof {' '.join(args)} took longer than {timeout} s\n{out}\n{err}") from None
         return Ran(process.returncode, out, err)
 
+    def details(self) -> str:
+        """Return everything that was found in the last run, on one line."""
+        return " ".join(self.run("show", "last", "--findings").out.split())
+
     def json(self, name: str) -> dict[str, Any]:
         return json.loads((self.folder / name).read_text())
 

@@ -47,7 +47,7 @@ def test_two_percent_more_work_is_counted_named_and_judged_again_from_the_eviden
     one, two = (rows[name]["baseline"] for name in ("sum", "nothing"))
     assert rows["all"]["baseline"] == pytest.approx((3 * one + two) / 4, rel=1e-6)
     assert [(check["request"], check["broken"]) for check in result["budgets"]] == [("sum", False)]
-    assert "misses and the processor's clock are not among them" in ran.out
+    assert "misses and the processor's clock are not among them" in bench.details()
     assert "hash seed" in (bench.folder / "page.html").read_text()
     assert not bench.leftovers()
     shown = bench.run("show", "last", "--json", "-")
@@ -73,7 +73,7 @@ arms: {baseline: {}, candidate: {command: "./after {port}"}}
 requests: [{name: rows, get: /rows}]
 count: {by: callgrind, starts: 2}
 """
-    ran = bench.run("count", str(bench.scenario(text=text)), "--json", "out.json", "-o", "page.html", timeout=350)
+    bench.run("count", str(bench.scenario(text=text)), "--json", "out.json", "-o", "page.html", timeout=350)
     result = bench.json("out.json")
     (cause,) = result["why"]["causes"]
     assert cause["lever"] == "hot path"
@@ -85,7 +85,7 @@ count: {by: callgrind, starts: 2}
     assert row["candidate"] - row["baseline"] == pytest.approx(mechanism["candidate"], rel=0.02)
     changed = {each["function"]: each for each in result["why"]["profiles"][0]["functions"] if each["sure"]}
     assert set(changed) == {"audit(std::string const&)"}, "nothing else changed"
-    assert "audit(std::string const&)" in ran.out
+    assert "audit(std::string const&)" in bench.details()
     page = (bench.folder / "page.html").read_text()
     assert "Instructions per request by function" in page
 

@@ -58,7 +58,7 @@ def test_after_a_kill_the_run_is_shown_as_interrupted_can_be_exported_and_nothin
     assert list(temporary.iterdir()) == []
     assert list(run.glob("rounds/.*")) == []
     assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
-    shown = bench.run("show", "it")
+    shown = bench.run("show", "it", "--findings")
     assert shown.code == 0, shown.err
     assert "was interrupted: " in " ".join(shown.out.split())
     assert " of 50 planned rounds" in " ".join(shown.out.split())

@@ -96,7 +96,7 @@ def test_a_locust_file_is_measured_by_ab_and_judged_by_name(bench, scenario):
     assert "POST /orders" in page
     assert "as the clients of the Locust file measured it" in page
     assert not bench.leftovers()
-    assert "POST /orders" in bench.run("show", "last").out
+    assert "POST /orders" in bench.details()
 
 
 @pytest.mark.quiet
@@ -121,7 +121,7 @@ def test_exceptions_in_tasks_void_the_measurement_and_are_told(bench, scenario):
     )
     ran = bench.run("run", scenario(("count: 2", "count: 1"), users=users))
     assert ran.code == 4, ran.err + ran.out
-    text = " ".join(ran.out.split())
+    text = bench.details()
     assert "tasks of baseline ended with an exception, mostly KeyError: 'missing' (load.py:20 in buy)" in text
 
 
@@ -131,7 +131,7 @@ def test_a_goal_for_a_name_that_never_came_up_is_told(bench, scenario):
     )
     ran = bench.run("run", path)
     assert ran.code == 4, ran.err + ran.out
-    text = " ".join(ran.out.split())
+    text = bench.details()
     assert "no request was called `GET /item`, which goals or budgets name (there were: " in text
 
 

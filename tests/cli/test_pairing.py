@@ -50,7 +50,7 @@ def test_without_a_load_every_request_goes_to_both_versions_in_turn(bench):
     assert "throughput" not in {metric for metric, _ in rows}, "the arms share the time"
     asked = "in pairs: the figures say what one request costs; no load is asked for"
     assert facts(result)["asked"] == asked
-    assert f"Asked {asked}." in ran.out.replace("\n", " ")
+    assert f"Asked {asked}." in bench.details()
     for page in ("page.html", "page.md"):
         assert f"Asked {asked}." in (bench.folder / page).read_text()
     (run,) = bench.runs

@@ -41,12 +41,14 @@ def test_runs_of_one_arm_say_where_the_time_goes_and_two_of_them_why(bench):
         )
         ran = bench.run("run", str(path), "--label", label, "--json", f"{label}.json")
         assert ran.code == 0, ran.err + ran.out
-        assert "Where the time goes" in ran.out
+        assert "Where the time goes" in bench.details()
+        assert bench.json(f"{label}.json")["why"]["sentence"] in ran.out
         assert bench.json(f"{label}.json")["why"]["sentence"].startswith("Most of the time goes to tiny.")
     ran = bench.run("compare", "before", "after", "--json", "out.json")
     answer = bench.json("out.json")["why"]
     assert [cause["lever"] for cause in answer["causes"]] == ["hot path"], ran.out
-    assert "▼ hot path, item: saves" in ran.out
+    details = bench.run("compare", "before", "after", "--findings").out
+    assert "▼ hot path, item: saves" in details
 
 
 def test_nothing_is_explained_that_was_not_looked_at(bench):

@@ -8,7 +8,7 @@ from typing import Any
 from perfproof.analysis.columns import Side
 from perfproof.analysis.connections import connection_facts
 from perfproof.analysis.health import generator_facts
-from perfproof.analysis.words import count_of
+from perfproof.analysis.words import count_of, listed
 from perfproof.model.debugging import debug_modes
 from perfproof.model.recording import Recording, RunInfo
 from perfproof.model.result import Comparability, Fact
@@ -87,10 +87,18 @@ def _run_doubts(recording: Recording) -> list[str]:
         )
     if info.environment.facts.get("cores") == "1":
         doubts.append("Service and load generator shared one core.")
+    if info.resumed_after:
+        rounds = listed([str(each) for each in info.resumed_after])
+        doubts.append(f"The run {info.id} was interrupted and resumed after round {rounds}: there was a pause.")
+        if info.revision is not None and info.revision.dirty:
+            doubts.append("Uncommitted changes were measured, and may have been others before and after the pause.")
     if info.status == "interrupted":
         made, planned = sum(each.complete for each in recording.rounds), info.rules.planned_rounds
-        few = f"{made} of {planned} planned rounds" if made < planned else "after its rounds, while causes were sought"
-        doubts.append(f"The run {info.id} was interrupted: {few}.")
+        if info.interrupted_in:
+            doubts.append(f"Of the run {info.id}, {info.interrupted_in} was interrupted; its rounds had ended.")
+        else:
+            few = f"{made} of {planned} planned rounds" if made < planned else "after its rounds"
+            doubts.append(f"The run {info.id} was interrupted: {few}.")
     if info.status == "failed":
         doubts.append(f"The run {info.id} failed{f': {info.problem}' if info.problem else ''}.")
     return doubts

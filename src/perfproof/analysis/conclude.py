@@ -4,35 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perfproof.analysis.series import PRIMARY
+from perfproof.analysis.guards import primary_rows
 from perfproof.errors import ExitCode
-from perfproof.model.metrics import ALL, COUNTED
 from perfproof.model.result import BudgetCheck, Comparison, Verdict
 
 _MISSED = {Verdict.SHORT, Verdict.EQUIVALENT, Verdict.REGRESSED}
 
 
-def primary_rows(rows: Sequence[Comparison]) -> list[Comparison]:
-    """Return the rows that decide: those with a goal or, without goals, p50 latency and CPU of all requests.
-
-    Where nothing was timed, the instructions of all requests decide.
-    """
-    goals = [row for row in rows if row.role == "goal"]
-    whole = [row for row in rows if row.request == ALL]
-    timed = [row for row in whole if row.metric in PRIMARY]
-    return goals or timed or [row for row in whole if row.metric == COUNTED]
-
-
 def regressions(rows: Sequence[Comparison]) -> list[Comparison]:
-    """Return the guarded rows that got worse."""
-    return [row for row in rows if row.role != "shown" and row.verdict is Verdict.REGRESSED]
+    """Return the guarded rows that got worse, without those that the rules accept."""
+    return [row for row in rows if row.role != "shown" and row.verdict is Verdict.REGRESSED and not row.accepted]
+
+
+def guarded(rows: Sequence[Comparison]) -> list[Comparison]:
+    """Return the guards that keep goals from passing that are all met; nothing where a goal is not."""
+    goals = [row for row in rows if row.role == "goal"]
+    return regressions(rows) if goals and all(row.verdict is Verdict.MET for row in goals) else []
 
 
 def conclude(rows: Sequence[Comparison], budgets: Sequence[BudgetCheck], *, valid: bool) -> tuple[Verdict, ExitCode]:
     """Return the verdict and exit code of two arms.
 
-    A regression of any guarded row outweighs every gain, and a broken budget is ``short`` of what was demanded. A
-    budget that could not be measured leaves open what would have passed.
+    A regression of any guarded row that is not accepted outweighs every gain, and a broken budget is ``short`` of what
+    was demanded. A budget that could not be measured leaves open what would have passed.
     """
     if not valid:
         return Verdict.INVALID, ExitCode.INVALID
@@ -40,7 +34,7 @@ def conclude(rows: Sequence[Comparison], budgets: Sequence[BudgetCheck], *, vali
         return Verdict.REGRESSED, ExitCode.FAILED
     broken = any(check.broken for check in budgets)
     decisive = primary_rows(rows)
-    verdicts = {row.verdict for row in decisive}
+    verdicts = {Verdict.EQUIVALENT if row.accepted else row.verdict for row in decisive}
     goals = any(row.role == "goal" for row in decisive)
     verdict, code = _of_goals(verdicts) if goals else _without_goals(verdicts)
     if broken:

@@ -18,6 +18,7 @@ from perfproof.analysis.claims import correct
 from perfproof.analysis.columns import Side
 from perfproof.analysis.comparability import describe
 from perfproof.analysis.conclude import conclude
+from perfproof.analysis.guards import accept
 from perfproof.analysis.intervals import one_sample
 from perfproof.analysis.quantiles import Floats
 from perfproof.analysis.queries.concluding import Conclusion
@@ -149,6 +150,7 @@ def _of_counts(
     rows: list[Comparison] = []
     if len(arms) == 2:
         rows = [replace(row, verdict=Verdict.INVALID) for row in found.rows] if reasons else list(found.rows)
+        rows = accept(rows, (), info.rules.policy)
         verdict, code = conclude(rows, budgets, valid=not reasons)
         text = compose(verdict, rows, budgets, rounds=starts, margin=MARGIN, reasons=reasons)
     elif reasons:

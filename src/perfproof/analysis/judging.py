@@ -15,11 +15,12 @@ from perfproof.analysis.capacity import conclude_capacity
 from perfproof.analysis.claims import correct, missing_goals
 from perfproof.analysis.columns import Side
 from perfproof.analysis.comparability import describe, environment_differences
-from perfproof.analysis.conclude import conclude, primary_rows
+from perfproof.analysis.conclude import conclude
 from perfproof.analysis.details import detail_all
 from perfproof.analysis.error_rows import error_levels, error_rows, forbid_gains
 from perfproof.analysis.failures import Failures, count_failures
 from perfproof.analysis.findings import find, in_order
+from perfproof.analysis.guards import accept, primary_rows
 from perfproof.analysis.health import Health, examine
 from perfproof.analysis.impact import traffic, with_impact
 from perfproof.analysis.instructions import across as across_counts
@@ -215,6 +216,7 @@ def _two(kind: Kind, measured: _Measured) -> Result:
     """Return the result of two sides."""
     rules, health, levels = measured.terms.rules, measured.health, measured.levels()
     rows = with_impact(measured.rows(), levels, measured.labels, measured.sides[0])
+    rows = accept(rows, measured.probed.details, rules.policy)
     requests, uncounted = measured.sides[0].requests, measured.probed.uncounted
     budgets = check_budgets(rules, levels, measured.labels[-1], requests, uncounted)
     verdict, code = conclude(rows, budgets, valid=not health.reasons)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
-from perfproof.analysis.conclude import primary_rows
+from perfproof.analysis.guards import PRICE, WARNING, accept, effective, primary_rows
 from perfproof.analysis.sentence import broken_budgets, describe
 from perfproof.analysis.words import count_of, in_unit, percent
 from perfproof.errors import ExitCode
@@ -20,25 +19,15 @@ _FAILED: dict[Severity, Outcome] = {"warn": "warned", "error": "failed"}
 _OPEN = {Verdict.INCONCLUSIVE, Verdict.INVALID}
 
 
-def merged(base: Policy, own: Policy) -> Policy:
-    """Return ``base`` with ``own`` laid over it: its rules come last and so win."""
-    return Policy(
-        level=own.level or base.level,
-        regression=base.regression if own.regression is None else own.regression,
-        inconclusive=own.inconclusive or base.inconclusive,
-        rules=base.rules + own.rules,
-        sources=base.sources + own.sources,
-    )
-
-
 def judge(result: Result, policy: Policy, *, notes: Sequence[str] = (), provisional: bool = False) -> GateResult:
     """Return what ``policy`` makes of ``result``.
 
     Exit codes: 4 for an invalid measurement, whatever the policy; else 1 if a check failed; else 3 if one that is not
     decided is to fail; else 0.
     """
-    decisive = {(row.metric, row.request) for row in primary_rows(result.comparisons)}
-    rows = [_comparison(row, policy, (row.metric, row.request) in decisive) for row in result.comparisons]
+    compared = accept(result.comparisons, result.queries, policy)
+    decisive = {(row.metric, row.request) for row in primary_rows(compared)}
+    rows = [_comparison(row, policy, (row.metric, row.request) in decisive) for row in compared]
     rows += [_budget(check, policy) for check in result.budgets]
     found = tuple(row for row in rows if row is not None)
     if result.verdict is Verdict.INVALID:
@@ -56,18 +45,18 @@ def judge(result: Result, policy: Policy, *, notes: Sequence[str] = (), provisio
 
 def _comparison(row: Comparison, policy: Policy, decisive: bool) -> GateRow | None:
     """Return the check of a row that carries a goal or guards against regression; None where there is none."""
-    rule = _effective(policy, row.metric, row.request)
+    rule = effective(policy, row.metric, row.request)
     if row.role == "shown" or rule.level == "off":
         return None
-    level, regression, inconclusive = _settled(rule, policy, decisive)
+    level, inconclusive = _settled(rule, policy, decisive)
     kind: CheckKind = "goal" if row.role == "goal" else "regression"
     base = GateRow(row.metric, row.request, kind, "passed", describe(row) + ".", inconclusive, comparison=row)
     failed = replace(base, outcome=_FAILED[level])
     verdict, told = row.verdict, describe(row)
     if verdict is Verdict.REGRESSED:
-        if kind == "regression" and row.change is not None and abs(row.change) < regression:
-            within = f"worse, but within the {percent(regression, signed=False)} that the policy allows"
-            return replace(base, reason=f"{told}: {within}.")
+        if row.accepted and row.accepted != WARNING:
+            outcome: Outcome = "warned" if row.accepted.startswith(PRICE) else "passed"
+            return replace(base, outcome=outcome, reason=f"{told}: worse, but {row.accepted}.")
         return replace(failed, reason=f"{told}: worse.")
     if verdict in _OPEN or (kind == "goal" and verdict is Verdict.IMPROVED):
         what = "whether the goal is met is not decided" if kind == "goal" else "not decided"
@@ -81,10 +70,10 @@ def _comparison(row: Comparison, policy: Policy, decisive: bool) -> GateRow | No
 
 def _budget(check: BudgetCheck, policy: Policy) -> GateRow | None:
     """Return the check of an absolute limit; None where the policy turns it off."""
-    rule = _effective(policy, check.metric, check.request)
+    rule = effective(policy, check.metric, check.request)
     if rule.level == "off":
         return None
-    level, _, inconclusive = _settled(rule, policy, decisive=True)
+    level, inconclusive = _settled(rule, policy, decisive=True)
     name = METRICS[check.metric].title + ("" if check.request == ALL else f" of {check.request}")
     base = GateRow(check.metric, check.request, "budget", "passed", f"{name}: the budget holds.", inconclusive)
     base = replace(base, budget=check)
@@ -97,24 +86,10 @@ def _budget(check: BudgetCheck, policy: Policy) -> GateRow | None:
     return base
 
 
-def _settled(rule: GateRule, policy: Policy, decisive: bool) -> tuple[Severity, float, WhenOpen]:
-    """Return level, regression margin and what not being decided does, with the defaults for what nothing says."""
+def _settled(rule: GateRule, policy: Policy, decisive: bool) -> tuple[Severity, WhenOpen]:
+    """Return the level and what not being decided does, with the defaults for what nothing says."""
     usual: WhenOpen = (policy.inconclusive or "fail") if decisive else "pass"
-    return rule.level or "error", rule.regression or 0.0, rule.inconclusive or usual
-
-
-def _effective(policy: Policy, metric: str, request: str) -> GateRule:
-    """Return all that the policy says about one metric of one request name, as a single rule."""
-    found = GateRule(metric, request, policy.level, policy.regression)
-    for rule in policy.rules:
-        if fnmatchcase(metric, rule.metric) and fnmatchcase(request, rule.request):
-            found = replace(
-                found,
-                level=rule.level or found.level,
-                regression=found.regression if rule.regression is None else rule.regression,
-                inconclusive=rule.inconclusive or found.inconclusive,
-            )
-    return found
+    return rule.level or "error", rule.inconclusive or usual
 
 
 def _summary(rows: Sequence[GateRow], code: ExitCode, provisional: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import expm1, hypot, isfinite, log, log1p, sqrt
@@ -261,6 +262,12 @@ def settle(interval: Interval, goal: Goal | None, terms: Terms, metric: Metric) 
         )
     what = "the goal" if goal else "zero or the margin"
     return f"even {_MOST_ROUNDS} rounds would not settle it: the true change seems to be close to {what}"
+
+
+def more_rounds(note: str) -> int | None:
+    """Return how many more rounds a note of ``settle`` asks for; None for any other note."""
+    found = re.match(r"about ([\d,]+) more rounds?\b", note)
+    return int(found[1].replace(",", "")) if found else None
 
 
 def levels_of(series: Series, names: Sequence[str], confidence: float) -> list[Level]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from perfproof.analysis.conclude import conclude, primary_rows, regressions
+from perfproof.analysis.conclude import conclude, guarded, regressions
 from perfproof.analysis.disagreement import disagreement
+from perfproof.analysis.guards import primary_rows
 from perfproof.analysis.words import count_of, in_unit, listed, percent, sureness
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.result import BudgetCheck, Comparison, Level, Verdict
@@ -37,7 +39,10 @@ def compose(
     broken, unknown = broken_budgets(budgets), open_budgets(budgets)
     if unknown and verdict is Verdict.INCONCLUSIVE:  # what the rows say beside a budget that is open
         verdict, _ = conclude(rows, (), valid=True)
-    if verdict is Verdict.REGRESSED:
+    held = guarded(rows)
+    if verdict is Verdict.REGRESSED and held:
+        body = _held_up(goals, held)
+    elif verdict is Verdict.REGRESSED:
         body = f"Regressed: {listed([describe(row) for row in worse])}"
     elif goals:
         body = _goals(verdict, goals, bool(broken))
@@ -46,7 +51,35 @@ def compose(
     else:
         body = _plain(verdict, primary_rows(rows), margin, rounds)
     parts = [part for part in (broken, unknown, body) if part]
-    return "; ".join(parts) + disagreement(verdict, rows, describe) + "."
+    prices = [f"{row_in_short(row)} ({row.accepted})" for row in rows if row.accepted]
+    against = "" if held else disagreement(verdict, [row for row in rows if not row.accepted], describe)
+    return "; ".join(parts) + against + (f"; worse, but accepted: {listed(prices)}" if prices else "") + "."
+
+
+def _held_up(goals: Sequence[Comparison], held: Sequence[Comparison]) -> str:
+    """Return ``Goal met (p50 latency −40.0 %), but peak memory rose by 21.0 % (guard): not passed``."""
+    met = []
+    for metric in dict.fromkeys(row.metric for row in goals):
+        group = [row for row in goals if row.metric == metric]
+        sizes = sorted((row.change or 0.0 for row in group), key=abs)
+        ends = dict.fromkeys(percent(size).removesuffix(" %") for size in (sizes[0], sizes[-1]))
+        who = row_in_short(group[0]) if len(group) == 1 else f"{METRICS[metric].title} of {len(group)} requests"
+        met.append(who if len(group) == 1 else f"{who} {' to '.join(ends)} %")
+    mark = "guard" if len(held) == 1 else "guards"
+    return f"Goal met ({listed(met)}), but {listed([moved(row) for row in held])} ({mark}): not passed"
+
+
+def row_in_short(row: Comparison) -> str:
+    """Return what ``describe`` does, without the interval: ``p95 latency of list projects −24.1 %``."""
+    return describe(replace(row, ci_low=None, ci_high=None))
+
+
+def moved(row: Comparison) -> str:
+    """Return ``peak memory rose by 21.0 %``, or ``queries of list 28 → 29`` of what is told by its values."""
+    if row.change is None or row.unit in ("queries", "rows", "ratio"):
+        return row_in_short(row)
+    name = METRICS[row.metric].title + ("" if row.request == ALL else f" of {row.request}")
+    return f"{name} {'rose' if row.change > 0 else 'fell'} by {_size(row.change)} %"
 
 
 def describe(row: Comparison) -> str:
@@ -152,6 +185,8 @@ def _plain(verdict: Verdict, decisive: Sequence[Comparison], margin: float, roun
         rank = {Verdict.IMPROVED: 0}
         decisive = sorted(decisive, key=lambda row: rank.get(row.verdict, 1))
     text = f"{_LEAD[verdict]}: {listed([describe(row) for row in decisive])}"
+    if verdict is Verdict.EQUIVALENT and any(row.accepted for row in decisive):
+        return f"Nothing got worse than is accepted: {listed([describe(row) for row in decisive])}"
     if verdict is Verdict.EQUIVALENT:
         return f"{text}, within the margin of {percent(margin, signed=False)}"
     if verdict is Verdict.INCONCLUSIVE:

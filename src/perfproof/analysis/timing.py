@@ -10,11 +10,13 @@ from perfproof.model.recording import Recording, Round
 
 
 def measured_seconds(recording: Recording) -> float:
-    """Return the seconds from the first start to the last block, as far as the rounds tell."""
+    """Return the seconds from the first start to the last block, as far as the rounds tell, without any pause."""
     rounds = [r for r in recording.rounds if r.blocks]
     if not rounds:
         return 0.0
-    return (_end(rounds[-1]) - _begin(rounds[0])) / 1e9 + _before_blocks(rounds[0])
+    whole = (_end(rounds[-1]) - _begin(rounds[0])) / 1e9 + _before_blocks(rounds[0])
+    paused = [(a, b) for a, b in pairwise(rounds) if a.number in recording.info.resumed_after]
+    return whole - sum((_begin(b) - _end(a)) / 1e9 - _before_blocks(b) for a, b in paused)
 
 
 def seconds_per_round(recording: Recording) -> float:

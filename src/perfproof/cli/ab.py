@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -13,6 +14,15 @@ from perfproof.cli.session import Session, read_scenario
 
 def ab(
     scenario: options.ScenarioArgument = None,
+    after: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="AFTER",
+            help="With two files: the one whose service is the version after.",
+            show_default=False,
+        ),
+    ] = None,
+    only: options.Only = None,
     baseline_ref: options.BaselineRef = None,
     candidate_ref: options.CandidateRef = None,
     label: options.Label = None,
@@ -27,6 +37,8 @@ def ab(
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
+    open_: options.Open = False,
     dry_run: options.DryRun = False,
 ) -> None:
     """Measure baseline and candidate in alternating blocks, and give the verdict."""
@@ -39,10 +51,12 @@ def ab(
         why=not no_why,
         memory=memory_profile,
         count=count,
+        only=only,
+        after=after,
     )
     if dry_run:
         show_rehearsal(what)
         return
     with session.versions(what, baseline_ref, candidate_ref) as versions:
         measured = session.measure(versions, "ab", label)
-    raise typer.Exit(session.conclude(measured, json, output or ()))
+    raise typer.Exit(session.conclude(measured, json, output or (), what, opened=open_))

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Annotated, Any
 
 import click
 import typer
 
 from perfproof import __version__
+from perfproof.cli import options
 from perfproof.cli.ab import ab
 from perfproof.cli.baseline import baseline
 from perfproof.cli.capacity import capacity
 from perfproof.cli.check import check
 from perfproof.cli.compare import compare
+from perfproof.cli.completion import completion
 from perfproof.cli.count import count
 from perfproof.cli.demo import demo
 from perfproof.cli.doctor import doctor
@@ -28,9 +31,11 @@ from perfproof.cli.printing import tell
 from perfproof.cli.probe import probe
 from perfproof.cli.prune import prune
 from perfproof.cli.report import report
+from perfproof.cli.resume import resume
 from perfproof.cli.run import run as run_command
+from perfproof.cli.schema import schema
 from perfproof.cli.serve import serve
-from perfproof.cli.show import show
+from perfproof.cli.show import last, show
 from perfproof.cli.streams import make_enduring, unwritten
 from perfproof.cli.transfer import export, import_
 from perfproof.cli.worker import worker
@@ -40,8 +45,8 @@ from perfproof.service.signals import end_by_exception, end_undisturbed
 app = typer.Typer(
     name="perfproof",
     help="Proves or refutes that a change made an HTTP API faster, leaner and gentler on its database.",
-    no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
+    add_completion=True,
     pretty_exceptions_enable=False,  # locals in a traceback have leaked tokens
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 passed, 1 failed, 2 usage, 3 inconclusive, 4 invalid, 130 interrupted.",
@@ -53,11 +58,13 @@ app.command("ab")(ab)
 app.command("run")(run_command)
 app.command("probe")(probe)
 app.command("count")(count)
+app.command("resume")(resume)
 app.command("compare")(compare)
 app.command("gate")(gate)
 app.command("report")(report)
 app.command("list")(list_runs)
 app.command("show")(show)
+app.command("last")(last)
 app.command("noise")(noise)
 app.command("capacity")(capacity)
 app.command("worker")(worker)
@@ -67,6 +74,8 @@ app.add_typer(baseline)
 app.command("export")(export)
 app.command("import")(import_)
 app.command("prune")(prune)
+app.command("schema")(schema)
+app.command("completion")(completion)
 
 
 # Some versions of Typer bring a copy of Click along, whose errors are not Click's own.
@@ -83,15 +92,24 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[  # noqa: ARG001 - its callback acts
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
 ) -> None:
     """Take the options that stand before a command; take away first what killed ones have left."""
     from perfproof.service.private import tidy_up
 
     for done in tidy_up():
         tell(done)
+    if context.invoked_subcommand is None:
+        from perfproof.cli.overview import overview
+
+        results = Path(os.environ.get("PERFPROOF_RESULTS") or "results")
+        there = {command.name for command in app.registered_commands}
+        beginning = "perfproof init" if "init" in there else "perfproof demo"
+        overview(results, os.environ.get("PERFPROOF_STORE") or None, beginning=beginning)
 
 
 def run() -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from perfproof.cli import options
+from perfproof.cli.choosing import only_arm
 from perfproof.cli.rehearsing import show_rehearsal
 from perfproof.cli.session import Session, read_scenario
 from perfproof.errors import UsageError
@@ -18,9 +19,8 @@ def capacity(
     scenario: options.ScenarioArgument = None,
     baseline_ref: options.BaselineRef = None,
     candidate_ref: options.CandidateRef = None,
-    arm: Annotated[
-        str | None, typer.Option("--arm", help="Search on this arm alone.", metavar="NAME", show_default=False)
-    ] = None,
+    arm: options.ArmAlone = None,
+    only: options.Only = None,
     starts: Annotated[
         int | None, typer.Option("--starts", min=1, max=100, help="Fresh starts instead of the scenario's.")
     ] = None,
@@ -33,22 +33,23 @@ def capacity(
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
+    open_: options.Open = False,
     dry_run: options.DryRun = False,
 ) -> None:
     """Find the highest rate that keeps the budgets, and how much more the candidate holds."""
     session = Session(results, store, quiet)
-    what = read_scenario(scenario)
+    what = read_scenario(scenario, only=only)
     search = what.capacity
     search = replace(search, starts=starts or search.starts, hold=search.hold if hold is None else _duration(hold))
     what = replace(what, capacity=search)
-    if arm is not None:
-        what = replace(what, arms=tuple(each for each in what.arms if each.name == arm) or _no_arm(arm))
+    what = only_arm(what, arm)
     if dry_run:
         show_rehearsal(what)
         return
     with session.versions(what, baseline_ref, candidate_ref) as versions:
         measured = session.measure(versions, "capacity", label)
-    raise typer.Exit(session.conclude(measured, json, output or ()))
+    raise typer.Exit(session.conclude(measured, json, output or (), what, opened=open_))
 
 
 def _duration(hold: str) -> float:
@@ -58,7 +59,3 @@ def _duration(hold: str) -> float:
         return hold_of(hold)
     except ValueError as error:
         raise UsageError(f"--hold {hold}: {error}", hint="write a duration such as 5s") from error
-
-
-def _no_arm(arm: str) -> tuple[()]:
-    raise UsageError(f"the scenario has no arm {arm!r}", hint="it has baseline, and maybe candidate")

@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from perfproof.cli import options
+from perfproof.cli.choosing import only_arm
 from perfproof.cli.rehearsing import show_rehearsal
 from perfproof.cli.session import Session, read_scenario
-from perfproof.errors import UsageError
 from perfproof.model.scenario import Count
 
 
@@ -28,9 +28,8 @@ def count(
     scenario: options.ScenarioArgument = None,
     baseline_ref: options.BaselineRef = None,
     candidate_ref: options.CandidateRef = None,
-    arm: Annotated[
-        str | None, typer.Option("--arm", help="Count this arm alone.", metavar="NAME", show_default=False)
-    ] = None,
+    arm: options.ArmAlone = None,
+    only: options.Only = None,
     by: Annotated[By | None, typer.Option("--by", help="What counts, over the scenario.", show_default=False)] = None,
     starts: Annotated[
         int | None, typer.Option("--starts", min=2, max=100, help="Fresh starts of each arm. [default: 4]")
@@ -41,23 +40,20 @@ def count(
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
+    open_: options.Open = False,
     dry_run: options.DryRun = False,
 ) -> None:
     """Count the instructions each request takes, on both arms, and give the verdict; needs no quiet machine."""
     session = Session(results, store, quiet)
-    what = read_scenario(scenario)
+    what = read_scenario(scenario, only=only)
     wanted = what.count
     wanted = Count("auto" if wanted.by == "off" else wanted.by, wanted.starts if starts is None else starts)
     what = replace(what, count=replace(wanted, by=by.value if by is not None else wanted.by))
-    if arm is not None:
-        chosen = tuple(each for each in what.arms if each.name == arm)
-        if not chosen:
-            names = ", ".join(each.name for each in what.arms)
-            raise UsageError(f"the scenario has no arm {arm!r}", where=str(what.file), hint=f"it has: {names}")
-        what = replace(what, arms=chosen)
+    what = only_arm(what, arm)
     if dry_run:
         show_rehearsal(what)
         return
     with session.versions(what, baseline_ref, candidate_ref) as versions:
         measured = session.measure(versions, "count", label)
-    raise typer.Exit(session.conclude(measured, json, output or ()))
+    raise typer.Exit(session.conclude(measured, json, output or (), what, opened=open_))

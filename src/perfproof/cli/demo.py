@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import webbrowser
 from pathlib import Path
 
 import typer
 
 from perfproof.cli import options
-from perfproof.cli.printing import tell
+from perfproof.cli.browsing import has_display
 from perfproof.cli.session import Session, read_scenario
 from perfproof.errors import UsageError
 
@@ -20,6 +19,8 @@ def demo(
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
+    open_: options.Open = False,
 ) -> None:
     """Measure the bundled API, all slow ways against all fast ones (about a minute)."""
     if not all(importlib.util.find_spec(name) for name in ("fastapi", "uvicorn", "orjson")):
@@ -27,20 +28,9 @@ def demo(
     session = Session(results, store, quiet)
     what = read_scenario(Path(__file__).parent.parent / "demo" / "demo.yaml")
     measured = session.measure(what, "ab", "demo")
-    code = session.conclude(measured, json, ())
-    page = (measured.directory / "report.html").absolute()
+    code = session.conclude(measured, json, (), what, opened=open_ or (sys.stdout.isatty() and has_display()))
     if not quiet:
-        if measured.result is not None:
-            tell(f"{measured.result.sentence}")  # again, where the eye is after a long result
-        if sys.stdout.isatty() and _has_display():
-            webbrowser.open(page.as_uri())
         sys.stderr.write(
             "next: open the report, then write your own scenario (docs/scenarios.md) and run `perfproof ab`\n"
         )
     raise typer.Exit(code)
-
-
-def _has_display() -> bool:
-    import os
-
-    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perfproof.cli import options
+from perfproof.cli import completion, options
 from perfproof.cli.failure import report_failure
 from perfproof.cli.gating import USUAL_BASELINE, Gate, Judged
 from perfproof.cli.printing import tell
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from perfproof.model.gate import GateResult, GateRow
     from perfproof.model.policy import Policy
     from perfproof.model.scenario import Scenario
+
+
+_MOST_CHECKS = 4
+"""Checks whose reasons are printed: the screen also holds the result."""
+_TONES = {0: "good", 1: "bad", 3: "warn"}
 
 
 class Format(StrEnum):
@@ -50,7 +55,12 @@ class WhenOpen(StrEnum):
 def gate(
     what: Annotated[
         str | None,
-        typer.Argument(metavar="[SCENARIO|RUN]", help="A scenario to measure, or a recorded run.", show_default=False),
+        typer.Argument(
+            metavar="[SCENARIO|RUN]",
+            help="A scenario to measure, or a recorded run.",
+            show_default=False,
+            autocompletion=completion.files,
+        ),
     ] = None,
     after: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="With two runs: the one after.", show_default=False)
@@ -87,6 +97,8 @@ def gate(
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
+    open_: options.Open = False,
 ) -> None:
     """Pass or fail by a policy: measure a scenario, or judge recorded runs; write what the CI shows."""
     from perfproof.reports.gate_files import formats_of, write_report
@@ -96,7 +108,8 @@ def gate(
     with _ci_commands("github" in chosen) as say:
         try:
             made = Gate(session, policy, inconclusive.value if inconclusive else None)
-            if _is_run(what, after):
+            recorded = _is_run(what, after)
+            if recorded:
                 judged, by = made.of_runs(str(what), after, force=force), made.policy_of_run(after or str(what))
             else:
                 judged, by = _measured(
@@ -108,7 +121,7 @@ def gate(
                     count,
                 )
             outcome = made.apply(judged, by)
-            _show(session, outcome, json)
+            _show(session, outcome, json, " ".join(filter(None, (what, after))) if recorded else "last")
             for file in output or ():
                 write_report(outcome, file)
             if judged.problem is not None:
@@ -121,6 +134,8 @@ def gate(
                 say([command("error", "perfproof gate", error.what)])
             raise typer.Exit(int(error.exit_code)) from None
         _publish(outcome, chosen, out, say)
+    if open_:
+        session.open(outcome.result)
     raise typer.Exit(outcome.exit_code)
 
 
@@ -157,9 +172,9 @@ def _measured(
     return made.of_versions(scenario, label, *refs), by
 
 
-def _show(session: Session, gate: GateResult, json: Path | None) -> None:
-    """Print the result as every command does and, below it, what the policy made of it."""
-    from perfproof.reports.figures import plain
+def _show(session: Session, gate: GateResult, json: Path | None, run: str) -> None:
+    """Print the result as every command does and, below its verdict, what the policy made of it: that stays."""
+    from perfproof.reports.figures import plain, plural
     from perfproof.reports.gate_json import to_gate_json
     from perfproof.reports.gate_markdown import SIGNS, headline
     from perfproof.reports.writing import write_text
@@ -167,16 +182,19 @@ def _show(session: Session, gate: GateResult, json: Path | None) -> None:
     to_stdout = json is not None and str(json) == "-"
     if to_stdout:
         sys.stdout.write(to_gate_json(gate))
-    else:
-        session.show(gate.result, None, ())
-        if json is not None:
-            write_text(json, to_gate_json(gate))
-    lines = [f"{headline(gate)[0]} {gate.summary}", *(f"! {plain(note, 1000)}" for note in gate.notes)]
     told = [row for row in gate.rows if row.outcome in ("failed", "warned") or _holds_up(row)]
-    lines += [f"  {SIGNS[row.outcome]} {plain(row.reason, 1000)}" for row in told]
-    stream = sys.stderr if to_stdout else sys.stdout
-    stream.write("\n" + "\n".join(lines) + "\n")
-    stream.flush()
+    lines = [(f"! {plain(note, 1000)}", "warn") for note in gate.notes]
+    lines += [(f"  {SIGNS[row.outcome]} {plain(row.reason, 1000)}", "") for row in told[:_MOST_CHECKS]]
+    if len(told) > _MOST_CHECKS:
+        lines.append((f"  and {plural(len(told) - _MOST_CHECKS, 'more check')}", ""))
+    lines.append((f"{headline(gate)[0]} {gate.summary}", _TONES.get(gate.exit_code, "void")))
+    if to_stdout:
+        sys.stderr.write("\n".join(text for text, _ in lines) + "\n")
+        return
+    session.show(gate.result, None, (), run, lines=lines)
+    if json is not None:
+        write_text(json, to_gate_json(gate))
+    sys.stdout.flush()
 
 
 def _holds_up(row: GateRow) -> bool:

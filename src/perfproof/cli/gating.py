@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perfproof.cli.session import Session
+from perfproof.cli.session import Session, policy_of, shared_policy
 from perfproof.errors import ExitCode, Interrupted, PerfproofError, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Gate:
     ) -> Judged:
         """Measure both arms, from git where a ref is given, in alternating blocks."""
         with self.session.versions(scenario, baseline_ref, candidate_ref) as versions:
-            measured = self.session.measure(versions, "ab", label)
+            measured = self.session.measure(versions, "ab", label, self.policy_of(scenario))
         return Judged(self.session.keep(measured), problem=measured.problem)
 
     def of_stored(self, scenario: Scenario, label: str | None, names: Sequence[str]) -> Judged:
@@ -62,7 +62,9 @@ class Gate:
         A name is that of a baseline, a label or a branch. Where none fits, the new run is judged by its budgets alone
         and, if the first name is free, becomes that baseline.
         """
-        measured = self.session.measure(replace(scenario, arms=scenario.arms[-1:]), "run", label)
+        measured = self.session.measure(
+            replace(scenario, arms=scenario.arms[-1:]), "run", label, self.policy_of(scenario)
+        )
         alone = self.session.keep(measured)
         if measured.problem is not None or alone.exit_code == ExitCode.INVALID:
             return Judged(alone, problem=measured.problem)
@@ -111,13 +113,11 @@ class Gate:
 
     def policy_of(self, scenario: Scenario) -> Policy:
         """Return the policy for a scenario: that of ``perfproof.toml``, and over it the scenario's own."""
-        from perfproof.analysis.policy import merged
-
-        return merged(self._shared(scenario.file.parent), scenario.gate)
+        return policy_of(scenario, self.policy_file)
 
     def policy_of_run(self, reference: str) -> Policy:
         """Return the policy for a recorded run: that of ``perfproof.toml`` here, and over it its scenario's own."""
-        from perfproof.analysis.policy import merged
+        from perfproof.model.policy import merged
         from perfproof.scenarios import policy_file
 
         stored = self.session.locate(reference) / "scenario.yaml"
@@ -125,14 +125,7 @@ class Gate:
         if stored.is_file():
             with stored.open(encoding="utf-8", errors="replace") as file:
                 text = file.read(LONGEST)
-        return merged(self._shared(Path()), policy_file.of_recording(text, str(stored)))
-
-    def _shared(self, start: Path) -> Policy:
-        from perfproof.model.policy import Policy
-        from perfproof.scenarios import policy_file
-
-        file = self.policy_file or policy_file.find(start)
-        return Policy() if file is None else policy_file.read_toml(file)
+        return merged(shared_policy(Path(), self.policy_file), policy_file.of_recording(text, str(stored)))
 
     def _fit(self, name: str, info: RunInfo, doubts: list[str]) -> RunSummary | None:
         """Return the newest run meant by a name that can be compared with the new one; say of others why not."""

@@ -19,6 +19,8 @@ def noise(
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
+    open_: options.Open = False,
 ) -> None:
     """Measure the baseline against itself; later runs here know the smallest effect they can see."""
     from perfproof.analysis import spreads
@@ -26,7 +28,7 @@ def noise(
     session = Session(results, store, quiet)
     what = read_scenario(scenario, rounds=rounds, time=time)
     measured = session.measure(what, "noise", None)
-    code = session.conclude(measured, json, output or ())
+    code = session.conclude(measured, json, output or (), what, opened=open_)
     if measured.problem is None:
         from perfproof.evidence.reading import read
 

@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from perfproof.cli import outputs
+from perfproof.cli import completion, logs, outputs
 
 ScenarioArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="SCENARIO",
-        help="The scenario file. May be left out where the folder holds only one.",
+        help="The scenario file. May be left out where the folder (or its scenarios/) holds only one.",
         show_default=False,
+        autocompletion=completion.scenarios,
     ),
 ]
 Results = Annotated[
@@ -31,6 +32,26 @@ StoreUrl = Annotated[
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print the first requests as they would be sent; start and send nothing.")
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose", "-v", help="Tell on stderr what is started, asked and decided, and when.", callback=logs.enable
+    ),
+]
+Open = Annotated[bool, typer.Option("--open", help="Open the report in the browser afterwards.")]
+Run = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="Run: id, label, 'last', or a run's folder.", autocompletion=completion.runs),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", help="Send this request (or flow) alone. May be repeated.", metavar="NAME"),
+]
+ArmAlone = Annotated[str | None, typer.Option("--arm", help="This arm alone.", metavar="NAME", show_default=False)]
+Findings = Annotated[
+    bool,
+    typer.Option("--findings", help="Everything that was found: all rows, budgets, queries, causes and doubts."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 JsonFile = Annotated[

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
 import typer
 
@@ -14,18 +13,18 @@ from perfproof.cli.session import read_scenario
 
 def probe(
     scenario: options.ScenarioArgument = None,
-    arm: Annotated[
-        str | None, typer.Option("--arm", help="Probe this arm only. Default: every arm of the scenario.")
-    ] = None,
+    arm: options.ArmAlone = None,
+    only: options.Only = None,
     json: options.JsonFile = None,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
 ) -> None:
     """Send each request alone at its sizes: queries, N+1, responses. Nothing is timed or recorded."""
     from perfproof.experiment import probe_alone
     from perfproof.reports.probe_report import probe_json, render_probe
     from perfproof.reports.terminal import Live
 
-    what = read_scenario(scenario)
+    what = read_scenario(scenario, only=only)
     with Live(console(stderr=True), quiet=quiet, planned_rounds=1) as live:
         result = probe_alone(what, arm, live)
     if json is not None and str(json) == "-":

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from perfproof.cli import options, outputs
+from perfproof.cli.browsing import open_page
 from perfproof.cli.printing import say
 from perfproof.cli.session import Session
 from perfproof.errors import UsageError
 
 
 def report(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Run: id, label, 'last', or a run's folder.")] = "last",
+    run: options.Run = "last",
     against: Annotated[
         str | None, typer.Argument(metavar="AFTER", help="With two runs: the one after.", show_default=False)
     ] = None,
@@ -31,6 +32,7 @@ def report(
     ] = [Path("report.html")],  # noqa: B006 - typer reads the default, nothing mutates it
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
+    open_: options.Open = False,
 ) -> None:
     """Write the report of a run (or of two, compared) in any format; the ending of the file decides."""
     from perfproof.reports import write
@@ -48,3 +50,6 @@ def report(
         else:
             write(result, file)
         say(str(file))
+    page = next((file for file in output if file.suffix == ".html"), None)
+    if open_ and page is not None:
+        open_page(page)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from perfproof.cli import options
+from perfproof.cli.choosing import only_arm
 from perfproof.cli.rehearsing import show_rehearsal
 from perfproof.cli.session import Session, read_scenario
-from perfproof.errors import UsageError
 
 
 def run(
     scenario: options.ScenarioArgument = None,
+    only: options.Only = None,
     label: options.Label = None,
     arm: Annotated[str, typer.Option("--arm", help="Which arm of the scenario to measure.")] = "baseline",
     rounds: options.Rounds = None,
@@ -28,16 +28,18 @@ def run(
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
+    open_: options.Open = False,
     dry_run: options.DryRun = False,
 ) -> None:
     """Measure one arm and record it; `perfproof compare A B` compares two such runs."""
     session = Session(results, store, quiet)
-    what = read_scenario(scenario, rounds=rounds, time=time, why=not no_why, memory=memory_profile, count=count)
-    chosen = tuple(each for each in what.arms if each.name == arm)
-    if not chosen:
-        names = ", ".join(each.name for each in what.arms)
-        raise UsageError(f"the scenario has no arm '{arm}'", where=str(what.file), hint=f"it has: {names}")
+    what = read_scenario(
+        scenario, rounds=rounds, time=time, why=not no_why, memory=memory_profile, count=count, only=only
+    )
+    what = only_arm(what, arm)
     if dry_run:
-        show_rehearsal(replace(what, arms=chosen))
+        show_rehearsal(what)
         return
-    raise typer.Exit(session.conclude(session.measure(replace(what, arms=chosen), "run", label), json, output or ()))
+    measured = session.measure(what, "run", label)
+    raise typer.Exit(session.conclude(measured, json, output or (), what, opened=open_))

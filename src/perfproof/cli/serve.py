@@ -50,6 +50,8 @@ def serve(
         raise UsageError(
             f"the token must be at least {SHORTEST_TOKEN} plain characters", hint="openssl rand -hex 16 makes one"
         )
+    if store is None and not results.is_dir():
+        raise UsageError(f"there is no folder {results} with runs", hint="measure first, or name it: --results DIR")
     listener = _listen(host, port)
     with listener, Session(results, store).store() as opened:
         opened.sync(results)

@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
+from perfproof.cli import logs
+from perfproof.cli.browsing import open_page
 from perfproof.cli.failure import report_failure
+from perfproof.cli.finding import only_scenario
 from perfproof.cli.printing import console, tell
 from perfproof.errors import EvidenceError, StoreError, UsageError
 from perfproof.model.metrics import COUNTED
 
 if TYPE_CHECKING:
     from perfproof.experiment import Measured
+    from perfproof.model.policy import Policy
     from perfproof.model.recording import RunInfo
     from perfproof.model.result import Result
     from perfproof.model.rules import Spread
     from perfproof.model.scenario import Scenario
     from perfproof.store.repository import Store
 
+_log = logging.getLogger(__name__)
 Kind = Literal["run", "ab", "noise", "capacity", "count"]
+
+
+@contextmanager
+def _told_of(results: Path) -> Iterator[None]:
+    """Let an error of the empty store that stands in for a folder that is not there name that folder."""
+    try:
+        yield
+    except StoreError as error:
+        raise StoreError(
+            f"no runs yet: there is no folder {results}",
+            why=error.what,
+            hint="measure first, e.g. `perfproof ab SCENARIO`, or name the folder: --results DIR",
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -35,37 +55,66 @@ class Session:
     quiet: bool = False
 
     @contextmanager
-    def store(self) -> Iterator[Store]:
-        """Open the store for as long as it is needed; runs that were killed are marked as ended first, and told."""
+    def store(self, *, make: bool = False) -> Iterator[Store]:
+        """Open the store for as long as it is needed; runs that were killed are marked as ended first, and told.
+
+        What measures or imports has the results folder made. For everything else a folder that is not there holds no
+        runs, and stays away.
+        """
         from perfproof.evidence.directory import tidy
         from perfproof.store.repository import Store
 
-        if self.store_url is None:
-            try:
-                self.results.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise UsageError(
-                    f"cannot make the results folder {self.results}",
-                    why=error.strerror,
-                    hint="choose another with --results DIR",
-                ) from error
-        store = Store.open(
-            self.store_url or f"sqlite:///{(self.results / 'perfproof.db').absolute()}", results=self.results
-        )
-        try:
+        with ExitStack() as stack:
+            folder = self.results.absolute()
+            if self.store_url is None:
+                if make:
+                    self._make_results()
+                elif not folder.is_dir():
+                    folder = Path(stack.enter_context(TemporaryDirectory(prefix="perfproof-")))
+                    stack.enter_context(_told_of(self.results))
+            store = Store.open(self.store_url or f"sqlite:///{folder / 'perfproof.db'}", results=self.results)
+            stack.callback(store.close)
             tidy(self.results)
             for killed in store.end_killed():
                 tell(f"run {killed} was killed while it measured: its finished rounds are kept")
             yield store
-        finally:
-            store.close()
 
-    def measure(self, scenario: Scenario, kind: Kind, label: str | None) -> Measured:
-        """Measure ``scenario`` with live progress on stderr, and remember the run."""
+    def _make_results(self) -> None:
+        """Make the results folder; a new one keeps itself out of git."""
+        try:
+            if not self.results.is_dir():
+                self.results.mkdir(parents=True, exist_ok=True)
+                (self.results / ".gitignore").write_text("*\n", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(
+                f"cannot make the results folder {self.results}",
+                why=error.strerror,
+                hint="choose another with --results DIR",
+            ) from error
+
+    def measure(
+        self,
+        scenario: Scenario,
+        kind: Kind,
+        label: str | None,
+        policy: Policy | None = None,
+        resumes: Path | None = None,
+    ) -> Measured:
+        """Measure ``scenario`` (or the rest of the run in the folder ``resumes``), and remember the run.
+
+        Guards give way as ``policy`` says; without one, as ``perfproof.toml`` and the scenario's ``gate`` do.
+        """
         from perfproof.experiment import Options, measure
         from perfproof.reports.terminal import Live
 
-        with self.store() as store:
+        policy = policy_of(scenario) if policy is None else policy
+        _log.info(
+            "%s of %s, %s",
+            kind,
+            scenario.name,
+            ", ".join(f"policy of {each}" for each in policy.sources) or "no policy",
+        )
+        with self.store(make=True) as store:
 
             def started(info: RunInfo, path: Path) -> None:
                 store.add_run(info, path)
@@ -76,12 +125,16 @@ class Session:
                 kind=kind,
                 label=label,
                 results=self.results,
+                policy=policy,
+                resumes=resumes,
                 spreads=lambda info: store.spreads(info.environment.hash, info.scenario_hash),
                 attempts=lambda info: store.attempts(info.scenario_hash, info.arms_hash) + 1,
                 started=started,
             )
-            with Live(console(stderr=True), quiet=self.quiet, planned_rounds=scenario.rounds.count) as live:
-                return measure(scenario, options, live)
+            # A log and a display that is redrawn would overwrite each other: with -v there is the log alone.
+            quiet, verbose = self.quiet, logs.enabled()
+            with Live(console(stderr=True), quiet=quiet or verbose, planned_rounds=scenario.rounds.count) as live:
+                return measure(scenario, options, logs.Logged(live) if verbose else live)
 
     @contextmanager
     def versions(self, scenario: Scenario, baseline_ref: str | None, candidate_ref: str | None) -> Iterator[Scenario]:
@@ -141,12 +194,24 @@ class Session:
             if known != (info.status, True) or not (directory / "result.json").is_file():
                 own._remember(directory, info, result)
 
-    def conclude(self, measured: Measured, json_file: Path | None, report_files: Sequence[Path]) -> int:
-        """Write, remember and print what was concluded; return the exit code."""
+    def conclude(
+        self,
+        measured: Measured,
+        json_file: Path | None,
+        report_files: Sequence[Path],
+        scenario: Scenario | None = None,
+        *,
+        opened: bool = False,
+    ) -> int:
+        """Write, remember and print what was concluded of ``scenario``; return the exit code.
+
+        With ``opened`` the report is opened in the browser.
+        """
         problem = measured.problem
         try:
             if measured.result is not None:
-                self.show(measured.result, json_file, report_files)
+                run = "last" if self._is_usual else str(measured.directory)
+                self.show(measured.result, json_file, report_files, run, scenario)
                 sys.stdout.flush()  # before a store is waited for
         finally:
             result = self.keep(measured)
@@ -154,18 +219,46 @@ class Session:
             report_failure(problem)
         if not self.quiet:
             tell(f"report: {', '.join(map(str, report_files)) or measured.directory / 'report.html'}")
+        if opened:
+            open_page(measured.directory / "report.html")
         return int(problem.exit_code) if problem is not None else result.exit_code
 
-    def show(self, result: Result, json_file: Path | None, report_files: Sequence[Path]) -> None:
-        """Print the result to stdout and write the files that were asked for."""
+    @property
+    def _is_usual(self) -> bool:
+        """Tell whether a command without options finds the runs, so that ``last`` means the newest of them."""
+        named = "PERFPROOF_RESULTS" in os.environ or self.results == Path("results")
+        return named and (self.store_url is None or "PERFPROOF_STORE" in os.environ)
+
+    def show(
+        self,
+        result: Result,
+        json_file: Path | None,
+        report_files: Sequence[Path],
+        run: str = "last",
+        scenario: Scenario | None = None,
+        *,
+        findings: bool = False,
+        lines: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Print one screen of the result to stdout (or all ``findings``), and write the files that were asked for.
+
+        ``run`` is how the run is called on a command line; ``lines`` with their tones stand below the verdict.
+        """
+        from perfproof.cli.next_step import details_of, next_step
         from perfproof.reports import write
         from perfproof.reports.json_report import to_json
+        from perfproof.reports.screen import Ending, render_screen
         from perfproof.reports.terminal import render
 
         if json_file is not None and str(json_file) == "-":
             sys.stdout.write(to_json(result))
         else:
-            render(result, console())
+            if findings:
+                render(result, console())
+            else:
+                command, note = next_step(result, run, None if scenario is None else short(scenario.file))
+                more = details_of(run)
+                render_screen(result, console(), Ending("" if more == command else more, command, note, tuple(lines)))
             if json_file is not None:
                 write(result, json_file, ".json")
         for file in report_files:
@@ -189,6 +282,10 @@ class Session:
 
         recording = read(self.locate(reference))
         return analyse(recording, self._spreads(recording.info.environment.hash, recording.info.scenario_hash))
+
+    def open(self, result: Result) -> None:
+        """Open the report of the last run of a result in the browser."""
+        open_page(self.locate(result.run_ids[-1]) / "report.html")
 
     def export(self, reference: str, file: Path) -> None:
         """Write the samples of a recorded run for another tool; the file's name says which."""
@@ -217,6 +314,12 @@ class Session:
         return ()
 
 
+def short(file: Path) -> str:
+    """Return a file's path as one would type it here."""
+    here = Path.cwd()
+    return str(file.relative_to(here)) if file.is_absolute() and file.is_relative_to(here) else str(file)
+
+
 class warned:  # noqa: N801 - used like a function, as `suppress` is
     """Tell an error of the store or the disk as a warning, with what it means, and go on after the body."""
 
@@ -234,27 +337,28 @@ class warned:  # noqa: N801 - used like a function, as `suppress` is
         return True
 
 
+def policy_of(scenario: Scenario, file: Path | None = None) -> Policy:
+    """Return the policy for a scenario: that of ``file`` or else ``perfproof.toml``, and over it the scenario's own."""
+    from perfproof.model.policy import merged
+
+    return merged(shared_policy(scenario.file.parent, file), scenario.gate)
+
+
+def shared_policy(start: Path, file: Path | None = None) -> Policy:
+    """Return the policy of ``file`` or else of the ``perfproof.toml`` in ``start`` or above it."""
+    from perfproof.model.policy import Policy
+    from perfproof.scenarios import policy_file
+
+    file = file or policy_file.find(start)
+    return Policy() if file is None else policy_file.read_toml(file)
+
+
 def find_scenario(path: Path | None) -> Path:
-    """Return the scenario file that is meant: the one given, or the only one in this folder or its ``scenarios/``."""
-    if path is not None:
-        return path
-    found = [
-        file for folder in (Path(), Path("scenarios")) for file in sorted(folder.glob("*.y*ml")) if _looks_like(file)
-    ]
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise UsageError("no scenario file here", hint="name one: perfproof ab path/to/scenario.yaml")
-    names = ", ".join(str(file) for file in found[:8]) + (", ..." if len(found) > 8 else "")
-    raise UsageError("which scenario? there are several", why=names, hint=f"name one, e.g. {found[0]}")
-
-
-def _looks_like(file: Path) -> bool:
-    try:
-        text = file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return "requests:" in text and "service:" in text
+    """Return the scenario file that is meant: the one given, or the only one here, which is said then."""
+    if path is None:
+        path = only_scenario()
+        tell(f"scenario: {path}, the only one here")
+    return path
 
 
 def read_scenario(
@@ -266,14 +370,24 @@ def read_scenario(
     why: bool = True,
     memory: bool = False,
     count: bool | None = None,
+    only: Sequence[str] | None = None,
+    after: Path | None = None,
 ) -> Scenario:
-    """Read the scenario and apply what the command line says about its rounds and about looking for causes."""
+    """Read the scenario and apply what the command line says of its requests, its rounds and the search for causes.
+
+    With ``after``, the versions of two files are compared: that of the first is the baseline.
+    """
+    from perfproof.cli.choosing import of_two_files, only_requests
     from perfproof.scenarios import read
     from perfproof.scenarios.units import parse_duration
 
     if rounds is not None and time is not None:
         raise UsageError("--rounds stands beside --time", hint="keep the one that is meant")
     scenario = read(find_scenario(path), os.environ)
+    if after is not None:
+        scenario = of_two_files(scenario, read(after, os.environ))
+    if only:
+        scenario = only_requests(scenario, only)
     changed = scenario.rounds
     if rounds is not None:
         changed = replace(changed, count=rounds, time=None)

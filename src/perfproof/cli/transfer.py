@@ -52,7 +52,7 @@ def import_(
 
     if not file.is_file():
         raise UsageError("there is no such file", where=str(file), hint="`perfproof export RUN -o FILE` writes one")
-    with Session(results, store).store() as opened:  # first: without it, nothing is to be unpacked
+    with Session(results, store).store(make=True) as opened:  # first: without it, nothing is to be unpacked
         imported = unpack(file, results, _check_names)
         opened.sync(results)
         named, kept = _name(opened, imported.manifest)

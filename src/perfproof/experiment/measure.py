@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -28,6 +29,7 @@ from perfproof.experiment.observer import Observer
 from perfproof.experiment.pace import Pace
 from perfproof.experiment.probe import Phase, probe
 from perfproof.experiment.probe_plan import worth_probing
+from perfproof.experiment.resuming import TakenUp, take_up
 from perfproof.experiment.round import interrupted, run_round
 from perfproof.experiment.stage import Stage
 from perfproof.experiment.starting import tell_debugging
@@ -36,6 +38,7 @@ from perfproof.model.instructions import Instructions
 from perfproof.model.levers import Causes
 from perfproof.model.metrics import ALL, COUNTED
 from perfproof.model.owner import Owner
+from perfproof.model.policy import Policy
 from perfproof.model.probe import Probing
 from perfproof.model.recording import Recording, Round, RunInfo
 from perfproof.model.redaction import Redactor
@@ -50,6 +53,7 @@ from perfproof.service.private import private_folder
 from perfproof.service.signals import interruptible
 from perfproof.service.snapshots import taken
 
+_log = logging.getLogger(__name__)
 T = TypeVar("T", Goal, Budget)
 Kind = Literal["run", "ab", "noise", "capacity", "count"]
 
@@ -65,13 +69,15 @@ _SHARE_OF_CAUSES = 0.2
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line decides beside the scenario."""
+    """What the command line decides beside the scenario. ``resumes`` is the folder of an interrupted run."""
 
     kind: Kind
     label: str | None = None
     results: Path = Path("results")
     spreads: Callable[[RunInfo], Sequence[Spread]] = lambda info: ()  # noqa: ARG005 - the default knows nothing
     attempts: Callable[[RunInfo], int] = lambda info: 1  # noqa: ARG005
+    policy: Policy = field(default_factory=Policy)
+    resumes: Path | None = None
     started: Callable[[RunInfo, Path], None] = lambda info, path: None  # noqa: ARG005
 
 
@@ -122,9 +128,15 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
         arms = tuple(placed(arm, private) for arm in arms)
         scenario = replace(scenario, arms=arms)
         info = replace(info, rules=replace(info.rules, attempts=options.attempts(info)))
-        directory = RunDirectory.create(options.results, info, scenario.text)
+        taken_up = None if options.resumes is None else take_up(options.resumes, info)
+        if taken_up is None:
+            directory = RunDirectory.create(options.results, info, scenario.text)
+        else:
+            info, directory, scenario = taken_up.info, taken_up.directory, _without_clock(scenario, taken_up)
         options.started(info, directory.path)
         rounds = _Rounds(info, directory, observer, tuple(options.spreads(info)))
+        if taken_up is not None:
+            rounds.done, rounds.probing, rounds.ended = len(taken_up.rounds), taken_up.probing, taken_up.measured
         problem: PerfproofError | None = None
         try:
             tell_debugging(arms, observer)
@@ -142,11 +154,14 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                         scenario, load, private, redactor, cpus, observer, kept, compare=False, snapshots=snapshots
                     )
                     if options.kind != "count":
-                        rounds.probing = _probe(scenario, options.kind, load, private, redactor, cpus, observer, kept)
-                        if rounds.probing is not None:
-                            directory.save_probing(rounds.probing)
+                        if rounds.probing is None and not rounds.done:
+                            rounds.probing = _probe(
+                                scenario, options.kind, load, private, redactor, cpus, observer, kept
+                            )
+                            if rounds.probing is not None:
+                                directory.save_probing(rounds.probing)
                         with pinned(cpus.generator):
-                            pace = _pace(scenario, options.kind, began)
+                            pace = _pace(scenario, options.kind, began, taken_up.design if taken_up else None)
                             stage = Stage(
                                 scenario,
                                 load,
@@ -159,20 +174,27 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                                 pace,
                                 snapshots,
                                 rounds.name,
+                                rounds.done + 1,
                             )
                             rounds.conduct(stage)
                     if options.kind in ("run", "ab"):
+                        rounds.doing = "the search for causes"
                         rounds.causes = find_causes(phase, rounds.probing, _left(scenario, began))
                         if rounds.causes is not None:
                             directory.save_causes(rounds.causes)
                     if options.kind in ("run", "ab", "count") and scenario.count.by != "off":
+                        rounds.doing = "" if options.kind == "count" else "the count of instructions"
                         rounds.instructions = count_instructions(phase)
                         directory.save_instructions(rounds.instructions)
             finally:
                 load.stop()
         except (PerfproofError, KeyboardInterrupt) as error:
             problem = error if isinstance(error, PerfproofError) else interrupted()
-        info = replace(rounds.info, **_status(problem))
+            if isinstance(problem, Interrupted) and rounds.doing:
+                problem = Interrupted(
+                    f"{rounds.doing} was interrupted", hint="the rounds had ended: what they show stands"
+                )
+        info = replace(rounds.info, **_status(problem, rounds.doing))
         directory.finish(info)  # before anything else that needs room on the disk
         directory.keep_log(private / "load.log", redactor)
         recording = rounds.recording(info)
@@ -232,13 +254,16 @@ class _Rounds:
     probing: Probing | None = None
     causes: Causes | None = None
     instructions: Instructions | None = None
+    doing: str = ""
+    done: int = 0
+    ended: bool = False
 
     def __post_init__(self) -> None:
         self._read: dict[int, Round] = {}
 
     def conduct(self, stage: Stage) -> None:
         """Measure round after round until the plan or a look ends it."""
-        number, stop = 0, False
+        number, stop = self.done, self.ended or (self.done > 0 and self._look(self.done))
         search = Search(self.info) if self.info.kind == "capacity" else None
         while number < self.info.rules.planned_rounds and not stop:
             number += 1
@@ -246,6 +271,7 @@ class _Rounds:
             began = time.monotonic()
             run_round(stage, number, search)
             seconds = time.monotonic() - began
+            _log.info("round %d took %.2f s", number, seconds)
             if search is not None:
                 self.observer.estimate(so_far(self.info, search.known))
             else:
@@ -299,6 +325,7 @@ class _Rounds:
             self.observer.estimate(describe(progress(recording)))
             return False
         seen = look(recording, self.spreads)
+        _log.info("look after round %d: %s", number, seen.reason)
         self.observer.estimate(describe(seen.result.comparisons))
         return seen.stop
 
@@ -317,11 +344,21 @@ def _left(scenario: Scenario, began: float) -> float | None:
     return None if budget is None else began + budget - _CLOSING - time.monotonic()
 
 
-def _pace(scenario: Scenario, kind: Kind, began: float) -> Pace:
-    """Return the pace of the rounds: with a time for the whole command, less what comes after them."""
+def _without_clock(scenario: Scenario, taken_up: TakenUp) -> Scenario:
+    """Return the scenario without a time for the command where the number of rounds is fixed already."""
+    if len(taken_up.rounds) < _PLANNING_ROUNDS:
+        return scenario
+    return replace(scenario, rounds=replace(scenario.rounds, time=None))
+
+
+def _pace(scenario: Scenario, kind: Kind, began: float, known: Design | None = None) -> Pace:
+    """Return the pace of the rounds: with a time for the whole command, less what comes after them.
+
+    ``known`` is how the arms took turns in the rounds there are.
+    """
     budget = scenario.rounds.time
     deadline = None if budget is None else began + seconds_for_rounds(scenario, kind, budget)
-    design = Design(False, True, "the highest rate is searched for") if kind == "capacity" else None
+    design = Design(False, True, "the highest rate is searched for") if kind == "capacity" else known
     return Pace(scenario, len(scenario.arms), deadline, design)
 
 
@@ -359,10 +396,13 @@ def _probe(
     return probe(Phase(scenario, load, private, redactor, cpus, observer, kept, compare=both))
 
 
-def _status(problem: PerfproofError | None) -> dict[str, Any]:
+def _status(problem: PerfproofError | None, doing: str) -> dict[str, Any]:
+    """Return how the run ended; ``doing`` names what was done then, once the rounds had ended."""
     if problem is None:
         return {"status": "complete", "problem": None}
-    return {"status": "interrupted" if isinstance(problem, Interrupted) else "failed", "problem": str(problem)}
+    if isinstance(problem, Interrupted):
+        return {"status": "interrupted", "problem": str(problem), "interrupted_in": doing}
+    return {"status": "failed", "problem": str(problem)}
 
 
 @contextmanager
@@ -441,6 +481,7 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
         started_at=now.isoformat(timespec="seconds"),
         revision=_revision(arms[-1]),
         owner=str(Owner.mine()),
+        scenario_file=str(scenario.file.absolute()),
         rules=Rules(
             goals=_of_kind(scenario.goals, options.kind),
             budgets=_of_kind(scenario.budgets, options.kind),
@@ -450,6 +491,7 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
             planned_rounds=scenario.rounds.count,
             early_stop=scenario.rounds.early_stop and options.kind == "ab",
             restarts=not any(lives_on(arm) for arm in arms),
+            policy=options.policy,
         ),
     )
 

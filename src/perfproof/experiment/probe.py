@@ -228,6 +228,7 @@ class _ArmProbe:
         if request.scale and request.scale.reseed and shot.size is not None:
             self._command(request.scale.reseed.replace("{size}", str(shot.size)), "reseed")
         observed: list[Observed] = []
+        took: list[int] = []
         reply: ProbeReply | None = None
         key = (request.name, shot.size, repr(sorted(shot.values.items())))
         most = shot.repeats + (MORE_REPEATS if sources.any else 0)
@@ -236,6 +237,7 @@ class _ArmProbe:
                 self._command(self.arm.service.reset, "reset")
             before = sources.snapshots()
             reply = self.phase.load.probe(self.number, index, shot.values)
+            took.append(reply.took_ns)
             seen = sources.count(before, reply.trace)
             self._check(request, shot, reply, service, sources)
             if seen is not None:
@@ -263,6 +265,7 @@ class _ArmProbe:
             added=shot.added,
             own=shot.own,
             strays=merged.strays,
+            took_ns=tuple(took),
         )
 
     def _check(

@@ -174,7 +174,7 @@ def _warm_arms(stage: Stage, number: int, progress: Progress) -> None:
     """Log in and warm up every arm: in pairs, or one after the other in an order that changes from round to round."""
     for arm, service in enumerate(progress.services):
         stage.load.open(arm, service.base_url)
-    if number == 1:
+    if number == stage.first:
         for arm, service in enumerate(progress.services):
             stage.observer.phase(f"trying every request on {service.arm.name}")
             raise_if_wrong(stage.scenario, service, stage.load.try_out(arm), stage.redactor)

@@ -30,7 +30,7 @@ class Stage:
     """What every round of a run shares. ``kept`` services (``url:`` or ``restart: never``) outlive a round.
 
     ``pace`` is how the arms take turns. ``named`` is told the names of a Locust file's requests, before any sample that
-    refers to them is sealed.
+    refers to them is sealed. ``first`` is the number of the round that begins.
     """
 
     scenario: Scenario
@@ -44,6 +44,7 @@ class Stage:
     pace: Pace
     snapshots: Sequence[Snapshot] = ()
     named: Callable[[Sequence[str]], None] = lambda names: None  # noqa: ARG005
+    first: int = 1
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import socket
 import subprocess
@@ -35,6 +36,7 @@ from perfproof.load.template import labels, variant_count
 from perfproof.model.redaction import Redactor
 from perfproof.model.scenario import JsonValue, Load, Scenario
 
+_log = logging.getLogger(__name__)
 _START_TIMEOUT = 60.0
 _STOP_GRACE = 5.0
 _SLACK = 60.0
@@ -118,6 +120,7 @@ class LoadProcess:
             plan = replace(plan, token=_token(scenario.load), inspecting=inspecting)
             process._tell(encode(plan))
             process._hear(_START_TIMEOUT * (3 if plan.load.workers > 1 or plan.load.listen else 1))
+            _log.info("load process ready (pid %d, cores %s)", child.pid, sorted(cpus) if cpus else "any")
         except BaseException:
             process.stop()
             raise

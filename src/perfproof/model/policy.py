@@ -54,6 +54,17 @@ class Policy:
     sources: tuple[str, ...] = ()
 
 
+def merged(base: Policy, own: Policy) -> Policy:
+    """Return ``base`` with ``own`` laid over it: its rules come last and so win."""
+    return Policy(
+        level=own.level or base.level,
+        regression=base.regression if own.regression is None else own.regression,
+        inconclusive=own.inconclusive or base.inconclusive,
+        rules=base.rules + own.rules,
+        sources=base.sources + own.sources,
+    )
+
+
 def names(policy: Policy, metric: str) -> bool:
     """Tell whether a rule of ``policy`` is about ``metric`` in particular, and not off."""
     return any(

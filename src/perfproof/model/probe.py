@@ -54,7 +54,8 @@ class ProbedSize:
     ``statements`` are None when no source could count; ``db_ns`` is the time in the database of each repeat. ``source``
     names where the counts came from, ``disagreement`` is what a second source counted otherwise, in words. ``added``
     marks a size that perfproof probed beside those of the scenario, ``own`` one that the load asks for. ``strays`` is
-    how many queries may be the request's beside those counted: they ran in a thread that belongs to none.
+    how many queries may be the request's beside those counted: they ran in a thread that belongs to none. ``took_ns``
+    is how long each repeat took, with all that counting costs.
     """
 
     size: int | None
@@ -68,6 +69,7 @@ class ProbedSize:
     added: bool = False
     own: bool = False
     strays: int = 0
+    took_ns: tuple[int, ...] = ()
 
     @property
     def queries(self) -> tuple[int, int] | None:

@@ -292,7 +292,8 @@ class RunInfo:
     ``arms`` and ``requests`` give the meaning of the sample columns; ``variants`` holds, per request, a label for each
     combination of values. ``settings`` are the load and rounds as measured (plain JSON values, no secrets).
     ``revision`` is that of the last arm's folder (the candidate's); None outside of a git repository. ``owner`` is the
-    process that measures (model/owner.py).
+    process that measures (model/owner.py). ``interrupted_in`` names what was interrupted where it was not the rounds.
+    ``scenario_file`` is where the scenario was read; after the rounds ``resumed_after`` there was a pause.
     """
 
     id: str
@@ -312,6 +313,9 @@ class RunInfo:
     problem: str | None = None
     revision: Revision | None = None
     owner: str = ""
+    interrupted_in: str = ""
+    scenario_file: str = ""
+    resumed_after: tuple[int, ...] = ()
 
     @property
     def arms_hash(self) -> str:

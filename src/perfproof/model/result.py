@@ -59,7 +59,8 @@ class Comparison:
     whether the row carries a goal, guards against regression, or is only shown (exploratory). ``round_changes`` are the
     per-round values behind the interval. ``impact`` orders rows: milliseconds saved (negative: lost) per second of
     traffic. ``notes`` are doubts and advice,
-    in plain words.
+    in plain words. ``accepted`` says why a row that got worse fails nothing (the policy, or a small price); it is empty
+    for every other row.
     """
 
     metric: str
@@ -80,6 +81,7 @@ class Comparison:
     impact: float = 0.0
     notes: tuple[str, ...] = ()
     typical: bool = False
+    accepted: str = ""
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,24 @@ class QueryDetail:
 
 
 @dataclass(frozen=True)
+class ProbedAnswer:
+    """What one arm answered to one request at one size (None: it has no ``scale``), asked alone.
+
+    ``bytes`` is the body as it came, ``ms`` the median time, which is no measurement: the service had just started.
+    ``alike`` tells whether the arms answered alike, None where that was not compared.
+    """
+
+    request: str
+    size: int | None
+    arm: str
+    status: int
+    bytes: int
+    rows: int | None
+    ms: float | None
+    alike: bool | None = None
+
+
+@dataclass(frozen=True)
 class ProbeResult:
     """What probing alone showed, without any load. ``sources`` say by arm where was counted, in plain sentences."""
 
@@ -229,6 +249,7 @@ class ProbeResult:
     findings: tuple[Finding, ...]
     warnings: tuple[str, ...]
     exit_code: int
+    answers: tuple[ProbedAnswer, ...] = ()
 
 
 @dataclass(frozen=True)

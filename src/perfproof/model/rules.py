@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from perfproof.model.policy import Policy
 from perfproof.model.scenario import Budget, Goal
 
 
@@ -15,6 +16,7 @@ class Rules:
     or more rounds would turn a regression into no difference.
     ``max_error_rate`` the share of failed requests above which nothing is concluded. ``planned_rounds`` and
     ``early_stop`` fix the looks; ``attempts`` counts how often this measurement was started before (1 = first).
+    ``policy`` says which guards may give way, and how far (``perfproof.toml`` and the scenario's ``gate``).
     """
 
     goals: tuple[Goal, ...] = ()
@@ -26,6 +28,7 @@ class Rules:
     early_stop: bool = True
     restarts: bool = True
     attempts: int = 1
+    policy: Policy = field(default_factory=Policy)
 
 
 @dataclass(frozen=True)

@@ -50,5 +50,5 @@ def _change(row: Comparison) -> Card:
         f"{figures.value(row.baseline, row.unit)} → {figures.value(row.candidate, row.unit)}",
         figures.interval(row.ci_low, row.ci_high),
         f"{rows.SYMBOLS[row.verdict]} {rows.verdict_words(row)}",
-        rows.TONES[row.verdict],
+        rows.tone_of(row),
     )

@@ -108,7 +108,7 @@ def _name(axes: Axes, at: int, request: str, palette: Palette, columns: _Columns
 def _row(
     axes: Axes, at: int, row: Comparison, limits: tuple[float, float], palette: Palette, columns: _Columns
 ) -> None:
-    colour = palette.tones[rows.TONES[row.verdict]]
+    colour = palette.tones[rows.tone_of(row)]
     low, high = limits
     change = row.change if row.change is not None else 0.0
     if row.goal:

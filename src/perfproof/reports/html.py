@@ -137,7 +137,7 @@ def _table(ordered: Sequence[Comparison], anchors: dict[str, str]) -> dict[str, 
                 "role": f"goal {figures.goal(row.goal)}" if row.goal else ROLES[row.role],
                 "symbol": rows.SYMBOLS[row.verdict],
                 "verdict": rows.verdict_words(row),
-                "tone": rows.TONES[row.verdict],
+                "tone": rows.tone_of(row),
                 # Doubts about rows that decide nothing are many and alike; the raw data holds them.
                 "notes": () if row.role == "shown" else row.notes[:5],
             }

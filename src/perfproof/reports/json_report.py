@@ -81,6 +81,7 @@ def _comparison(row: Comparison) -> dict[str, Any]:
         "impact": row.impact,
         "notes": row.notes,
         "typical": row.typical,
+        "accepted": row.accepted,
     }
 
 

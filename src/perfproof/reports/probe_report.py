@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from perfproof.errors import ExitCode
@@ -16,6 +17,8 @@ from perfproof.reports.json_report import clean, query_document
 from perfproof.reports.terminal import STYLES, render_budgets, render_findings, render_list, render_queries
 
 SCHEMA_VERSION = 1
+MAX_ANSWERS = 40
+_ALIKE = {True: ("✓ alike", "good"), False: ("✗ differs", "bad"), None: ("not compared", "")}
 
 
 def render_probe(result: ProbeResult, console: Console) -> None:
@@ -34,10 +37,41 @@ def render_probe(result: ProbeResult, console: Console) -> None:
     for arm, sources in result.sources.items():
         for source in sources:
             console.print(Text(f"{arm}: {source}", style="dim"), soft_wrap=True)
+    _answers(result, console)
     render_queries(console, result.queries)
     render_findings(console, result.findings)
     render_budgets(console, result.budgets)
     render_list(console, "What weakens the claim", result.warnings)
+
+
+def _answers(result: ProbeResult, console: Console) -> None:
+    """Print what was answered: status, size and time of each arm, and whether the arms answer alike."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold", collapse_padding=True)
+    table.add_column("request", min_width=8)
+    sized = any(each.size is not None for each in result.answers)
+    for heading in (*(("size",) if sized else ()), *(("arm",) if len(result.arms) > 1 else ())):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("status", "bytes", "time"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    compared = any(each.alike is not None for each in result.answers)
+    if compared:
+        table.add_column("", no_wrap=True)
+    last = None
+    for each in result.answers[:MAX_ANSWERS]:
+        new, last = each.request != last, each.request
+        cells = [Text(figures.plain(each.request, 60) if new else "", no_wrap=True, overflow="ellipsis")]
+        cells += [Text("" if each.size is None else f"{each.size:,}")] if sized else []
+        cells += [Text(figures.plain(each.arm, 20))] if len(result.arms) > 1 else []
+        cells += [Text(str(each.status)), Text(figures.value(each.bytes, "bytes")), Text(figures.value(each.ms, "ms"))]
+        if compared:
+            word, tone = _ALIKE[each.alike]
+            cells.append(Text(word if new else "", style=STYLES[tone] if tone else ""))
+        table.add_row(*cells)
+    if result.answers:
+        console.print()
+        console.print(table)
+    if len(result.answers) > MAX_ANSWERS:
+        console.print(Text(f"and {figures.plural(len(result.answers) - MAX_ANSWERS, 'more answer')}", style="dim"))
 
 
 def probe_json(result: ProbeResult) -> str:
@@ -57,5 +91,6 @@ def probe_json(result: ProbeResult) -> str:
         "findings": [asdict(finding) for finding in result.findings],
         "budgets": [asdict(budget) for budget in result.budgets],
         "warnings": result.warnings,
+        "answers": [asdict(answer) for answer in result.answers],
     }
     return json.dumps(clean(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

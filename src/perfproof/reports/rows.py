@@ -58,6 +58,9 @@ def headline(result: Result) -> tuple[str, str, Tone]:
         return "●", "recorded", "calm"
     if result.kind == "capacity" and result.alone and result.verdict is not Verdict.INVALID:
         return ("●", "found", "calm") if result.verdict is Verdict.MET else ("✗", "budget broken", "bad")
+    goals = [row for row in result.comparisons if row.role == "goal"]
+    if result.verdict is Verdict.REGRESSED and goals and all(row.verdict is Verdict.MET for row in goals):
+        return "✗", "not passed", "bad"  # the goal is met, and a guard stands against it: the sentence says which
     if result.verdict is Verdict.EQUIVALENT and any(row.role == "goal" for row in result.comparisons):
         return "✗", "goal missed", "bad"  # as the sentence says: no difference is what the goal did not ask for
     return SYMBOLS[result.verdict], result.verdict.value, TONES[result.verdict]
@@ -86,7 +89,14 @@ def verdict_words(row: Comparison) -> str:
         return f"met {figures.percent(row.goal.stretch if row.stretch_met else row.goal.improve)}"
     if row.goal and row.verdict is Verdict.SHORT:
         return f"short of {figures.percent(row.goal.improve)}"
+    if row.accepted:
+        return "accepted"
     return row.verdict.value
+
+
+def tone_of(row: Comparison) -> Tone:
+    """Return the tone of a row: that of its verdict, unless the rules accept what got worse."""
+    return "warn" if row.accepted else TONES[row.verdict]
 
 
 def gated(rows: Iterable[Comparison]) -> list[Comparison]:

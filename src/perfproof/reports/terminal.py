@@ -1,4 +1,4 @@
-"""A result on a terminal: verdict first, then a compact table; right at 80 columns and without colour."""
+"""A result on a terminal with everything that was found, the verdict last; right at 80 columns and without colour."""
 
 from __future__ import annotations
 
@@ -74,12 +74,7 @@ class RunRow(Protocol):
 
 
 def render(result: Result, console: Console) -> None:
-    """Print the verdict and its sentence, then the rows that decided it, and everything that weakens or explains it."""
-    symbol, word, tone = rows.headline(result)
-    console.print(Text(f"{symbol} {word.upper()}", style=STYLES[tone]))
-    _prose(console, result.sentence)
-    if result.why is not None and result.kind != "run":
-        _prose(console, result.why.sentence, lead="Why: ", style="bold")
+    """Print the rows that decided, everything that weakens or explains them, and last the verdict and its sentence."""
     _comparisons(console, result.comparisons)
     if result.capacity is not None:
         _capacity(console, result.capacity)
@@ -97,6 +92,12 @@ def render(result: Result, console: Console) -> None:
     if result.advice:
         console.print()
         _prose(console, result.advice, lead="→ ")
+    console.print()
+    if result.why is not None and result.kind != "run":
+        _prose(console, result.why.sentence, lead="Why: ", style="bold")
+    symbol, word, tone = rows.headline(result)
+    console.print(Text(f"{symbol} {word.upper()}", style=STYLES[tone]))
+    _prose(console, result.sentence)
 
 
 def render_runs(runs: Sequence[RunRow], console: Console) -> None:
@@ -157,7 +158,7 @@ def _grouped(console: Console, shown: Sequence[Comparison]) -> None:
             name = "all requests" if row.request == ALL else figures.plain(row.request)
             console.print(Text(name, style="bold", no_wrap=True, overflow="ellipsis"))
         last = row.request
-        console.print(_line(texts, widths, Style.parse(STYLES[rows.TONES[row.verdict]])))
+        console.print(_line(texts, widths, Style.parse(STYLES[rows.tone_of(row)])))
 
 
 def _cells(row: Comparison) -> tuple[str, ...]:
@@ -183,7 +184,8 @@ def _notes(console: Console, shown: Iterable[Comparison]) -> None:
     """Print each doubt once, with the rows it is about, since many rows often share one."""
     about: dict[str, list[str]] = {}
     for row in shown:
-        for note in row.notes:
+        accepted = (f"worse, but {row.accepted}",) if row.accepted else ()
+        for note in (*accepted, *row.notes):
             about.setdefault(note, []).append(
                 f"{figures.title(row.metric, short=True)} {figures.plain(row.request, 30)}"
             )

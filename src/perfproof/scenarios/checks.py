@@ -135,7 +135,8 @@ def _placeholders(path: Path, part: ServiceSpec, findings: Findings) -> None:
         for name in dict.fromkeys(_PLACEHOLDER.findall(found or "")):
             guess = closest(name, FILLED)
             # Other braces belong to the command itself (awk, JSON); only what looks like one of ours is a slip.
-            if name not in FILLED and guess and guess.startswith("did"):
+            filled = name in FILLED or re.fullmatch("port[2-9]", name)
+            if not filled and guess and guess.startswith("did"):
                 findings.add(place, f"nothing fills {{{name}}}", guess)
 
 

@@ -91,8 +91,8 @@ class ServiceSpec(Spec):
     """How to start the service, or where it already runs. An arm may override any of it."""
 
     command: Text | None = None
-    """Command line that starts it. {port} is the port to listen on, {arm} the arm's name, {work} a scratch directory
-    of the arm, {python} the interpreter that runs perfproof."""
+    """Command line that starts it. {port} is the port to listen on, {port2} another free one, {arm} the arm's name,
+    {work} a scratch directory of the arm, {python} the interpreter that runs perfproof."""
     url: Url | None = None
     """Where it is already up, e.g. http://127.0.0.1:8000 (instead of a command)."""
     tls: Annotated[TlsSpec, Empty] | None = None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from perfproof.errors import UsageError
-from perfproof.model.scenario import Arm
+from perfproof.model.scenario import Arm, Service
+
+_MORE_PORTS = re.compile(r"\{port([2-9])\}")
 
 
 @dataclass(frozen=True)
@@ -23,20 +26,29 @@ class Command:
     environment: Mapping[str, str] = field(repr=False)
 
 
-def fill(text: str, arm: str, port: int | None) -> str:
-    """Fill ``{port}`` and ``{arm}``; every other brace stays (values may hold JSON)."""
+def fill(text: str, arm: str, port: int | None, more: Sequence[int] = ()) -> str:
+    """Fill ``{port}``, ``{port2}`` and so on (from ``more``) and ``{arm}``; other braces stay (values may be JSON)."""
     filled = text.replace("{arm}", arm)
+    for number, each in enumerate(more, 2):
+        filled = filled.replace(f"{{port{number}}}", str(each))
     return filled if port is None else filled.replace("{port}", str(port))
 
 
-def resolve(arm: Arm, line: str, port: int | None, *, purpose: str = "command") -> Command:
-    """Return what ``line`` executes for ``arm``.
+def more_ports(service: Service) -> int:
+    """Return how many ports beside the first a service asks for: 2 where ``{port3}`` is the last one it names."""
+    lines = (service.command, service.prepare, service.reset, *service.environment.values())
+    named = [int(number) for line in lines if line for number in _MORE_PORTS.findall(line)]
+    return max(named, default=1) - 1
+
+
+def resolve(arm: Arm, line: str, port: int | None, *, purpose: str = "command", more: Sequence[int] = ()) -> Command:
+    """Return what ``line`` executes for ``arm``; ``more`` are its ports beside the first.
 
     Raises ``UsageError`` when it is empty or badly quoted, its program is missing or may not be executed, or the
     directory is missing.
     """
     service = arm.service
-    environment = _environment(arm, port)
+    environment = _environment(arm, port, more)
     directory = service.directory.absolute()
     if not directory.is_dir():
         state = "is not a directory" if directory.exists() else "does not exist"
@@ -45,7 +57,7 @@ def resolve(arm: Arm, line: str, port: int | None, *, purpose: str = "command") 
             hint="set service.directory to a folder; it is relative to the scenario file",
         )
     if service.shell:
-        return Command(("/bin/sh", "-c", fill(line, arm.name, port)), directory, environment)
+        return Command(("/bin/sh", "-c", fill(line, arm.name, port, more)), directory, environment)
     try:
         words = shlex.split(line)
     except ValueError as error:
@@ -56,12 +68,12 @@ def resolve(arm: Arm, line: str, port: int | None, *, purpose: str = "command") 
         ) from None
     if not words:
         raise UsageError(f"{arm.name}: {purpose} is empty", hint=f"write the command line into service.{purpose}")
-    argv = tuple(fill(word, arm.name, port) for word in words)
+    argv = tuple(fill(word, arm.name, port, more) for word in words)
     return Command((_program(arm.name, argv[0], directory, environment), *argv[1:]), directory, environment)
 
 
-def _environment(arm: Arm, port: int | None) -> dict[str, str]:
-    """Merge the parent's environment, ``PORT`` and the scenario's own, which wins.
+def _environment(arm: Arm, port: int | None, more: Sequence[int] = ()) -> dict[str, str]:
+    """Merge the parent's environment, ``PORT`` (``PORT2`` ...) and the scenario's own, which wins.
 
     perfproof's own script directory comes last on PATH: a virtual environment that perfproof was called from without
     being activated is searched after everything else, so it never hides a program of the user.
@@ -69,7 +81,8 @@ def _environment(arm: Arm, port: int | None) -> dict[str, str]:
     environment = dict(os.environ)
     if port is not None:
         environment["PORT"] = str(port)
-    environment.update({name: fill(value, arm.name, port) for name, value in arm.service.environment.items()})
+    environment.update({f"PORT{number}": str(each) for number, each in enumerate(more, 2)})
+    environment.update({name: fill(value, arm.name, port, more) for name, value in arm.service.environment.items()})
     environment["PATH"] = os.pathsep.join(
         [environment.get("PATH") or os.defpath, str(Path(sys.executable).parent)],
     )

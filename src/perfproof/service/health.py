@@ -21,7 +21,7 @@ ANSWER_WITHIN = 5.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: healthy or not, and in words. ``refused`` says that nothing listens there."""
+    """What came back: healthy or not, and in words. ``refused`` says that nothing listens there, or nowhere."""
 
     healthy: bool
     text: str
@@ -46,6 +46,8 @@ def ask(base_url: str, path: str, timeout: float = ANSWER_WITHIN, *, tls: Tls | 
         status = connection.getresponse().status
     except TimeoutError:
         return Answer(False, f"no answer within {timeout:g} s")
+    except socket.gaierror:
+        return Answer(False, f"the name {host} is not known here", refused=True)
     except ConnectionRefusedError:
         return Answer(False, "connection refused", refused=True)
     except (OSError, http.client.HTTPException) as error:

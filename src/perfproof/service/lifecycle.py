@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from perfproof.errors import ServiceError, UsageError
-from perfproof.model.scenario import Arm
-from perfproof.service.command import fill, resolve
+from perfproof.model.scenario import Arm, Service
+from perfproof.service.command import fill, more_ports, resolve
 from perfproof.service.guarded import Guarded
 from perfproof.service.health import Answer, ask, wait_until_healthy
 from perfproof.service.local import LocalProcesses
@@ -20,7 +22,10 @@ from perfproof.service.settle import wait_until_settled
 from perfproof.service.sockets import choose_ports, holders, is_free, listeners
 from perfproof.service.tree import name_of
 
+_log = logging.getLogger(__name__)
 Redactor = Callable[[str], str]
+NOBODY_WITHIN = 1.5
+"""Seconds after which nobody is expected any more where a `url:` refuses connections."""
 PORT_FREE_WITHIN = 5.0
 """Seconds a port may stay taken after its service has ended."""
 
@@ -83,7 +88,9 @@ class RunningService:
         """End the whole tree and wait until its port is free. A ``url:`` service is left alone. Idempotent."""
         if self._guarded is None:
             return
+        began = time.monotonic()
         self._guarded.stop()
+        _log.info("%s: stopped within %.2f s", self.arm.name, time.monotonic() - began)
         deadline = time.monotonic() + PORT_FREE_WITHIN
         while self._port_is_ours and self.port is not None and not is_free(self.port) and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -97,15 +104,19 @@ def start(arms: Sequence[Arm], *, logs: Path, redactor: Redactor, cpus: Collecti
     directory, port taken) and ``ServiceError`` when a service dies or does not become healthy.
     """
     ports = _ports(arms)
+    others = _other_ports(arms, ports)
     commands = [
-        resolve(arm, arm.service.command, port) if arm.service.command is not None else None
-        for arm, port in zip(arms, ports, strict=True)
+        resolve(arm, arm.service.command, port, more=more) if arm.service.command is not None else None
+        for arm, port, more in zip(arms, ports, others, strict=True)
     ]
     services: list[RunningService] = []
     cancelled = threading.Event()
     try:
-        for arm, port, command in zip(arms, ports, commands, strict=True):
+        for arm, port, more, command in zip(arms, ports, others, commands, strict=True):
             log = logs / f"{arm.name}.log"
+            if command is not None:
+                line = redactor(fill(arm.service.command or "", arm.name, port, more))
+                _log.info("%s: starting on port %s in %s: %s", arm.name, port, arm.service.directory, line)
             guarded = command and Guarded(command, log=log, cpus=cpus, grace=arm.service.stop_grace)
             url = fill(arm.service.url, arm.name, port) if arm.service.url else f"http://127.0.0.1:{port}"
             services.append(
@@ -140,12 +151,17 @@ def run_command(arm: Arm, command: str, *, purpose: str, log: Path, redactor: Re
     It runs under a guard too, so that nothing it starts is left behind. ``{port}`` is the service's fixed port, or a
     free one. Raises ``UsageError`` when it cannot be executed, ``ServiceError`` when it fails or outlasts ``timeout``.
     """
-    port = arm.service.port or choose_ports(1)[0]
-    guarded = Guarded(resolve(arm, command, port, purpose=purpose), log=log, cpus=None, grace=arm.service.stop_grace)
+    chosen, *more = choose_ports(1 + more_ports(arm.service))
+    port = arm.service.port or chosen
+    _log.info("%s: %s: %s", arm.name, purpose, redactor(fill(command, arm.name, port, more)))
+    guarded = Guarded(
+        resolve(arm, command, port, purpose=purpose, more=more), log=log, cpus=None, grace=arm.service.stop_grace
+    )
     try:
         ended = guarded.wait(timeout)
     finally:
         guarded.stop()
+    _log.info("%s: %s %s", arm.name, purpose, ended or f"took longer than {timeout:g} s")
     if ended == "exited with code 0":
         return
     raise ServiceError(
@@ -182,6 +198,18 @@ def _ports(arms: Sequence[Arm]) -> list[int | None]:
     ]
 
 
+def _other_ports(arms: Sequence[Arm], taken: Sequence[int | None]) -> list[tuple[int, ...]]:
+    """Return free ports for each arm beside its first, as many as its command and environment name."""
+    wanted = [more_ports(arm.service) if arm.service.command is not None else 0 for arm in arms]
+    fixed = [arm.service.port for arm in arms]
+    spare = iter(
+        [port for port in choose_ports(sum(wanted) + len(arms) * 2) if port not in taken and port not in fixed]
+        if any(wanted)
+        else ()
+    )
+    return [tuple(islice(spare, number)) for number in wanted]
+
+
 def _who_listens(port: int) -> str:
     found = listeners(port)
     if not found:
@@ -192,13 +220,25 @@ def _who_listens(port: int) -> str:
 def _wait(service: RunningService, cancelled: threading.Event) -> None:
     """Wait until one service is healthy; raise ``ServiceError`` when it will not be."""
     arm = service.arm
-    answer = wait_until_healthy(
+    wait_for = partial(
+        wait_until_healthy,
         service.base_url,
         arm.service.health,
-        arm.service.start_timeout,
         given_up=lambda: cancelled.is_set() or service.check() is not None,
         ask=partial(_ask_either, service),
     )
+    timeout = arm.service.start_timeout
+    started = arm.service.command or arm.service.prepare or arm.service.reset  # these may start it, too
+    if not started and timeout == Service.start_timeout:
+        # Nobody asked for patience with a service that is started elsewhere: where nothing listens, nothing will.
+        answer = wait_for(NOBODY_WITHIN)
+        if answer.refused and not cancelled.is_set():
+            cancelled.set()
+            raise _nobody(service, answer)
+        timeout -= NOBODY_WITHIN
+        answer = answer if answer.healthy else wait_for(timeout)
+    else:
+        answer = wait_for(timeout)
     death = service.check()
     if cancelled.is_set():
         return
@@ -224,6 +264,7 @@ def _wait(service: RunningService, cancelled: threading.Event) -> None:
             log_tail=service.log_tail(),
         )
     service.became_healthy()
+    _log.info("%s: healthy after %.2f s (GET %s: %s)", arm.name, service.start_seconds, arm.service.health, answer.text)
     if arm.service.command is not None:
         wait_until_settled(service.processes, lambda: cancelled.is_set() or service.check() is not None)
         if (death := service.check()) is not None and not cancelled.is_set():
@@ -244,6 +285,17 @@ def _ask_either(service: RunningService, base_url: str, path: str, timeout: floa
         return answer if found.refused else found
     service.base_url = other
     return found
+
+
+def _nobody(service: RunningService, answer: Answer) -> ServiceError:
+    """Return that nothing listens where an arm is said to be up already."""
+    name = service.arm.name
+    return ServiceError(
+        f"{name}: nothing answers at {service.base_url}",
+        why=answer.text,
+        hint="start it first, or write command: in place of url: so that perfproof starts it; one that is still on its "
+        "way is waited for with a start_timeout: of its own, e.g. 90s",
+    )
 
 
 def _did_not_start(service: RunningService, death: str, cancelled: threading.Event) -> ServiceError:

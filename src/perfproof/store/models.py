@@ -71,6 +71,7 @@ class ComparisonRow(Base):
     impact: Mapped[float]
     notes: Mapped[Any]
     typical: Mapped[bool | None]
+    accepted: Mapped[str | None] = mapped_column(Text)
 
 
 class LevelRow(Base):

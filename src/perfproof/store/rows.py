@@ -70,7 +70,7 @@ def comparison_row(run: int, position: int, comparison: Comparison) -> Compariso
 def comparison_of(row: ComparisonRow) -> Comparison:
     """Return the comparison of a row."""
     known = {field.name: getattr(row, field.name) for field in fields(Comparison)}
-    return decode(Comparison, known | {"typical": bool(row.typical)})
+    return decode(Comparison, known | {"typical": bool(row.typical), "accepted": row.accepted or ""})
 
 
 def level_row(run: int, position: int, level: Level) -> LevelRow:

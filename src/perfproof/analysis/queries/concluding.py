@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 from perfproof.analysis.budgets import check_budgets
 from perfproof.analysis.queries import exact
@@ -15,7 +16,7 @@ from perfproof.analysis.words import count_of, listed
 from perfproof.errors import ExitCode
 from perfproof.model.metrics import ALL
 from perfproof.model.probe import Difference, ProbedArm, Probing
-from perfproof.model.result import Comparison, Fact, Finding, Level, ProbeResult, QueryDetail
+from perfproof.model.result import Comparison, Fact, Finding, Level, ProbedAnswer, ProbeResult, QueryDetail
 from perfproof.model.rules import Rules
 
 _GRAVEST = ("status", "content type", "bytes", "json")
@@ -101,7 +102,33 @@ def judge_probes(probing: Probing, rules: Rules, scenario: str, failures: Sequen
             if unknown
             else ExitCode.PASSED
         ),
+        answers=_answers(probing),
     )
+
+
+def _answers(probing: Probing) -> tuple[ProbedAnswer, ...]:
+    """Return what each arm answered to each request at each size, the arms of one request next to each other."""
+    unlike = {each.request for each in probing.differences}
+    unknown = {name for each in probing.volatile if (name := each.removesuffix(" (no JSON)")) != each}
+    found = []
+    for request in probing.arms[0].requests if probing.arms else ():
+        for arm in probing.arms:
+            one = next((each for each in arm.requests if each.request == request.request), None)
+            for size in one.sizes if one is not None else ():
+                compared = probing.compared > 0 and request.request not in unknown
+                found.append(
+                    ProbedAnswer(
+                        request=request.request,
+                        size=size.size,
+                        arm=arm.arm,
+                        status=size.answer.status,
+                        bytes=size.answer.wire,
+                        rows=size.answer.rows,
+                        ms=median(size.took_ns) / 1e6 if size.took_ns else None,
+                        alike=request.request not in unlike if compared else None,
+                    )
+                )
+    return tuple(found)
 
 
 def _findings(arms: tuple[ProbedArm, ...], proven: dict[str, dict[str, Proven]]) -> list[Finding]:

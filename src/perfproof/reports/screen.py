@@ -1,0 +1,243 @@
+"""A result on one screen of 24 lines: the rows that decide, why, and last, where it stays, the verdict.
+
+Whatever has no room is counted and named with the command that shows it. On CI logs it is the same, but sentences are
+not broken there, so that they can be searched.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from perfproof.model.metrics import ALL
+from perfproof.model.result import BudgetCheck, Comparison, Finding, Result, Verdict
+from perfproof.reports import capacity, figures, rows
+from perfproof.reports.terminal import PROSE, STYLES
+
+LINES = 22
+"""Lines that are filled: a screen of 24 also holds where the report is, and the shell's prompt."""
+MOST_ROWS = 8
+_HEADLINES = ("latency_p50", "latency_p95", "cpu_per_request", "instructions_per_request", "memory_peak")
+_WHY_LINES = 2
+_SENTENCE_LINES, _SENTENCE_LINES_OF_GATE = 8, 5
+_LEAST_TABLE = 5
+"""Lines that are kept for the table whatever else there is: heading, two rows, where the rest is, and one between."""
+_LEAST_NAME = 12
+_GRAVE = 2
+_CUT_SHORT = re.compile(r"^(The run|Of the run) .* (was interrupted|failed)")
+"""The doubt that a run ended before its time, which nobody may miss."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What stands below the verdict: lines of a gate with their tones, and the next command with a note on it.
+
+    ``details`` is the command that shows what was left out.
+    """
+
+    details: str = ""
+    next: str = ""
+    note: str = ""
+    lines: tuple[tuple[str, str], ...] = ()
+
+
+def render_screen(result: Result, console: Console, ending: Ending = Ending()) -> None:
+    """Print at most ``LINES`` lines at a terminal: rows, why, verdict, sentence and the next command."""
+    last = _ending(result, console, ending)
+    middle = _middle(result, console)[: max(0, LINES - len(last) - _LEAST_TABLE)]
+    room = LINES - len(last) - len(middle) - 3  # the table's heading, the line on details, and one between
+    table, left_out = _table(result, console, max(1, min(MOST_ROWS, room)))
+    details = _details(result, left_out, ending.details, console.width if console.is_terminal else 0)
+    for line in [*table, *middle, *([Text(details, style="dim")] if details else []), Text(), *last]:
+        console.print(line, soft_wrap=not console.is_terminal)
+
+
+def _ending(result: Result, console: Console, ending: Ending) -> list[Text]:
+    symbol, word, tone = rows.headline(result)
+    lines = [Text(f"{symbol} {word.upper()}", style=STYLES[tone])]
+    lines += _prose(console, result.sentence, most=_SENTENCE_LINES_OF_GATE if ending.lines else _SENTENCE_LINES)
+    for at, (text, style) in enumerate(ending.lines, 1):
+        most = 2 if at == len(ending.lines) else 1
+        lines += _prose(console, text, most=most, style=STYLES.get(style, ""))
+    if ending.next:
+        # A command is copied: it is never broken, and what is said of it stands there only where it fits.
+        told = f"  # {ending.note}" if ending.note else ""
+        whole = cell_len(f"next: {ending.next}{told}") <= console.width
+        line = Text("next: ", style="dim").append(figures.plain(ending.next, 500), "none")
+        lines += [line.append(told, "dim") if whole else line]
+    return lines
+
+
+def _middle(result: Result, console: Console) -> list[Text]:
+    """Return what stands between rows and verdict: grave findings, why, and what to do."""
+    lines: list[Text] = []
+    for finding in [each for each in result.findings if _grave(each)][:_GRAVE]:
+        where = "" if finding.request == ALL else f" ({figures.plain(finding.request, 40)})"
+        lead, style = f"{finding.severity}: ", STYLES[finding.severity]
+        lines += _prose(console, f"{finding.summary}{where}", lead=lead, style=style, most=2)
+    for doubt in [each for each in result.comparability.warnings if _CUT_SHORT.search(each)][:1]:
+        lines += _prose(console, doubt, lead="warning: ", style=STYLES["warning"], most=1)
+    if result.why is not None:
+        lead = "" if result.kind == "run" else "Why: "
+        lines += _prose(console, result.why.sentence, lead=lead, style="bold" if lead else "", most=_WHY_LINES)
+    if result.advice and result.advice.rstrip(".") not in result.sentence:
+        lines += _prose(console, result.advice, lead="→ ", most=2)
+    return lines
+
+
+def _grave(finding: Finding) -> bool:
+    """Tell whether a finding bears on every figure: what answers otherwise may do less."""
+    return finding.severity == "error" or finding.kind == "response_changed"
+
+
+def _table(result: Result, console: Console, most: int) -> tuple[list[Text], int]:
+    """Return the lines of the rows that decide, and how many rows were left out."""
+    budgets = [each for each in rows.by_weight(result.budgets) if each.broken or each.open]
+    if result.comparisons:
+        budgets = budgets[: most // 2]
+        chosen, left_out = deciding(result.comparisons, most - len(budgets))
+        lines = _columns(
+            ("", "before → after", "change", "interval in %", "verdict"), [_cells(row) for row in chosen], console
+        )
+        return [*lines, *_budgets(budgets, console)], left_out
+    if result.capacity is not None:
+        knees = capacity.knee_lines(result.capacity)[:most]
+        cells = [((figures.plain(each.arm, 20), each.rate, each.interval, each.starts), "none") for each in knees]
+        return _columns(("", "capacity", "interval", "single starts"), cells, console), len(result.capacity.steps)
+    budgets = budgets[: most // 2]
+    levels = rows.levels_in_order(result.levels)
+    shown = levels[: most - len(budgets)]
+    arms = len({level.arm for level in levels}) > 1
+    told = [
+        (
+            (
+                _name(level.metric, level.request) + (f", {figures.plain(level.arm, 20)}" if arms else ""),
+                figures.value(level.estimate.value, level.unit),
+                figures.value_range(level.estimate.low, level.estimate.high, level.unit),
+            ),
+            "none",
+        )
+        for level in shown
+    ]
+    lines = _columns(("", "value", "interval"), told, console) if told else []
+    return [*lines, *_budgets(budgets, console)], len(levels) - len(shown)
+
+
+def deciding(comparisons: Sequence[Comparison], most: int) -> tuple[list[Comparison], int]:
+    """Return the rows that say most of why the verdict is what it is, in their usual order, and how many are left out.
+
+    First what fails, then goals that are missed or open, the headlines of all requests, met goals, what was accepted,
+    and what moved; of equals those of all requests, then those with the largest impact.
+    """
+    guarded = rows.gated(comparisons) or list(comparisons)
+    ordered = rows.by_impact(guarded)
+    ranked = sorted(
+        range(len(ordered)),
+        key=lambda at: (_weight(ordered[at]), ordered[at].request != ALL, -abs(ordered[at].impact), at),
+    )
+    kept = sorted(ranked[:most])
+    return [ordered[at] for at in kept], len(comparisons) - len(kept)
+
+
+def _weight(row: Comparison) -> int:
+    goal = row.role == "goal"
+    if row.verdict in (Verdict.REGRESSED, Verdict.INVALID) and not row.accepted:
+        return 0
+    if goal and row.verdict is not Verdict.MET:
+        return 1
+    if row.request == ALL and row.metric in _HEADLINES:
+        return 2
+    if goal:
+        return 3
+    if row.accepted:
+        return 4
+    return {Verdict.IMPROVED: 5, Verdict.INCONCLUSIVE: 6}.get(row.verdict, 7)
+
+
+def _cells(row: Comparison) -> tuple[tuple[str, ...], str]:
+    mark = "~ " if rows.noise(row) and figures.known(row.change) else ""
+    cells = (
+        _name(row.metric, row.request),
+        f"{figures.value(row.baseline, row.unit)} → {figures.value(row.candidate, row.unit)}",
+        mark + figures.change(row.change, typical=row.typical),
+        figures.interval(row.ci_low, row.ci_high),
+        rows.verdict_words(row),
+    )
+    return cells, STYLES[rows.tone_of(row)]
+
+
+def _name(metric: str, request: str) -> str:
+    title = figures.title(metric, short=True)
+    return title if request == ALL else f"{title} {figures.plain(request)}"
+
+
+def _columns(heading: tuple[str, ...], cells: Sequence[tuple[tuple[str, ...], str]], console: Console) -> list[Text]:
+    """Lay out rows in columns: the name gives way where room is short, the last cell is coloured."""
+    table = [heading, *(texts for texts, _ in cells)]
+    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+    room = console.width - sum(widths[1:]) - 2 * (len(widths) - 1)
+    widths[0] = min(widths[0], max(_LEAST_NAME, room))
+    lines = []
+    for texts, style in [(heading, "bold"), *cells]:
+        name, *middle, last = texts
+        if cell_len(name) > widths[0]:
+            name = set_cell_size(name, widths[0] - 1) + "…"
+        parts = [
+            set_cell_size(name, widths[0]),
+            *(" " * (w - cell_len(c)) + c for c, w in zip(middle, widths[1:], strict=False)),
+        ]
+        line = Text("  ".join(parts) + "  ", style="bold" if style == "bold" else "").append(last, style=style)
+        line.truncate(console.width, overflow="ellipsis")
+        lines.append(line)
+    return lines
+
+
+def _budgets(budgets: Sequence[BudgetCheck], console: Console) -> list[Text]:
+    lines = []
+    for each in budgets:
+        word, tone = rows.budget_state(each)
+        value = figures.value(each.value, each.unit)
+        text = f"budget {_name(each.metric, each.request)}: {value}, limit {figures.value(each.limit, each.unit)}  "
+        line = Text(text).append(word, style=STYLES[tone])
+        line.truncate(console.width, overflow="ellipsis")
+        lines.append(line)
+    return lines
+
+
+def _details(result: Result, left_out: int, command: str, width: int) -> str:
+    """Return what else there is, and how to see it, on one line of ``width`` (0: any); empty where there is nothing."""
+    doubts = len(result.comparability.warnings)
+    parts = [
+        figures.plural(number, what)
+        for number, what in (
+            (left_out, "more figure"),
+            (len(result.findings), "finding"),
+            (doubts, "doubt"),
+            (len(result.why.causes) if result.why is not None else 0, "cause"),
+        )
+        if number
+    ]
+    whole = f"{', '.join(parts)}{f': {command}' if command else ''}" if parts else ""
+    return f"more: {command}" if command and width and cell_len(whole) > width else whole
+
+
+def _prose(console: Console, text: str, *, lead: str = "", style: str = "", most: int) -> list[Text]:
+    """Return a sentence as at most so many lines of a terminal; elsewhere it is one line, and whole."""
+    body = figures.plain(text, PROSE)
+    if not console.is_terminal:
+        return [Text(lead, style=style).append(body, style="none" if lead else style)]
+    room = max(20, console.width - cell_len(lead))
+    found = textwrap.wrap(figures.unbroken(body), room, max_lines=most, placeholder=" …") or [""]
+    indent = " " * cell_len(lead)
+    return [
+        Text(lead if not at else indent, style=style).append(
+            line.replace("\N{NO-BREAK SPACE}", " "), style="none" if lead else style
+        )
+        for at, line in enumerate(found)
+    ]
