@@ -21,6 +21,7 @@ from perfproof.cli.demo import demo
 from perfproof.cli.failure import defect, report_failure
 from perfproof.cli.gate import gate
 from perfproof.cli.history import history
+from perfproof.cli.init import init
 from perfproof.cli.listing import list_runs
 from perfproof.cli.noise import noise
 from perfproof.cli.printing import tell
@@ -46,6 +47,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 passed, 1 failed, 2 usage, 3 inconclusive, 4 invalid, 130 interrupted.",
 )
 app.command("demo")(demo)
+app.command("init")(init)
 app.command("check")(check)
 app.command("ab")(ab)
 app.command("run")(run_command)

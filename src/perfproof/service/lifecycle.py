@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -89,11 +90,14 @@ class RunningService:
             time.sleep(0.02)
 
 
-def start(arms: Sequence[Arm], *, logs: Path, redactor: Redactor, cpus: Collection[int] | None) -> list[RunningService]:
+def start(
+    arms: Sequence[Arm], *, logs: Path, redactor: Redactor, cpus: Collection[int] | None, any_status: bool = False
+) -> list[RunningService]:
     """Start every arm side by side and return them once all are healthy.
 
-    ``logs`` is a private directory; ``cpus`` are the cores the services may use. Whatever goes wrong, interruption
-    included, every arm is stopped first. Raises ``UsageError`` for what can be seen before anything starts (command,
+    ``logs`` is a private directory; ``cpus`` are the cores the services may use. With ``any_status`` a service is up
+    whatever it answers, for whoever does not know its health path yet. Whatever goes wrong, interruption included,
+    every arm is stopped first. Raises ``UsageError`` for what can be seen before anything starts (command,
     directory, port taken) and ``ServiceError`` when a service dies or does not become healthy.
     """
     ports = _ports(arms)
@@ -112,7 +116,7 @@ def start(arms: Sequence[Arm], *, logs: Path, redactor: Redactor, cpus: Collecti
                 RunningService(arm, base_url=url, port=port, log=log, redactor=redactor, guarded=guarded or None)
             )
         with ThreadPoolExecutor(len(services) or 1) as pool:
-            waiting = [pool.submit(_wait, service, cancelled) for service in services]
+            waiting = [pool.submit(_wait, service, cancelled, any_status) for service in services]
             try:
                 finished, _ = wait(waiting, return_when=FIRST_EXCEPTION)
             finally:
@@ -189,7 +193,7 @@ def _who_listens(port: int) -> str:
     return f"{name_of(found[0])} (pid {found[0]}) listens there"
 
 
-def _wait(service: RunningService, cancelled: threading.Event) -> None:
+def _wait(service: RunningService, cancelled: threading.Event, any_status: bool) -> None:
     """Wait until one service is healthy; raise ``ServiceError`` when it will not be."""
     arm = service.arm
     answer = wait_until_healthy(
@@ -197,7 +201,7 @@ def _wait(service: RunningService, cancelled: threading.Event) -> None:
         arm.service.health,
         arm.service.start_timeout,
         given_up=lambda: cancelled.is_set() or service.check() is not None,
-        ask=partial(_ask_either, service),
+        ask=partial(_ask_either, service, any_status),
     )
     death = service.check()
     if cancelled.is_set():
@@ -230,20 +234,22 @@ def _wait(service: RunningService, cancelled: threading.Event) -> None:
             raise _did_not_start(service, death, cancelled)
 
 
-def _ask_either(service: RunningService, base_url: str, path: str, timeout: float) -> Answer:
+def _ask_either(service: RunningService, any_status: bool, base_url: str, path: str, timeout: float) -> Answer:
     """Ask a service; one that was started here and refuses on 127.0.0.1 may listen on ::1 alone, and is then kept so.
 
     "localhost" is ::1 to many runtimes (Node from 17 on, Go, Java), so this is where they listen by default.
     """
     answer = ask(base_url, path, timeout, tls=service.arm.service.tls)
+    if any_status and answer.text.startswith("status"):
+        return replace(answer, healthy=True)
     if answer.healthy or service.port is None or service.arm.service.command is None or not answer.refused:
         return answer
     other = f"http://[::1]:{service.port}"
     found = ask(other, path, timeout)
-    if not found.healthy:
+    if not (found.healthy or (any_status and found.text.startswith("status"))):
         return answer if found.refused else found
     service.base_url = other
-    return found
+    return replace(found, healthy=True)
 
 
 def _did_not_start(service: RunningService, death: str, cancelled: threading.Event) -> ServiceError:

@@ -1,0 +1,458 @@
+"""The one start of a draft: which health path answers, how one gets in, and which requests are answered as promised.
+
+What a request needs to know (ids above all) is looked for in the answers to the requests before it.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from perfproof.analysis.responses import rows_in
+from perfproof.drafting.asking import Answer, Client
+from perfproof.drafting.asks import Ask, Found, Login, Sought
+from perfproof.drafting.entries import PASSWORDS, USERS
+from perfproof.drafting.names import HEALTH_PATHS
+from perfproof.drafting.templates import filled, filled_json, with_variables
+from perfproof.model.scenario import Scalar
+
+_TOKENS = ("access_token", "accessToken", "token", "id_token", "idToken", "jwt", "auth_token", "authToken", "key")
+_SIZES = (1, 10, 50)
+_IN_PATHS = re.compile(r"[\w.~:@,-]+", re.ASCII)
+"""Values that stand in a path as they are."""
+VALUES = 5
+"""Different ids that a request is sent with."""
+TRIED = 4
+"""Times as many requests are tried as are wanted: of a large document not all of them answer."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Who logs in, as texts of a scenario: a password may be ``${PASSWORD}``. ``headers`` go with every request."""
+
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A request that was answered as promised: the request as it will be written, and what came.
+
+    ``sizes`` are those at which its queries can be counted; ``rows_at`` is where its rows are, None where there is only
+    one list.
+    """
+
+    ask: Ask
+    status: int
+    took: float
+    size: int
+    rows: int | None = None
+    rows_at: str | None = None
+    sizes: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Trial:
+    """What the service answered. ``login`` is the one that works, ``header`` what secured requests carry then."""
+
+    health: str = ""
+    prefix: str = ""
+    login: Login | None = None
+    header: tuple[str, str] | None = None
+    tried: list[Tried] = field(default_factory=list)
+    dropped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Trying:
+    """One trial of what was ``found``, on the service behind ``client``."""
+
+    client: Client
+    found: Found
+    credentials: Credentials
+    environ: Mapping[str, str]
+    say: Say
+    most: int = 10
+    result: Trial = field(default_factory=Trial)
+    _captured: dict[str, Scalar] = field(default_factory=dict, repr=False)
+    _bodies: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def run(self, asks: Sequence[Ask]) -> Trial:
+        """Ask one request after the other, the most wanted first, until enough were answered as promised."""
+        result = self.result
+        result.prefix = self._prefix(asks)
+        result.health = self.health()
+        self._enter(asks)
+        for ask in asks:
+            if len(result.tried) >= self.most:
+                break
+            if len(result.tried) + len(result.dropped) >= self.most * TRIED:
+                break
+            self._try(replace(ask, path=result.prefix + ask.path))
+        return result
+
+    def health(self) -> str:
+        """Return the first path that says the service is up; "/" if none does."""
+        for path in dict.fromkeys([*self.found.health, *HEALTH_PATHS]):
+            if self.client.send("GET", self._plain(path), within=5).status in range(200, 400):
+                return path
+        return ""
+
+    def _prefix(self, asks: Sequence[Ask]) -> str:
+        """Return the document's prefix, or none where the service answers without it alone (proxies add such)."""
+        prefix = self.found.prefix
+        plain = next((ask for ask in asks if ask.method == "GET" and not ask.sought), None)
+        if not prefix or plain is None:
+            return prefix
+        if self._send(replace(plain, path=prefix + plain.path), {}).status != 404:
+            return prefix
+        if self._send(plain, {}).status in (0, 404):
+            return prefix
+        self.result.notes.append(f"the document's prefix {prefix} is left out: the service answers without it")
+        return ""
+
+    def _enter(self, asks: Sequence[Ask]) -> None:
+        """Find out how secured requests are let in."""
+        entry, given = self.found.entry, self.credentials
+        if given.headers:
+            return
+        if entry.basic and given.user is not None:
+            text = with_variables(f"{given.user}:{given.password or ''}", self.environ)
+            self.result.header = ("Authorization", "Basic " + base64.b64encode(text.encode()).decode())
+            return
+        if entry.key_header and given.password is not None and given.user is None:
+            self.result.header = (entry.key_header, given.password)
+            return
+        secured = any(ask.secured for ask in asks)
+        wanted = secured or given.user is not None or any(self._complete(login) for login in entry.logins)
+        if not wanted:
+            return
+        reasons = []
+        for login in entry.logins:
+            complete = self._complete(login)
+            if complete is None:
+                missing = [name for name, value in login.fields.items() if value is None]
+                reasons.append(f"{login.path} needs {' and '.join(missing)}")
+                continue
+            reason = self._log_in(complete)
+            if reason is None:
+                return
+            reasons.append(reason)
+        if secured or given.user is not None:
+            how = f"the document asks for {entry.scheme}" if entry.scheme else "no way to log in was found"
+            tried = f" ({'; '.join(reasons)})" if reasons else ""
+            hint = "give --user NAME:PASSWORD, or --header 'Authorization: Bearer ${TOKEN}'"
+            self.result.notes.append(f"nobody is logged in: {how}{tried}; {hint}")
+
+    def _complete(self, login: Login) -> Login | None:
+        """Return a login with what the user gave filled in; None where something is still missing."""
+        fields = dict(login.fields)
+        given = self.credentials
+        for name in fields:
+            if name in given.fields:
+                fields[name] = given.fields[name]
+            elif name.lower() in PASSWORDS and given.password is not None:
+                fields[name] = given.password
+            elif name in USERS and given.user is not None:
+                fields[name] = given.user
+        for name, value in given.fields.items():
+            fields.setdefault(name, value)
+        users = [name for name in fields if name in USERS]
+        if len(users) > 1:  # either an address or a name is asked for; the first is what most take
+            known = [name for name in users if login.fields[name] is not None] or users[:1]
+            fields = {name: value for name, value in fields.items() if name not in users or name in known}
+        complete = {name: value for name, value in fields.items() if value is not None}
+        return replace(login, fields=complete) if len(complete) == len(fields) and complete else None
+
+    def _log_in(self, login: Login) -> str | None:
+        """Log in and note how; return in words why it does not work, None if it does."""
+        fields = {name: self._text(value or "") for name, value in login.fields.items()}
+        how: dict[str, Any] = {"form": fields} if login.form else {"data": fields}
+        prefixes = ("", self.result.prefix) if not login.path.startswith(self.result.prefix or "\0") else ("",)
+        answer = Answer()
+        for prefix in prefixes:
+            answer = self.client.send(login.method, self._plain(prefix + login.path), **how)
+            if answer.status not in (0, 404, 405):
+                login = replace(login, path=prefix + login.path)
+                break
+        if not 200 <= answer.status < 400:
+            said = answer.problem or f"status {answer.status}"
+            return f"POST {login.path} was answered with {said}"
+        captures = dict(login.captures)
+        if not captures and login.header is not None:
+            token = _token_in(answer.data)
+            if token is not None:
+                captures = {"token": token[0]}
+                self._captured["token"] = token[1]
+            elif answer.cookies:
+                login = replace(login, header=None)
+            else:
+                return f"POST {login.path} was answered with status {answer.status}, but no token is in the answer"
+        for name, path in captures.items():
+            value = _at(answer.data, path)
+            if value is None:
+                return f"POST {login.path} has nothing at {path} in its answer"
+            self._captured[name] = value
+        self.result.login, self.result.header = replace(login, captures=captures), login.header
+        self.say(f"logged in by POST {login.path}")
+        return None
+
+    def _try(self, ask: Ask) -> None:
+        """Ask one request, and keep it if it is answered as promised."""
+        ask = self._with_entry(ask)
+        choices, missing = self._known(ask)
+        if missing:
+            self._drop(ask, f"no value is known for {', '.join('{' + name + '}' for name in missing)}")
+            return
+        good: list[dict[str, Scalar]] = []
+        answer, reason = Answer(), ""
+        for values in choices:
+            now = self._send(ask, values)
+            if now.status in (301, 302, 307, 308) and ask.reads:
+                moved = self._moved(ask, now)
+                if moved is not None:
+                    ask, now = moved, self._send(moved, values)
+            wrong = _unlike(ask, now)
+            if wrong is None:
+                good.append(values)
+                answer = now
+            else:
+                reason = reason or wrong
+            if not ask.reads and good:
+                break
+        if not good:
+            self._drop(ask, reason)
+            return
+        self._keep(ask, good, answer)
+
+    def _keep(self, ask: Ask, good: Sequence[Mapping[str, Scalar]], answer: Answer) -> None:
+        names = {sought.name for sought in ask.sought}
+        values: dict[str, tuple[Scalar, ...]] = {name: each for name, each in ask.values.items() if name not in names}
+        values |= _chosen(good, names)
+        ask = replace(ask, values=values, sought=())
+        rows, rows_at = rows_in(answer.body, None)
+        notes: list[str] = []
+        if rows is None and (named := _largest_list(answer.data)) is not None:
+            rows_at = named
+            rows = rows_in(answer.body, named)[0]
+        else:
+            rows_at = None
+        sizes: tuple[int, ...] = ()
+        if ask.paging and ask.reads:
+            sizes, note = self._sizes(ask, good[0], rows)
+            notes += [note] if note else []
+        tried = Tried(ask, answer.status, answer.took, len(answer.body), rows, rows_at, sizes, tuple(notes))
+        self.result.tried.append(tried)
+        self._bodies[ask.path] = answer.data
+        seen = "" if rows is None else f", {rows} row{'' if rows == 1 else 's'}"
+        self.say(f"  kept     {ask.method} {ask.target}: {answer.status} in {answer.took * 1e3:.0f} ms{seen}")
+
+    def _sizes(self, ask: Ask, values: Mapping[str, Scalar], rows: int | None) -> tuple[tuple[int, ...], str]:
+        """Return the sizes at which rows can be asked for, once one row was asked for and came."""
+        if rows is None:
+            return (), f"{ask.paging} is no scale: the answer has no list of rows"
+        one = self._send(ask, {**values, ask.paging: 1})
+        got = rows_in(one.body, None)[0]
+        got = rows_in(one.body, _largest_list(one.data))[0] if got is None else got
+        if _unlike(ask, one) is not None or got is None or (got >= rows and rows > 1):
+            return (), f"{ask.paging} is no scale: asked for 1 row, {got} came"
+        most = ask.most or _SIZES[-1]
+        sizes = tuple(size for size in _SIZES if size <= most)
+        if len(sizes) < 3:
+            sizes = tuple(sorted({1, max(2, most // 2), most})) if most >= 3 else ()
+        return sizes, ""
+
+    def _with_entry(self, ask: Ask) -> Ask:
+        headers = dict(self.credentials.headers)
+        entry, header = self.found.entry, self.result.header
+        # Documents often forget to say which operations are secured, so whoever is logged in says so everywhere.
+        if header is not None:
+            headers.setdefault(*header)
+        query = dict(ask.query)
+        if entry.key_query and self.credentials.password is not None and self.credentials.user is None and ask.secured:
+            query[entry.key_query] = self.credentials.password
+        if entry.key_cookie and self.credentials.password is not None and self.credentials.user is None and ask.secured:
+            headers["Cookie"] = f"{entry.key_cookie}={self.credentials.password}"
+        own = {
+            name: value for name, value in ask.headers.items() if name.lower() not in {key.lower() for key in headers}
+        }
+        return replace(ask, headers={**headers, **own}, query=query)
+
+    def _known(self, ask: Ask) -> tuple[list[dict[str, Scalar]], list[str]]:
+        """Return values for all placeholders, each choice a set that belongs together, and those nobody knows."""
+        fixed = {name: each[0] for name, each in ask.values.items() if not any(s.name == name for s in ask.sought)}
+        choices: list[dict[str, Scalar]] = [{}]
+        missing: list[str] = []
+        for sought in ask.sought:
+            grown = []
+            for values in choices:
+                options = self._options(ask, sought, values)
+                grown += [{**values, sought.name: option} for option in options[:VALUES]]
+            if not grown:
+                missing.append(sought.name)
+                continue
+            choices = grown[:VALUES] if len(ask.sought) == 1 else grown[: VALUES * 2]
+        return [{**fixed, **values} for values in choices], missing
+
+    def _options(self, ask: Ask, sought: Sought, values: Mapping[str, Scalar]) -> list[Scalar]:
+        """Return what a placeholder may be: ids in the answer of the list it stands below, examples, guesses."""
+        above = ask.path.partition("/{" + sought.name + "}")[0]
+        rows = _rows(self._bodies.get(above, self._bodies.get(above + "/")))
+        if rows is None and above != ask.path:
+            upper = replace(ask, method="GET", path=above, query={}, json=None, form={}, body=None)
+            answer = self._send(upper, values)
+            if answer.status in (301, 302, 307, 308):
+                answer = self._send(replace(upper, path=above + "/"), values)
+            rows = _rows(answer.data) if answer.status == 200 else None
+            if "{" not in above:
+                self._bodies[above] = answer.data if answer.status == 200 else None
+        found = _ids(rows, sought, above) if rows else []
+        if not found:
+            found = list(sought.guess)
+        return [each for each in dict.fromkeys(found) if _IN_PATHS.fullmatch(str(each))]
+
+    def _send(self, ask: Ask, values: Mapping[str, Scalar]) -> Answer:
+        """Send one request with its placeholders filled."""
+        values = {**self._captured, **{name: each[0] for name, each in ask.values.items()}, **values}
+        headers = {name: filled(self._text(value), values) for name, value in ask.headers.items()}
+        target = filled(self._text(ask.target), values, quoted=True)
+        data = filled_json(ask.json, values) if ask.json is not None else None
+        form = {name: filled(self._text(value), values) for name, value in ask.form.items()}
+        body = filled(self._text(ask.body), values) if ask.body is not None else None
+        return self.client.send(ask.method, target, headers, data=data, form=form, body=body)
+
+    def _moved(self, ask: Ask, answer: Answer) -> Ask | None:
+        """Return the request at the path it is redirected to, if only a slash makes the difference."""
+        there = re.sub(r"^https?://[^/]+", "", answer.headers.get("location", "")).partition("?")[0]
+        here = ask.path.rstrip("/")
+        ends_with_slash = there.endswith("/")
+        if (
+            there.rstrip("/").rpartition("/")[2] not in (here.rpartition("/")[2],)
+            and "{" not in here.rpartition("/")[2]
+        ):
+            return None
+        return replace(ask, path=here + "/" if ends_with_slash else here)
+
+    def _drop(self, ask: Ask, reason: str) -> None:
+        self.result.dropped.append((f"{ask.method} {ask.path}", reason))
+        self.say(f"  dropped  {ask.method} {ask.path}: {reason}")
+
+    def _text(self, text: str) -> str:
+        return with_variables(text, self.environ)
+
+    def _plain(self, path: str) -> str:
+        return filled(self._text(path), self._captured, quoted=True)
+
+
+def _unlike(ask: Ask, answer: Answer) -> str | None:
+    """Return in words how an answer is not what was promised; None if it is."""
+    if not answer.status:
+        return answer.problem
+    promised = " or ".join(map(str, ask.statuses)) or "2xx"
+    fits = answer.status in ask.statuses if ask.statuses else 200 <= answer.status < 300
+    if not fits:
+        hint = {401: ": log in with --user or --header", 403: ": this user may not"}.get(answer.status, "")
+        return f"answered with status {answer.status}, not {promised}{hint}"
+    if "json" in ask.media and answer.status != 204:
+        if "json" not in answer.media:
+            return f"answered as {answer.media or 'no media type'}, not as {ask.media}"
+        if answer.body and answer.data is None and answer.body.strip() != b"null":
+            return "answered with a body that is no JSON, though it is called so"
+    return None
+
+
+def _chosen(good: Sequence[Mapping[str, Scalar]], names: Iterable[str]) -> dict[str, tuple[Scalar, ...]]:
+    """Return the values of each placeholder such that every combination of them is one that was answered."""
+    names = list(names)
+    if not names:
+        return {}
+    if len(names) == 1:
+        (name,) = names
+        return {name: tuple(dict.fromkeys(values[name] for values in good))}
+    first = good[0]
+    last = names[-1]
+    same = [values for values in good if all(values[name] == first[name] for name in names if name != last)]
+    found: dict[str, tuple[Scalar, ...]] = {name: (first[name],) for name in names if name != last}
+    found[last] = tuple(dict.fromkeys(values[last] for values in same))
+    return found
+
+
+def _rows(data: Any) -> list[Any] | None:
+    if isinstance(data, list):
+        return data
+    if isinstance(data, dict):
+        lists = [value for value in data.values() if isinstance(value, list) and value]
+        if lists:
+            return max(lists, key=len)
+        for value in data.values():
+            if isinstance(value, dict) and (inner := _rows(value)):
+                return inner
+    return None
+
+
+def _ids(rows: Sequence[Any], sought: Sought, above: str) -> list[Scalar]:
+    """Return the values of the field that a placeholder means: of its own name, or what rows are told apart by."""
+    last = above.rstrip("/").rpartition("/")[2]
+    singular = re.sub(r"(ies|s)$", lambda match: "y" if match[1] == "ies" else "", last)
+    squeezed = {_squeeze(each) for each in sought.fields}
+    fields = [*sought.fields, "id", "Id", "ID", f"{singular}_id", f"{singular}Id", "_id", "uuid", "slug", "key", "code"]
+    tail = re.sub(r"^.*_(id|slug|key|name|code|uuid)$", r"\1", sought.name)
+    fields = [sought.name, tail, *fields] if tail != sought.name else [*fields, "name"]
+    plain = [row for row in rows if isinstance(row, str | int) and not isinstance(row, bool)]
+    if plain:
+        return plain[:VALUES]
+    mappings = [row for row in rows if isinstance(row, dict)]
+    if not mappings:
+        return []
+    for name in [*(key for key in mappings[0] if _squeeze(key) in squeezed), *fields]:
+        found = [row[name] for row in mappings if isinstance(row.get(name), str | int) and row.get(name) != ""]
+        if found:
+            return _spread(found)
+    return []
+
+
+def _spread(values: list[Scalar]) -> list[Scalar]:
+    """Return some values from the whole list, not only its beginning."""
+    step = max(1, len(values) // VALUES)
+    return values[::step][:VALUES]
+
+
+def _squeeze(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _largest_list(data: Any) -> str | None:
+    """Return the path of the longest list of an object that has several."""
+    if not isinstance(data, dict):
+        return None
+    lists = {name: value for name, value in data.items() if isinstance(value, list) and re.fullmatch(r"\w+", name)}
+    rows = {name: value for name, value in lists.items() if value and isinstance(value[0], dict)} or lists
+    return f"$.{max(rows, key=lambda name: len(rows[name]))}" if len(lists) > 1 else None
+
+
+def _token_in(data: Any) -> tuple[str, str] | None:
+    """Return path and value of the token in the answer to a login."""
+    if not isinstance(data, dict):
+        return None
+    for name in _TOKENS:
+        if isinstance(data.get(name), str) and data[name]:
+            return f"$.{name}", data[name]
+    for name, value in data.items():
+        if isinstance(value, dict) and re.fullmatch(r"\w+", str(name)) and (inner := _token_in(value)) is not None:
+            return f"$.{name}{inner[0][1:]}", inner[1]
+    return None
+
+
+def _at(data: Any, path: str) -> Any:
+    for step in path.removeprefix("$").strip(".").split("."):
+        data = data.get(step) if isinstance(data, dict) else None
+    return data
