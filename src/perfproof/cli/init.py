@@ -101,6 +101,7 @@ def init(
     arms, note, following = versions_of(directory, output, baseline_ref, before, running=bool(url))
     wishes = Wishes(
         folder=directory,
+        beside=output.absolute().parent,
         sources=tuple(sources or ()),
         get=tuple(get or ()),
         only=tuple(only or ()),
@@ -129,21 +130,22 @@ def init(
         tell(f"left out: {len(drafted.left_out) - 5} more of the document")
     for text in drafted.notes:
         tell(f"note: {text}")
-    _save(drafted.text, output, directory)
+    _save(drafted.text, output)
     kept, dropped = len(drafted.trial.tried), len(drafted.trial.dropped)
     say(f"{output}: {kept} request{'' if kept == 1 else 's'}" + (f" ({dropped} dropped)" if dropped else ""))
     say(f"next: perfproof check {shlex.quote(str(output))}")
     say(f"then: {following}")
 
 
-def _save(text: str, output: Path, directory: Path) -> None:
+def _save(text: str, output: Path) -> None:
     """Write the scenario once it is right: it is read as ``check`` reads it, and stands there whole or not at all."""
     from perfproof.scenarios.reading import read_text
 
-    own = os.path.relpath(directory.absolute(), output.absolute().parent)
-    if own != ".":
-        text = re.sub(r"^(  (?:command|url): .*)$", rf"\1\n  directory: {shlex.quote(own)}", text, count=1, flags=re.M)
-    read_text(text, output, os.environ)
+    scenario = read_text(text, output, os.environ)
+    if scenario.locustfile is not None:
+        from perfproof.experiment.inspection import inspect
+
+        inspect(scenario)
     partial = output.with_name(f".{output.name}.partial")
     try:
         partial.write_text(text, encoding="utf-8")
@@ -154,6 +156,7 @@ def _save(text: str, output: Path, directory: Path) -> None:
 
 
 def _credentials(user: str | None, headers: list[str] | None, key: str | None) -> Credentials:
+    from perfproof.drafting.templates import typed
     from perfproof.drafting.trial import Credentials
 
     name, colon, password = (user or "").partition(":")
@@ -164,8 +167,10 @@ def _credentials(user: str | None, headers: list[str] | None, key: str | None) -
         label, colon, value = each.partition(":")
         if not colon or not re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", label.strip()):
             raise UsageError(f"--header {label}: is no header", hint="write it as 'Name: value'")
-        found[label.strip()] = value.strip()
-    return Credentials(name if user is not None else None, password if user is not None else key, headers=found)
+        found[label.strip()] = typed(value.strip())
+    if user is not None:
+        return Credentials(typed(name), typed(password), headers=found)
+    return Credentials(password=typed(key) if key is not None else None, headers=found)
 
 
 def _pairs(given: list[str] | None, option: str) -> dict[str, str]:

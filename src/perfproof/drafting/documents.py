@@ -154,6 +154,16 @@ def _json(text: str, file: str) -> Any:
         raise UsageError("is not valid JSON", where=where, why=error.msg.lower(), hint=hint) from None
 
 
+def _in_words(error: yaml.YAMLError, text: str) -> yaml.YAMLError:
+    """Return the same mistake as PyYAML itself tells it: libyaml names no characters."""
+    try:
+        for _ in yaml.parse(text[:_PLACED_UP_TO], yaml.SafeLoader):
+            pass
+    except yaml.YAMLError as told:
+        return told
+    return error
+
+
 def _yaml(text: str, file: str) -> Any:
     try:
         loader = _Loader(text)
@@ -162,7 +172,7 @@ def _yaml(text: str, file: str) -> Any:
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
-        problem = explain(error, file, text)
+        problem = explain(_in_words(error, text), file, text)
         where = f"{file}:{problem.line}:{problem.column}"
         raise UsageError(problem.reason, where=where, hint=problem.fix or "correct it, or export it again") from None
     except (ValueError, TypeError) as error:  # keys that cannot be keys, numbers that are none

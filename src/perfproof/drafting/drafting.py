@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,9 +32,13 @@ Asked = Callable[[str, bool], str]
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the user said. ``sources`` and ``get`` are where requests come from; ``start`` wins over what is found."""
+    """What the user said. ``folder`` is the service's, ``beside`` the one in which the scenario will lie.
+
+    ``sources`` and ``get`` are where requests come from. ``command`` and ``url`` win over what is found.
+    """
 
     folder: Path
+    beside: Path
     sources: tuple[str, ...] = ()
     get: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
@@ -106,6 +111,13 @@ def _written(
     more = tried_of - len(trial.tried) - len(trial.dropped)
     if more > 0:
         notes.append(f"{_counted(more, 'request')} more could be measured: --most and --only choose")
+    if way is not None:
+        own = os.path.relpath((wishes.folder / way.directory).absolute(), wishes.beside)
+        way = replace(way, directory="" if own == "." else own)
+    if found.locustfile:
+        found = replace(found, locustfile=os.path.relpath(Path(found.locustfile).absolute(), wishes.beside))
+    if trial.login is not None and any("${" not in (value or "") for value in trial.login.fields.values()):
+        notes.append('the password stands in the file: write "${PASSWORD}" for it before you share it')
     text = text_of(
         Draft(
             name=wishes.name,

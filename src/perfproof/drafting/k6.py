@@ -29,7 +29,7 @@ _METHODS = {
     "head": "HEAD",
     "options": "OPTIONS",
 }
-_BASE = re.compile(r"^(?:https?://[^/{]+|\{\w+\}(?=/)|(?:https?://)?\{\w+\}(?::\{?\w+\}?)?(?=/|$))")
+_BASE = re.compile(r"^(?:https?://[^/{]+|\{\w+\}(?=/)|(?:https?://)?\{\w+\}(?::\{?\w+\}?)?(?=/))")
 _PERCENTILE = re.compile(r"p\((50|95|99)\)\s*<=?\s*(\d+(?:\.\d+)?)")
 
 

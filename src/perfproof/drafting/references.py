@@ -71,7 +71,9 @@ class Part:
             try:
                 found = resolver.lookup(reference)
             except (Unresolvable, ValueError, LookupError) as error:
-                cause = error.__cause__
+                cause: BaseException | None = error
+                while cause is not None and not isinstance(cause, UsageError):
+                    cause = cause.__cause__
                 why = cause.what if isinstance(cause, UsageError) else "leads nowhere"
                 raise BrokenReferenceError(f"the reference {reference} {why}") from None
             value, resolver, spot = found.contents, found.resolver, id(found.contents)

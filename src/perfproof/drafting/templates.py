@@ -19,6 +19,15 @@ def written(text: str) -> str:
     return literal(_DOLLARS.sub("$$", text)) if "{" in text or "$" in text else text
 
 
+def typed(text: str) -> str:
+    """Return what a person typed as a scenario writes it: ``${NAME}`` stays a variable, braces are themselves."""
+    found, end = [], 0
+    for match in TEMPLATE.finditer(text):
+        found += [literal(text[end : match.start()]), match.group()]
+        end = match.end()
+    return "".join([*found, literal(text[end:])])
+
+
 def written_json(value: JsonValue) -> JsonValue:
     """Return a literal JSON value as a scenario writes it; keys stay as they are."""
     if isinstance(value, str):

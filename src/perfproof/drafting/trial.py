@@ -17,6 +17,7 @@ from perfproof.drafting.asks import Ask, Found, Login, Sought
 from perfproof.drafting.entries import PASSWORDS, USERS
 from perfproof.drafting.names import HEALTH_PATHS
 from perfproof.drafting.templates import filled, filled_json, with_variables
+from perfproof.errors import UsageError
 from perfproof.model.scenario import Scalar
 
 _TOKENS = ("access_token", "accessToken", "token", "id_token", "idToken", "jwt", "auth_token", "authToken", "key")
@@ -126,8 +127,15 @@ class Trying:
         if given.headers:
             return
         if entry.basic and given.user is not None:
-            text = with_variables(f"{given.user}:{given.password or ''}", self.environ)
-            self.result.header = ("Authorization", "Basic " + base64.b64encode(text.encode()).decode())
+            text = f"{given.user}:{given.password or ''}"
+            if "${" in text:
+                raise UsageError(
+                    "a password from the environment cannot be sent as HTTP basic",
+                    why="it is encoded together with the name, and the file would show it",
+                    hint="BASIC=$(printf %s name:password | base64), and --header 'Authorization: Basic ${BASIC}'",
+                )
+            self.result.header = ("Authorization", "Basic " + base64.b64encode(filled(text, {}).encode()).decode())
+            self.result.notes.append("the password stands in the file: keep the file to yourself")
             return
         if entry.key_header and given.password is not None and given.user is None:
             self.result.header = (entry.key_header, given.password)
