@@ -80,6 +80,10 @@ def init(
     before: Annotated[
         Path | None, typer.Option("--before", metavar="DIR", help="The folder that holds the version before.")
     ] = None,
+    versions: Annotated[
+        str | None,
+        typer.Option("--versions", metavar="V1,V2", help="Two versions of the API in one service as arms: /v1,/v2."),
+    ] = None,
     goal: Annotated[
         list[str] | None, typer.Option("--goal", metavar="METRIC=SHARE", help="What was promised: latency_p95=20%.")
     ] = None,
@@ -98,7 +102,12 @@ def init(
         raise UsageError(f"there is no folder {directory}", hint="--directory is the folder of the service")
     from perfproof.drafting.versions import versions_of
 
+    api = _api_versions(versions)
+    if api is not None and (baseline_ref is not None or before is not None):
+        raise UsageError("--versions stands beside another version before", hint="keep the one that is meant")
     arms, note, following = versions_of(directory, output, baseline_ref, before, running=bool(url))
+    if api is not None:
+        note, following = f"{api[0]} against {api[1]} of the same service", f"perfproof ab {shlex.quote(str(output))}"
     wishes = Wishes(
         folder=directory,
         beside=output.absolute().parent,
@@ -121,6 +130,7 @@ def init(
         arms=arms,
         arms_note=note,
         goals=_pairs(goal, "--goal"),
+        versions=api,
     )
     interactive = sys.stdin.isatty() and sys.stderr.isatty()
     drafted = draft(wishes, os.environ, tell, _ask if interactive else None)
@@ -171,6 +181,15 @@ def _credentials(user: str | None, headers: list[str] | None, key: str | None) -
     if user is not None:
         return Credentials(typed(name), typed(password), headers=found)
     return Credentials(password=typed(key) if key is not None else None, headers=found)
+
+
+def _api_versions(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    found = [f"/{each.strip().strip('/')}" for each in text.split(",")]
+    if len(found) != 2 or "/" in found or found[0] == found[1]:
+        raise UsageError(f"--versions {text} are not two versions", hint="write them as --versions /v1,/v2")
+    return found[0], found[1]
 
 
 def _pairs(given: list[str] | None, option: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from perfproof.drafting.api_versions import of_both, told_versions
 from perfproof.drafting.asking import Client, require_loopback
 from perfproof.drafting.asks import Found
 from perfproof.drafting.choosing import chosen
@@ -59,6 +60,7 @@ class Wishes:
     arms: Mapping[str, Mapping[str, Any]] | None = None
     arms_note: str = ""
     goals: Mapping[str, str] = field(default_factory=dict)
+    versions: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,12 +85,21 @@ def draft(
         client = Client(base)
         if found is None:
             found = _document(client, asked, say)
+        if wishes.versions is not None:
+            found = of_both(found, wishes.versions)
+        else:
+            told = told_versions(found)
+            found = replace(found, notes=(*found.notes, told)) if told else found
         candidates = chosen(found.asks, only=wishes.only, writes=wishes.writes or found.explicit)
         if not candidates and not found.locustfile:
             raise _nothing_chosen(found, wishes)
         credentials = _asked_for(wishes.credentials, found, asked)
         trying = Trying(client, found, credentials, environ, say, wishes.most)
         trial = trying.run(candidates)
+        if wishes.versions is not None:
+            first, last = (trial.prefix + version for version in wishes.versions)
+            trying.also(first, last)
+            wishes = replace(wishes, arms={"baseline": {"prefix": first}, "candidate": {"prefix": last}})
     if wishes.health:
         trial.health = wishes.health
     if not trial.tried and not found.locustfile:

@@ -101,6 +101,30 @@ class Trying:
             self._try(replace(ask, path=result.prefix + ask.path))
         return result
 
+    def also(self, before: str, now: str) -> None:
+        """Ask everything that was kept once more below another prefix, and drop what is not answered alike there.
+
+        Afterwards the requests and the login stand without a prefix: each arm has its own.
+        """
+        kept, self.result.tried = self.result.tried, []
+        for tried in kept:
+            path = tried.ask.path.removeprefix(before)
+            there = replace(tried.ask, path=now + path)
+            wrong = _unlike(there, self._send(there, {}))
+            if wrong is None:
+                self.result.tried.append(replace(tried, ask=replace(tried.ask, path=path)))
+            else:
+                self._drop(there, wrong)
+        login = self.result.login
+        if login is None:
+            return
+        if not login.path.startswith(f"{before}/"):
+            raise UsageError(
+                f"the login {login.path} is in neither version, and a prefix stands before set-up steps too",
+                hint="log in yourself and give --header 'Authorization: Bearer ${TOKEN}'",
+            )
+        self.result.login = replace(login, path=login.path.removeprefix(before))
+
     def health(self) -> str:
         """Return the first path that says the service is up; "/" if none does."""
         for path in dict.fromkeys([*self.found.health, *HEALTH_PATHS]):

@@ -55,7 +55,11 @@ class RunningService:
         self._port_is_ours = False
 
     def became_healthy(self) -> None:
-        """Note how long it took; of a service that perfproof did not start, find the processes if they are here."""
+        """Note how long it took; of a service that perfproof did not start, find the processes if they are here.
+
+        From now on the arm's prefix is a part of its address: health is asked without it.
+        """
+        self.base_url = self.base_url.rstrip("/") + self.arm.service.prefix
         self.start_seconds = (time.monotonic_ns() - self.started_ns) / 1e9
         self._port_is_ours = self._guarded is not None
         if self._guarded is None:
