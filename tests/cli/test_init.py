@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import Bench, Ran
 from perfproof.service.sockets import choose_ports
 
 pytestmark = pytest.mark.server
 
-SERVE = f"{sys.executable} {Bench.services / 'versions_app.py'} {{port}}"
+SERVICES = Path(__file__).parent.parent / "services"
+SERVE = f"{sys.executable} {SERVICES / 'versions_app.py'} {{port}}"
+VERDICTS = (0, 1, 3)  # passed, failed or inconclusive: what two rounds of alike versions show is not judged here
 USER = ("--user", "ann:${PASSWORD}")
 
 
-def drafted(bench: Bench, *args: str, name: str = "perfproof.yaml") -> tuple[Ran, dict]:
+def drafted(bench, *args: str, name: str = "perfproof.yaml"):
     """Run ``init`` there, and ``check`` on what it wrote; return what was said, and the scenario."""
     ran = bench.run("init", *args)
     assert ran.code == 0, ran.err
@@ -29,7 +30,7 @@ def drafted(bench: Bench, *args: str, name: str = "perfproof.yaml") -> tuple[Ran
     return ran, yaml.safe_load((bench.folder / name).read_text())
 
 
-def test_the_services_own_document_becomes_a_scenario_of_what_it_really_answers(bench: Bench) -> None:
+def test_the_services_own_document_becomes_a_scenario_of_what_it_really_answers(bench):
     bench.environ["PASSWORD"] = "s3cret-word"
     ran, scenario = drafted(bench, "--command", SERVE, *USER, "--most", "20")
     requests = {each.get("get"): each for each in scenario["requests"]}
@@ -62,7 +63,7 @@ def test_the_services_own_document_becomes_a_scenario_of_what_it_really_answers(
     assert "next: perfproof check perfproof.yaml" in ran.out
 
 
-def test_two_versions_of_an_api_become_the_arms_and_are_measured(bench: Bench) -> None:
+def test_two_versions_of_an_api_become_the_arms_and_are_measured(bench):
     bench.environ["PASSWORD"] = "s3cret-word"
     ran, scenario = drafted(bench, "--command", SERVE, *USER, "--versions", "/v1,/v2")
     assert scenario["arms"] == {"baseline": {"prefix": "/v1"}, "candidate": {"prefix": "/v2"}}
@@ -70,12 +71,11 @@ def test_two_versions_of_an_api_become_the_arms_and_are_measured(bench: Bench) -
     assert paths == {"/items?limit={limit}", "/items/{item_id}", "/mine"}
     assert scenario["setup"][0]["post"] == "/login"
     assert "GET /v2/only-first: answered with status 404" in ran.err
-    measured = bench.run("ab", "perfproof.yaml", "--rounds", "2", "--no-why", "--json", "result.json")
-    assert measured.code in (0, 3), measured.err
-    assert {row["request"] for row in bench.json("result.json")["rows"]} >= paths - {"/items?limit={limit}"} or True
+    measured = bench.run("ab", "perfproof.yaml", "--rounds", "2", "--no-why")
+    assert measured.code in VERDICTS, measured.err  # a token of the other version would have been refused
 
 
-def test_nothing_that_writes_is_sent_and_no_file_is_overwritten_unless_asked_for(bench: Bench) -> None:
+def test_nothing_that_writes_is_sent_and_no_file_is_overwritten_unless_asked_for(bench):
     drafted(bench, "--command", SERVE, "--only", "/v1/items*")
     refused = bench.run("init", "--command", SERVE)
     assert refused.code == 2
@@ -84,7 +84,7 @@ def test_nothing_that_writes_is_sent_and_no_file_is_overwritten_unless_asked_for
     assert [next(iter(set(each) & {"get", "post"})) for each in scenario["requests"]] == ["get", "post"]
 
 
-def test_a_service_that_is_up_already_is_asked_where_it_is(bench: Bench) -> None:
+def test_a_service_that_is_up_already_is_asked_where_it_is(bench):
     (port,) = choose_ports(1)
     app = str(bench.services / "versions_app.py")
     running = subprocess.Popen([sys.executable, app, str(port)], env={**bench.environ, "NO_DOCUMENT": ""})
@@ -109,7 +109,7 @@ def test_a_service_that_is_up_already_is_asked_where_it_is(bench: Bench) -> None
     assert "is not on this machine" in away.err
 
 
-def test_a_recording_and_a_script_are_tried_on_the_service(bench: Bench) -> None:
+def test_a_recording_and_a_script_are_tried_on_the_service(bench):
     entries = [
         {
             "request": {"method": "GET", "url": f"https://shop.example.com/v1/{path}", "headers": []},
@@ -127,7 +127,7 @@ def test_a_recording_and_a_script_are_tried_on_the_service(bench: Bench) -> None
     assert scenario["budgets"] == {"error_rate": "1%", "latency_p95": "300ms"}
 
 
-def test_a_locust_file_keeps_its_users(bench: Bench) -> None:
+def test_a_locust_file_keeps_its_users(bench):
     text = "from locust import HttpUser, task\nclass Visitor(HttpUser):\n    @task\n    def items(self):\n"
     (bench.folder / "load.py").write_text(text + "        self.client.get('/v1/items')\n")
     ran, scenario = drafted(bench, "load.py", "--command", SERVE, "-o", "locust.yaml", name="locust.yaml")
@@ -136,7 +136,7 @@ def test_a_locust_file_keeps_its_users(bench: Bench) -> None:
     assert "the users of load.py (Visitor) were not tried" in ran.err
 
 
-def test_a_project_in_git_goes_from_init_to_a_verdict_on_its_refs(bench: Bench) -> None:
+def test_a_project_in_git_goes_from_init_to_a_verdict_on_its_refs(bench):
     app = (bench.services / "versions_app.py").read_text()
     folder = bench.folder
     (folder / "Procfile").write_text(f"web: {sys.executable} service.py $PORT\n")
@@ -158,10 +158,10 @@ def test_a_project_in_git_goes_from_init_to_a_verdict_on_its_refs(bench: Bench) 
     bench.environ["XDG_CACHE_HOME"] = str(folder / "cache")
     line = ran.out.partition("then: perfproof ")[2].split()
     measured = bench.run(*line, "--rounds", "2", "--no-why")
-    assert measured.code in (0, 3), measured.err
+    assert measured.code in VERDICTS, measured.err
 
 
-def test_what_does_not_start_or_is_not_known_is_told_with_the_way_out(bench: Bench) -> None:
+def test_what_does_not_start_or_is_not_known_is_told_with_the_way_out(bench):
     nothing = bench.run("init")
     assert nothing.code == 2
     assert "how the service starts cannot be told" in nothing.err
@@ -182,7 +182,7 @@ def test_what_does_not_start_or_is_not_known_is_told_with_the_way_out(bench: Ben
     assert bench.leftovers() == []
 
 
-def test_on_a_terminal_what_is_missing_is_asked_for(bench: Bench) -> None:
+def test_on_a_terminal_what_is_missing_is_asked_for(bench):
     import os
     import pty
     import time

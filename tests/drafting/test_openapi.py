@@ -54,7 +54,7 @@ def test_an_openapi_3_1_document_gives_login_health_and_paging() -> None:
     assert found.prefix == "/live/api"
     assert found.health == ("/live/api/healthz",)
     (login,) = found.entry.logins
-    assert login.path == "/live/api/auth/login"
+    assert login.path == "/auth/login"
     assert dict(login.fields) == {"email": "a@example.com", "password": None}
     nodes = of(found, "GET", "/nodes")
     assert (nodes.paging, nodes.most, nodes.secured) == ("per_page", 5, True)

@@ -96,7 +96,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         data = json.loads(self.rfile.read(int(self.headers.get("Content-Length", "0"))) or b"null")
         version, _, rest = self.path.lstrip("/").partition("/")
-        if rest == "login" and data == {"username": "ann", "password": "s3cret-word"}:
+        if version not in ("v1", "v2"):
+            self.answer(404, {})
+        elif rest == "login" and data == {"username": "ann", "password": "s3cret-word"}:
             self.answer(200, {"data": {"access_token": f"token-of-{version}"}})
         elif rest == "login":
             self.answer(403, {})

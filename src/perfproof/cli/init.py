@@ -142,7 +142,8 @@ def init(
         tell(f"note: {text}")
     _save(drafted.text, output)
     kept, dropped = len(drafted.trial.tried), len(drafted.trial.dropped)
-    say(f"{output}: {kept} request{'' if kept == 1 else 's'}" + (f" ({dropped} dropped)" if dropped else ""))
+    what = f"{kept} request{'' if kept == 1 else 's'}" if kept else "the users of the Locust file"
+    say(f"{output}: {what}" + (f" ({dropped} dropped)" if dropped else ""))
     say(f"next: perfproof check {shlex.quote(str(output))}")
     say(f"then: {following}")
 

@@ -20,7 +20,8 @@ def told_versions(found: Found) -> str:
     both = len(_common(found.asks, first, last))
     if not both:
         return ""
-    return f"{both} of its requests are in {first} and in {last}: --versions {first},{last} makes them the two arms"
+    how = f"--versions {first},{last} makes them the two arms"
+    return f"{both} of the document's requests are in {first} and in {last}: {how}"
 
 
 def of_both(found: Found, versions: tuple[str, str]) -> Found:

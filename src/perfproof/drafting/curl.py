@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
 from perfproof.drafting.asks import Ask, Found
-from perfproof.drafting.messages import body_of, path_of, split_query
+from perfproof.drafting.messages import body_of, path_of, reads_graphql, split_query
 from perfproof.drafting.names import resource_of, unique
 from perfproof.drafting.templates import written
 from perfproof.errors import UsageError
@@ -277,6 +277,7 @@ def _ask(command: _Command) -> Ask:
         form=form,
         body=body,
         resource=resource_of(path),
+        safe=reads_graphql(path, json),
     )
 
 

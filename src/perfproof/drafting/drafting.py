@@ -16,14 +16,16 @@ from perfproof.drafting.asks import Found
 from perfproof.drafting.choosing import chosen
 from perfproof.drafting.command_lines import adapted
 from perfproof.drafting.databases import find_database
+from perfproof.drafting.entries import PASSWORDS
 from perfproof.drafting.sources import DOCUMENT_PATHS, document_of, file_in, plain, read_sources
 from perfproof.drafting.startup import Start, ways_to_start
 from perfproof.drafting.templates import with_variables
 from perfproof.drafting.trial import Credentials, Trial, Trying
 from perfproof.drafting.writing import Draft, text_of
 from perfproof.errors import PerfproofError, ServiceError, UsageError
-from perfproof.model.redaction import Redactor
+from perfproof.model.redaction import Redactor, worth_masking
 from perfproof.model.scenario import Arm, Service
+from perfproof.scenarios.variables import TEMPLATE
 from perfproof.service.lifecycle import RunningService, run_command, start
 from perfproof.service.private import private_folder
 
@@ -79,7 +81,7 @@ def draft(
     """Return the draft. ``UsageError`` for what is missing, ``ServiceError`` where the service does not start."""
     found = _source(wishes)
     ways = _ways(wishes, found, asked)
-    if found is not None:
+    if found is not None and not found.locustfile:
         say(f"{found.source}: {_counted(len(found.asks), 'request')}" + (f" of {found.title}" if found.title else ""))
     with _running(ways, wishes, found, environ, say) as (way, base):
         client = Client(base)
@@ -127,7 +129,8 @@ def _written(
         way = replace(way, directory="" if own == "." else own)
     if found.locustfile:
         found = replace(found, locustfile=os.path.relpath(Path(found.locustfile).absolute(), wishes.beside))
-    if trial.login is not None and any("${" not in (value or "") for value in trial.login.fields.values()):
+    fields = trial.login.fields if trial.login is not None else {}
+    if any("${" not in (value or "") for name, value in fields.items() if name.lower() in PASSWORDS):
         notes.append('the password stands in the file: write "${PASSWORD}" for it before you share it')
     text = text_of(
         Draft(
@@ -213,7 +216,15 @@ def _running(
         yield None, url
         return
     with private_folder() as private:
-        way, service = _first_that_starts(ways, wishes, environ, private, say)
+        try:
+            way, service = _first_that_starts(ways, wishes, environ, private, say)
+        except ServiceError:
+            origin = found.origin if found is not None else ""
+            if not origin or wishes.command or Client(origin).send("GET", "/", within=10).problem:
+                raise
+            say(f"asking the service at {origin} instead")
+            yield None, origin
+            return
         try:
             yield way, service.base_url
         finally:
@@ -223,6 +234,7 @@ def _running(
 def _first_that_starts(
     ways: Sequence[Start], wishes: Wishes, environ: Mapping[str, str], private: Path, say: Callable[[str], None]
 ) -> tuple[Start, RunningService]:
+    redactor = Redactor(_secrets(wishes, environ))
     failures: list[tuple[Start, PerfproofError]] = []
     for number, way in enumerate(ways):
         logs = private / f"start-{number}"
@@ -232,10 +244,8 @@ def _first_that_starts(
             say(f"starting {way.command}  (from {way.source})")
             if arm.service.prepare:
                 say(f"  prepare: {way.prepare}")
-                run_command(
-                    arm, arm.service.prepare, purpose="prepare", log=logs / "prepare.log", redactor=Redactor([])
-                )
-            (service,) = start([arm], logs=logs, redactor=Redactor([]), cpus=None, any_status=True)
+                run_command(arm, arm.service.prepare, purpose="prepare", log=logs / "prepare.log", redactor=redactor)
+            (service,) = start([arm], logs=logs, redactor=redactor, cpus=None, any_status=True)
         except (ServiceError, UsageError) as error:
             failures.append((way, error))
             say(f"  that does not work: {error.what}")
@@ -250,6 +260,14 @@ def _first_that_starts(
         hint="give --command 'myserver --port {port}', and --environment NAME=VALUE for what it needs",
         log_tail=error.log_tail if isinstance(error, ServiceError) else (),
     )
+
+
+def _secrets(wishes: Wishes, environ: Mapping[str, str]) -> list[str]:
+    """Return the values that the user took from the environment."""
+    given = wishes.credentials
+    texts = [*wishes.environment.values(), *given.headers.values(), given.user or "", given.password or ""]
+    names = {match["name"] for text in texts for match in TEMPLATE.finditer(text) if match["name"]}
+    return [environ[name] for name in sorted(names) if worth_masking(environ.get(name, ""), named_secret=True)]
 
 
 def _arm(way: Start, wishes: Wishes, environ: Mapping[str, str], work: Path) -> Arm:
@@ -276,7 +294,7 @@ def _arm(way: Start, wishes: Wishes, environ: Mapping[str, str], work: Path) -> 
 def _document(client: Client, asked: Asked | None, say: Callable[[str], None]) -> Found:
     """Return what the running service's own document holds, or what a person answers."""
     found = document_of(client)
-    if found is not None:
+    if found is not None and not found.locustfile:
         say(f"{found.source}: {_counted(len(found.asks), 'request')}" + (f" of {found.title}" if found.title else ""))
         return found
     if asked is not None:
@@ -328,7 +346,7 @@ def _nothing_answered(trial: Trial, found: Found) -> ServiceError:
         f"none of {_counted(len(trial.dropped), 'request')} was answered as documented",
         where=found.source,
         why=first or None,
-        hint=trial.notes[0] if trial.notes else "is it this service's document, and is there any data in it?",
+        hint=trial.notes[-1] if trial.notes else "do these requests belong to this service, and is there data in it?",
     )
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from perfproof.drafting.asks import Ask, Entry, Found, Login
 from perfproof.drafting.documents import Document
 from perfproof.drafting.entries import PASSWORDS
-from perfproof.drafting.messages import body_of, kept_headers, merged, path_of, split_query
+from perfproof.drafting.messages import body_of, kept_headers, merged, path_of, reads_graphql, split_query
 from perfproof.drafting.names import is_health, resource_of, unique
 
 _DECORATION = re.compile(
@@ -160,6 +160,7 @@ def _ask(exchange: _Exchange, document: Document) -> Ask:
         form=form,
         body=body,
         statuses=(status,),
+        safe=reads_graphql(path, json),
         media="application/json" if "json" in exchange.media else "",
         secured=bool(exchange.header("authorization") or exchange.header("cookie")),
         resource=resource_of(path),

@@ -14,7 +14,7 @@ from typing import Any
 from tree_sitter import Language, Node, Parser
 
 from perfproof.drafting.asks import Ask, Found, Sought
-from perfproof.drafting.messages import body_of, kept_headers, merged, split_query
+from perfproof.drafting.messages import body_of, kept_headers, merged, reads_graphql, split_query
 from perfproof.drafting.names import identifier, is_health, resource_of, unique
 from perfproof.drafting.templates import written
 from perfproof.errors import UsageError
@@ -144,6 +144,7 @@ def _ask(method: str, arguments: list[Node], scope: _Scope, where: str) -> Ask:
         form=form,
         body=body,
         sought=sought,
+        safe=reads_graphql(path, json),
         resource=resource_of(path),
     )
 

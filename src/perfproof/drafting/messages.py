@@ -60,6 +60,14 @@ def body_of(text: str, kind: str) -> tuple[JsonValue | None, dict[str, str], str
     return None, {}, written(text)
 
 
+def reads_graphql(path: str, json: JsonValue | None) -> bool | None:
+    """Return True for a GraphQL query, which is sent by POST and changes nothing; None where the method tells."""
+    query = json.get("query") if isinstance(json, dict) else None
+    if not isinstance(query, str) or "graphql" not in path.lower():
+        return None
+    return True if re.match(r"\s*(?:\{|query\b|fragment\b)", query) and "mutation" not in query else None
+
+
 def merged(asks: Iterable[Ask]) -> list[Ask]:
     """Return requests that differ only in ids of their paths as one, with those ids as its values.
 

@@ -16,6 +16,7 @@ _HEALTH = re.compile(
     re.IGNORECASE,
 )
 _VERSION = re.compile(r"v\d+(?:[._]\d+)?(?:(?:alpha|beta)\d*)?", re.IGNORECASE)
+_TAKEN = (*BUILT_INS, "port", "arm", "work", "python", "token")
 HEALTH_PATHS = (
     "/health", "/healthz", "/health/", "/api/health", "/ready", "/readyz", "/livez", "/ping", "/status", "/up",
     "/actuator/health", "/-/healthy", "/_health", "/__heartbeat__", "/api", "/api/", "/",
@@ -32,7 +33,7 @@ def identifier(name: str) -> str:
     """Return a name of a parameter as a placeholder: letters, digits and ``_``, and none that means something else."""
     found = re.sub(r"\W+", "_", name).strip("_") or "value"
     found = f"_{found}" if found[0].isdigit() else found
-    return f"{found}_" if found in (*BUILT_INS, "port", "arm", "work", "python") else found
+    return f"{found}_" if found in _TAKEN else found
 
 
 def named_after(operation: Mapping[str, Any], method: str, path: str) -> str:

@@ -136,7 +136,7 @@ class _Reader:
                 self._leave(at, "is no mapping")
                 return
             if is_login(path, method, operation):
-                self.login_operations.append((self.prefix + path, self._where(at), operation))
+                self.login_operations.append((path, self._where(at), operation))
                 return
             if let_out(path, method):
                 return

@@ -7,11 +7,23 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from perfproof.analysis.responses import rows_in
+from perfproof.drafting.answers import (
+    IN_PATHS,
+    VALUES,
+    combined,
+    ids_in,
+    largest_list,
+    milliseconds,
+    rows_of,
+    token_in,
+    unlike,
+    value_at,
+)
 from perfproof.drafting.asking import Answer, Client
 from perfproof.drafting.asks import Ask, Found, Login, Sought
 from perfproof.drafting.entries import PASSWORDS, USERS
@@ -20,12 +32,7 @@ from perfproof.drafting.templates import filled, filled_json, with_variables
 from perfproof.errors import UsageError
 from perfproof.model.scenario import Scalar
 
-_TOKENS = ("access_token", "accessToken", "token", "id_token", "idToken", "jwt", "auth_token", "authToken", "key")
 _SIZES = (1, 10, 50)
-_IN_PATHS = re.compile(r"[\w.~:@,-]+", re.ASCII)
-"""Values that stand in a path as they are."""
-VALUES = 5
-"""Different ids that a request is sent with."""
 TRIED = 4
 """Times as many requests are tried as are wanted: of a large document not all of them answer."""
 
@@ -107,27 +114,32 @@ class Trying:
         Afterwards the requests and the login stand without a prefix: each arm has its own.
         """
         kept, self.result.tried = self.result.tried, []
+        login = self.result.login
+        if login is not None:
+            if not login.path.startswith(f"{before}/"):
+                raise UsageError(
+                    f"the login {login.path} is in neither version, and a prefix stands before set-up steps too",
+                    hint="log in yourself and give --header 'Authorization: Bearer ${TOKEN}'",
+                )
+            refused = self._log_in(replace(login, path=now + login.path.removeprefix(before)))
+            if refused is not None:
+                raise UsageError("the login of one version does not work in the other", why=refused)
+            self.result.login = replace(login, path=login.path.removeprefix(before))
         for tried in kept:
             path = tried.ask.path.removeprefix(before)
             there = replace(tried.ask, path=now + path)
-            wrong = _unlike(there, self._send(there, {}))
+            wrong = unlike(there, self._send(there, {}))
             if wrong is None:
-                self.result.tried.append(replace(tried, ask=replace(tried.ask, path=path)))
+                # Neither version's own path is the name of what both are asked.
+                name = f"{there.method} {path}" if tried.ask.name.startswith(f"{there.method} /") else tried.ask.name
+                self.result.tried.append(replace(tried, ask=replace(tried.ask, path=path, name=name)))
             else:
                 self._drop(there, wrong)
-        login = self.result.login
-        if login is None:
-            return
-        if not login.path.startswith(f"{before}/"):
-            raise UsageError(
-                f"the login {login.path} is in neither version, and a prefix stands before set-up steps too",
-                hint="log in yourself and give --header 'Authorization: Bearer ${TOKEN}'",
-            )
-        self.result.login = replace(login, path=login.path.removeprefix(before))
 
     def health(self) -> str:
         """Return the first path that says the service is up; "/" if none does."""
-        for path in dict.fromkeys([*self.found.health, *HEALTH_PATHS]):
+        named = [path.removeprefix(self.found.prefix) for path in self.found.health]
+        for path in dict.fromkeys([*self.found.health, *named, *HEALTH_PATHS]):
             if self.client.send("GET", self._plain(path), within=5).status in range(200, 400):
                 return path
         return ""
@@ -209,9 +221,11 @@ class Trying:
         """Log in and note how; return in words why it does not work, None if it does."""
         fields = {name: self._text(value or "") for name, value in login.fields.items()}
         how: dict[str, Any] = {"form": fields} if login.form else {"data": fields}
-        prefixes = ("", self.result.prefix) if not login.path.startswith(self.result.prefix or "\0") else ("",)
         answer = Answer()
-        for prefix in prefixes:
+        given = self.result.login is not None  # then its path is whole
+        for prefix in (
+            ("",) if given else dict.fromkeys((self.result.prefix, ""))
+        ):  # a token URL may hold the prefix already
             answer = self.client.send(login.method, self._plain(prefix + login.path), **how)
             if answer.status not in (0, 404, 405):
                 login = replace(login, path=prefix + login.path)
@@ -221,7 +235,7 @@ class Trying:
             return f"POST {login.path} was answered with {said}"
         captures = dict(login.captures)
         if not captures and login.header is not None:
-            token = _token_in(answer.data)
+            token = token_in(answer.data)
             if token is not None:
                 captures = {"token": token[0]}
                 self._captured["token"] = token[1]
@@ -230,7 +244,7 @@ class Trying:
             else:
                 return f"POST {login.path} was answered with status {answer.status}, but no token is in the answer"
         for name, path in captures.items():
-            value = _at(answer.data, path)
+            value = value_at(answer.data, path)
             if value is None:
                 return f"POST {login.path} has nothing at {path} in its answer"
             self._captured[name] = value
@@ -253,7 +267,7 @@ class Trying:
                 moved = self._moved(ask, now)
                 if moved is not None:
                     ask, now = moved, self._send(moved, values)
-            wrong = _unlike(ask, now)
+            wrong = unlike(ask, now)
             if wrong is None:
                 good.append(values)
                 answer = now
@@ -269,33 +283,34 @@ class Trying:
     def _keep(self, ask: Ask, good: Sequence[Mapping[str, Scalar]], answer: Answer) -> None:
         names = {sought.name for sought in ask.sought}
         values: dict[str, tuple[Scalar, ...]] = {name: each for name, each in ask.values.items() if name not in names}
-        values |= _chosen(good, names)
+        values |= combined(good, names)
         ask = replace(ask, values=values, sought=())
         rows, rows_at = rows_in(answer.body, None)
         notes: list[str] = []
-        if rows is None and (named := _largest_list(answer.data)) is not None:
+        if rows is None and (named := largest_list(answer.data)) is not None:
             rows_at = named
             rows = rows_in(answer.body, named)[0]
         else:
             rows_at = None
         sizes: tuple[int, ...] = ()
         if ask.paging and ask.reads:
-            sizes, note = self._sizes(ask, good[0], rows)
+            sizes, note = self._sizes(ask, good[0], rows, rows_at)
             notes += [note] if note else []
         tried = Tried(ask, answer.status, answer.took, len(answer.body), rows, rows_at, sizes, tuple(notes))
         self.result.tried.append(tried)
         self._bodies[ask.path] = answer.data
         seen = "" if rows is None else f", {rows} row{'' if rows == 1 else 's'}"
-        self.say(f"  kept     {ask.method} {ask.target}: {answer.status} in {answer.took * 1e3:.0f} ms{seen}")
+        self.say(f"  kept     {ask.method} {ask.target}: {answer.status} in {milliseconds(answer.took)}{seen}")
 
-    def _sizes(self, ask: Ask, values: Mapping[str, Scalar], rows: int | None) -> tuple[tuple[int, ...], str]:
+    def _sizes(
+        self, ask: Ask, values: Mapping[str, Scalar], rows: int | None, rows_at: str | None
+    ) -> tuple[tuple[int, ...], str]:
         """Return the sizes at which rows can be asked for, once one row was asked for and came."""
         if rows is None:
             return (), f"{ask.paging} is no scale: the answer has no list of rows"
         one = self._send(ask, {**values, ask.paging: 1})
-        got = rows_in(one.body, None)[0]
-        got = rows_in(one.body, _largest_list(one.data))[0] if got is None else got
-        if _unlike(ask, one) is not None or got is None or (got >= rows and rows > 1):
+        got = rows_in(one.body, rows_at)[0]
+        if unlike(ask, one) is not None or got is None or (got >= rows and rows > 1):
             return (), f"{ask.paging} is no scale: asked for 1 row, {got} came"
         most = ask.most or _SIZES[-1]
         sizes = tuple(size for size in _SIZES if size <= most)
@@ -338,19 +353,19 @@ class Trying:
     def _options(self, ask: Ask, sought: Sought, values: Mapping[str, Scalar]) -> list[Scalar]:
         """Return what a placeholder may be: ids in the answer of the list it stands below, examples, guesses."""
         above = ask.path.partition("/{" + sought.name + "}")[0]
-        rows = _rows(self._bodies.get(above, self._bodies.get(above + "/")))
+        rows = rows_of(self._bodies.get(above, self._bodies.get(above + "/")))
         if rows is None and above != ask.path:
             upper = replace(ask, method="GET", path=above, query={}, json=None, form={}, body=None)
             answer = self._send(upper, values)
             if answer.status in (301, 302, 307, 308):
                 answer = self._send(replace(upper, path=above + "/"), values)
-            rows = _rows(answer.data) if answer.status == 200 else None
+            rows = rows_of(answer.data) if answer.status == 200 else None
             if "{" not in above:
                 self._bodies[above] = answer.data if answer.status == 200 else None
-        found = _ids(rows, sought, above) if rows else []
+        found = ids_in(rows, sought, above) if rows else []
         if not found:
             found = list(sought.guess)
-        return [each for each in dict.fromkeys(found) if _IN_PATHS.fullmatch(str(each))]
+        return [each for each in dict.fromkeys(found) if IN_PATHS.fullmatch(str(each))]
 
     def _send(self, ask: Ask, values: Mapping[str, Scalar]) -> Answer:
         """Send one request with its placeholders filled."""
@@ -383,108 +398,3 @@ class Trying:
 
     def _plain(self, path: str) -> str:
         return filled(self._text(path), self._captured, quoted=True)
-
-
-def _unlike(ask: Ask, answer: Answer) -> str | None:
-    """Return in words how an answer is not what was promised; None if it is."""
-    if not answer.status:
-        return answer.problem
-    promised = " or ".join(map(str, ask.statuses)) or "2xx"
-    fits = answer.status in ask.statuses if ask.statuses else 200 <= answer.status < 300
-    if not fits:
-        hint = {401: ": log in with --user or --header", 403: ": this user may not"}.get(answer.status, "")
-        return f"answered with status {answer.status}, not {promised}{hint}"
-    if "json" in ask.media and answer.status != 204:
-        if "json" not in answer.media:
-            return f"answered as {answer.media or 'no media type'}, not as {ask.media}"
-        if answer.body and answer.data is None and answer.body.strip() != b"null":
-            return "answered with a body that is no JSON, though it is called so"
-    return None
-
-
-def _chosen(good: Sequence[Mapping[str, Scalar]], names: Iterable[str]) -> dict[str, tuple[Scalar, ...]]:
-    """Return the values of each placeholder such that every combination of them is one that was answered."""
-    names = list(names)
-    if not names:
-        return {}
-    if len(names) == 1:
-        (name,) = names
-        return {name: tuple(dict.fromkeys(values[name] for values in good))}
-    first = good[0]
-    last = names[-1]
-    same = [values for values in good if all(values[name] == first[name] for name in names if name != last)]
-    found: dict[str, tuple[Scalar, ...]] = {name: (first[name],) for name in names if name != last}
-    found[last] = tuple(dict.fromkeys(values[last] for values in same))
-    return found
-
-
-def _rows(data: Any) -> list[Any] | None:
-    if isinstance(data, list):
-        return data
-    if isinstance(data, dict):
-        lists = [value for value in data.values() if isinstance(value, list) and value]
-        if lists:
-            return max(lists, key=len)
-        for value in data.values():
-            if isinstance(value, dict) and (inner := _rows(value)):
-                return inner
-    return None
-
-
-def _ids(rows: Sequence[Any], sought: Sought, above: str) -> list[Scalar]:
-    """Return the values of the field that a placeholder means: of its own name, or what rows are told apart by."""
-    last = above.rstrip("/").rpartition("/")[2]
-    singular = re.sub(r"(ies|s)$", lambda match: "y" if match[1] == "ies" else "", last)
-    squeezed = {_squeeze(each) for each in sought.fields}
-    fields = [*sought.fields, "id", "Id", "ID", f"{singular}_id", f"{singular}Id", "_id", "uuid", "slug", "key", "code"]
-    tail = re.sub(r"^.*_(id|slug|key|name|code|uuid)$", r"\1", sought.name)
-    fields = [sought.name, tail, *fields] if tail != sought.name else [*fields, "name"]
-    plain = [row for row in rows if isinstance(row, str | int) and not isinstance(row, bool)]
-    if plain:
-        return plain[:VALUES]
-    mappings = [row for row in rows if isinstance(row, dict)]
-    if not mappings:
-        return []
-    for name in [*(key for key in mappings[0] if _squeeze(key) in squeezed), *fields]:
-        found = [row[name] for row in mappings if isinstance(row.get(name), str | int) and row.get(name) != ""]
-        if found:
-            return _spread(found)
-    return []
-
-
-def _spread(values: list[Scalar]) -> list[Scalar]:
-    """Return some values from the whole list, not only its beginning."""
-    step = max(1, len(values) // VALUES)
-    return values[::step][:VALUES]
-
-
-def _squeeze(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def _largest_list(data: Any) -> str | None:
-    """Return the path of the longest list of an object that has several."""
-    if not isinstance(data, dict):
-        return None
-    lists = {name: value for name, value in data.items() if isinstance(value, list) and re.fullmatch(r"\w+", name)}
-    rows = {name: value for name, value in lists.items() if value and isinstance(value[0], dict)} or lists
-    return f"$.{max(rows, key=lambda name: len(rows[name]))}" if len(lists) > 1 else None
-
-
-def _token_in(data: Any) -> tuple[str, str] | None:
-    """Return path and value of the token in the answer to a login."""
-    if not isinstance(data, dict):
-        return None
-    for name in _TOKENS:
-        if isinstance(data.get(name), str) and data[name]:
-            return f"$.{name}", data[name]
-    for name, value in data.items():
-        if isinstance(value, dict) and re.fullmatch(r"\w+", str(name)) and (inner := _token_in(value)) is not None:
-            return f"$.{name}{inner[0][1:]}", inner[1]
-    return None
-
-
-def _at(data: Any, path: str) -> Any:
-    for step in path.removeprefix("$").strip(".").split("."):
-        data = data.get(step) if isinstance(data, dict) else None
-    return data

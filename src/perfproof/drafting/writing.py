@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from perfproof.drafting.answers import milliseconds
 from perfproof.drafting.asks import Login
 from perfproof.drafting.startup import Start
 from perfproof.drafting.trial import Trial, Tried
@@ -115,7 +116,7 @@ def _requests(draft: Draft) -> Iterator[str]:
 
 def _request(tried: Tried) -> Iterator[str]:
     ask = tried.ask
-    seen = [f"{tried.status} in {tried.took * 1e3:.0f} ms", _size(tried.size)]
+    seen = [f"{tried.status} in {milliseconds(tried.took)}", _size(tried.size)]
     if tried.rows is not None:
         seen.append(f"{tried.rows} row{'' if tried.rows == 1 else 's'}")
     yield f"  - name: {scalar(ask.name)} # {', '.join(seen)}"
@@ -181,7 +182,7 @@ def _quoted(value: str) -> str:
 
 
 def _comment(text: str) -> str:
-    return " ".join(text.split())
+    return "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))
 
 
 def _aside(note: str) -> str:
