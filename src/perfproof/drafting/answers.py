@@ -51,6 +51,7 @@ def combined(good: Sequence[Mapping[str, Scalar]], names: Iterable[str]) -> dict
 
 
 def rows_of(data: Any) -> list[Any] | None:
+    """Return the longest list in an answer, looked for from the outside in; None if there is none."""
     if isinstance(data, list):
         return data
     if isinstance(data, dict):
@@ -117,6 +118,7 @@ def token_in(data: Any) -> tuple[str, str] | None:
 
 
 def value_at(data: Any, path: str) -> Any:
+    """Return the value at a plain JSON path; None if there is none."""
     for step in path.removeprefix("$").strip(".").split("."):
         data = data.get(step) if isinstance(data, dict) else None
     return data
