@@ -110,6 +110,11 @@ def test_a_node_package_is_started_by_its_script_and_fixed_ports_are_told(tmp_pa
     fixed = first(tmp_path)
     assert fixed.port == 3000
     assert "always listens on 3000" in fixed.notes[0]
+    package = {"scripts": {"start": "cross-env MODE=fast PORT=3000 tool --port 3000 db.json"}}
+    put(tmp_path, **{"package.json": json.dumps(package), "node_modules/.bin/tool": ""})
+    direct = first(tmp_path)
+    assert (direct.command, direct.port) == ("node_modules/.bin/tool --port {port} db.json", None)
+    assert direct.environment == {"NODE_ENV": "production", "MODE": "fast"}
 
 
 def test_compiled_services_are_built_from_each_arms_folder(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from perfproof.drafting.sources import DOCUMENT_PATHS, document_of, file_in, pla
 from perfproof.drafting.startup import Start, ways_to_start
 from perfproof.drafting.templates import with_variables
 from perfproof.drafting.trial import Credentials, Trial, Trying
+from perfproof.drafting.versions import left_behind
 from perfproof.drafting.writing import Draft, text_of
 from perfproof.errors import PerfproofError, ServiceError, UsageError
 from perfproof.model.redaction import Redactor, worth_masking
@@ -118,6 +119,8 @@ def _written(
         looked = find_database(wishes.folder, way.command, way.environment, environ)
         database, note = looked.address, looked.note
         notes += [looked.left_out] if looked.left_out else []
+    if wishes.arms is None and way is not None and (told := left_behind(wishes.folder)):
+        notes.append(told)
     if not trial.health:
         trial.health = trial.tried[0].ask.target if trial.tried and "{" not in trial.tried[0].ask.target else "/"
         notes.append(f"no health path answered: {trial.health} is asked instead until the service is up")

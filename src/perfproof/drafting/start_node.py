@@ -40,17 +40,35 @@ def node(folder: Path) -> Iterator[Start]:
         script = scripts.get(name)
         if not isinstance(script, str) or re.search(r"\b(nodemon|react-scripts|vite|webpack|ng)\b", script):
             continue
-        line = adapted(script)
-        # Node itself is called directly: npm would stand between perfproof and the service as one process more.
-        direct = script.split()[:1] == ["node"] and not line.shell
-        command = line.text if direct else f"npm run --silent {name}"
-        yield Start(command, f"package.json, script {name}", environment, prepare, build, port, notes=notes)
+        command, own = _command(folder, name, script)
+        source = f"package.json, script {name}"
+        fixed = None if "{port}" in command else port
+        yield Start(command, source, {**environment, **own}, prepare, build, fixed, notes=notes if fixed else ())
     main = package.get("main")
     candidates = [main] if isinstance(main, str) else []
     for file in (*candidates, "server.js", "app.js", "index.js", "src/server.js", "src/index.js"):
         if (folder / file).is_file() and re.search(r"\.listen\(|createServer", text_of(folder / file)):
             yield Start(f"node {file}", f"package.json, {file}", environment, prepare, build, port, notes=notes)
             return
+
+
+def _command(folder: Path, name: str, script: str) -> tuple[str, dict[str, str]]:
+    """Return how a script is run, and the variables it sets.
+
+    What can be is called directly: npm would stand between perfproof and the service as one process more, and would
+    hide the port.
+    """
+    words, own = script.split(), dict[str, str]()
+    while words and (words[0] == "cross-env" or re.fullmatch(r"[A-Za-z_]\w*=[\w./:-]*", words[0])):
+        variable, equals, value = words.pop(0).partition("=")
+        own |= {variable: value} if equals and variable != "PORT" else {}
+    line = adapted(" ".join(words))
+    program = line.text.split()[:1]
+    if not line.shell and program == ["node"]:
+        return line.text, own
+    if not line.shell and program and (folder / "node_modules" / ".bin" / program[0]).exists():
+        return f"node_modules/.bin/{line.text}", own
+    return f"npm run --silent {name}", {}
 
 
 def _port(folder: Path) -> tuple[int | None, tuple[str, ...]]:

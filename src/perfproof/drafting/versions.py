@@ -37,6 +37,21 @@ def versions_of(
     return {"baseline": {}, "candidate": {}}, note, f"perfproof ab {file}   (write below `arms:` what differs first)"
 
 
+def left_behind(folder: Path) -> str:
+    """Return what to say of files that a service may need and that a checkout from git does not have; "" for none."""
+    repository = _repository(folder, demanded=False)
+    if repository is None:
+        return ""
+    files = [path for pattern in ("*.db", "*.sqlite*", ".env") for path in sorted(folder.glob(pattern))]
+    missing = [path.name for path in files if path.is_file() and not repository.tracks(path)]
+    if not missing:
+        return ""
+    return (
+        f"git does not track {', '.join(missing[:4])}: a version taken from git starts without; --prepare makes them,"
+        " or -e names them by their whole path"
+    )
+
+
 def _repository(folder: Path, *, demanded: bool) -> Repository | None:
     try:
         return Repository.around(folder.absolute())
