@@ -72,7 +72,7 @@ def ids_in(rows: Sequence[Any], sought: Sought, above: str) -> list[Scalar]:
     fields = [*sought.fields, "id", "Id", "ID", f"{singular}_id", f"{singular}Id", "_id", "uuid", "slug", "key", "code"]
     tail = re.sub(r"^.*_(id|slug|key|name|code|uuid)$", r"\1", sought.name)
     fields = [sought.name, tail, *fields] if tail != sought.name else [*fields, "name"]
-    plain = [row for row in rows if isinstance(row, str | int) and not isinstance(row, bool)]
+    plain: list[Scalar] = [row for row in rows if isinstance(row, str | int) and not isinstance(row, bool)]
     if plain:
         return plain[:VALUES]
     mappings = [row for row in rows if isinstance(row, dict)]

@@ -255,13 +255,13 @@ def _first_that_starts(
             continue
         say(f"  up in {service.start_seconds:.1f} s")
         return way, service
-    way, error = failures[0]
+    way, first = failures[0]
     others = "; ".join(f"{each.command}: {other.what}" for each, other in failures[1:3])
     raise ServiceError(
-        f"the service does not start with `{way.command}` (from {way.source}): {error.what}",
-        why="; ".join(filter(None, (error.why, others and f"nor in other ways: {others}"))) or None,
+        f"the service does not start with `{way.command}` (from {way.source}): {first.what}",
+        why="; ".join(filter(None, (first.why, others and f"nor in other ways: {others}"))) or None,
         hint="give --command 'myserver --port {port}', and --environment NAME=VALUE for what it needs",
-        log_tail=error.log_tail if isinstance(error, ServiceError) else (),
+        log_tail=first.log_tail if isinstance(first, ServiceError) else (),
     )
 
 

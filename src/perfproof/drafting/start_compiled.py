@@ -41,11 +41,11 @@ def go(folder: Path) -> Iterator[Start]:
             place = path.parent.relative_to(folder)
             found["." if place == Path() else f"./{place}"] = "net/http" in text or "Listen" in text
     notes = () if _reads_port(folder, (".go",)) else (_PORT,)
-    for place in sorted(
-        found, key=lambda each: (not found[each], not re.search(r"serve|api|web|http|^\.$", each), each)
-    ):
+    # What serves comes first; then what is called so.
+    ranked = sorted(found, key=lambda each: (not found[each], not re.search(r"serve|api|web|http|^\.$", each), each))
+    for main in ranked:
         # Into a scratch folder of the arm, so that both arms can be built from one folder.
-        yield Start("{work}/service", "go.mod", prepare=f"go build -o {{work}}/service {place}", notes=notes)
+        yield Start("{work}/service", "go.mod", prepare=f"go build -o {{work}}/service {main}", notes=notes)
 
 
 def _reads_port(folder: Path, endings: tuple[str, ...]) -> bool:

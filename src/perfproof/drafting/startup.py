@@ -50,7 +50,8 @@ def ways_to_start(folder: Path) -> list[Start]:
     )
     found: list[Start] = []
     for kind in kinds:
-        found += [each for each in kind(folder) if each.command not in {known.command for known in found}]
+        known = {(way.command, way.prepare) for way in found}
+        found += [way for way in kind(folder) if (way.command, way.prepare) not in known]
     return found
 
 
