@@ -181,6 +181,40 @@ def test_what_does_not_start_or_is_not_known_is_told_with_the_way_out(bench):
     assert bench.leftovers() == []
 
 
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["nothere.yaml"], "nothere.yaml: does not exist"),
+        (["."], ".: is a folder"),
+        (["curl"], "holds no curl command"),
+        (["http://127.0.0.1:1/openapi.json"], "Connection refused"),
+        (["-o", "no/such.yaml"], "the folder no does not exist"),
+        (["--directory", "gone"], "there is no folder gone"),
+        (["--user", "ann"], "--user needs a name and a password"),
+        (["-H", "nope"], "--header nope: is no header"),
+        (["-e", "A"], "--environment A: there is no ="),
+        (["-e", "A=${NOPE}"], "the environment variable NOPE is not set"),
+        (["--goal", "latency_p95=abc"], "goals.latency_p95: `abc` is not a share"),
+        (["--goal", "latency=20%"], "goals.latency: `latency` is not a metric"),
+        (["--health", "up"], "health: `up` is not a path"),
+        (["--database", "oracle://x"], "database: is no database address"),
+        (["--versions", "v1"], "--versions v1 are not two versions"),
+        (["--versions", "v1,v2", "--before", "."], "--versions stands beside another version before"),
+        (["--baseline-ref", "main"], "is not in a git repository"),
+        (["--before", "gone"], "there is no folder gone"),
+        (["--get", "items"], "--get items: a path begins with /"),
+        (["--url", "http://192.0.2.1"], "is not on this machine"),
+    ],
+)
+def test_wrong_options_are_told_with_a_fix_before_anything_is_started(bench, args, said):
+    start = () if "--url" in args else ("--command", SERVE)
+    ran = bench.run("init", *start, *args)
+    assert ran.code == 2
+    assert said in ran.err
+    assert "fix: " in ran.err
+    assert "starting" not in ran.err
+
+
 def test_on_a_terminal_what_is_missing_is_asked_for(bench):
     import os
     import pty

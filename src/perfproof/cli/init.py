@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perfproof.cli.printing import say, tell
-from perfproof.errors import UsageError
+from perfproof.errors import ScenarioError, UsageError
 
 if TYPE_CHECKING:
+    from perfproof.drafting.drafting import Wishes
     from perfproof.drafting.trial import Credentials
 
 _RUNNING = "Where the service is up already, instead of starting it."
@@ -132,6 +133,7 @@ def init(
         goals=_pairs(goal, "--goal"),
         versions=api,
     )
+    _check_options(wishes)
     interactive = sys.stdin.isatty() and sys.stderr.isatty()
     drafted = draft(wishes, os.environ, tell, _ask if interactive else None)
     for text in drafted.left_out[:5]:
@@ -146,6 +148,31 @@ def init(
     say(f"{output}: {what}" + (f" ({dropped} dropped)" if dropped else ""))
     say(f"next: perfproof check {shlex.quote(str(output))}")
     say(f"then: {following}")
+
+
+def _check_options(wishes: Wishes) -> None:
+    """Raise ``UsageError`` for options that no scenario may hold, before anything is started."""
+    import yaml
+
+    from perfproof.scenarios.reading import read_text
+
+    service = {
+        "command": wishes.command or "x",
+        "environment": dict(wishes.environment),
+        "health": wishes.health or "/",
+        **({"database": wishes.database} if wishes.database else {}),
+        **({"port": wishes.port} if wishes.port else {}),
+        **({"prepare": wishes.prepare} if wishes.prepare else {}),
+        **({"build": wishes.build} if wishes.build else {}),
+        "shell": True,
+    }
+    asked = {"name": wishes.name, "service": service, "requests": [{"get": "/"}], "goals": dict(wishes.goals)}
+    text = yaml.safe_dump({key: value for key, value in asked.items() if value}, sort_keys=False)
+    try:
+        read_text(text, Path("options"), os.environ)
+    except ScenarioError as error:
+        first = error.problems[0]
+        raise UsageError(f"{first.key.removeprefix('service.')}: {first.reason}", hint=first.fix) from None
 
 
 def _save(text: str, output: Path) -> None:

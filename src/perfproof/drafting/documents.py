@@ -89,7 +89,7 @@ def read_file(path: Path) -> str:
         return decoded(path.read_bytes(), str(path))
     except FileNotFoundError:
         near = sorted(each.name for each in path.parent.glob("*.*"))[:6] if path.parent.is_dir() else []
-        hint = f"there are {', '.join(near)}" if near else "correct the path"
+        hint = f"beside it: {', '.join(near)}" if near else "correct the path"
         raise UsageError("does not exist", where=str(path), hint=hint) from None
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", where=str(path), hint="look at its permissions") from None

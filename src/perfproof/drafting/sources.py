@@ -49,7 +49,7 @@ def read_sources(sources: Sequence[str]) -> Found:
 
 
 def _read(source: str) -> Found:
-    if source.lstrip().startswith("curl "):
+    if source.split()[:1] == ["curl"]:
         from perfproof.drafting.curl import read_curl
 
         return read_curl(source, "the curl command")
