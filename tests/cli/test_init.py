@@ -62,6 +62,19 @@ def test_the_services_own_document_becomes_a_scenario_of_what_it_really_answers(
     assert "next: perfproof check perfproof.yaml" in ran.out
 
 
+def test_the_bundled_demo_needs_no_hand(bench):
+    command = "{python} -m uvicorn perfproof.demo.app:app --host 127.0.0.1 --port {port} --log-level warning"
+    database = "DATABASE_URL=sqlite:///{work}/shop.db"
+    login = ("--user", "demo@example.com:demo-password", "--prepare", "{python} -m perfproof.demo.seed")
+    ran, scenario = drafted(bench, "--command", command, "-e", database, *login)
+    service, requests = scenario["service"], {each["name"]: each for each in scenario["requests"]}
+    assert (service["health"], service["database"]) == ("/health", "sqlite")
+    assert list(requests) == ["list projects", "show dashboard", "list records", "show project"]
+    assert len(requests["list records"]["values"]["project_id"]) == 5
+    assert requests["list projects"]["scale"] == {"parameter": "limit", "sizes": [1, 10, 50]}
+    assert "dropped  GET /jobs/{job_id}: answered with status 404" in ran.err
+
+
 def test_two_versions_of_an_api_become_the_arms_and_are_measured(bench):
     bench.environ["PASSWORD"] = "s3cret-word"
     ran, scenario = drafted(bench, "--command", SERVE, *USER, "--versions", "/v1,/v2")
