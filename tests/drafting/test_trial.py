@@ -102,6 +102,10 @@ def test_a_basic_login_is_encoded_unless_that_would_show_what_the_environment_ho
     found = Found("x", asks=(get("/items", secured=True),), entry=Entry("HTTP basic", basic=True))
     result = tried(serve(answers), found, Credentials("a", "b"))
     assert result.tried[0].ask.headers == {"Authorization": "Basic YTpi"}
+    silent = tried(serve(answers), Found("x", asks=(get("/items"),)), Credentials("a", "b"))
+    assert silent.tried[0].ask.headers == {"Authorization": "Basic YTpi"}  # though no document says so
+    refused = tried(serve(answers), Found("x", asks=(get("/items"),)), Credentials("a", "c"))
+    assert (refused.header, len(refused.dropped)) == (None, 1)
     with pytest.raises(UsageError, match="cannot be sent as HTTP basic"):
         tried(serve(answers), found, Credentials("a", "${P}"), P="b")
 

@@ -24,7 +24,9 @@ def unlike(ask: Ask, answer: Answer) -> str | None:
     promised = " or ".join(map(str, ask.statuses)) or "2xx"
     fits = answer.status in ask.statuses if ask.statuses else 200 <= answer.status < 300
     if not fits:
-        hint = {401: ": log in with --user or --header", 403: ": this user may not"}.get(answer.status, "")
+        there = answer.headers.get("location", "") if 300 <= answer.status < 400 else ""
+        hint = f": it leads to {there[:80]}" if there else ""
+        hint = hint or {401: ": log in with --user or --header", 403: ": this user may not"}.get(answer.status, "")
         return f"answered with status {answer.status}, not {promised}{hint}"
     if "json" in ask.media and answer.status != 204:
         if "json" not in answer.media:

@@ -15,6 +15,9 @@ _HEALTH = re.compile(
     r"|ping|heartbeat|__heartbeat__|__lbheartbeat__|status|up|alive)/?",
     re.IGNORECASE,
 )
+_DOCUMENT = re.compile(
+    r"(^|/)(openapi|swagger(-ui)?|(v\d/)?api-docs|__api__|docs|redoc)(\.(json|ya?ml|html))?/?$", re.IGNORECASE
+)
 _VERSION = re.compile(r"v\d+(?:[._]\d+)?(?:(?:alpha|beta)\d*)?", re.IGNORECASE)
 _TAKEN = (*BUILT_INS, "port", "arm", "work", "python", "token")
 HEALTH_PATHS = (
@@ -27,6 +30,11 @@ HEALTH_PATHS = (
 def is_health(path: str) -> bool:
     """Tell whether a path only says that the service is up."""
     return _HEALTH.fullmatch(path) is not None
+
+
+def is_document(path: str) -> bool:
+    """Tell whether a path only shows what the service can do."""
+    return _DOCUMENT.search(path) is not None
 
 
 def identifier(name: str) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from perfproof.drafting.asks import Ask, Found, Sought
 from perfproof.drafting.documents import Document
 from perfproof.drafting.entries import entry_of, is_login, let_out
-from perfproof.drafting.names import identifier, is_health, named_after, resource_of, unique
+from perfproof.drafting.names import identifier, is_document, is_health, named_after, resource_of, unique
 from perfproof.drafting.references import BrokenReferenceError, Part, root_of
 from perfproof.drafting.samples import given, kind_of, sample
 from perfproof.drafting.templates import written, written_json
@@ -52,7 +52,7 @@ def read_openapi(document: Document) -> Found:
     title = str(info.get("title") or "") if isinstance(info, dict) else ""
     entry = entry_of(reader.root, reader.login_operations, v2=reader.v2)
     health = [each.path for each in asks if each.method == "GET" and not each.sought and is_health(each.path)]
-    apart = [each for each in asks if each.path not in health]
+    apart = [each for each in asks if each.path not in health and not is_document(each.path)]
     return Found(
         source=document.file,
         title=title,

@@ -163,15 +163,7 @@ class Trying:
         if given.headers:
             return
         if entry.basic and given.user is not None:
-            text = f"{given.user}:{given.password or ''}"
-            if "${" in text:
-                raise UsageError(
-                    "a password from the environment cannot be sent as HTTP basic",
-                    why="it is encoded together with the name, and the file would show it",
-                    hint="BASIC=$(printf %s name:password | base64), and --header 'Authorization: Basic ${BASIC}'",
-                )
-            self.result.header = ("Authorization", "Basic " + base64.b64encode(filled(text, {}).encode()).decode())
-            self.result.notes.append("the password stands in the file: keep the file to yourself")
+            self._as_basic()
             return
         if entry.key_header and given.password is not None and given.user is None:
             self.result.header = (entry.key_header, given.password)
@@ -191,11 +183,39 @@ class Trying:
             if reason is None:
                 return
             reasons.append(reason)
+        if given.user is not None and self._takes_basic(asks):
+            return
         if secured or given.user is not None:
             how = f"the document asks for {entry.scheme}" if entry.scheme else "no way to log in was found"
             tried = f" ({'; '.join(reasons)})" if reasons else ""
             hint = "give --user NAME:PASSWORD, or --header 'Authorization: Bearer ${TOKEN}'"
             self.result.notes.append(f"nobody is logged in: {how}{tried}; {hint}")
+
+    def _as_basic(self) -> None:
+        """Let the user in by HTTP basic."""
+        text = f"{self.credentials.user}:{self.credentials.password or ''}"
+        if "${" in text:
+            raise UsageError(
+                "a password from the environment cannot be sent as HTTP basic",
+                why="it is encoded together with the name, and the file would show it",
+                hint="BASIC=$(printf %s name:password | base64), and --header 'Authorization: Basic ${BASIC}'",
+            )
+        self.result.header = ("Authorization", "Basic " + base64.b64encode(filled(text, {}).encode()).decode())
+        self.result.notes.append("the password stands in the file: keep the file to yourself")
+
+    def _takes_basic(self, asks: Sequence[Ask]) -> bool:
+        """Find out whether HTTP basic lets the user in, although the document does not say so."""
+        for ask in [each for each in asks if each.method == "GET" and not each.sought][:TRIED]:
+            whole = replace(ask, path=self.result.prefix + ask.path)
+            if self._send(whole, {}).status != 401:
+                continue
+            self._as_basic()
+            if self._send(self._with_entry(whole), {}).status != 401:
+                return True
+            self.result.header = None
+            self.result.notes.pop()
+            return False
+        return False
 
     def _complete(self, login: Login) -> Login | None:
         """Return a login with what the user gave filled in; None where something is still missing."""
@@ -281,7 +301,7 @@ class Trying:
         self._keep(ask, good, answer)
 
     def _keep(self, ask: Ask, good: Sequence[Mapping[str, Scalar]], answer: Answer) -> None:
-        names = {sought.name for sought in ask.sought}
+        names = [sought.name for sought in ask.sought]  # in the order of the path: the last one varies
         values: dict[str, tuple[Scalar, ...]] = {name: each for name, each in ask.values.items() if name not in names}
         values |= combined(good, names)
         ask = replace(ask, values=values, sought=())
