@@ -13,6 +13,7 @@ from perfproof.drafting.documents import parse
 from perfproof.drafting.har import read_har
 from perfproof.drafting.k6 import read_k6
 from perfproof.drafting.locust import read_locust
+from perfproof.drafting.messages import paged
 from perfproof.errors import UsageError
 
 
@@ -67,6 +68,7 @@ def test_a_har_becomes_the_mix_of_requests_that_was_recorded_without_its_secrets
     one, many = found.asks
     assert (one.path, dict(one.values), one.weight) == ("/projects/{project_id}", {"project_id": (3, 14, 15)}, 3)
     assert (many.target, many.statuses) == ("/projects?limit=10", (200,))
+    assert (paged(many).target, paged(many).values) == ("/projects?limit={limit}", {"limit": (10,)})
     assert one.headers == {"Accept": "application/json"}
     (login,) = found.entry.logins
     assert dict(login.fields) == {"email": "a@example.com", "password": None}

@@ -13,6 +13,7 @@ import pytest
 
 from perfproof.drafting.asking import Client, require_loopback
 from perfproof.drafting.asks import Ask, Entry, Found, Login, Sought
+from perfproof.drafting.messages import paged
 from perfproof.drafting.templates import typed, with_variables, written
 from perfproof.drafting.trial import Credentials, Trial, Trying
 from perfproof.errors import UsageError
@@ -81,6 +82,25 @@ def test_ids_are_found_in_lists_at_every_level_and_belong_together(serve: Any) -
 def test_an_id_that_nobody_knows_drops_its_request_with_the_reason(serve: Any) -> None:
     found = tried(serve(lambda *_: (200, {"items": []}, {})), Found("x", asks=(get("/items/{id}", "id"),)))
     assert found.dropped == [("GET /items/{id}", "no value is known for {id}")]
+
+
+def test_sizes_are_those_that_the_service_takes(serve: Any) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        wanted = int(path.partition("=")[2] or 99)
+        return (200, list(range(wanted)), {}) if wanted <= 30 else (422, {}, {})
+
+    page = paged(get("/items?_size=20"))
+    (one,) = tried(serve(answers), Found("x", asks=(page,))).tried
+    assert (one.ask.target, one.sizes) == ("/items?_size={_size}", (1, 10, 20))
+
+
+def test_a_health_path_is_one_that_is_there_and_no_redirect(serve: Any) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        if path in ("/health", "/health/"):
+            return 302, {}, {"Location": "/nowhere"}
+        return (200, {}, {}) if path in ("/ping", "/items") else (404, {}, {})
+
+    assert tried(serve(answers), Found("x", asks=(get("/items"),))).health == "/ping"
 
 
 def test_an_api_key_is_sent_where_the_document_says_and_stays_a_variable(serve: Any) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 from perfproof.drafting.asks import Ask
-from perfproof.drafting.names import identifier, resource_of
+from perfproof.drafting.names import PAGING, identifier, resource_of
 from perfproof.drafting.templates import written, written_json
 from perfproof.errors import UsageError
 from perfproof.model.redaction import sounds_secret
@@ -111,6 +111,18 @@ def _with_placeholders(path: str) -> tuple[str, dict[str, Scalar]]:
             values[name] = int(step) if step.isdigit() and not (step[0] == "0" and len(step) > 1) else step
             steps[place] = "{" + name + "}"
     return "/".join(steps), values
+
+
+def paged(ask: Ask) -> Ask:
+    """Return a request whose query says how many rows are wanted with that number as a value of its own."""
+    path, query = (ask.path, dict(ask.query)) if ask.query else split_query(ask.path)
+    for name, value in query.items():
+        variable = identifier(name)
+        if PAGING.fullmatch(name) and value.isdigit() and int(value) > 0 and variable not in ask.values:
+            query[name] = "{" + variable + "}"
+            values = {**ask.values, variable: (int(value),)}
+            return replace(ask, path=path, query=query, values=values, paging=variable)
+    return ask
 
 
 def split_query(target: str) -> tuple[str, dict[str, str]]:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from perfproof.drafting.asks import Ask, Found, Sought
 from perfproof.drafting.documents import Document
 from perfproof.drafting.entries import entry_of, is_login, let_out
-from perfproof.drafting.names import identifier, is_document, is_health, named_after, resource_of, unique
+from perfproof.drafting.names import PAGING, identifier, is_document, is_health, named_after, resource_of, unique
 from perfproof.drafting.references import BrokenReferenceError, Part, root_of
 from perfproof.drafting.samples import given, kind_of, sample
 from perfproof.drafting.templates import written, written_json
@@ -20,12 +20,6 @@ from perfproof.model.scenario import JsonValue, Scalar
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _VERSION = re.compile(r"(2\.0|3\.[012])(?:\.\d+)?")
 _IN_BRACES = re.compile(r"\{([^{}]*)\}")
-PAGING = re.compile(
-    r"\$?(limit|top|first|take|(page|per)[_-]?(size|page|limit)|size|count|max[_-]?(results|items|count)|rows"
-    r"|num[_-]?results)|\$top|page\[(size|limit)\]",
-    re.IGNORECASE,
-)
-"""Query parameters that say how many rows are wanted."""
 _STREAMS = ("text/event-stream", "application/octet-stream", "multipart/", "video/", "audio/")
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from perfproof.drafting.asking import Client, require_loopback
 from perfproof.drafting.asks import Ask, Entry, Found
 from perfproof.drafting.documents import Document, decoded, parse, read_file
+from perfproof.drafting.messages import paged
 from perfproof.drafting.names import resource_of, unique
 from perfproof.drafting.openapi import looks_like_openapi, read_openapi
 from perfproof.errors import UsageError
@@ -33,7 +34,7 @@ def read_sources(sources: Sequence[str]) -> Found:
     """
     if sources and sources[0] == "curl":
         sources = [shlex.join(sources)]
-    found = [_read(source) for source in sources]
+    found = [replace(each, asks=tuple(map(paged, each.asks))) for each in map(_read, sources)]
     first = found[0]
     if len(found) == 1:
         return first
@@ -142,5 +143,5 @@ def plain(paths: Sequence[str]) -> Found:
     for path in paths:
         if not path.startswith("/"):
             raise UsageError(f"--get {path}: a path begins with /", hint=f"--get /{path}")
-        asks.append(Ask(f"GET {path}", "GET", path, "--get", resource=resource_of(path)))
+        asks.append(paged(Ask(f"GET {path}", "GET", path, "--get", resource=resource_of(path))))
     return Found("the paths that were given", asks=tuple(unique(asks)), entry=Entry())

@@ -140,7 +140,9 @@ class Trying:
         """Return the first path that says the service is up; "/" if none does."""
         named = [path.removeprefix(self.found.prefix) for path in self.found.health]
         for path in dict.fromkeys([*self.found.health, *named, *HEALTH_PATHS]):
-            if self.client.send("GET", self._plain(path), within=5).status in range(200, 400):
+            status = self.client.send("GET", self._plain(path), within=5).status
+            # A redirect may lead to what is not there; only from the front page it leads to a login or the like.
+            if 200 <= status < 300 or (path == "/" and 300 <= status < 400):
                 return path
         return ""
 
@@ -334,8 +336,9 @@ class Trying:
             return (), f"{ask.paging} is no scale: asked for 1 row, {got} came"
         most = ask.most or _SIZES[-1]
         sizes = tuple(size for size in _SIZES if size <= most)
-        if len(sizes) < 3:
-            sizes = tuple(sorted({1, max(2, most // 2), most})) if most >= 3 else ()
+        if len(sizes) < 3 or unlike(ask, self._send(ask, {**values, ask.paging: sizes[-1]})) is not None:
+            most = min(most, int(ask.values[ask.paging][0]))
+            sizes = (1, (most + 1) // 2, most) if most >= 3 else ()
         return sizes, ""
 
     def _with_entry(self, ask: Ask) -> Ask:
