@@ -91,7 +91,7 @@ def test_sizes_are_those_that_the_service_takes(serve: Any) -> None:
 
     page = paged(get("/items?_size=20"))
     (one,) = tried(serve(answers), Found("x", asks=(page,))).tried
-    assert (one.ask.target, one.sizes) == ("/items?_size={_size}", (1, 10, 20))
+    assert (one.ask.target, one.sizes) == ("/items?_size={size}", (1, 10, 20))
 
 
 def test_a_health_path_is_one_that_is_there_and_no_redirect(serve: Any) -> None:
