@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from perfproof.drafting.references import Part
 from perfproof.model.scenario import JsonValue
 
 _DEEPEST = 8
+MOST_PARTS = 120
+"""Parts that a value is made of at most."""
 _BY_FORMAT: dict[str, JsonValue] = {
     "date-time": "2026-01-31T12:00:00Z",
     "date": "2026-01-31",
@@ -44,60 +47,77 @@ def given(part: Part) -> list[JsonValue]:
     return [value for place, value in enumerate(found) if value is not None and value not in found[:place]]
 
 
-def sample(schema: Part | None, depth: int = 0, within: tuple[int, ...] = ()) -> JsonValue:
-    """Return a value for ``schema``. Optional properties are left out where they lead into a circle or too deep."""
-    if schema is None or depth > _DEEPEST:
-        return None
-    known = given(schema)
-    if known:
-        return known[0]
-    data, within = schema.data, (*within, schema.spot)
-    if isinstance(data.get("allOf"), list):
-        merged: JsonValue = None
-        for each in schema.items("allOf"):
-            value = sample(each, depth + 1, within) if each.spot not in within else None
-            merged = {**merged, **value} if isinstance(merged, dict) and isinstance(value, dict) else merged or value
-        own = _object(schema, depth, within) if "properties" in data else None
-        return {**merged, **own} if isinstance(merged, dict) and own else merged or own
-    for key in ("oneOf", "anyOf"):
-        for each in schema.items(key):
-            if each.spot not in within and each.data.get("type") != "null":
-                return sample(each, depth + 1, within)
-    return _by_type(schema, depth, within)
+def sample(schema: Part | None) -> JsonValue:
+    """Return a value for ``schema``. What leads into a circle, too deep or too far is left out."""
+    return _Sampling().value(schema, 0, ())
 
 
-def _by_type(schema: Part, depth: int, within: tuple[int, ...]) -> JsonValue:
-    data = schema.data
-    kind = kind_of(schema)
-    if kind == "object":
-        return _object(schema, depth, within)
-    if kind == "array":
-        item = schema.at("items")
-        if item is None or item.spot in within or depth >= _DEEPEST or data.get("minItems", 1) == 0:
-            return []
-        return [sample(item, depth + 1, within)]
-    if kind in ("integer", "number"):
-        return _number(data, whole=kind == "integer")
-    if kind == "boolean":
-        return True
-    text = _BY_FORMAT.get(str(data.get("format")), "a")
-    least = data.get("minLength")
-    if isinstance(text, str) and isinstance(least, int) and len(text) < least <= 1000:
-        text = text + "a" * (least - len(text))
-    return text
+@dataclass
+class _Sampling:
+    """One value being made; ``left`` are the parts it may still have.
 
+    Schemas that all need each other would make one of exponential size, with circles left out too.
+    """
 
-def _object(schema: Part, depth: int, within: tuple[int, ...]) -> dict[str, JsonValue]:
-    required = schema.data.get("required")
-    names = required if isinstance(required, list) else []
-    found: dict[str, JsonValue] = {}
-    for name, each in schema.entries("properties"):
-        if each.data.get("readOnly") is True:
-            continue
-        if each.spot in within or (name not in names and (names or depth > 0 or not given(each))):
-            continue
-        found[name] = sample(each, depth + 1, within)
-    return found
+    left: int = MOST_PARTS
+
+    def value(self, schema: Part | None, depth: int, within: tuple[int, ...]) -> JsonValue:
+        self.left -= 1
+        if schema is None or depth > _DEEPEST or self.left < 0:
+            return None
+        known = given(schema)
+        if known:
+            return known[0]
+        data, within = schema.data, (*within, schema.spot)
+        if isinstance(data.get("allOf"), list):
+            merged: JsonValue = None
+            for each in schema.items("allOf"):
+                value = self.value(each, depth + 1, within) if each.spot not in within else None
+                merged = (
+                    {**merged, **value} if isinstance(merged, dict) and isinstance(value, dict) else merged or value
+                )
+            own = self.object(schema, depth, within) if "properties" in data else None
+            return {**merged, **own} if isinstance(merged, dict) and own else merged or own
+        for key in ("oneOf", "anyOf"):
+            for each in schema.items(key):
+                if each.spot not in within and each.data.get("type") != "null":
+                    return self.value(each, depth + 1, within)
+        return self.by_type(schema, depth, within)
+
+    def by_type(self, schema: Part, depth: int, within: tuple[int, ...]) -> JsonValue:
+        data = schema.data
+        kind = kind_of(schema)
+        if kind == "object":
+            return self.object(schema, depth, within)
+        if kind == "array":
+            item = schema.at("items")
+            if item is None or item.spot in within or depth >= _DEEPEST or data.get("minItems", 1) == 0:
+                return []
+            return [self.value(item, depth + 1, within)]
+        if kind in ("integer", "number"):
+            return _number(data, whole=kind == "integer")
+        if kind == "boolean":
+            return True
+        text = _BY_FORMAT.get(str(data.get("format")), "a")
+        least = data.get("minLength")
+        if isinstance(text, str) and isinstance(least, int) and len(text) < least <= 1000:
+            text = text + "a" * (least - len(text))
+        return text
+
+    def object(self, schema: Part, depth: int, within: tuple[int, ...]) -> dict[str, JsonValue]:
+        required = schema.data.get("required")
+        names = required if isinstance(required, list) else []
+        found: dict[str, JsonValue] = {}
+        properties = schema.at("properties")
+        for name in properties.data if properties is not None else ():
+            if (names and name not in names) or self.left <= 0:
+                continue
+            each = properties.at(name) if properties is not None else None
+            if each is None or each.spot in within or each.data.get("readOnly") is True:
+                continue
+            if names or (depth == 0 and given(each)):
+                found[name] = self.value(each, depth + 1, within)
+        return found
 
 
 def _number(data: dict[str, Any], *, whole: bool) -> int | float:
