@@ -59,7 +59,8 @@ class RunningService:
 
         From now on the arm's prefix is a part of its address: health is asked without it.
         """
-        self.base_url = self.base_url.rstrip("/") + self.arm.service.prefix
+        if self.arm.service.prefix:
+            self.base_url = self.base_url.rstrip("/") + self.arm.service.prefix
         self.start_seconds = (time.monotonic_ns() - self.started_ns) / 1e9
         self._port_is_ours = self._guarded is not None
         if self._guarded is None:
