@@ -25,6 +25,7 @@ from perfproof.cli.doctor import doctor
 from perfproof.cli.failure import defect, report_failure
 from perfproof.cli.gate import gate
 from perfproof.cli.history import history
+from perfproof.cli.init import init
 from perfproof.cli.listing import list_runs
 from perfproof.cli.noise import noise
 from perfproof.cli.printing import tell
@@ -52,6 +53,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 passed, 1 failed, 2 usage, 3 inconclusive, 4 invalid, 130 interrupted.",
 )
 app.command("demo")(demo)
+app.command("init")(init)
 app.command("check")(check)
 app.command("doctor")(doctor)
 app.command("ab")(ab)

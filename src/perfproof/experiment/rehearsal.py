@@ -41,5 +41,7 @@ def rehearsal(scenario: Scenario) -> Iterator[Rehearsal]:
 def place(arm: Arm) -> tuple[str, str, str]:
     """Return the URL, the ``Host`` header and the prefix of an arm; its port is only chosen when it is started."""
     url = arm.service.url or f"http://127.0.0.1:{arm.service.port or '{port}'}"
+    if arm.service.prefix:
+        url = url.rstrip("/") + arm.service.prefix
     parts = urlsplit(url)
     return url, parts.netloc, parts.path.rstrip("/")

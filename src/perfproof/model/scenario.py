@@ -38,7 +38,7 @@ class Service:
     ``command``, ``build``, ``prepare`` and ``reset`` are command lines with ``{port}`` and ``{arm}`` placeholders, run
     without a shell unless ``shell`` is set; ``build`` only for versions taken from git. ``restart`` is ``never`` for
     services that cannot be started afresh. ``database`` are the addresses of its databases (they may hold passwords),
-    where statements are counted while requests are probed.
+    where statements are counted while requests are probed. ``prefix`` stands before the path of every request.
     """
 
     command: str | None = None
@@ -57,6 +57,7 @@ class Service:
     snapshot: str | None = None
     tls: Tls | None = None
     database: tuple[str, ...] = field(default=(), repr=False)
+    prefix: str = ""
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ def fingerprint(
     for later in ("tls", "snapshot"):
         if served[later] is None:
             del served[later]
+    if not served["prefix"]:
+        del served["prefix"]
     del served["database"]  # where is counted and how is probed changes nothing of what is timed
     meaning: dict[str, Any] = {
         "service": served,

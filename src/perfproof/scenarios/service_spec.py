@@ -62,6 +62,14 @@ def health(value: object) -> str:
     return found
 
 
+def prefix(value: object) -> str:
+    """Return a path without its last slash, to stand before others."""
+    found = health(value).rstrip("/")
+    if "?" in found or "#" in found or "{" in found:
+        raise Mistake(f"`{found}` is not the beginning of a path", "write it like /v2")
+    return found
+
+
 def variable(value: object) -> str:
     """Return the name of an environment variable."""
     found = str(value)
@@ -73,6 +81,7 @@ def variable(value: object) -> str:
 Url = Annotated[str, PlainValidator(url), schema(type="string", pattern="^(https?://|.*\\$\\{)")]
 Variable = Annotated[str, PlainValidator(variable)]
 Health = Annotated[str, PlainValidator(health), schema(type="string", pattern="^(/|.*\\$\\{)")]
+Prefix = Annotated[str, PlainValidator(prefix), schema(type="string", pattern="^(/|.*\\$\\{)")]
 Restart = Annotated[
     Literal["always", "never"], PlainValidator(choice("always", "never")), schema(enum=["always", "never"])
 ]
@@ -111,6 +120,9 @@ class ServiceSpec(Spec):
     """Command line run before every round, not measured."""
     health: Health = "/"
     """Path that answers with a status below 400 (2xx, or a redirect) once the service is ready. Default: /"""
+    prefix: Prefix = ""
+    """Stands before the path of every request and set-up step, e.g. /v2, not before health: two versions of an API in
+    one service can so be the arms. Default: nothing"""
     port: whole_between(1, 65535) | None = None  # type: ignore[valid-type]
     """Fixed port, for services whose port cannot be chosen. Default: a free one for each arm."""
     start_timeout: Duration = 60.0

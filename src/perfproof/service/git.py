@@ -83,6 +83,10 @@ class Repository:
         """Return the number of files that git neither tracks nor ignores (perfproof's own results are often such)."""
         return _git(self.top, "ls-files", "--others", "--exclude-standard", "-z").stdout.count(b"\0")
 
+    def tracks(self, file: Path) -> bool:
+        """Tell whether a file is one of the repository's."""
+        return _git(self.top, "ls-files", "--error-unmatch", "--", str(file.absolute())).returncode == 0
+
     def only_in(self, first: Revision, second: Revision) -> int | None:
         """Return how many commits ``first`` has that ``second`` has not; None if a shallow clone cannot tell.
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -59,7 +60,12 @@ class RunningService:
         self._port_is_ours = False
 
     def became_healthy(self) -> None:
-        """Note how long it took; of a service that perfproof did not start, find the processes if they are here."""
+        """Note how long it took; of a service that perfproof did not start, find the processes if they are here.
+
+        From now on the arm's prefix is a part of its address: health is asked without it.
+        """
+        if self.arm.service.prefix:
+            self.base_url = self.base_url.rstrip("/") + self.arm.service.prefix
         self.start_seconds = (time.monotonic_ns() - self.started_ns) / 1e9
         self._port_is_ours = self._guarded is not None
         if self._guarded is None:
@@ -96,11 +102,14 @@ class RunningService:
             time.sleep(0.02)
 
 
-def start(arms: Sequence[Arm], *, logs: Path, redactor: Redactor, cpus: Collection[int] | None) -> list[RunningService]:
+def start(
+    arms: Sequence[Arm], *, logs: Path, redactor: Redactor, cpus: Collection[int] | None, any_status: bool = False
+) -> list[RunningService]:
     """Start every arm side by side and return them once all are healthy.
 
-    ``logs`` is a private directory; ``cpus`` are the cores the services may use. Whatever goes wrong, interruption
-    included, every arm is stopped first. Raises ``UsageError`` for what can be seen before anything starts (command,
+    ``logs`` is a private directory; ``cpus`` are the cores the services may use. With ``any_status`` a service is up
+    whatever it answers, for whoever does not know its health path yet. Whatever goes wrong, interruption included,
+    every arm is stopped first. Raises ``UsageError`` for what can be seen before anything starts (command,
     directory, port taken) and ``ServiceError`` when a service dies or does not become healthy.
     """
     ports = _ports(arms)
@@ -123,7 +132,7 @@ def start(arms: Sequence[Arm], *, logs: Path, redactor: Redactor, cpus: Collecti
                 RunningService(arm, base_url=url, port=port, log=log, redactor=redactor, guarded=guarded or None)
             )
         with ThreadPoolExecutor(len(services) or 1) as pool:
-            waiting = [pool.submit(_wait, service, cancelled) for service in services]
+            waiting = [pool.submit(_wait, service, cancelled, any_status) for service in services]
             try:
                 finished, _ = wait(waiting, return_when=FIRST_EXCEPTION)
             finally:
@@ -217,7 +226,7 @@ def _who_listens(port: int) -> str:
     return f"{name_of(found[0])} (pid {found[0]}) listens there"
 
 
-def _wait(service: RunningService, cancelled: threading.Event) -> None:
+def _wait(service: RunningService, cancelled: threading.Event, any_status: bool) -> None:
     """Wait until one service is healthy; raise ``ServiceError`` when it will not be."""
     arm = service.arm
     wait_for = partial(
@@ -225,7 +234,7 @@ def _wait(service: RunningService, cancelled: threading.Event) -> None:
         service.base_url,
         arm.service.health,
         given_up=lambda: cancelled.is_set() or service.check() is not None,
-        ask=partial(_ask_either, service),
+        ask=partial(_ask_either, service, any_status),
     )
     timeout = arm.service.start_timeout
     started = arm.service.command or arm.service.prepare or arm.service.reset  # these may start it, too
@@ -271,20 +280,22 @@ def _wait(service: RunningService, cancelled: threading.Event) -> None:
             raise _did_not_start(service, death, cancelled)
 
 
-def _ask_either(service: RunningService, base_url: str, path: str, timeout: float) -> Answer:
+def _ask_either(service: RunningService, any_status: bool, base_url: str, path: str, timeout: float) -> Answer:
     """Ask a service; one that was started here and refuses on 127.0.0.1 may listen on ::1 alone, and is then kept so.
 
     "localhost" is ::1 to many runtimes (Node from 17 on, Go, Java), so this is where they listen by default.
     """
     answer = ask(base_url, path, timeout, tls=service.arm.service.tls)
+    if any_status and answer.text.startswith("status"):
+        return replace(answer, healthy=True)
     if answer.healthy or service.port is None or service.arm.service.command is None or not answer.refused:
         return answer
     other = f"http://[::1]:{service.port}"
     found = ask(other, path, timeout)
-    if not found.healthy:
+    if not (found.healthy or (any_status and found.text.startswith("status"))):
         return answer if found.refused else found
     service.base_url = other
-    return found
+    return replace(found, healthy=True)
 
 
 def _nobody(service: RunningService, answer: Answer) -> ServiceError:

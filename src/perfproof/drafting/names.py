@@ -1,0 +1,97 @@
+"""Names: of requests as reports show them, of placeholders, and which path is about what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from perfproof.drafting.asks import Ask
+from perfproof.model.placeholders import BUILT_INS
+
+_HEALTH = re.compile(
+    r"(?:.*/)?(?:-/|_/|actuator/)?(health|healthz|healthcheck|health[-_]check|ready|readyz|readiness|live|livez|liveness"
+    r"|ping|heartbeat|__heartbeat__|__lbheartbeat__|status|up|alive)/?",
+    re.IGNORECASE,
+)
+_DOCUMENT = re.compile(
+    r"(^|/)(openapi|swagger(-ui)?|(v\d/)?api-docs|__api__|docs|redoc)(\.(json|ya?ml|html))?/?$", re.IGNORECASE
+)
+_VERSION = re.compile(r"v\d+(?:[._]\d+)?(?:(?:alpha|beta)\d*)?", re.IGNORECASE)
+_TAKEN = (*BUILT_INS, "port", "arm", "work", "python", "token")
+PAGING = re.compile(
+    r"[$_]?(limit|top|first|take|(page|per)[_-]?(size|page|limit)|size|count|max[_-]?(results|items|count)|rows"
+    r"|num[_-]?results)|\$top|page\[(size|limit)\]",
+    re.IGNORECASE,
+)
+"""Query parameters that say how many rows are wanted."""
+HEALTH_PATHS = (
+    "/health", "/healthz", "/health/", "/api/health", "/ready", "/readyz", "/livez", "/ping", "/status", "/up",
+    "/actuator/health", "/-/healthy", "/_health", "/__heartbeat__", "/api", "/api/", "/",
+)  # fmt: skip
+"""Where services say that they are up, the most telling first."""
+
+
+def is_health(path: str) -> bool:
+    """Tell whether a path only says that the service is up."""
+    return _HEALTH.fullmatch(path) is not None
+
+
+def is_document(path: str) -> bool:
+    """Tell whether a path only shows what the service can do."""
+    return _DOCUMENT.search(path) is not None
+
+
+def identifier(name: str) -> str:
+    """Return a name of a parameter as a placeholder: letters, digits and ``_``, and none that means something else."""
+    found = re.sub(r"\W+", "_", name).strip("_") or "value"
+    found = f"_{found}" if found[0].isdigit() else found
+    return f"{found}_" if found in _TAKEN else found
+
+
+def named_after(operation: Mapping[str, Any], method: str, path: str) -> str:
+    """Return what reports call an operation: its summary if that is short, else its method and path."""
+    summary = operation.get("summary")
+    if isinstance(summary, str) and 3 <= len(summary.strip()) <= 48 and summary.isprintable():
+        words = summary.strip().rstrip(".").split()
+        return " ".join([words[0].lower() if words[0].istitle() else words[0], *map(_small, words[1:])])
+    return f"{method.upper()} {path}"
+
+
+def _small(word: str) -> str:
+    return word.lower() if word.istitle() else word
+
+
+def unique(asks: Iterable[Ask]) -> Iterator[Ask]:
+    """Yield the requests with names that differ: those that do not get their method and path, or a number."""
+    asks = list(asks)
+    counts: dict[str, int] = {}
+    for ask in asks:
+        counts[ask.name] = counts.get(ask.name, 0) + 1
+    seen: set[str] = {"all"}  # what a report calls all requests together
+    for ask in asks:
+        name = ask.name if counts[ask.name] == 1 and ask.name not in seen else f"{ask.method} {ask.path}"
+        base, number = name, 1
+        while name in seen:
+            number += 1
+            name = f"{base} ({number})"
+        seen.add(name)
+        yield replace(ask, name=name)
+
+
+def resource_of(path: str) -> str:
+    """Return what a path is about: its first word that is no version and no ``api``."""
+    for step in path.strip("/").split("/"):
+        if step and not step.startswith("{") and step.lower() not in ("api", "rest") and not _VERSION.fullmatch(step):
+            return step
+    return path
+
+
+def version_of(path: str) -> str:
+    """Return the version that a path begins with (``/api/v2``, as far as it goes), "" if it has none."""
+    steps = path.strip("/").split("/")
+    for place, step in enumerate(steps[:3]):
+        if _VERSION.fullmatch(step):
+            return "/" + "/".join(steps[: place + 1])
+    return ""
