@@ -14,7 +14,7 @@ import pytest
 import perfproof
 from analysis.builders import make_recording
 from filled import fill
-from perfproof import api
+from perfproof import api, pytest_plugin
 from perfproof.analysis import analyse
 from perfproof.experiment import Measured
 from perfproof.store.repository import Store
@@ -160,3 +160,13 @@ def test_what_ended_a_measurement_early_is_raised_and_the_finished_rounds_are_ke
     with pytest.raises(perfproof.ServiceError, match="the candidate died"):
         perfproof.ab(file, results=folder.parent)
     assert perfproof.open_run("last", results=folder.parent).result.rounds == 6
+
+
+def test_the_fixture_fails_the_test_when_the_measurement_ended_early(kept, faster, monkeypatch, tmp_path):
+    folder = kept(faster)
+    measured = Measured(faster.info, folder, analyse(faster, ()), perfproof.ServiceError("the candidate died"))
+    monkeypatch.setattr(api.Session, "measure", lambda *_: measured)
+    (tmp_path / "shop.yaml").write_text("name: shop\nservice: {command: serve, health: /}\nrequests: [{get: /}]\n")
+    fixture = pytest_plugin.Perfproof(tmp_path, folder.parent, {})
+    with pytest.raises(pytest.fail.Exception, match="the candidate died"):
+        fixture.ab("shop.yaml")

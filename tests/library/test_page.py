@@ -23,7 +23,7 @@ def blocks(language: str) -> list[str]:
 def test_every_table_and_its_columns_are_on_the_page():
     for table, columns in frames.COLUMNS.items():
         assert f"`{table}`" in PAGE, table
-        missing = [name for name in columns if f"`{name}`" not in PAGE]
+        missing = [name for name, meaning in columns.items() if f"| `{name}` | {meaning} |" not in PAGE]
         assert not missing, f"{table}: {missing}"
 
 
