@@ -51,51 +51,6 @@ def sample_results() -> dict[str, Result]:
     }
 
 
-class ReportFormatContract:
-    """What every report format keeps. ``write`` is the function that the entry point names, ``ending`` its files'."""
-
-    write: ClassVar[Callable[[Result, Path], None]]
-    ending: ClassVar[str] = ".out"
-
-    @pytest.fixture(params=sorted(sample_results()))
-    def result(self, request: pytest.FixtureRequest) -> Result:
-        """Return each sample in turn."""
-        return sample_results()[request.param]
-
-    def test_any_result_is_written_to_a_file_that_is_not_empty(self, result: Result, tmp_path: Path) -> None:
-        """A report of an invalid, empty or hostile result is a report, too: that is when one is needed most."""
-        file = self._written(result, tmp_path / "report")
-        assert file.stat().st_size > 0
-
-    def test_nothing_is_written_beside_the_file(self, result: Result, tmp_path: Path) -> None:
-        """The file is renamed into its place when it is whole; whatever lies beside it would stay behind."""
-        file = self._written(result, tmp_path / "report")
-        assert [each.name for each in file.parent.iterdir()] == [file.name]
-
-    def test_the_result_alone_decides_what_is_in_it(self, result: Result, tmp_path: Path) -> None:
-        """The same result gives the same bytes: reports are compared and committed."""
-        first = self._written(result, tmp_path / "first").read_bytes()
-        assert self._written(result, tmp_path / "second").read_bytes() == first
-
-    def test_a_report_that_is_there_is_replaced(self, tmp_path: Path) -> None:
-        """No byte of an older, longer report may be left."""
-        fresh = self._written(sample_results()["empty"], tmp_path / "fresh").read_bytes()
-        file = self._written(sample_results()["many requests"], tmp_path / "old")
-        type(self).write(sample_results()["empty"], file)
-        assert file.read_bytes() == fresh
-
-    def test_a_place_that_cannot_be_written_is_an_error_of_the_system(self, tmp_path: Path) -> None:
-        """``OSError`` goes through, for perfproof tells it with the file's name and what to do."""
-        with pytest.raises(OSError):  # noqa: PT011 - any of them
-            type(self).write(sample_results()["compared"], tmp_path / "missing" / f"report{self.ending}")
-
-    def _written(self, result: Result, folder: Path) -> Path:
-        folder.mkdir()
-        file = folder / f"report{self.ending}"
-        type(self).write(result, file)
-        return file
-
-
 def _compared(requests: tuple[str, ...], sentence: str = "Goal missed: p95 fell by 12 %, of 20 % promised.") -> Result:
     goal = Goal("latency_p95", 0.2, 0.3)
     rows = [_row("latency_p95", ALL, 118.0, -0.12, Verdict.SHORT, "goal", goal)]
@@ -191,3 +146,48 @@ def _bare(
         findings=(),
         comparability=Comparability(()),
     )
+
+
+class ReportFormatContract:
+    """What every report format keeps. ``write`` is the function that the entry point names, ``ending`` its files'."""
+
+    write: ClassVar[Callable[[Result, Path], None]]
+    ending: ClassVar[str] = ".out"
+
+    @pytest.fixture(params=sorted(sample_results()))
+    def result(self, request: pytest.FixtureRequest) -> Result:
+        """Return each sample in turn."""
+        return sample_results()[request.param]
+
+    def test_any_result_is_written_to_a_file_that_is_not_empty(self, result: Result, tmp_path: Path) -> None:
+        """A report of an invalid, empty or hostile result is a report, too: that is when one is needed most."""
+        file = self._written(result, tmp_path / "report")
+        assert file.stat().st_size > 0
+
+    def test_nothing_is_written_beside_the_file(self, result: Result, tmp_path: Path) -> None:
+        """The file is renamed into its place when it is whole; whatever lies beside it would stay behind."""
+        file = self._written(result, tmp_path / "report")
+        assert [each.name for each in file.parent.iterdir()] == [file.name]
+
+    def test_the_result_alone_decides_what_is_in_it(self, result: Result, tmp_path: Path) -> None:
+        """The same result gives the same bytes: reports are compared and committed."""
+        first = self._written(result, tmp_path / "first").read_bytes()
+        assert self._written(result, tmp_path / "second").read_bytes() == first
+
+    def test_a_report_that_is_there_is_replaced(self, tmp_path: Path) -> None:
+        """No byte of an older, longer report may be left."""
+        fresh = self._written(sample_results()["empty"], tmp_path / "fresh").read_bytes()
+        file = self._written(sample_results()["many requests"], tmp_path / "old")
+        type(self).write(sample_results()["empty"], file)
+        assert file.read_bytes() == fresh
+
+    def test_a_place_that_cannot_be_written_is_an_error_of_the_system(self, tmp_path: Path) -> None:
+        """``OSError`` goes through, for perfproof tells it with the file's name and what to do."""
+        with pytest.raises(OSError):  # noqa: PT011 - any of them
+            type(self).write(sample_results()["compared"], tmp_path / "missing" / f"report{self.ending}")
+
+    def _written(self, result: Result, folder: Path) -> Path:
+        folder.mkdir()
+        file = folder / f"report{self.ending}"
+        type(self).write(result, file)
+        return file
