@@ -268,8 +268,8 @@ def compare(
 ) -> Compared:
     """Compare two recorded runs, each named as in ``open_run``.
 
-    Raises ``UsageError`` for runs of different scenarios or machines, unless ``force`` says to compare them all the
-    same; the result then says so.
+    The result of runs of different scenarios or machines is ``invalid``, unless ``force`` says to compare them all the
+    same; it then warns of it. Raises ``UsageError`` for runs that nothing can be compared of.
     """
     first, last = (
         each if isinstance(each, Run) else open_run(each, results=results, store=store)

@@ -388,10 +388,18 @@ def queries(result: Result) -> pd.DataFrame:
 
 def query_counts(result: Result) -> pd.DataFrame:
     """Return one row per request, arm and size that was probed: how many queries, rows, bytes, and how long."""
-    found = [
-        {"request": detail.request, "arm": arm, "size": each.size, "response_rows": each.rows}
-        | {"queries": each.queries, "queries_most": each.most, "rows_fetched": each.rows_fetched}
-        | {"db_ms": each.db_ms, "bytes": each.bytes}
+    found: list[Columns] = [
+        {
+            "request": detail.request,
+            "arm": arm,
+            "size": each.size,
+            "response_rows": each.rows,
+            "queries": each.queries,
+            "queries_most": each.most,
+            "rows_fetched": each.rows_fetched,
+            "db_ms": each.db_ms,
+            "bytes": each.bytes,
+        }
         for detail in result.queries
         for arm, figures in detail.figures.items()
         for each in figures

@@ -56,7 +56,7 @@ class Perfproof:
         with _told():
             from perfproof import api
 
-            refs = {name: wanted.get(name) for name in ("baseline_ref", "candidate_ref", "label")}
+            refs: dict[str, Any] = {name: wanted.get(name) for name in ("baseline_ref", "candidate_ref", "label")}
             return api.ab(self._scenario(wanted), results=self._folder_of_runs(wanted), **refs).result
 
     def gate(self, scenario: str | Path | None = None, **options: Any) -> GateResult:
@@ -68,12 +68,13 @@ class Perfproof:
         with _told():
             from perfproof import api
 
-            same = ("baseline_ref", "candidate_ref", "baseline", "inconclusive", "label")
+            names = ("baseline_ref", "candidate_ref", "baseline", "inconclusive", "label")
+            same: dict[str, Any] = {name: wanted.get(name) for name in names}
             gate = api.gate(
                 self._scenario(wanted),
                 policy=self._folder / wanted["policy"] if "policy" in wanted else None,
                 results=self._folder_of_runs(wanted),
-                **{name: wanted.get(name) for name in same},
+                **same,
             )
         if gate.exit_code:
             failed = [row.reason for row in gate.rows if row.outcome == "failed"]
