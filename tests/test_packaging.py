@@ -46,7 +46,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
     ours = {
         f"perfproof/{path.relative_to(OURS)}"
         for path in OURS.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and path.suffix not in (".db", ".pyc")
+        if path.is_file() and not any(part.endswith(("_cache", "__pycache__")) for part in path.parts)
     }
     assert held == ours
     for needed in ("py.typed", "__init__.pyi", "demo/demo.yaml", "store/migrations/env.py"):

@@ -7,8 +7,8 @@ density keeps exact for large counts (Loader 2000, "Fast and accurate computatio
 Of many values with large counts the density is integrated instead, which takes a thousand times fewer steps than the
 fraction does near the middle.
 
-Rejected: SciPy, which these were taken from before. It is 114 MB to install, a fifth of everything, and takes a good
-part of a second to import in each command, for nine functions. It stays where it counts: the tests hold every function
+Rejected: SciPy, which these were taken from before. It is 114 MB to install, a fifth of everything, and takes a
+quarter of a second to import in each command, for nine functions. It stays where it counts: the tests hold every function
 here against SciPy's, over far more than the range that is used.
 """
 
