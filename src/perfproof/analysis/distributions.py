@@ -8,8 +8,8 @@ Of many values with large counts the density is integrated instead, which takes 
 fraction does near the middle.
 
 Rejected: SciPy, which these were taken from before. It is 114 MB to install, a fifth of everything, and takes a
-quarter of a second to import in each command, for nine functions. It stays where it counts: the tests hold every function
-here against SciPy's, over far more than the range that is used.
+quarter of a second to import in each command, for nine functions. It stays where it counts: the tests hold every
+function here against SciPy's, over far more than the range that is used.
 """
 
 from __future__ import annotations
