@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Columns = dict[str, Any]
 
 _WHEN = "seconds since the first block of the run"
-_OF_INTERVAL = "None where there is no interval"
+_OF_INTERVAL = "missing where there is no interval"
 
 COLUMNS: dict[str, dict[str, str]] = {
     "samples": {
