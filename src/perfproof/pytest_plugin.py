@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from perfproof.cli.gating import Gate
     from perfproof.model.gate import GateResult
     from perfproof.model.result import Result
     from perfproof.model.scenario import Scenario
@@ -52,31 +51,31 @@ class Perfproof:
         self._marked = marked
 
     def ab(self, scenario: str | Path | None = None, **options: Any) -> Result:
-        """Measure both arms and return the result, whatever its verdict."""
+        """Measure both arms and return the result, whatever its verdict; fail the test if that ended early."""
         wanted = self._wanted(scenario, options)
-        refs = wanted.get("baseline_ref"), wanted.get("candidate_ref")
         with _told():
-            return self._made(wanted).of_versions(self._scenario(wanted), wanted.get("label"), *refs).result
+            from perfproof import api
+
+            refs: dict[str, Any] = {name: wanted.get(name) for name in ("baseline_ref", "candidate_ref", "label")}
+            return api.ab(self._scenario(wanted), results=self._folder_of_runs(wanted), **refs).result
 
     def gate(self, scenario: str | Path | None = None, **options: Any) -> GateResult:
         """Measure, apply the policy and return what came of it; fail the test with the verdict's sentence.
 
         An undecided gate that is to fail by policy fails the test too; one that is not skips nothing and passes.
         """
-        from perfproof.cli.gating import USUAL_BASELINE
-
         wanted = self._wanted(scenario, options)
         with _told():
-            made, read = self._made(wanted), self._scenario(wanted)
-            policy = made.policy_of(read)
-            names = wanted.get("baseline")
-            if names or (wanted.get("baseline_ref") is None and len(read.arms) < 2):
-                listed = [names] if isinstance(names, str) else list(names or [USUAL_BASELINE])
-                judged = made.of_stored(read, wanted.get("label"), listed)
-            else:
-                refs = wanted.get("baseline_ref"), wanted.get("candidate_ref")
-                judged = made.of_versions(read, wanted.get("label"), *refs)
-            gate = made.apply(judged, policy)
+            from perfproof import api
+
+            names = ("baseline_ref", "candidate_ref", "baseline", "inconclusive", "label")
+            same: dict[str, Any] = {name: wanted.get(name) for name in names}
+            gate = api.gate(
+                self._scenario(wanted),
+                policy=self._folder / wanted["policy"] if "policy" in wanted else None,
+                results=self._folder_of_runs(wanted),
+                **same,
+            )
         if gate.exit_code:
             failed = [row.reason for row in gate.rows if row.outcome == "failed"]
             _fail("\n".join([gate.sentence, gate.summary, *gate.notes, *failed]))
@@ -93,18 +92,13 @@ class Perfproof:
             _fail(f"perfproof knows no {', '.join(sorted(unknown))}; known: {', '.join(sorted(_OPTIONS))}")
         return wanted
 
-    def _made(self, wanted: dict[str, Any]) -> Gate:
-        from perfproof.cli.gating import Gate
-        from perfproof.cli.session import Session
-
-        results = self._folder / wanted["results"] if "results" in wanted else self._results
-        policy = self._folder / wanted["policy"] if "policy" in wanted else None
-        return Gate(Session(results, None, quiet=True), policy, wanted.get("inconclusive"))
+    def _folder_of_runs(self, wanted: dict[str, Any]) -> Path:
+        return self._folder / wanted["results"] if "results" in wanted else self._results
 
     def _scenario(self, wanted: dict[str, Any]) -> Scenario:
-        from perfproof.cli.session import read_scenario
+        from perfproof import api
 
-        return read_scenario(self._folder / wanted["scenario"], rounds=wanted.get("rounds"))
+        return api.read_scenario(self._folder / wanted["scenario"], rounds=wanted.get("rounds"))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from itertools import count
 from urllib.parse import unquote
 
 import brotli
-import zstandard
+import pyarrow
 
 asked: Counter[str] = Counter()
 ids: list[int] = []
@@ -142,7 +142,7 @@ def encoded(kind: str) -> bytes:
         "gzip": lambda: gzip.compress(OK),
         "deflate": lambda: zlib.compress(OK),
         "br": lambda: brotli.compress(OK),
-        "zstd": lambda: zstandard.compress(OK),
+        "zstd": lambda: pyarrow.compress(OK, codec="zstd", asbytes=True),
         "gzip-cut": lambda: gzip.compress(OK)[:-9],
         "lies": lambda: OK,
         "bomb": lambda: gzip.compress(b"x" * 100_000_000, 1),

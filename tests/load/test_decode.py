@@ -6,18 +6,23 @@ import gzip
 import zlib
 
 import brotli
+import pyarrow
 import pytest
-import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perfproof.load.decode import DECODED_LIMIT, DecodingError, decode
 
+
+def zstd(body: bytes) -> bytes:
+    return pyarrow.compress(body, codec="zstd", asbytes=True)
+
+
 ENCODERS = {
     "gzip": gzip.compress,
     "deflate": zlib.compress,
     "br": brotli.compress,
-    "zstd": zstandard.compress,
+    "zstd": zstd,
 }
 
 
@@ -33,7 +38,7 @@ def test_deflate_without_a_header_is_understood():
 
 def test_members_and_frames_one_after_another_are_one_body():
     assert decode(gzip.compress(b"a") + gzip.compress(b"b"), "gzip") == b"ab"
-    assert decode(zstandard.compress(b"a") + zstandard.compress(b"b"), "zstd") == b"ab"
+    assert decode(zstd(b"a") + zstd(b"b"), "zstd") == b"ab"
 
 
 def test_no_encoding_changes_nothing():

@@ -4,7 +4,7 @@ Samples become sorted columns (``columns``), a figure per arm and round (``laten
 series per metric and request name (``series``), a row with interval and verdict (``rows``, ``intervals``, ``verdicts``,
 ``looks``), and one conclusion (``conclude``, ``sentence``); ``judging`` puts them in order. See docs/statistics.md.
 
-The names below are imported on first use: SciPy takes longer to load than ``perfproof --help`` may take in all.
+The names below are imported on first use: NumPy alone takes as long to load as ``perfproof --help`` may take in all.
 """
 
 from __future__ import annotations

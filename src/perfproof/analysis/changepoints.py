@@ -26,9 +26,9 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln
-from scipy.stats import rankdata
 
+from perfproof.analysis.distributions import log_choose
+from perfproof.analysis.distributions import ranks as ranks_of
 from perfproof.model.history import ChangePoint
 
 LEVEL = 0.005
@@ -92,7 +92,7 @@ def _search(series: Floats, start: int, end: int, share: float, level: float, fo
     length = end - start
     if length < 2 * SIDE:
         return
-    statistics = split_statistics(rankdata(series[start:end])[None, :], share)[0]
+    statistics = split_statistics(ranks_of(series[start:end])[None, :], share)[0]
     at = int(np.argmax(statistics))
     # Sums of midranks may differ in the last bit from sums of whole ranks.
     reached = int(np.count_nonzero(_null(length) >= statistics[at] - 1e-9))
@@ -112,7 +112,7 @@ def dependence(left: Floats, levels: int) -> float:
     take from it in short series, cut to at most ``MOST_DEPENDENT``, and 0 unless it stands out.
     """
     length = len(left)
-    ranks = rankdata(left) - (length + 1) / 2
+    ranks = ranks_of(left) - (length + 1) / 2
     power = float(ranks @ ranks)
     if power == 0:
         return 0.0
@@ -140,7 +140,7 @@ def split_statistics(ranks: Floats, share: float = 0.0) -> Floats:
     if share:
         squared = squared / _inflation(length, round(share, 2))
     furthest = 3 * apart / (length + 1)
-    separated = gammaln(length + 1) - gammaln(first + 1) - gammaln(length - first + 1)
+    separated = log_choose(length, first)
     surprise: Floats = squared / 2 + (separated - furthest / 2) * (squared / furthest) ** 2
     return surprise
 

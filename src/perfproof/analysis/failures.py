@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import inf, sqrt
 
 import numpy as np
-from scipy import special
 
 from perfproof.analysis.columns import Side, counts_of, tally
+from perfproof.analysis.distributions import beta_quantile
 from perfproof.analysis.intervals import Interval, one_sample, two_samples
 from perfproof.model.metrics import ALL
 from perfproof.model.recording import COMPLETED, Outcome
@@ -92,8 +92,8 @@ def commonest(failures: Sequence[Failures]) -> str | None:
 def rate_interval(failed: int, sent: int, confidence: float) -> tuple[float, float]:
     """Return the exact interval of a failure rate (Clopper & Pearson 1934)."""
     alpha = 1 - confidence
-    low = float(special.betaincinv(failed, sent - failed + 1, alpha / 2)) if failed else 0.0
-    high = float(special.betaincinv(failed + 1, sent - failed, 1 - alpha / 2)) if failed < sent else 1.0
+    low = beta_quantile(failed, sent - failed + 1, alpha / 2) if failed else 0.0
+    high = beta_quantile(failed + 1, sent - failed, 1 - alpha / 2) if failed < sent else 1.0
     return low, high
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import inf, isfinite, sqrt
 
 import numpy as np
-from scipy import special
 
+from perfproof.analysis.distributions import f_survival, student_cdf, student_quantile
 from perfproof.analysis.quantiles import Floats
 from perfproof.model.rules import DayToDay
 
@@ -43,7 +43,7 @@ class Interval:
         """Return the one-sided p-value of the claim "the true value is above ``threshold``"."""
         if self.df <= 0:
             return 1.0
-        return float(special.stdtr(self.df, -(self.value - threshold) / self.se))
+        return student_cdf(self.df, -(self.value - threshold) / self.se)
 
     def p_below(self, threshold: float = 0.0) -> float:
         """Return the one-sided p-value of the claim "the true value is below ``threshold``"."""
@@ -52,7 +52,7 @@ class Interval:
 
 def t_quantile(confidence: float, df: float) -> float:
     """Return the two-sided Student t quantile."""
-    return float(special.stdtrit(df, 0.5 + confidence / 2)) if df > 0 else inf
+    return student_quantile(df, 0.5 + confidence / 2) if df > 0 else inf
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def pooled_sd(sd: float, df: float, prior: Prior | None) -> tuple[float, float]:
     if prior is None or df <= 0 or prior.df < PRIOR_ROUNDS - 1 or prior.sd <= 0:
         return sd, df
     ratio = (sd / prior.sd) ** 2
-    if float(special.fdtrc(df, prior.df, ratio)) < _PRIOR_DOUBT / 2:
+    if f_survival(df, prior.df, ratio) < _PRIOR_DOUBT / 2:
         return sd, df
     weight = prior.df / 2
     return sqrt((df * sd**2 + weight * prior.sd**2) / (df + weight)), df + weight
@@ -163,7 +163,7 @@ def smallest_effect(sd: float, rounds: int, confidence: float, power: float = 0.
     df = rounds - 1 + extra_df
     if rounds < 2 or not isfinite(sd):
         return inf
-    return (t_quantile(confidence, df) + float(special.stdtrit(df, power))) * sd / sqrt(rounds)
+    return (t_quantile(confidence, df) + student_quantile(df, power)) * sd / sqrt(rounds)
 
 
 def geometric(logs: Floats) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil, sqrt
 
-from scipy import special
+from perfproof.analysis.distributions import normal_cdf, normal_quantile
 
 ALPHA = 0.02
 """Two-sided error of the whole run, over all its looks."""
@@ -32,10 +32,10 @@ def boundary(rounds: int, planned_rounds: int, early_stop: bool = True) -> float
     """
     fraction = min(1.0, rounds / planned_rounds) if planned_rounds > 0 else 1.0
     looks = len(planned_looks(planned_rounds, early_stop))
-    final = _OBRIEN_FLEMING if looks > 1 else float(special.ndtri(1 - ALPHA / 2))
+    final = _OBRIEN_FLEMING if looks > 1 else normal_quantile(1 - ALPHA / 2)
     return final / sqrt(fraction) if fraction > 0 else float("inf")
 
 
 def confidence(rounds: int, planned_rounds: int, early_stop: bool = True) -> float:
     """Return the confidence of the interval that is judged after ``rounds`` rounds, e.g. 0.981 at the last look."""
-    return 1.0 - 2.0 * float(special.ndtr(-boundary(rounds, planned_rounds, early_stop)))
+    return 1.0 - 2.0 * normal_cdf(-boundary(rounds, planned_rounds, early_stop))

@@ -7,7 +7,8 @@ from math import ceil, floor, sqrt
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+
+from perfproof.analysis.distributions import beta_cdf
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,7 +25,7 @@ def _weights(count: int, quantile: float) -> tuple[int, Floats]:
     spread = count if count < _FEW else _REACH * sqrt(quantile * (1 - quantile) / (count + 2)) * count
     first = max(0, floor(quantile * count - spread))
     last = min(count, ceil(quantile * count + spread))
-    weights = np.diff(special.betainc(a, b, np.arange(first, last + 1) / count))
+    weights = np.diff(beta_cdf(a, b, np.arange(first, last + 1) / count))
     weights /= weights.sum()
     weights.setflags(write=False)
     return first, weights
@@ -46,7 +47,7 @@ def harrell_davis(
     if counts is not None:
         reached = np.cumsum(counts)
         count = int(reached[-1])
-        shares = special.betainc((count + 1) * quantile, (count + 1) * (1 - quantile), reached / count)
+        shares = beta_cdf((count + 1) * quantile, (count + 1) * (1 - quantile), reached / count)
         return float(np.dot(values.astype(np.float64), np.diff(shares, prepend=0.0)))
     first, weights = _weights(len(values), quantile)
     return float(np.dot(values[first : first + len(weights)].astype(np.float64), weights))

@@ -14,9 +14,9 @@ Endings = Callable[[], Collection[str]]
 
 def reports() -> Collection[str]:
     """Return the endings of reports of a result."""
-    from perfproof.reports.writing import WRITERS
+    from perfproof.reports.writing import endings
 
-    return WRITERS
+    return endings()
 
 
 def recordings() -> Collection[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from perfproof.errors import UsageError
 from perfproof.model.result import Result
+from perfproof.reports import plugins
 
 Writer = Callable[[Result, Path], None]
 
@@ -77,18 +78,24 @@ WRITERS: dict[str, Writer] = {
 """Known endings. Each writer imports its renderer when called, so that matplotlib and pyarrow load only when used."""
 
 
+def endings() -> tuple[str, ...]:
+    """Return the endings that are known: our own, then those of other installed packages."""
+    return (*WRITERS, *(each for each in plugins.endings() if each not in WRITERS))
+
+
 def write(result: Result, path: Path, ending: str | None = None) -> None:
     """Write ``result`` to ``path`` in the format its ending names (or ``ending`` does), whole or not at all.
 
     The file is written beside its place, flushed and renamed, so a reader never sees half of it and an earlier report
     survives a full disk. Raises ``UsageError`` for an ending that is not known or a place that cannot be written.
     """
-    writer = WRITERS.get((ending or path.suffix).lower())
+    wanted = (ending or path.suffix).lower()
+    writer = WRITERS.get(wanted) or plugins.writer(wanted)
     if writer is None:
         raise UsageError(
             f"no report format is known for the ending {path.suffix or '(none)'!r}",
             where=str(path),
-            hint=f"use one of {', '.join(WRITERS)}",
+            hint=f"use one of {', '.join(endings())}",
         )
     _whole(path, lambda temporary: writer(result, temporary))
 

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, sqrt
 
-from scipy import special
-
+from perfproof.analysis.distributions import student_cdf
 from perfproof.analysis.intervals import t_quantile
 from perfproof.analysis.verdicts import holm
 from perfproof.analysis.why.folding import Floats
@@ -54,7 +53,7 @@ def compare(before: Floats, before_counts: Floats, after: Floats, after_counts: 
     error = sqrt(variance)
     half = t_quantile(CONFIDENCE, df) * error
     beyond = abs(change) - START_SHARE * max(one, two)
-    p = 2 * float(special.stdtr(df, -beyond / error)) if beyond > 0 else 1.0
+    p = 2 * student_cdf(df, -beyond / error) if beyond > 0 else 1.0
     return Difference(one, two, change, change - half, change + half, min(1.0, p))
 
 
