@@ -202,9 +202,10 @@ def test_from_a_folder_with_one_scenario_to_the_verdict_on_one_screen(bench):
 
 
 @pytest.mark.server
+@pytest.mark.quiet
 def test_ab_takes_the_rules_of_the_gate(bench):
     before, after = '{WORK_US: "3000"}', 'candidate: {environment: {WORK_US: "1000"}}'
-    slower = ((before, '{WORK_US: "1000"}'), (after, after.replace("1000", "3000")))
+    slower = (("count: 2", "count: 4"), (before, '{WORK_US: "1000"}'), (after, after.replace("1000", "3000")))
     strict = bench.scenario(*slower, name="strict.yaml")
     assert bench.run("ab", str(strict)).code == 1
     (bench.folder / "perfproof.toml").write_text('[gate]\nlevel = "warn"\n')
