@@ -111,6 +111,7 @@ def joined(first: Conclusion, second: Conclusion) -> Conclusion:
         facts=(*first.facts, *second.facts),
         warnings=(*first.warnings, *second.warnings),
         reasons=(*first.reasons, *second.reasons),
+        uncounted={**second.uncounted, **first.uncounted},
     )
 
 
