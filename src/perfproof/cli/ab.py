@@ -1,4 +1,4 @@
-"""``perfproof ab``: baseline against candidate, in alternating blocks over fresh starts."""
+"""``perfproof ab``: baseline against candidate, in turn over fresh starts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def ab(
     open_: options.Open = False,
     dry_run: options.DryRun = False,
 ) -> None:
-    """Measure baseline and candidate in alternating blocks, and give the verdict."""
+    """Measure baseline and candidate in turn, and give the verdict."""
     session = Session(results, store, quiet)
     what = read_scenario(
         scenario,

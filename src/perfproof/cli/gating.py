@@ -51,7 +51,7 @@ class Gate:
     def of_versions(
         self, scenario: Scenario, label: str | None, baseline_ref: str | None, candidate_ref: str | None
     ) -> Judged:
-        """Measure both arms, from git where a ref is given, in alternating blocks."""
+        """Measure both arms, from git where a ref is given, in turn."""
         with self.session.versions(scenario, baseline_ref, candidate_ref) as versions:
             measured = self.session.measure(versions, "ab", label, self.policy_of(scenario))
         return Judged(self.session.keep(measured), problem=measured.problem)
