@@ -108,7 +108,7 @@ def test_every_dependency_is_imported_or_started_somewhere():
     called = {"pyyaml": "yaml", "py-spy": '"py-spy"', "alembic": "alembic"}
     for each in PROJECT["dependencies"]:
         name = Requirement(each).name
-        word = called.get(name, name)
+        word = called.get(name, name.replace("-", "_"))
         pattern = re.escape(word) if word.startswith('"') else rf"^\s*(?:from|import) {word}\b"
         assert re.search(pattern, texts, re.MULTILINE), f"nothing uses {name}"
 
