@@ -16,7 +16,7 @@ import io
 import json
 import os
 import random
-import resource
+import re
 import shutil
 import signal
 import subprocess
@@ -237,7 +237,9 @@ def child(folder: Path) -> None:
                 sys.__stdout__.flush()
         sys.__stdout__.write(json.dumps([str(case), None, None]) + "\n")
         sys.__stdout__.flush()
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not getrusage's ru_maxrss: that is inherited from the program that started this one, however large it was.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    memory = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
     sys.__stdout__.write(json.dumps(["memory", memory]) + "\n")
 
 

@@ -329,7 +329,8 @@ class Master:
             complete = len(ours) == self._plan.load.workers
             if str(msg.node_id) != name or (complete and name not in ours):
                 _LOG.warning("a message from %a, who is no worker of this measurement, was ignored", name)
-                self._turn_away(str(msg.node_id), msg.type)
+                if name not in ours:  # whoever it says it is: the answer goes to whoever sent it
+                    self._turn_away(name, msg.type)
                 return
             if name not in ours and msg.type not in ("client_ready", "perfproof"):
                 return  # nothing else is needed to join
