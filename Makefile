@@ -35,7 +35,7 @@ unit: $(VENV)/dev.stamp
 	failed=0; \
 	$(BIN)/python -m pytest -n 2 -m "not server" $(PYTEST_ARGS) || failed=1; \
 	: these mostly wait; \
-	$(BIN)/python -m pytest -n 3 --dist loadscope -m "server and not quiet" $(PYTEST_ARGS) || failed=1; \
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m "server and not quiet" $(PYTEST_ARGS) || failed=1; \
 	: what is measured is judged, so nothing else may run beside it; \
 	$(BIN)/python -m pytest -m quiet $(PYTEST_ARGS) || failed=1; \
 	exit $$failed
