@@ -26,11 +26,12 @@ import numpy as np
 from scipy import signal, special
 
 from perfproof.analysis import analyse, look, looks, spreads
+from perfproof.analysis.claims import correct
 from perfproof.analysis.conclude import conclude, decided
 from perfproof.analysis.error_rows import error_rows
 from perfproof.analysis.failures import Failures
 from perfproof.analysis.intervals import Prior, one_sample
-from perfproof.analysis.rows import Row, Terms, correct, ratio_row, spread_of
+from perfproof.analysis.rows import Row, Terms, ratio_row, spread_of
 from perfproof.analysis.series import Series
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.recording import Recording

@@ -81,16 +81,16 @@ def pooled_sd(sd: float, df: float, prior: Prior | None) -> tuple[float, float]:
 
 
 STARTS: dict[str, float] = {
-    "latency_p50": 0.02,
+    "latency_p50": 0.012,
     "latency_mean": 0.03,
-    "latency_p95": 0.06,
-    "latency_p99": 0.12,
+    "latency_p95": 0.10,
+    "latency_p99": 0.20,
     "cpu_per_request": 0.02,
 }
 """What two starts of one program differ by (standard deviation of a round's change), where requests are paired.
 
-On the safe side of what services of several kinds showed (docs/statistics.md): with it two starts can carry a verdict
-on a large change, and it hardly counts beside ten.
+The root mean square of what four services showed, of p99 a guess at twice p95 (docs/statistics.md has the table): with
+it two starts can carry a verdict on a large change, and it hardly counts beside ten.
 """
 STARTS_DF = 8.0
 
