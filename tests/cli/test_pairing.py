@@ -36,6 +36,7 @@ def facts(result):
     return {fact["name"]: fact["candidate"] for fact in result["comparability"]["facts"]}
 
 
+@pytest.mark.quiet
 def test_without_a_load_every_request_goes_to_both_versions_in_turn(bench):
     path = bench.scenario(text=PAIRED)
     ran = bench.run("ab", str(path), "--json", "out.json", "-o", "page.html", "-o", "page.md")
@@ -75,6 +76,7 @@ def test_a_run_of_pairs_is_shown_exported_and_imported_as_it_was(bench, tmp_path
     assert after["comparisons"] == before["comparisons"]
 
 
+@pytest.mark.quiet
 def test_a_busy_rate_is_answered_in_pairs_and_under_load_each_with_its_own_goal(bench):
     path = bench.scenario(
         ("rounds:", "load: {rate: 120/s}\ngoals: {latency_under_load_p50: {improve: 10%, requests: [all]}}\nrounds:"),
@@ -142,6 +144,7 @@ def test_a_service_that_hangs_is_told_after_one_timeout(bench):
     assert not bench.leftovers()
 
 
+@pytest.mark.quiet
 def test_the_time_is_that_of_the_whole_command(bench):
     path = bench.scenario(("count: 3, ", ""), (", pairs: 1s", ""), text=PAIRED)
     began = time.monotonic()
