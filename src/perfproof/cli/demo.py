@@ -31,6 +31,6 @@ def demo(
     code = session.conclude(measured, json, (), what, opened=open_ or (sys.stdout.isatty() and has_display()))
     if not quiet:
         sys.stderr.write(
-            "next: open the report, then write your own scenario (docs/scenarios.md) and run `perfproof ab`\n"
+            "Your own service: `perfproof init` in its folder drafts a scenario, `perfproof ab` measures it.\n"
         )
     raise typer.Exit(code)
