@@ -27,8 +27,8 @@ def test_whenever_a_measurement_is_ended_nothing_is_lost_and_the_next_command_le
     ground = kills.Ground(tmp_path)
     seconds, wrong = kills.settle(ground)
     assert wrong == []
-    # Other moments and signals have tests of their own (test_killed.py, test_trouble.py); the benchmark takes them all.
-    assert kills.attempt(ground, signal.SIGKILL, 0.5 * seconds) == []
+    for number, part in ((signal.SIGKILL, 0.5), (signal.SIGTERM, 0.8)):
+        assert kills.attempt(ground, number, part * seconds) == []
     assert kills.settle(ground)[1] == []
 
 
