@@ -26,6 +26,12 @@ from typing import Any
 import numpy as np
 from neighbours import NEIGHBOURS, neighbour
 
+from perfproof.analysis.columns import Side
+from perfproof.analysis.latency import measure_pairs
+from perfproof.analysis.pairs import has_pairs, part
+from perfproof.evidence.reading import read
+from perfproof.model.metrics import ALL
+
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parent / "scenarios"
 FILES = {
@@ -72,7 +78,9 @@ def run(service: str, design: str, options: Sequence[str], rounds: str = "") -> 
             took = time.monotonic() - began
             if not out.exists():
                 raise SystemExit(f"{service} {design}: {done.stderr}")
-            return {**json.loads(out.read_text(encoding="utf-8")), "took": took, "code": done.returncode}
+            found = json.loads(out.read_text(encoding="utf-8"))
+            (kept,) = (path.parent for path in (folder / "results").glob("*/run.json"))
+            return {**found, "took": took, "code": done.returncode, "errors": errors(kept)}
         finally:
             path.unlink()
 
@@ -83,6 +91,21 @@ def changes(result: dict[str, Any]) -> dict[str, list[float]]:
         f"{row['metric']} {row['request']}": [round(log1p(change), 6) for change in row["round_changes"]]
         for row in result["comparisons"]
         if row["metric"] in SHOWN and row["round_changes"]
+    }
+
+
+def errors(directory: Path) -> dict[str, list[float | None]]:
+    """Return how sure each round's change is by the round's own pairs (ln), by metric and request name."""
+    recording = read(directory)
+    if not has_pairs(recording):
+        return {}
+    arms = [Side(part(recording, paired=True), arm) for arm in (0, 1)]
+    figures = measure_pairs(arms)
+    return {
+        f"{metric} {request}": [round(float(value), 6) if np.isfinite(value) else None for value in values]
+        for metric in SHOWN
+        for index, request in enumerate((ALL, *arms[0].requests))
+        if (values := figures.errors(metric, index - 1)) is not None
     }
 
 
@@ -104,7 +127,7 @@ def record(wanted: Sequence[str], rounds: int, into: Path, designs: Sequence[str
             entry = {
                 "service": service, "noise": noise, "design": design, "rounds": found["rounds"],
                 "seconds_per_round": round(found["took"] / found["rounds"], 2), "verdict": found["verdict"],
-                "changes": changes(found),
+                "changes": changes(found), "errors": found["errors"],
             }  # fmt: skip
             kept = [e for e in kept if (e["service"], e["noise"], e["design"]) != (service, noise, design)] + [entry]
             into.parent.mkdir(exist_ok=True)

@@ -104,7 +104,8 @@ def simulated(
 
 def cut(series: Series, rounds: int) -> Series:
     """Return the first rounds of a series."""
-    return replace(series, sides=tuple(side[:rounds] for side in series.sides))
+    errors = None if series.errors is None else series.errors[:rounds]
+    return replace(series, sides=tuple(side[:rounds] for side in series.sides), errors=errors)
 
 
 def judged(series: Sequence[Series], rules: Rules, known: tuple[Spread, ...] = ()) -> tuple[list[Row], Verdict, int]:
@@ -143,19 +144,24 @@ class Recorded:
     seconds: float
     series: tuple[tuple[str, str], ...]
     changes: np.ndarray
+    errors: np.ndarray
+    """As ``changes``: how sure a round is by its own pairs; NaN where nothing is known of it."""
 
     def run(self, rng: np.random.Generator, seconds: float, rules: Rules, **effect: float) -> tuple[list[Row], Verdict]:
         """Return the rows and the verdict of one run of ``seconds`` drawn from the rounds; ``effect`` by metric."""
         rounds = max(2, int((seconds * ROUNDS_SHARE - ROUNDLESS_SECONDS) / self.seconds))
-        picked = self.changes[:, rng.integers(0, self.changes.shape[1], rounds)]
+        drawn = rng.integers(0, self.changes.shape[1], rounds)
         series = [
             Series(
                 METRICS[metric],
                 request,
                 (np.zeros(rounds), values + np.log1p(effect.get(metric, effect.get("all", 0.0)))),
+                errors=errors,
                 in_pairs=self.pairs,
             )
-            for (metric, request), values in zip(self.series, picked, strict=True)
+            for (metric, request), values, errors in zip(
+                self.series, self.changes[:, drawn], self.errors[:, drawn], strict=True
+            )
         ]
         rows, verdict, _ = judged(series, replace(rules, planned_rounds=rounds))
         return rows, verdict
@@ -190,8 +196,10 @@ def recordings(path: Path) -> list[Recorded]:
         count = values.shape[1]
         values = (values - values.mean(axis=1, keepdims=True)) * np.sqrt(count / (count - 1))
         names = tuple((name.split(" ", 1)[0], name.split(" ", 1)[1]) for name in kept)
+        own = entry.get("errors", {})
+        errors = np.array([own.get(name, [None] * count) for name in kept], dtype=np.float64)
         place = f"{entry['service']}/{entry['noise']}"
-        found.append(Recorded(place, entry["design"] == "pairs", entry["seconds_per_round"], names, values))
+        found.append(Recorded(place, entry["design"] == "pairs", entry["seconds_per_round"], names, values, errors))
     return found
 
 

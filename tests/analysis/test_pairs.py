@@ -13,6 +13,7 @@ from analysis.builders import make_recording
 from analysis.pair_builders import make_pairs
 from perfproof.analysis import analyse
 from perfproof.analysis.columns import Side
+from perfproof.analysis.latency import measure_pairs
 from perfproof.analysis.pairs import effects, has_blocks, has_pairs, part, twins
 from perfproof.model.metrics import ALL
 from perfproof.model.recording import Outcome, Recording, Samples
@@ -51,9 +52,30 @@ def test_matched_pairs_spread_far_less_than_the_medians_of_the_arms() -> None:
     assert change.std() < 0.6 * np.std(apart)
 
 
-def test_the_spread_that_a_round_knows_of_itself_is_that_between_rounds() -> None:
-    found = effects(sides(make_pairs(rounds=40, start_sd=0.0, bursts=0.0, each=40)))
-    assert np.sqrt((found.error[:, 0] ** 2).mean()) == pytest.approx(found.change[:, 0].std(), rel=0.4)
+@pytest.mark.parametrize("bursts", [0.0, 0.3])
+@pytest.mark.parametrize("metric", ["latency_p50", "latency_mean", "latency_p95"])
+def test_the_spread_that_a_round_knows_of_itself_is_that_between_rounds(metric: str, bursts: float) -> None:
+    arms = sides(make_pairs(rounds=40, start_sd=0.0, bursts=bursts, each=40))
+    figures = measure_pairs(arms)
+    change = figures.changes(metric, 0)
+    if change is None:
+        change = figures.logs[metric][1][:, 0] - figures.logs[metric][0][:, 0]
+    errors = figures.errors(metric, 0)
+    assert errors is not None
+    assert np.sqrt((errors**2).mean()) == pytest.approx(change.std(), rel=0.4)
+
+
+def test_what_two_pairs_say_of_a_mean_is_as_unsure_as_they_differ_and_one_pair_says_nothing_of_it() -> None:
+    def error(pairs: int) -> float:
+        arms = sides(
+            make_pairs(rounds=1, start_sd=0.0, bursts=0.0, stretches=1, each=pairs, requests=("list",), base_ms=(4.0,))
+        )
+        found = measure_pairs(arms).errors("latency_mean", 0)
+        assert found is not None
+        return float(found[0])
+
+    assert np.isnan(error(1))
+    assert 0 < error(2) < 1
 
 
 def test_being_second_costs_neither_arm_anything_and_is_told() -> None:

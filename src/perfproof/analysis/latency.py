@@ -81,15 +81,16 @@ class Latency:
         return _weighted(self.matched.change[:, known], self.weights[known] * typical[known])
 
     def errors(self, metric: str, request: int) -> Floats | None:
-        """Return by round the standard error of ``changes`` within the round."""
-        if self.matched is None or metric != "latency_p50":
+        """Return by round the standard error of the change within the round, where requests were matched."""
+        if self.matched is None or metric not in self.matched.errors:
             return None
+        errors = self.matched.errors[metric]
         if request >= 0:
-            return self.matched.error[:, request]
-        share = np.where(np.isfinite(self.matched.error), self.weights, 0.0)
+            return errors[:, request]
+        share = np.where(np.isfinite(errors), self.weights, 0.0)
         total = share.sum(axis=1, keepdims=True)
         share = share / np.where(total > 0, total, 1.0)
-        return np.asarray(np.sqrt(((share * np.nan_to_num(self.matched.error)) ** 2).sum(axis=1)))
+        return np.asarray(np.sqrt(((share * np.nan_to_num(errors)) ** 2).sum(axis=1)))
 
 
 def _weighted(changes: Floats, weights: Floats) -> Floats:

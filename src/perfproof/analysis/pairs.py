@@ -7,9 +7,9 @@ over a round estimates the same thing as the ratio of the two medians (they agre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
+from math import log, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -24,32 +24,48 @@ _BOTH_ORDERS = 4
 _MEDIAN_SE = 1.2533
 """Standard error of a median over that of a mean, for normal data: sqrt(pi / 2)."""
 _ROBUST_SD = 1.4826
+_GROUPS = 5
+"""Parts of a round that are left out in turn, to see how sure a mean or a tail is: a few pairs are left in each."""
+_OF_ARMS: Mapping[str, Callable[[Floats], float]] = {
+    "latency_mean": lambda took: float(took.mean()),
+    "latency_p95": lambda took: harrell_davis(np.sort(took), 0.95),
+    "latency_p99": lambda took: harrell_davis(np.sort(took), 0.99),
+}
+"""What is computed of each arm and then divided, by metric; medians are of the pairs' ratios instead."""
 
 
 @dataclass(frozen=True)
 class Twins:
-    """The matched requests of one round: request and variant, ln(second arm / first arm), which arm was asked first.
+    """The matched requests of one round: request and variant, what each arm took (ns), which arm was asked first.
 
-    ``left_out`` counts pairs that failed, overlapped, or opened a connection where that is the exception.
+    ``sent`` orders them by time (ns). ``left_out`` counts pairs that failed, overlapped, or opened a connection where
+    that is the exception.
     """
 
     request: Ints
     variant: Ints
-    ratio: Floats
+    took: tuple[Floats, Floats]
     second_first: npt.NDArray[np.bool_]
+    sent: Ints
     left_out: int
+
+    @property
+    def ratio(self) -> Floats:
+        """Return ln(second arm / first arm) of each pair."""
+        return np.asarray(np.log(self.took[1] / self.took[0]))
 
 
 @dataclass(frozen=True)
 class Effects:
-    """What pairs say, by (round, request): ``change`` = median ln ratio, ``error`` = its standard error in the round.
+    """What pairs say, by (round, request): ``change`` = median ln ratio.
 
-    ``order`` is by round how much slower (ln) a request is for being the second of its pair, whichever the arm.
-    ``pairs`` and ``left_out`` are totals over the rounds.
+    ``errors`` are by metric the standard errors within the round, of the median ratio and of the ratios of the means
+    and tails (NaN where there are too few pairs to tell). ``order`` is by round how much slower (ln) a request is for
+    being the second of its pair, whichever the arm. ``pairs`` and ``left_out`` are totals over the rounds.
     """
 
     change: Floats
-    error: Floats
+    errors: Mapping[str, Floats]
     order: Floats
     pairs: int
     left_out: int
@@ -101,8 +117,9 @@ def twins(a_round: Round, arms: tuple[int, int] = (0, 1)) -> Twins:
     return Twins(
         samples["request"][one].astype(np.int64),
         samples["variant"][one].astype(np.int64),
-        np.log(took[1] / took[0]),
+        (took[0], took[1]),
         lead,
+        np.minimum(sent[one], sent[two]),
         int(started.sum()) - len(one),
     )
 
@@ -131,7 +148,8 @@ def _compact(group: Ints) -> Ints:
 def effects(sides: Sequence[Side]) -> Effects:
     """Return what the pairs of two arms of one recording say about each request name in each round."""
     rounds, requests = sides[0].rounds, len(sides[0].requests)
-    change, error = np.full((len(rounds), requests), np.nan), np.full((len(rounds), requests), np.nan)
+    change = np.full((len(rounds), requests), np.nan)
+    errors = {name: np.full_like(change, np.nan) for name in ("latency_p50", *_OF_ARMS)}
     order = np.full(len(rounds), np.nan)
     pairs = left_out = 0
     for number, a_round in enumerate(rounds):
@@ -143,12 +161,31 @@ def effects(sides: Sequence[Side]) -> Effects:
             mine = found.request == request
             if mine.any():
                 value, variance, lean = _of_name(found.ratio[mine], found.variant[mine], found.second_first[mine])
-                change[number, request], error[number, request] = value, sqrt(variance)
+                change[number, request], errors["latency_p50"][number, request] = value, sqrt(variance)
+                in_time = np.flatnonzero(mine)[np.argsort(found.sent[mine], kind="stable")]
+                took = [arm[in_time] for arm in found.took]
+                for name, statistic in _OF_ARMS.items():
+                    errors[name][number, request] = _jackknifed(took, statistic)
                 if np.isfinite(lean):
                     leans.append((lean, int(mine.sum())))
         if leans:
             order[number] = np.average([lean for lean, _ in leans], weights=[count for _, count in leans])
-    return Effects(change, error, order, pairs, left_out)
+    return Effects(change, errors, order, pairs, left_out)
+
+
+def _jackknifed(took: Sequence[Floats], statistic: Callable[[Floats], float]) -> float:
+    """Return the standard error of ln(statistic of the second arm / of the first) over pairs in the order of time.
+
+    A jackknife by groups (Tukey 1958; Shao & Wu 1989 for quantiles, which leaving out single values does not serve):
+    pairs stay together, since both met the same burst, and so do neighbours, which a burst hits alike. NaN of one pair.
+    """
+    count = len(took[0])
+    groups = min(_GROUPS, count)
+    if groups < 2:
+        return float("nan")
+    group = np.arange(count) * groups // count
+    left = [log(statistic(took[1][group != g]) / statistic(took[0][group != g])) for g in range(groups)]
+    return sqrt((groups - 1) * float(np.var(left)))
 
 
 def _of_name(ratio: Floats, variant: Ints, second_first: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
