@@ -54,8 +54,49 @@ __all__ = [
 ]
 
 
+class _Concluded:
+    """What a conclusion gives, whether of one run or of two."""
+
+    if TYPE_CHECKING:  # a property here would stand in the way of the field of that name
+
+        @property
+        def result(self) -> Result: ...
+
+    def rows(self) -> pd.DataFrame:
+        """Return a table of the comparisons, ``frames.COLUMNS["rows"]``; of a single arm, its levels."""
+        from perfproof import frames
+
+        return frames.rows(self.result)
+
+    def levels(self) -> pd.DataFrame:
+        """Return a table of the own values of each arm or run; ``frames.COLUMNS["levels"]``."""
+        from perfproof import frames
+
+        return frames.levels(self.result)
+
+    def queries(self) -> pd.DataFrame:
+        """Return a table of the statements of each probed request; ``frames.COLUMNS["queries"]``."""
+        from perfproof import frames
+
+        return frames.queries(self.result)
+
+    def query_counts(self) -> pd.DataFrame:
+        """Return a table of how many queries each probed request took; ``frames.COLUMNS["query_counts"]``."""
+        from perfproof import frames
+
+        return frames.query_counts(self.result)
+
+    def report(self, file: str | Path) -> Path:
+        """Write a report; the ending of ``file`` says which (as for ``perfproof report -o``). Return its path."""
+        from perfproof.reports import write
+
+        path = Path(file)
+        write(self.result, path)
+        return path
+
+
 @dataclass(frozen=True)
-class Run:
+class Run(_Concluded):
     """A recorded run. What it holds is read from its folder when it is first asked for, and then kept.
 
     ``folder`` is the run directory (docs/architecture.md says what is in it).
@@ -109,76 +150,20 @@ class Run:
 
         return frames.processes(self.recording)
 
-    def rows(self) -> pd.DataFrame:
-        """Return a table of the comparisons, ``frames.COLUMNS["rows"]``; of a single arm, its levels."""
-        from perfproof import frames
-
-        return frames.rows(self.result)
-
-    def levels(self) -> pd.DataFrame:
-        """Return a table of each arm's own values; ``frames.COLUMNS["levels"]``."""
-        from perfproof import frames
-
-        return frames.levels(self.result)
-
     def round_changes(self) -> pd.DataFrame:
         """Return a table of what each round alone says of each comparison; ``frames.COLUMNS["round_changes"]``."""
         from perfproof import frames
 
         return frames.round_changes(self.result)
 
-    def queries(self) -> pd.DataFrame:
-        """Return a table of the statements of each probed request; ``frames.COLUMNS["queries"]``."""
-        from perfproof import frames
-
-        return frames.queries(self.result)
-
-    def query_counts(self) -> pd.DataFrame:
-        """Return a table of how many queries each probed request took; ``frames.COLUMNS["query_counts"]``."""
-        from perfproof import frames
-
-        return frames.query_counts(self.result)
-
-    def report(self, file: str | Path) -> Path:
-        """Write a report; the ending of ``file`` says which (as for ``perfproof report -o``). Return its path."""
-        return _report(self.result, file)
-
 
 @dataclass(frozen=True)
-class Compared:
+class Compared(_Concluded):
     """Two recorded runs, held against each other. Drift of the machine between them is not cancelled; prefer ``ab``."""
 
     baseline: Run
     candidate: Run
     result: Result = field(repr=False)
-
-    def rows(self) -> pd.DataFrame:
-        """Return a table of the comparisons; ``frames.COLUMNS["rows"]``."""
-        from perfproof import frames
-
-        return frames.rows(self.result)
-
-    def levels(self) -> pd.DataFrame:
-        """Return a table of each run's own values; ``frames.COLUMNS["levels"]``."""
-        from perfproof import frames
-
-        return frames.levels(self.result)
-
-    def queries(self) -> pd.DataFrame:
-        """Return a table of the statements of each probed request; ``frames.COLUMNS["queries"]``."""
-        from perfproof import frames
-
-        return frames.queries(self.result)
-
-    def query_counts(self) -> pd.DataFrame:
-        """Return a table of how many queries each probed request took; ``frames.COLUMNS["query_counts"]``."""
-        from perfproof import frames
-
-        return frames.query_counts(self.result)
-
-    def report(self, file: str | Path) -> Path:
-        """Write a report; the ending of ``file`` says which. Return its path."""
-        return _report(self.result, file)
 
 
 @dataclass(frozen=True)
@@ -395,11 +380,3 @@ def _kept(session: Session, measured: Measured) -> Run:
     made = Run(measured.directory, session)
     made.__dict__["result"] = result  # as `cached_property` keeps it: it need not be judged again
     return made
-
-
-def _report(result: Result, file: str | Path) -> Path:
-    from perfproof.reports import write
-
-    path = Path(file)
-    write(result, path)
-    return path
