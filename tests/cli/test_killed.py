@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from perfproof.evidence.reading import read
+
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
 
@@ -71,6 +73,33 @@ def test_after_a_kill_the_run_is_shown_as_interrupted_can_be_exported_and_nothin
     while bench.leftovers() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert bench.leftovers() == []
+
+
+@pytest.mark.parametrize("design", ["request", "block"])
+def test_a_round_that_ctrl_c_cut_short_in_its_first_block_can_be_read(bench, design):
+    """Its samples are of a block that is not among its blocks."""
+    path = bench.scenario(("rounds: {", f"rounds: {{pairing: {design}, "), ("block: 300ms", "block: 2s"))
+    process = bench.start("ab", str(path), "-v", "--rounds", "3", "--no-why")
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if ": measuring" in line:
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            break
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, "".join(said) + err
+    (run,) = bench.runs
+    (cut,) = read(run).rounds
+    assert not cut.complete
+    assert len(cut.samples)
+    shown = bench.run("show", "last", "--findings")
+    assert "damaged" not in shown.err + shown.out
+    assert "interrupted" in shown.out
+    exported = bench.run("export", "last", "-o", "run.perfproof")
+    assert exported.code == 0, exported.err
+    assert bench.run("import", "run.perfproof", "--results", "elsewhere").code == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT])

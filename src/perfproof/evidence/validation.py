@@ -67,7 +67,8 @@ def _check_samples(info: RunInfo, measured: Round, samples: Samples, file: Path)
     _check_range(columns["arm"], len(info.arms), "arm", file)
     _check_range(columns["request"], len(info.requests), "request", file)
     _check_range(columns["outcome"], len(Outcome), "outcome", file)
-    pairs = max((block.pair for block in measured.blocks), default=-1) + 1
+    # A block that was cut short has samples, and is not among the blocks.
+    pairs = max((block.pair for block in measured.blocks), default=-1) + 1 + (not measured.complete)
     _check_range(columns["pair"], pairs, "pair", file)
     for name in ("variant", "intended_ns", "sent_ns", "first_byte_ns", "done_ns", "bytes"):
         if len(samples) and int(columns[name].min()) < 0:
