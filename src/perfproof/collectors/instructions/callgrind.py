@@ -40,7 +40,9 @@ class Callgrind:
         self._valgrind, self._vgdb = programs
         self._processes: Processes = list
         self._read: set[Path] = set()
+        self._met: set[int] = set()
         self.taken: list[Path] = []
+        self.missed = 0
 
     @classmethod
     def made(cls) -> Callable[[Path], Callgrind]:
@@ -79,7 +81,9 @@ class Callgrind:
                 hint="does its command start it through a setuid program, a container or another service?",
             )
         self._tell("instrumentation on")
+        self._met.update(self._listening())
         self.take()
+        self.missed = 0  # what was executed and ended before is none of what requests do
 
     def take(self) -> int:
         """Have every process write what it counted; those that have ended have done so by themselves."""
@@ -92,7 +96,15 @@ class Callgrind:
                 self._read.add(file)
                 self.taken.append(file)
                 total += int(found[-1])
+                self._meet(file, int(found[-1]))
         return total
+
+    def _meet(self, file: Path, total: int) -> None:
+        """Note a process that was met for the first time: a forked one counts, one that was executed anew does not."""
+        name = _DUMP.fullmatch(file.name)
+        if name is not None and (pid := int(name["pid"])) not in self._met:
+            self._met.add(pid)
+            self.missed += total == 0
 
     def graph(self) -> Graph:
         """Return what each function executed in the last ``take``."""
