@@ -102,7 +102,7 @@ def _card(store: Store, scenario: str, named: Sequence[Baseline], anchor: str, n
     against = partner(run, named, recent)
     found = store.history(scenario, metric=WATCHED, request=ALL, limit=TREND)
     trends = [trend(scenario, metric, request, unit, points) for (metric, request, unit), points in found.items()]
-    trends = sorted((each for each in trends if _holds(each, run)), key=lambda each: WATCHED.index(each.metric))
+    trends = sorted(_still_measured(trends), key=lambda each: WATCHED.index(each.metric))
     moves = _moves(trends)
     shift = _shift(moves, run, named)
     drawn = _drawn(trends, moves, comparisons)
@@ -174,7 +174,8 @@ def _deciding(comparisons: Sequence[Comparison]) -> list[Comparison]:
 
 def _row(row: Comparison) -> dict[str, str]:
     return {
-        "what": figures.title(row.metric) + ("" if row.request == ALL else f" of {figures.ends(row.request, 40)}"),
+        "what": figures.plain(figures.title(row.metric), 60)
+        + ("" if row.request == ALL else f" of {figures.ends(row.request, 40)}"),
         "between": f"{figures.value(row.baseline, row.unit)} → {figures.value(row.candidate, row.unit)}",
         "change": figures.change(row.change, typical=row.typical),
         "interval": figures.interval(row.ci_low, row.ci_high),
@@ -215,9 +216,11 @@ def _standing(concluded: Sequence[RunSummary], run: RunSummary) -> list[str]:
     return [f"The same verdict in the last {alike} runs, {since}; before that {was}."]
 
 
-def _holds(each: Trend, run: RunSummary) -> bool:
-    """Tell whether a trend goes on to the run; a metric that is no longer measured says nothing of it."""
-    return any(point.run == run.id for point in each.points)
+def _still_measured(trends: Sequence[Trend]) -> list[Trend]:
+    """Return the trends that go on to the newest run of them all: a metric that is no longer measured says nothing."""
+    ends = {id(each): each.points[-1] for each in trends if each.points}
+    last = max(((point.started_at, point.run) for point in ends.values()), default=None)
+    return [each for each in trends if each.points and (ends[id(each)].started_at, ends[id(each)].run) == last]
 
 
 def _drawn(trends: Sequence[Trend], moves: Sequence[_Move], comparisons: Sequence[Comparison]) -> Trend | None:

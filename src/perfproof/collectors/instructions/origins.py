@@ -147,6 +147,6 @@ def _read(program: Path) -> _Elf | None:
             for name, _, _, _, offset, size in table:
                 if names[name : name + 9] == b".comment\0":
                     comment = whole[offset : offset + size]
-    except (OSError, struct.error):
+    except (OSError, OverflowError, struct.error):
         return None
     return _Elf(whole, comment, _INTERP not in kinds)
