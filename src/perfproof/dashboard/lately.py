@@ -337,7 +337,7 @@ def _level(store: Store, shown: Trend, run: RunSummary, against: Partner | None)
     if abs(change) < 0.0005:
         return f"{now}, as {where}."
     more = "above" if change > 0 else "below"
-    return f"{now}, {figures.percent(abs(change))} {more} {where}."
+    return f"{now}, {figures.change(abs(change)).lstrip('+')} {more} {where}."
 
 
 def _value_of(store: Store, shown: Trend, stretch: Stretch, run: RunSummary) -> float | None:

@@ -37,7 +37,7 @@ def comparable(one: RunSummary, two: RunSummary) -> bool:
         and len(kinds) == 1
         and "" not in kinds
         and all(run.status == "complete" and run.verdict not in (None, Verdict.INVALID) for run in (one, two))
-        and one.scenario_hash == two.scenario_hash
+        and (one.scenario, one.scenario_hash) == (two.scenario, two.scenario_hash)
         and (one.environment_hash == two.environment_hash or kinds == {"counted"})
     )
 

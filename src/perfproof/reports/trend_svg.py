@@ -101,8 +101,18 @@ def to_svg(
         _flag(root, frame, stretch, change)
     for reference in references[:MAX_REFERENCES]:  # above all else, so that it can be read
         words = f"{figures.plain(reference.name, 30)} {figures.value(reference.value, trend.unit)}"
-        _text(root, "text", words, x=LEFT + 4, y=frame.y(reference.value) - 4, **{"class": "named start"})
+        side, x = ("start", LEFT + 4) if _clear_at_the_start(points, reference.value) else ("end", WIDTH - RIGHT - 4)
+        _text(root, "text", words, x=x, y=frame.y(reference.value) - 4, **{"class": f"named {side}"})
     return ET.tostring(root, encoding="unicode")
+
+
+def _clear_at_the_start(points: Sequence[Point], level: float) -> bool:
+    """Tell whether the oldest runs lie further from a level than the newest: its name goes where it covers less."""
+    few = max(1, len(points) // 6)
+    oldest, newest = (
+        min(abs(point.estimate.value - level) for point in each) for each in (points[:few], points[-few:])
+    )
+    return oldest >= newest
 
 
 def small(trend: Trend, prefix: str, title: str, link: Link, references: Sequence[Reference] = ()) -> str:
