@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from browsing import wanted
+
 SERVICES = Path(__file__).parent.parent / "services"
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
@@ -103,6 +105,24 @@ count: {by: callgrind, starts: 2}
     assert "audit(std::string const&)" in bench.details()
     page = (bench.folder / "page.html").read_text()
     assert "Instructions per request by function" in page
+
+
+def test_a_rust_service_has_its_injected_function_named_as_its_author_knows_it(bench):
+    if shutil.which("rustc") is None:
+        wanted("rustc")
+    for name, flags in (("before", []), ("after", ["--cfg", "injected"])):
+        line = ["rustc", "-O", "-g", *flags, "--crate-name", "rows", "-o", str(bench.folder / name)]
+        subprocess.run([*line, str(SERVICES / "rows.rs")], check=True, timeout=120)
+    text = ROWS.replace("./rows", "./before").replace("candidate: {}", 'candidate: {command: "./after {port}"}')
+    bench.run("count", str(bench.scenario(text=text)), "--json", "out.json", timeout=350)
+    result = bench.json("out.json")
+    (cause,) = result["why"]["causes"]
+    mechanism = cause["mechanisms"][0]
+    assert (mechanism["name"], mechanism["unit"]) == ("rows::audit", "instructions")
+    row = next(row for row in result["comparisons"] if row["request"] == "rows")
+    assert row["candidate"] - row["baseline"] == pytest.approx(mechanism["candidate"], rel=0.05)
+    assert facts(result)["compiler or interpreter"].startswith("rustc ")
+    assert not left(bench)
 
 
 def test_workers_that_a_server_forks_are_counted_and_identical_arms_differ_in_nothing(bench):

@@ -256,7 +256,9 @@ class _Move:
     def good(self) -> bool | None:
         """Tell whether it is for the better; None where nobody knows."""
         known = METRICS.get(self.shown.metric)
-        return known and (self.change.after < self.change.before) is (known.better == "lower")
+        if known is None:
+            return None
+        return (self.change.after < self.change.before) is (known.better == "lower")
 
     @property
     def words(self) -> str:

@@ -73,7 +73,7 @@ def endings(trend: Trend) -> list[str]:
     """
     home = {point.run: stretch for stretch in trend.stretches for point in stretch.points}
     points = trend.points
-    told = {}
+    told: dict[tuple[int, int], str] = {}
     for last, first in pairwise(points):
         before, after = home[last.run], home[first.run]
         if before is not after and (before.basis or after.basis):
