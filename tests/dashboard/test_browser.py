@@ -81,7 +81,7 @@ def test_the_first_screen_says_what_changed_how_much_and_whether_it_is_good(
     page.size(width, height)
     page.open(address + "/")
     first = "document.querySelector('.scenario')"
-    for part in ("h2 .chip", "h2 .chip:last-child", ".sentence", ".since li"):
+    for part in ("h2 .chip", "h2 a", ".sentence", ".since li"):
         box = page.run(f"(({first}).querySelector('{part}').getBoundingClientRect()).toJSON()")
         assert 0 < box["top"] < box["bottom"] <= height, (part, box)
         assert 0 <= box["left"] < box["right"] <= width, (part, box)
