@@ -60,7 +60,7 @@ def conclude_instructions(counted: Instructions | None, rules: Rules, arms: Sequ
     if counted is None:
         return Conclusion()
     if counted.source == "none":
-        return Conclusion(warnings=tuple(f"Instructions were not counted: {note}." for note in counted.notes))
+        return Conclusion(warnings=tuple(_ended(f"Instructions were not counted: {note}") for note in counted.notes))
     sides = [[start for start in counted.starts if start.arm == arm] for arm in arms]
     terms = _terms(rules, counted)
     series = _series(sides, counted)
@@ -175,7 +175,7 @@ def _of_counts(
     found = conclude_instructions(counted, info.rules, arms)
     if counted is None or counted.source == "none":
         told = listed(list(counted.notes)) if counted and counted.notes else "nothing says why"
-        reasons = (*reasons, f"instructions were not counted: {told}.")
+        reasons = (*reasons, _ended(f"instructions were not counted: {told}"))
     budgets = check_budgets(info.rules, found.levels, arms[-1], info.requests)
     starts = min((sum(start.arm == arm for start in counted.starts) for arm in arms), default=0) if counted else 0
     rows: list[Comparison] = []
@@ -270,6 +270,11 @@ def _facts(counted: Instructions, starts: int, arms: Sequence[str]) -> tuple[Fac
 def _warnings(counted: Instructions) -> tuple[str, ...]:
     left_out = [f"Instructions of {name} were not counted: {why}." for name, why in counted.skipped.items()]
     return (*left_out, *counted.notes, NOT_SEEN)
+
+
+def _ended(sentence: str) -> str:
+    """Return a sentence with its end: a hint may be a question."""
+    return sentence if sentence.endswith(("?", ".")) else f"{sentence}."
 
 
 def _of_one(levels: Sequence[Level], broken: str, arm: str, starts: int) -> str:
