@@ -150,7 +150,7 @@ class CountedArm:
         )
 
     def _ending(self) -> str | None:
-        """Return how the service ended, where it does so now: under Valgrind a program closes long before it is gone."""
+        """Return how the service ended, where it does so now: under Valgrind it closes long before it is gone."""
         deadline = time.monotonic() + ENDS_WITHIN
         while (died := self.service.check()) is None and time.monotonic() < deadline:
             time.sleep(0.05)
