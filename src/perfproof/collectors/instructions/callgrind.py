@@ -136,7 +136,8 @@ class Callgrind:
                 f"a process of the service did not answer Valgrind within {ANSWERS_WITHIN:.0f} s",
                 hint="it may have to be woken: allow tracing (`--cap-add SYS_PTRACE` in a container)",
             ) from None
-        if done.returncode != 0 and pid in self._processes():
+        # One that has just ended wrote its counts by itself; it is still among the processes for a moment.
+        if done.returncode != 0 and pid in self._listening():
             told = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise UncountableError("a process of the service cannot be reached under Valgrind", why=told)
 
