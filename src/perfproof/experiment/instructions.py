@@ -154,6 +154,7 @@ class _Pass:
         self._programs: dict[str, str] = {}
         self._made_by: dict[str, str] = {}
         self._missed: dict[str, int] = {}
+        self._forked: dict[str, int] = {}
         self.starts: list[StartCount] = []
 
     def run(self) -> Instructions:
@@ -256,18 +257,26 @@ class _Pass:
         for arm in arms:
             name = arm.service.arm.name
             self._missed[name] = max(self._missed.get(name, 0), arm.counter.missed)
+            self._forked[name] = max(self._forked.get(name, 0), arm.counter.forked)
         return [
             (StartCount(arm.service.arm.name, number, counts, len(arm.service.processes())), graphs)
             for arm, (counts, graphs) in zip(arms, counted, strict=True)
         ]
 
     def _uncounted(self) -> tuple[str, ...]:
-        """Return which arms execute programs that were not counted."""
-        return tuple(
+        """Return what could not be counted as it should be, by arm."""
+        executed = (
             f"Requests to {arm} execute other programs ({missed} in a start): under callgrind these are not counted."
             for arm, missed in self._missed.items()
             if missed
         )
+        forked = (
+            f"{arm} forks processes while it is asked ({count} in a start): under callgrind each begins with what its "
+            "parent had counted, so instructions are too many, and changes look smaller than they are."
+            for arm, count in self._forked.items()
+            if count
+        )
+        return (*executed, *forked)
 
     def _settle(self, step: str, times: Sequence[Sequence[float]], seconds: float, fewest: int, most: int) -> None:
         """Fix how many requests of each name a step sends, going by the seconds that one took: once for all starts."""

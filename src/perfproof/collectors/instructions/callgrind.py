@@ -43,6 +43,7 @@ class Callgrind:
         self._met: set[int] = set()
         self.taken: list[Path] = []
         self.missed = 0
+        self.forked = 0
 
     @classmethod
     def made(cls) -> Callable[[Path], Callgrind]:
@@ -83,7 +84,7 @@ class Callgrind:
         self._tell("instrumentation on")
         self._met.update(self._listening())
         self.take()
-        self.missed = 0  # what was executed and ended before is none of what requests do
+        self.missed = self.forked = 0  # what was started and ended before is none of what requests do
 
     def take(self) -> int:
         """Have every process write what it counted; those that have ended have done so by themselves."""
@@ -100,11 +101,16 @@ class Callgrind:
         return total
 
     def _meet(self, file: Path, total: int) -> None:
-        """Note a process that was met for the first time: a forked one counts, one that was executed anew does not."""
+        """Note a process that is met for the first time.
+
+        One that was executed anew counts nothing; a forked one goes on from what its parent had counted by then, which
+        callgrind does not tell apart from its own.
+        """
         name = _DUMP.fullmatch(file.name)
         if name is not None and (pid := int(name["pid"])) not in self._met:
             self._met.add(pid)
             self.missed += total == 0
+            self.forked += total > 0
 
     def graph(self) -> Graph:
         """Return what each function executed in the last ``take``."""

@@ -38,6 +38,7 @@ class Counters:
     name: Source = "counters"
     slowdown = 1.0
     missed = 0
+    forked = 0
 
     def __init__(self, event: tuple[int, int] = (HARDWARE, INSTRUCTIONS)) -> None:
         self._event = event
