@@ -156,7 +156,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "label": "label of the run; missing where it has none",
         "branch": "branch of git; missing outside of git",
         "commit": "commit of git; missing outside of git",
-        "stretch": "runs of one scenario on one machine have the same number: only they may be held against each other",
+        "stretch": "runs of one scenario on one machine (counts of instructions: that rest on the same) have the same "
+        "number: only they may be held against each other",
         "level_change": "where the level moved with this run: after / before - 1 (a share); missing elsewhere",
         "probability": "probability of so clear a step by chance alone; missing where the level did not move",
     },

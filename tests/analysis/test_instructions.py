@@ -8,12 +8,12 @@ from perfproof.analysis.instructions import across, conclude_instructions, with_
 from perfproof.model.instructions import Instructions, RequestCount, StartCount
 from perfproof.model.levers import Causes
 from perfproof.model.profile import ArmProfile
-from perfproof.model.result import Verdict
+from perfproof.model.result import Verdict, basis
 from perfproof.model.rules import Rules
 from perfproof.model.scenario import Goal
 
 RULES = Rules()
-FACTS = {"architecture": "x86_64", "C library": "glibc 2.36"}
+FACTS = {"architecture": "x86_64", "C library": "glibc 2.36", "CPU features": "x86-64-v3"}
 
 
 def counted(baseline: list[float], candidate: list[float], **other: object) -> Instructions:
@@ -99,6 +99,30 @@ def test_two_runs_are_held_against_each_other_only_on_one_kind_of_machine():
     assert other is not None
     assert (other.source, other.notes) == ("none", ("not comparable, since they differ in architecture",))
     assert across(None, two, ["candidate"] * 2, ["a", "b"]) is None
+
+
+def test_another_processor_compiler_or_interpreter_is_told_of_two_runs_and_not_held_against_them():
+    one = counted([1e6] * 3, [2e6] * 3, made_by={"baseline": "Python 3.11.2", "candidate": "Python 3.11.2"})
+    two = replace(one, facts={**FACTS, "CPU features": "x86-64-v2"}, made_by={"candidate": "Python 3.13.1"})
+    both = across(one, two, ["candidate"] * 2, ["before", "after"])
+    assert both is not None
+    warnings = " ".join(conclude_instructions(both, RULES, ["before", "after"]).warnings)
+    assert "processors with other features (x86-64-v3 and x86-64-v2)" in warnings
+    assert "The compiler or interpreter differs (Python 3.11.2 and Python 3.13.1)" in warnings
+    same = across(one, one, ["candidate"] * 2, ["before", "after"])
+    assert same is not None
+    assert same.notes == ()
+
+
+def test_what_a_count_rests_on_is_told_whole_or_not_at_all():
+    found = counted([1e6] * 2, [1e6] * 2, made_by={"baseline": "GCC 11", "candidate": "GCC 12.2.0"})
+    facts = conclude_instructions(found, RULES, ["baseline", "candidate"]).facts
+    assert basis(facts) == {
+        "instructions counted by": "Valgrind's callgrind",
+        **FACTS,
+        "compiler or interpreter": "GCC 12.2.0",  # of the candidate, which history follows
+    }
+    assert basis(conclude_instructions(counted([1e6], [1e6]), RULES, ["baseline", "candidate"]).facts) == {}
 
 
 def test_functions_stand_in_where_no_profiler_saw_any():

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import platform
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from browsing import wanted
 
 SERVICES = Path(__file__).parent.parent / "services"
 
@@ -60,6 +65,19 @@ def test_two_percent_more_work_is_counted_named_and_judged_again_from_the_eviden
     assert "instructions per request" in gated.out
     history = bench.run("history", "summing", "--metric", "instructions_per_request", "--request", "sum")
     assert history.code == 0, history.err
+    (told,) = json.loads(bench_history(bench, "summing"))["trends"]
+    (stretch,) = told["stretches"]
+    assert stretch["counted_on"]["compiler or interpreter"] == f"Python {platform.python_version()}"
+    assert stretch["counted_on"]["instructions counted by"] == "Valgrind's callgrind"
+    assert stretch["counted_on"]["CPU features"] != "not known"
+
+
+def bench_history(bench, scenario):
+    """Return the history of the metric as JSON, from a store that is made anew of the run directories."""
+    (bench.folder / "results" / "perfproof.db").unlink()
+    done = bench.run("history", scenario, "--metric", COUNTED, "-o", "history.json")
+    assert done.code == 0, done.err
+    return (bench.folder / "history.json").read_text()
 
 
 def test_a_compiled_service_has_its_injected_function_named_with_its_instructions(bench):
@@ -88,6 +106,24 @@ count: {by: callgrind, starts: 2}
     assert "audit(std::string const&)" in bench.details()
     page = (bench.folder / "page.html").read_text()
     assert "Instructions per request by function" in page
+
+
+def test_a_rust_service_has_its_injected_function_named_as_its_author_knows_it(bench):
+    if shutil.which("rustc") is None:
+        wanted("rustc")
+    for name, flags in (("before", []), ("after", ["--cfg", "injected"])):
+        line = ["rustc", "-O", "-g", *flags, "--crate-name", "rows", "-o", str(bench.folder / name)]
+        subprocess.run([*line, str(SERVICES / "rows.rs")], check=True, timeout=120)
+    text = ROWS.replace("./rows", "./before").replace("candidate: {}", 'candidate: {command: "./after {port}"}')
+    bench.run("count", str(bench.scenario(text=text)), "--json", "out.json", timeout=350)
+    result = bench.json("out.json")
+    (cause,) = result["why"]["causes"]
+    mechanism = cause["mechanisms"][0]
+    assert (mechanism["name"], mechanism["unit"]) == ("rows::audit", "instructions")
+    row = next(row for row in result["comparisons"] if row["request"] == "rows")
+    assert row["candidate"] - row["baseline"] == pytest.approx(mechanism["candidate"], rel=0.05)
+    assert facts(result)["compiler or interpreter"].startswith("rustc ")
+    assert not left(bench)
 
 
 def test_workers_that_a_server_forks_are_counted_and_identical_arms_differ_in_nothing(bench):
@@ -154,3 +190,126 @@ def test_a_run_counts_where_it_is_asked_to_or_a_demand_names_it(bench, arguments
     told = any("Instructions were not counted" in each for each in result["comparability"]["warnings"])
     counted = [row for row in result["comparisons"] if row["metric"] == COUNTED and row["baseline"] is not None]
     assert (told or bool(counted)) is expected, (result["comparability"]["warnings"], counted)
+
+
+ROWS = """\
+name: rows
+service: {command: "./rows {port}", health: /health}
+arms: {baseline: {}, candidate: {}}
+requests: [{name: rows, get: /rows}]
+count: {by: callgrind, starts: 2}
+"""
+
+
+def build(bench, name="rows", *flags):
+    built = ["g++", "-O2", "-g", *flags, "-o", str(bench.folder / name), str(SERVICES / "rows.cpp")]
+    subprocess.run(built, check=True, timeout=120)
+
+
+def left(bench):
+    """Return files of Valgrind that are still there, and processes."""
+    made = [path for path in bench.folder.rglob("*") if re.match(r"out\.\d|vgdb|vgcore", path.name)]
+    return [*made, *bench.leftovers()]
+
+
+def facts(result):
+    return {fact["name"]: fact["candidate"] for fact in result["comparability"]["facts"]}
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_gate_counts_by_itself_where_its_policy_names_the_metric_and_not_otherwise(bench, named):
+    build(bench, "rows")
+    build(bench, "after", "-DINJECTED=3000")
+    rule, allowed = (COUNTED, "1%") if named else ("memory_peak", "20%")
+    (bench.folder / "perfproof.toml").write_text(f'[[gate.rules]]\nmetric = "{rule}"\nregression = "{allowed}"\n')
+    text = ROWS.replace("by: callgrind, ", "").replace("candidate: {}", 'candidate: {command: "./after {port}"}')
+    text += "rounds: {count: 1, warmup: 100ms, blocks: 2, block: 200ms}\nwhy: off\n"
+    ran = bench.run("gate", str(bench.scenario(text=text)), "--json", "gate.json", timeout=200)
+    gate = bench.json("gate.json")
+    counted = {row["request"]: row for row in gate["result"]["comparisons"] if row["metric"] == COUNTED}
+    (run,) = bench.runs
+    assert (run / "instructions.json.gz").is_file() is named
+    if named:
+        assert ran.code == 1, ran.out + ran.err
+        assert counted["all"]["verdict"] == "regressed"
+        assert counted["rows"]["change"] > 0.02
+        assert "instructions per request" in ran.out
+    else:
+        assert counted == {}
+        assert "nstructions" not in ran.out + ran.err
+    assert not left(bench)
+
+
+@pytest.mark.parametrize("answer", [errno.EACCES, errno.EPERM])
+def test_counters_that_the_kernel_forbids_are_told_with_what_to_set(bench, answer):
+    """The kernel's answer is stood in for in perfproof's own process; what it then says and does is real."""
+    library = bench.folder / "forbidding.so"
+    built = ["gcc", "-shared", "-fPIC", "-o", str(library), str(SERVICES / "forbidding.c"), "-ldl"]
+    subprocess.run(built, check=True, timeout=60)
+    bench.environ |= {"LD_PRELOAD": str(library), "FORBID_WITH": str(answer)}
+    path = str(bench.scenario(text=SUMMING, name="summing.yaml"))
+    ran = bench.run("count", path, "--by", "counters", timeout=100)
+    said = " ".join(ran.out.split())
+    assert ran.code == 4, ran.out + ran.err
+    assert "the kernel does not lend the processor's counters" in said
+    assert "kernel.perf_event_paranoid is" in said
+    assert "sudo sysctl kernel.perf_event_paranoid=2" in said
+    assert "--cap-add PERFMON" in said
+    bench.environ["PATH"] = str(Path(sys.executable).parent)  # and no Valgrind either: both are told
+    ran = bench.run("count", path, timeout=100)
+    said = " ".join(ran.out.split())
+    assert ran.code == 4, ran.out + ran.err
+    assert "the kernel does not lend the processor's counters, and valgrind is not installed" in said
+    assert not left(bench)
+
+
+@pytest.mark.parametrize("doing", ["", "reexec"])
+def test_a_static_binary_and_one_that_executes_itself_again_are_counted(bench, doing):
+    build(bench, "rows", *(["-static"] if not doing else []))
+    text = ROWS.replace("health: /health", f'health: /health, environment: {{ROWS_DO: "{doing}"}}')
+    ran = bench.run("count", str(bench.scenario(text=text)), "--json", "out.json", timeout=200)
+    result = bench.json("out.json")
+    row = next(row for row in result["comparisons"] if row["request"] == "rows")
+    assert ran.code == 0, ran.out + ran.err
+    assert row["verdict"] == "equivalent"
+    assert row["baseline"] > 20_000  # 60 checksums of some 300 characters
+    maker = facts(result)["compiler or interpreter"]
+    assert maker.startswith("GCC ")
+    assert maker.endswith(", static") == (not doing)
+    assert not left(bench)
+
+
+def test_children_that_are_forked_are_counted_with_a_doubt_and_programs_that_are_executed_are_told(bench):
+    build(bench)
+    found = {}
+    for doing in ("", "fork", "exec"):
+        text = ROWS.replace("health: /health", f'health: /health, environment: {{ROWS_DO: "{doing}"}}')
+        path = str(bench.scenario(text=text))
+        ran = bench.run("count", path, "--arm", "candidate", "--json", "out.json", timeout=200)
+        assert ran.code == 0, ran.out + ran.err
+        found[doing] = bench.json("out.json")
+        assert not left(bench)
+    levels = {
+        doing: next(level["value"] for level in result["levels"] if level["request"] == "rows")
+        for doing, result in found.items()
+    }
+    assert levels[""] < levels["fork"], levels  # the child's work is counted, and part of its parent's once more
+    assert levels[""] < levels["exec"] < 1.5 * levels[""], levels  # forking is; what is executed is not
+    warnings = {doing: " ".join(result["comparability"]["warnings"]) for doing, result in found.items()}
+    assert "Requests to candidate execute other programs" in warnings["exec"]
+    assert "under callgrind these are not counted" in warnings["exec"]
+    assert "execute other programs" not in warnings[""] + warnings["fork"]
+    assert "candidate forks processes while it is asked" in warnings["fork"]
+    assert "forks processes" not in warnings[""]
+
+
+def test_a_service_that_dies_while_it_is_counted_is_told_with_its_last_line(bench):
+    build(bench)
+    text = ROWS.replace("health: /health", 'health: /health, environment: {ROWS_DO: "die"}')
+    ran = bench.run("count", str(bench.scenario(text=text)), timeout=200)
+    said = " ".join(ran.out.split())
+    assert ran.code == 4, ran.out + ran.err
+    assert "did not get through being counted under Valgrind" in said
+    assert "out of luck" in said
+    assert "valgrind --tool=callgrind" in said
+    assert not left(bench)

@@ -14,7 +14,7 @@ from perfproof.store.repository import Store
 from serving import served
 
 TOKEN = "correct horse battery"
-SHOWN = "Runs – perfproof"
+SHOWN = "What changed lately – perfproof"
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_loopback_is_known_from_what_others_can_reach(host: str, loopback: bool)
     assert is_loopback(host) is loopback
 
 
-@pytest.mark.parametrize("path", ["/", "/trends", "/compare", "/style.css", "/runs/x", "/nope"])
+@pytest.mark.parametrize("path", ["/", "/runs", "/trends", "/compare", "/style.css", "/runs/x", "/nope"])
 def test_without_the_token_nothing_is_shown(guarded: httpx.Client, path: str) -> None:
     answer = guarded.get(path)
     assert answer.status_code == 401
@@ -99,7 +99,7 @@ def test_a_name_that_was_made_to_lead_here_is_not_answered(local: httpx.Client) 
         assert SHOWN in local.get("/", headers={"Host": host}).text
 
 
-@pytest.mark.parametrize("path", ["/", "/trends", "/style.css", "/nope", "/runs/nope"])
+@pytest.mark.parametrize("path", ["/", "/runs", "/trends", "/style.css", "/nope", "/runs/nope"])
 def test_every_answer_forbids_scripts_frames_and_guessing(local: httpx.Client, path: str) -> None:
     headers = local.get(path).headers
     policy = headers["content-security-policy"]

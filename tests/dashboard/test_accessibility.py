@@ -18,13 +18,16 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 OPEN_ALL = "document.querySelectorAll('details').forEach(each => each.open = true); 0"
 RUN = "20260829-061500-projects-001c"
 PATHS = {
-    "runs": "/",
-    "runs filtered to none": "/?branch=nowhere",
+    "lately": "/",
+    "runs": "/runs",
+    "runs filtered to none": "/runs?branch=nowhere",
     "a run": f"/runs/{RUN}",
     "trends": "/trends",
     "trends of one request": "/trends?scenario=projects&request=dashboard",
     "hostile trends": f"/trends?scenario={quote(EVIL, safe='')}",
     "compare": "/compare",
+    "compare within a scenario": "/compare?scenario=projects",
+    "a comparison of what differs": f"/compare?baseline={RUN}&candidate=20260906-061500-projects-0024&choose=1",
     "a choice to compare": f"/compare?baseline={RUN}&candidate=last&choose=1",
     "no such page": "/nope",
     "a run that is not there": "/runs/nothing",
@@ -64,6 +67,21 @@ def test_axe_finds_nothing_and_only_the_style_sheet_is_asked_for(
         assert [text for text in page.complaints if "404" not in text] == []
         assert page.dialogs == []
     finally:
+        page.close()
+
+
+@pytest.mark.parametrize("runs", [0, 1])
+def test_a_store_that_is_empty_or_holds_one_run_is_as_good(
+    runs: int, browser: browsing.Browser, axe: str, tmp_path
+) -> None:
+    with Store.open(f"sqlite:///{tmp_path}/perfproof.db", results=tmp_path) as store, served(store) as address:
+        fill(store, tmp_path, runs=runs)
+        page = browser.new_page()
+        for path in ("/", "/runs", "/trends", "/compare"):
+            page.open(address + path)
+            for dark in (False, True):
+                page.look(dark=dark)
+                assert browsing.accessibility(page, axe).breaches == [], path
         page.close()
 
 

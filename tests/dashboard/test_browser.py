@@ -38,7 +38,7 @@ def picture(page: Page) -> Image.Image:
     return Image.open(io.BytesIO(page.picture())).convert("RGB")
 
 
-PATHS = ["/", "/runs/20260829-061500-projects-001c", "/trends", "/compare", "/nope"]
+PATHS = ["/", "/runs", "/runs/20260829-061500-projects-001c", "/trends", "/compare", "/nope"]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -72,6 +72,30 @@ def test_nothing_reaches_over_the_edge_of_a_phone(path: str, address: str, page:
     assert shown.width == 400
     assert shown.crop((387, 0, 400, shown.height)).getcolors() == [(13 * shown.height, paper)]
     assert len(shown.getcolors(1 << 20) or ()) > 20, "the page is empty"
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_the_first_screen_says_what_changed_how_much_and_whether_it_is_good(
+    width: int, height: int, address: str, page: Page
+) -> None:
+    page.size(width, height)
+    page.open(address + "/")
+    first = "document.querySelector('.scenario')"
+    for part in ("h2 .chip", "h2 a", ".sentence", ".since li"):
+        box = page.run(f"(({first}).querySelector('{part}').getBoundingClientRect()).toJSON()")
+        assert 0 < box["top"] < box["bottom"] <= height, (part, box)
+        assert 0 <= box["left"] < box["right"] <= width, (part, box)
+
+
+def test_intervals_are_drawn_whole_and_never_over_the_edge_of_their_chart(address: str, page: Page) -> None:
+    page.open(f"{address}/trends")
+    found = page.run(
+        "[...document.querySelectorAll('svg.trend')].map(svg => { const whole = svg.getBoundingClientRect();"
+        " const ends = [...svg.querySelectorAll('.interval')].map(each => each.getBoundingClientRect());"
+        " return [ends.length, ends.filter(each => each.top < whole.top || each.bottom > whole.bottom).length] })"
+    )
+    assert len(found) > 5
+    assert all(intervals == 40 and outside == 0 for intervals, outside in found), found
 
 
 @pytest.mark.parametrize("dark", [True, False])

@@ -22,13 +22,13 @@ def ids(text: str) -> list[str]:
 
 def test_runs_are_listed_newest_first_a_page_at_a_time(board: Board) -> None:
     newest = [run.id for run in board.store.runs(limit=100)]
-    first, second = board.read("/"), board.read("/?page=2")
+    first, second = board.read("/runs"), board.read("/runs?page=2")
     assert ids(first) + ids(second) == newest
     assert len(ids(first)) == 25
-    assert 'href="/?page=2"' in first
+    assert 'href="/runs?page=2"' in first
     assert "older" not in second
-    assert ids(board.read("/?page=999")) == ids(second)
-    assert ids(board.read("/?page=-1")) == ids(board.read("/?page=x")) == ids(first)
+    assert ids(board.read("/runs?page=999")) == ids(second)
+    assert ids(board.read("/runs?page=-1")) == ids(board.read("/runs?page=x")) == ids(first)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_runs_are_listed_newest_first_a_page_at_a_time(board: Board) -> None:
     ],
 )
 def test_filters_narrow_the_list_and_stay_chosen(board: Board, query: str, wanted: RunFilter) -> None:
-    text = board.read(f"/?{query}")
+    text = board.read(f"/runs?{query}")
     assert len(ids(text)) == min(board.store.count(wanted), 25)
     for chosen in (wanted.scenario, wanted.branch, wanted.label, wanted.verdict):
         if chosen and "'" not in chosen:
@@ -53,7 +53,7 @@ def test_the_sentence_is_the_stored_one_to_the_letter(board: Board) -> None:
     assert run.sentence is not None
     # Spaces between numbers and units may not break.
     listed, shown = (
-        board.read(path).replace("\N{NO-BREAK SPACE}", " ") for path in ("/?verdict=regressed", f"/runs/{run.id}")
+        board.read(path).replace("\N{NO-BREAK SPACE}", " ") for path in ("/runs?verdict=regressed", f"/runs/{run.id}")
     )
     assert html.escape(run.sentence) in listed
     assert f">{html.escape(run.sentence)}</h1>" in shown
@@ -141,19 +141,20 @@ def test_what_is_not_there_is_told_without_a_traceback(board: Board) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_nothing_can_be_changed(board: Board, method: str) -> None:
-    for path in ("/", f"/runs/{board.infos[0].id}", "/trends", "/compare"):
+    for path in ("/", "/runs", f"/runs/{board.infos[0].id}", "/trends", "/compare"):
         assert board.client.request(method, path).status_code == 405
     assert board.store.count() == len(board.infos)
 
 
 def test_markup_in_names_is_shown_and_never_meant(board: Board) -> None:
-    for path in ("/?page=2", "/compare", "/trends", f"/trends?scenario={EVIL.replace('&', '%26')}", "/?label=" + EVIL):
+    evil = f"/trends?scenario={EVIL.replace('&', '%26')}"
+    for path in ("/", "/runs?page=2", "/compare", "/trends", evil, "/runs?label=" + EVIL):
         text = board.get(path).text
         assert "<script>" not in text
         assert "<img" not in text
-    link = next(found for found in re.findall(r'href="(/runs/[^"]+)"', board.read("/?page=2")) if "script" in found)
+    link = next(found for found in re.findall(r'href="(/runs/[^"]+)"', board.read("/runs?page=2")) if "script" in found)
     assert "&lt;script&gt;" in board.read(html.unescape(link))
-    assert "&lt;script&gt;" in board.read("/?page=2")
+    assert "&lt;script&gt;" in board.read("/runs?page=2")
 
 
 def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
@@ -163,6 +164,7 @@ def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
         httpx.Client(base_url=address) as client,
     ):
         assert "No runs are recorded yet" in client.get("/").text
+        assert "No runs are recorded yet" in client.get("/runs").text
         assert "Nothing was recorded" in client.get("/trends").text
         assert "No runs are recorded yet" in client.get("/compare").text
 

@@ -152,6 +152,103 @@ def test_every_chart_is_sound_and_every_mark_is_inside_it(values: list[float]) -
         assert trend_svg.TOP <= float(circle.attrib["cy"]) <= trend_svg.HEIGHT - trend_svg.BOTTOM
 
 
+def test_an_interval_much_wider_than_all_else_is_drawn_whole_with_an_end_on_either_side() -> None:
+    shown = make_trend()
+    point = shown.stretches[0].points[4]
+    object.__setattr__(point, "estimate", Estimate(23.8, -40.0, 190.0, 0.95, 2))
+    for drawing, height in (
+        (trend_svg.to_svg(shown, "x", "title"), trend_svg.HEIGHT - trend_svg.BOTTOM),
+        (trend_svg.small(shown, "x", "title", lambda point: None), trend_svg.SMALL_HEIGHT),
+    ):
+        places = [
+            (float(low), float(high))
+            for d in re.findall(r'class="interval" d="([^"]+)"', drawing)
+            for low, high in re.findall(r"M\S+ (\S+)V([^M]+)", d)
+        ]
+        assert len(places) == len(LEVELS) - 1, "one has an unknown end"
+        lengths = sorted(low - high for low, high in places)
+        assert 0.7 * height < lengths[-1] < height, "it decides what the axis spans"
+        assert lengths[-2] < 0.02 * lengths[-1]
+        assert all(0 <= high < low <= height for low, high in places)
+
+
+def test_a_baseline_is_a_dashed_line_with_its_name_at_its_level() -> None:
+    drawing = trend_svg.to_svg(make_trend(), "x", "title", references=[trend_svg.Reference(EVIL, 19.0)])
+    root = ET.fromstring(drawing)
+    (line,) = [each for each in root.iter("line") if each.get("class") == "reference"]
+    (name,) = [each for each in root.iter("text") if each.get("class") == "named start"]
+    assert float(line.attrib["y1"]) == float(line.attrib["y2"]) >= trend_svg.TOP
+    assert "19.0 ms" in (name.text or "")
+    assert "<script" not in drawing
+
+
+BASIS = {
+    "instructions counted by": "Valgrind's callgrind", "architecture": "x86_64", "C library": "glibc 2.36",
+    "CPU features": "x86-64-v3", "compiler or interpreter": "Python 3.11.2",
+}  # fmt: skip
+
+
+def counted(*changes: tuple[int, dict[str, str] | None], runs: int = 16) -> Trend:
+    """Return a trend of counts whose basis changes from given runs on; every third run is on another machine."""
+    basis: dict[str, str] | None = dict(BASIS)
+    points = []
+    for at in range(runs):
+        for begin, change in changes:
+            if at == begin:
+                basis = None if change is None else {**BASIS, **change}
+        run, when = f"202611{at + 1:02d}-061500-projects-{at:04x}", f"2026-11-{at + 1:02d}T06:15:00+00:00"
+        machine, value = "b0b0" if at % 3 == 0 else "e417", 1e6 * (1.03 if at >= 10 else 1) * (1 + at % 4 / 4000)
+        estimate = Estimate(value, value * 0.999, value * 1.001, 0.98, 4)
+        points.append(
+            Point(run, when, "5ce7", machine, estimate, None, Revision(f"{at:02x}" * 20, "main"), basis or {})
+        )
+    return trend("projects", "instructions_per_request", "all", "instructions", points)
+
+
+def test_counts_are_joined_across_machines_and_a_change_of_three_per_cent_is_found() -> None:
+    shown = counted()
+    (stretch,) = shown.stretches
+    assert set(stretch.machines) == {"b0b0", "e417"}
+    (change,) = stretch.changes
+    assert change.index == 10
+    assert change.change == pytest.approx(0.03, abs=0.002)
+    assert trend_words.endings(shown) == []
+    text = rendered(shown, 120)
+    assert "other machine" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("C library", "glibc 2.41"), ("compiler or interpreter", "Python 3.13.1"), ("CPU features", "x86-64-v2"),
+        ("architecture", "aarch64"), ("instructions counted by", "the processor's counters, user mode"),
+    ],
+)  # fmt: skip
+def test_a_comparison_of_counts_ends_where_what_they_rest_on_changes_and_says_so(name: str, other: str) -> None:
+    shown = counted((8, {name: other}))
+    assert [len(each.points) for each in shown.stretches] == [8, 8]
+    (ending,) = trend_words.endings(shown)
+    assert ending.startswith(f"2026-11-09: the comparison ends here (other {name}: {BASIS[name]} → {other}).")
+    terminal = " ".join(rendered(shown, 120).split())
+    assert f"┆ other {name}" in terminal
+    assert "the comparison ends here" in terminal
+    page = history.to_html("projects", "all", [shown])
+    assert "the comparison ends here" in page
+    assert "2 machines, scenario 5ce7" in page  # the legend
+    first, second = json.loads(history.to_json("projects", [shown]))["trends"][0]["stretches"]
+    assert (first["counted_on"][name], second["counted_on"][name]) == (BASIS[name], other)
+    assert first["machines"] == ["b0b0", "e417"]
+    lines = list(csv.DictReader(io.StringIO(history.to_csv([shown]))))
+    assert {line["environment_hash"] for line in lines} == {"b0b0", "e417"}
+    assert lines[0]["counted_on"] == "; ".join(BASIS.values())
+
+
+def test_counts_that_do_not_say_what_they_rest_on_are_joined_by_machine_as_ever() -> None:
+    shown = counted((8, None))
+    assert [each.environment_hash for each in shown.stretches if not each.basis] == ["e417", "b0b0"]
+    assert "is known of one side only" in trend_words.endings(shown)[0]
+
+
 @given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9))
 def test_ticks_are_round_few_and_inside(low: float, size: float) -> None:
     high = low + size

@@ -1,10 +1,13 @@
 // An HTTP service in C++ whose requests render rows and checksum them: rows PORT. -DINJECTED=N adds a function.
+// ROWS_DO=fork has a child answer each request, exec has every tenth request execute another program, reexec replaces
+// the program by itself before it listens, and die ends it at the sixtieth request.
 #include <arpa/inet.h>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 static volatile unsigned long sink;
 __attribute__((noinline)) unsigned long checksum(const std::string& text, int times) {
@@ -33,7 +36,15 @@ __attribute__((noinline)) std::string handle(const std::string& path) {
 #endif
     return body;
 }
+static void execute(const char* program) {
+    pid_t child = fork();
+    if (child == 0) { execl(program, program, (char*)nullptr); _exit(127); }
+    waitpid(child, nullptr, 0);
+}
 int main(int argc, char** argv) {
+    const std::string doing = getenv("ROWS_DO") ? getenv("ROWS_DO") : "";
+    if (doing == "reexec") { setenv("ROWS_DO", "", 1); execv(argv[0], argv); perror("execv"); return 1; }
+    int requests = 0;
     int server = socket(AF_INET, SOCK_STREAM, 0), one = 1;
     setsockopt(server, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     sockaddr_in address{}; address.sin_family = AF_INET; address.sin_port = htons(atoi(argv[1]));
@@ -46,9 +57,16 @@ int main(int argc, char** argv) {
             have += got; buffer[have] = 0;
             if (strstr(buffer, "\r\n\r\n")) break;
         }
+        if (doing == "die" && ++requests == 60) { fprintf(stderr, "out of luck\n"); return 3; }
+        if (doing == "exec" && ++requests % 10 == 0) execute("/bin/true");
+        if (doing == "fork") {
+            pid_t child = fork();
+            if (child != 0) { close(client); waitpid(child, nullptr, 0); continue; }
+        }
         std::string head(buffer, have), path = head.substr(4, head.find(' ', 4) - 4), body = handle(path);
         std::string reply = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
         if (write(client, reply.data(), reply.size()) < 0) perror("write");
         close(client);
+        if (doing == "fork") _exit(0);
     }
 }

@@ -15,13 +15,15 @@ from filled import STEP, commit, fill
 from perfproof.analysis.trends import trend
 from perfproof.errors import StoreError
 from perfproof.evidence.directory import RunDirectory
+from perfproof.model.instructions import BASIS
+from perfproof.model.metrics import COUNTED
 from perfproof.model.recording import Environment, RunInfo
-from perfproof.model.result import Estimate, Level, Result, Verdict
+from perfproof.model.result import Comparability, Estimate, Fact, Level, Result, Verdict
 from perfproof.model.revision import Revision
 from perfproof.model.scenario import Goal
 from perfproof.reports.json_report import to_json
 from perfproof.store.repository import Store
-from perfproof.store.summary import RunFilter
+from perfproof.store.summary import Measured, RunFilter
 
 Infos = Callable[..., RunInfo]
 Results = Callable[..., Result]
@@ -278,6 +280,34 @@ class TestHistory:
         assert stretch.points[change.index].run == infos[28].id
         assert stretch.points[change.index].revision == infos[28].revision
         assert stretch.points[change.index - 1].revision == Revision(commit(27), "main")
+
+    def test_what_a_count_rests_on_is_kept_with_the_run_and_told_of_counts_alone(
+        self, store: Store, make_info: Infos, make_result: Results
+    ) -> None:
+        rests_on = {name: f"{name} of it" for name in BASIS}
+        facts = tuple(Fact(name, "another", text) for name, text in rests_on.items())
+        levels = tuple(
+            Level(metric, "all", "candidate", "x", Estimate(2.0, None, None, None, 4))
+            for metric in ("latency_p50", COUNTED)
+        )
+        for known in (facts, facts[1:]):
+            info = make_info(status="complete")
+            store.add_run(info, Path("/r"))
+            store.save_result(info.id, make_result(levels=levels, comparability=Comparability(known)))
+        found = {metric: points for (metric, _, _), points in store.history("projects").items()}
+        assert [point.basis for point in found[COUNTED]] == [rests_on, {}]  # whole or not at all
+        assert [point.basis for point in found["latency_p50"]] == [{}, {}]
+        assert set(store.history("projects", metric=(COUNTED, "memory_peak"))) == {(COUNTED, "all", "x")}
+
+    def test_scenarios_are_listed_the_one_that_was_measured_last_first(self, store: Store, make_info: Infos) -> None:
+        infos = [make_info(scenario_name=name) for name in ("calm", "busy", "calm", "rare", "busy")]
+        for info in infos:
+            store.add_run(info, Path("/r"))
+        assert store.scenarios() == [
+            Measured("busy", 2, infos[4].started_at),
+            Measured("rare", 1, infos[3].started_at),
+            Measured("calm", 2, infos[2].started_at),
+        ]
 
     def test_another_machine_is_a_break(self, store: Store, make_info: Infos, make_result: Results) -> None:
         level = Level("latency_p50", "all", "candidate", "ms", Estimate(2.0, None, None, None, 12))

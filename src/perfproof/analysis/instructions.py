@@ -28,7 +28,15 @@ from perfproof.analysis.series import Series
 from perfproof.analysis.why import explain
 from perfproof.analysis.words import count_of, in_unit, listed, percent
 from perfproof.errors import ExitCode
-from perfproof.model.instructions import Instructions, StartCount
+from perfproof.model.instructions import (
+    ARCHITECTURE,
+    C_LIBRARY,
+    COUNTED_BY,
+    FEATURES,
+    MADE_BY,
+    Instructions,
+    StartCount,
+)
 from perfproof.model.levers import Causes
 from perfproof.model.metrics import ALL, COUNTED, METRICS
 from perfproof.model.recording import Recording
@@ -52,7 +60,7 @@ def conclude_instructions(counted: Instructions | None, rules: Rules, arms: Sequ
     if counted is None:
         return Conclusion()
     if counted.source == "none":
-        return Conclusion(warnings=tuple(f"Instructions were not counted: {note}." for note in counted.notes))
+        return Conclusion(warnings=tuple(_ended(f"Instructions were not counted: {note}") for note in counted.notes))
     sides = [[start for start in counted.starts if start.arm == arm] for arm in arms]
     terms = _terms(rules, counted)
     series = _series(sides, counted)
@@ -64,7 +72,7 @@ def conclude_instructions(counted: Instructions | None, rules: Rules, arms: Sequ
     return Conclusion(
         rows=tuple(rows),
         levels=tuple(level for each in series for level in levels_of(each, list(arms), terms.confidence)),
-        facts=_facts(counted, len(sides[0])),
+        facts=_facts(counted, len(sides[0]), arms),
         warnings=_warnings(counted),
     )
 
@@ -86,19 +94,42 @@ def across(
 ) -> Instructions | None:
     """Return the last arms (``runs``) of two recorded runs as one count called ``labels``; None unless both counted.
 
-    Counts by different means, on another architecture or C library, say nothing about each other.
+    Counts by different means, on another architecture or C library, say nothing about each other. Another processor,
+    compiler or interpreter is told: it may be all of the difference, or be what was changed.
     """
     if baseline is None or candidate is None:
         return None
-    unlike = [name for name in ("architecture", "C library") if baseline.facts.get(name) != candidate.facts.get(name)]
+    unlike = [name for name in (ARCHITECTURE, C_LIBRARY) if baseline.facts.get(name) != candidate.facts.get(name)]
     unlike += ["what counted"] if baseline.source != candidate.source else []
     if unlike or "none" in (baseline.source, candidate.source):
         why = f"not comparable, since they differ in {listed(unlike)}" if unlike else "one of the runs counted none"
         return Instructions("none", notes=(why,))
-    sides = zip((baseline, candidate), runs, labels, strict=True)
+    sides = list(zip((baseline, candidate), runs, labels, strict=True))
     starts = [(replace(start, arm=label)) for side, arm, label in sides for start in side.starts if start.arm == arm]
+    made_by = {label: side.made_by[arm] for side, arm, label in sides if arm in side.made_by}
     common = {name: weight for name, weight in candidate.weights.items() if name in baseline.weights}
-    return replace(candidate, starts=tuple(starts), weights=common, profiles=())
+    doubts = _doubts(
+        (baseline.facts.get(FEATURES), candidate.facts.get(FEATURES)), [made_by.get(each) for each in labels]
+    )
+    return replace(
+        candidate, starts=tuple(starts), weights=common, profiles=(), made_by=made_by, notes=(*candidate.notes, *doubts)
+    )
+
+
+def _doubts(features: Sequence[str | None], made_by: Sequence[str | None]) -> list[str]:
+    """Return what else differs between two recorded counts, where both sides are known."""
+    doubts = []
+    if all(features) and features[0] != features[1]:
+        doubts.append(
+            f"Instructions were counted on processors with other features ({features[0]} and {features[1]}): the same "
+            "program may take other paths there, so part of the difference may be the processor's."
+        )
+    if all(made_by) and made_by[0] != made_by[1]:
+        doubts.append(
+            f"The compiler or interpreter differs ({made_by[0]} and {made_by[1]}): part of the difference in "
+            "instructions may be its own."
+        )
+    return doubts
 
 
 def joined(first: Conclusion, second: Conclusion) -> Conclusion:
@@ -144,7 +175,7 @@ def _of_counts(
     found = conclude_instructions(counted, info.rules, arms)
     if counted is None or counted.source == "none":
         told = listed(list(counted.notes)) if counted and counted.notes else "nothing says why"
-        reasons = (*reasons, f"instructions were not counted: {told}.")
+        reasons = (*reasons, _ended(f"instructions were not counted: {told}"))
     budgets = check_budgets(info.rules, found.levels, arms[-1], info.requests)
     starts = min((sum(start.arm == arm for start in counted.starts) for arm in arms), default=0) if counted else 0
     rows: list[Comparison] = []
@@ -228,15 +259,22 @@ def _told(row: Comparison, series: Series) -> Comparison:
     return replace(row, role=role, notes=tuple(notes))
 
 
-def _facts(counted: Instructions, starts: int) -> tuple[Fact, ...]:
+def _facts(counted: Instructions, starts: int, arms: Sequence[str]) -> tuple[Fact, ...]:
     by = {"callgrind": "Valgrind's callgrind", "counters": "the processor's counters, user mode"}[counted.source]
-    told = {"instructions counted by": f"{by}, {count_of(starts, 'start')} of each version", **counted.facts}
-    return tuple(Fact(name, value, value) for name, value in told.items())
+    told = {COUNTED_BY: by, "starts counted": f"{starts} of each version", **counted.facts}
+    facts = [Fact(name, value, value) for name, value in told.items()]
+    makers = [counted.made_by.get(arm, "") for arm in (arms[0], arms[-1])]
+    return (*facts, Fact(MADE_BY, *makers)) if all(makers) else tuple(facts)
 
 
 def _warnings(counted: Instructions) -> tuple[str, ...]:
     left_out = [f"Instructions of {name} were not counted: {why}." for name, why in counted.skipped.items()]
     return (*left_out, *counted.notes, NOT_SEEN)
+
+
+def _ended(sentence: str) -> str:
+    """Return a sentence with its end: a hint may be a question."""
+    return sentence if sentence.endswith(("?", ".")) else f"{sentence}."
 
 
 def _of_one(levels: Sequence[Level], broken: str, arm: str, starts: int) -> str:

@@ -13,14 +13,22 @@ def trend(scenario: str, metric: str, request: str, unit: str, points: Iterable[
     """Return the points as a trend, with the change points of each stretch.
 
     Points of another scenario hash or environment form a stretch of their own, however the runs alternate: a machine
-    that is faster is no improvement of the code. Points without a finite value are left out.
+    that is faster is no improvement of the code. Points that say what they rest on are joined by that instead, across
+    machines. Points without a finite value are left out.
     """
-    groups: dict[tuple[str, str], list[Point]] = {}
+    groups: dict[tuple[object, ...], list[Point]] = {}
     for point in sorted(points, key=lambda point: (point.started_at, point.run)):
         if math.isfinite(point.estimate.value):
-            groups.setdefault((point.scenario_hash, point.environment_hash), []).append(point)
+            where = tuple(sorted(point.basis.items())) or point.environment_hash
+            groups.setdefault((point.scenario_hash, where), []).append(point)
     stretches = (
-        Stretch(*key, tuple(found), tuple(change_points([point.estimate.value for point in found])))
-        for key, found in groups.items()
+        Stretch(
+            found[0].scenario_hash,
+            found[0].environment_hash,
+            tuple(found),
+            tuple(change_points([point.estimate.value for point in found])),
+            found[0].basis,
+        )
+        for found in groups.values()
     )
     return Trend(scenario, metric, request, unit, tuple(stretches))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from starlette.routing import Route
 from perfproof.dashboard import views
 from perfproof.dashboard.access import Guard
 from perfproof.dashboard.documents import Documents
+from perfproof.dashboard.lately import lately_page
 from perfproof.errors import EvidenceError, PerfproofError, StoreError
 from perfproof.model.metrics import ALL
 from perfproof.reports import pages
@@ -40,7 +42,8 @@ def create_app(store: Store, *, token: str | None = None) -> Starlette:
     """Return the dashboard over ``store``; with a ``token`` nothing is shown without it (see ``access.Guard``)."""
     app = Starlette(
         routes=[
-            Route("/", _runs, methods=["GET"]),
+            Route("/", _lately, methods=["GET"]),
+            Route("/runs", _runs, methods=["GET"]),
             Route("/runs/{run:path}/report", _report, methods=["GET"]),
             Route("/runs/{run:path}", _run, methods=["GET"]),
             Route("/compare", _compare, methods=["GET"]),
@@ -53,6 +56,11 @@ def create_app(store: Store, *, token: str | None = None) -> Starlette:
     app.state.store = store
     app.state.documents = Documents(store)
     return app
+
+
+def _lately(request: Request) -> Response:
+    page = _whole(request.query_params.get("page"), 1)
+    return _page("lately.html", "What changed lately", lately_page(_store(request), page, datetime.now(UTC)))
 
 
 def _runs(request: Request) -> Response:
@@ -76,8 +84,10 @@ def _compare(request: Request) -> Response:
     query = request.query_params
     baseline, candidate = query.get("baseline", ""), query.get("candidate", "")
     if not (baseline and candidate) or "choose" in query:
-        return _page("compare.html", "Compare", views.compare_page(_store(request), baseline, candidate))
-    runs = _found(request, baseline), _found(request, candidate)
+        context = views.compare_page(_store(request), baseline, candidate, query.get("scenario", ""))
+        return _page("compare.html", "Compare", context)
+    after = _found(request, candidate)
+    runs = views.named_run(_store(request), baseline, after.scenario), after
     return _document(request.app.state.documents.comparison(*runs, force="force" in query))
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from perfproof.analysis.trends import trend
 from perfproof.dashboard.documents import is_here
+from perfproof.dashboard.lately import names_of_runs, references
+from perfproof.dashboard.pairing import comparable, pair, partner
+from perfproof.dashboard.saying import line, run_address
 from perfproof.errors import StoreError
 from perfproof.model.metrics import ALL
-from perfproof.model.result import Comparison, Level, Verdict
+from perfproof.model.result import Comparison, Level
 from perfproof.reports import figures, history, rows
 from perfproof.store.repository import Store
-from perfproof.store.summary import RunFilter, RunSummary
+from perfproof.store.summary import Baseline, RunFilter, RunSummary
 
 PAGE = 25
 MAX_ROWS = 60
@@ -32,42 +35,6 @@ KINDS = {
 }
 
 
-def run_address(run_id: str) -> str:
-    """Return where the page of a run is. Quoted, because the id of an imported run may hold anything."""
-    return f"/runs/{quote(run_id, safe='')}"
-
-
-def head(run: RunSummary) -> tuple[str, str, str]:
-    """Return the sign, the word and the tone that stand for a run."""
-    if run.verdict is None:
-        return ("…", "running", "calm") if run.status == "running" else ("!", run.status, "void")
-    if run.kind == "run" and run.verdict is not Verdict.INVALID:
-        return "●", "recorded", "calm"
-    return rows.SYMBOLS[run.verdict], run.verdict.value, rows.TONES[run.verdict]
-
-
-def line(run: RunSummary) -> dict[str, Any]:
-    """Return what a list says of a run. The sentence is the stored one, to the letter."""
-    symbol, word, tone = head(run)
-    revision = run.revision
-    commit = revision.commit[:7] + ("*" if revision.dirty else "") if revision else ""
-    facts = [
-        run.scenario,
-        " ".join(filter(None, ((revision.branch or "") if revision else "", commit))),
-        run.label or "",
-    ]
-    return {
-        "id": run.id,
-        "href": run_address(run.id),
-        "symbol": symbol,
-        "word": word,
-        "tone": tone,
-        "sentence": run.sentence or "Nothing was concluded.",
-        "started_at": run.started_at,
-        "facts": [figures.plain(fact, 80) for fact in facts if fact],
-    }
-
-
 def runs_page(store: Store, wanted: RunFilter, page: int) -> dict[str, Any]:
     """Return the list of runs, newest first, ``PAGE`` at a time; a page number beyond the last means the last."""
     with suppress(StoreError):  # one that may only be read shows what it knew
@@ -76,13 +43,18 @@ def runs_page(store: Store, wanted: RunFilter, page: int) -> dict[str, Any]:
     pages = max(1, -(-count // PAGE))
     page = min(max(page, 1), pages)
     given = {name: text for name, text in asdict(wanted).items() if text}
+    runs, named = store.runs(**given, limit=PAGE, offset=(page - 1) * PAGE), store.baselines()
+    names, here = names_of_runs(named), {run.id for run in runs}
+    chosen = pair(runs, [each for each in named if each.run.id in here])
     return {
-        "runs": [line(run) for run in store.runs(**given, limit=PAGE, offset=(page - 1) * PAGE)],
+        "runs": [line(run) | {"names": names.get(run.id, ())} for run in runs],
+        "before": chosen[1].run.id if chosen else "",
+        "after": chosen[0].id if chosen else "",
         "count": count,
         "page": page,
         "pages": pages,
-        "newer": _address("/", given, page=page - 1) if page > 1 else None,
-        "older": _address("/", given, page=page + 1) if page < pages else None,
+        "newer": _address("/runs", given, page=page - 1) if page > 1 else None,
+        "older": _address("/runs", given, page=page + 1) if page < pages else None,
         "wanted": wanted,
         "filtered": bool(given),
         "choices": store.choices(),
@@ -94,10 +66,9 @@ def run_page(store: Store, run: RunSummary) -> dict[str, Any]:
     comparisons = rows.by_impact(store.comparisons(run.id))
     deciding = rows.gated(comparisons) or comparisons
     shown, left_out = rows.most_urgent(deciding, MAX_ROWS)
-    earlier = [
-        each for each in store.runs(scenario=run.scenario, limit=MAX_CHOICES) if each.started_at < run.started_at
-    ]
-    names = [each.name for each in store.baselines(scenario=run.scenario) if each.run.id == run.id]
+    named = store.baselines(scenario=run.scenario)
+    against = partner(run, named, store.runs(scenario=run.scenario, limit=MAX_CHOICES))
+    names = [each.name for each in named if each.run.id == run.id]
     return {
         "run": line(run),
         "facts": _facts(run, names),
@@ -106,23 +77,81 @@ def run_page(store: Store, run: RunSummary) -> dict[str, Any]:
         "levels": [] if comparisons else _levels(store.levels(run.id)),
         "here": is_here(run),
         "trends": _address("/trends", {"scenario": run.scenario}),
-        "compare": _address(
-            "/compare", {"baseline": earlier[0].id if earlier else "", "candidate": run.id, "choose": "1"}
+        "against": against.words if against else "",
+        "compare": against and _address("/compare", {"baseline": against.run.id, "candidate": run.id}),
+        "choose": _address(
+            "/compare", {"baseline": against.run.id if against else "", "candidate": run.id, "choose": "1"}
         ),
     }
 
 
-def compare_page(store: Store, baseline: str, candidate: str) -> dict[str, Any]:
-    """Return the form that chooses two runs, by scenario, newest first."""
+def compare_page(store: Store, baseline: str, candidate: str, scenario: str) -> dict[str, Any]:
+    """Return the form that chooses two runs, with a comparable pair chosen: the newest run and what it is held against.
+
+    What the run before can be comes first, and named runs by their names; a run that cannot be held against the one
+    after stands last, since it takes the box below to compare it all the same.
+    """
+    recent = store.runs(scenario=scenario or None, limit=MAX_CHOICES)
+    named = [each for each in store.baselines() if not scenario or each.run.scenario == scenario]
+    after = store.find(candidate) if candidate else None
+    before = named_run(store, baseline, after.scenario if after else scenario) if baseline else None
+    if after is None and before is None and (chosen := pair(recent, named)) is not None:
+        after, before = chosen[0], chosen[1].run
+    elif before is None and after is not None:
+        mine = [each for each in named if each.run.scenario == after.scenario]
+        found = partner(after, mine, store.runs(scenario=after.scenario, limit=MAX_CHOICES))
+        before = found.run if found else None
+    known = {run.id: run for run in [*recent, *(each.run for each in named), *filter(None, (before, after))]}
+    runs = sorted(known.values(), key=lambda run: (run.started_at, run.id), reverse=True)
+    names = names_of_runs(named)
+    return {
+        "before_groups": _befores(runs, after, named),
+        "after_groups": _by_scenario(runs, names),
+        "baseline": before.id if before else "",
+        "candidate": after.id if after else "",
+        "differ": bool(before and after and not comparable(before, after)),
+        "scenario": scenario,
+        "choices": store.choices(),
+    }
+
+
+Groups = list[tuple[str, list[dict[str, str]]]]
+
+
+def _befores(runs: Sequence[RunSummary], after: RunSummary | None, named: Sequence[Baseline]) -> Groups:
+    """Return the runs that may stand before ``after``, best first, in groups with a title; each run once."""
+    names = names_of_runs(named)
+    if after is None:
+        return _by_scenario(runs, names)
+    fit = [run for run in runs if comparable(run, after)]
+    groups = [
+        ("Baselines, same scenario and machine", [run for run in fit if run.id in names]),
+        ("Same scenario and machine", [run for run in fit if run.id not in names]),
+    ]
+    told: Groups = [(title, [_option(run, names) for run in each]) for title, each in groups if each]
+    others = [run for run in runs if run not in fit and run.id != after.id]
+    return [*told, *((f"Not comparable as it is: {title}", each) for title, each in _by_scenario(others, names))]
+
+
+def _by_scenario(runs: Sequence[RunSummary], names: Mapping[str, Sequence[str]]) -> Groups:
     groups: OrderedDict[str, list[dict[str, str]]] = OrderedDict()
-    chosen = [store.find(each) for each in (baseline, candidate) if each]
-    recent = store.runs(limit=MAX_CHOICES)
-    known = {run.id for run in recent}
-    for run in [*recent, *(each for each in chosen if each.id not in known)]:
-        said = line(run)
-        words = " · ".join([run.started_at[:16].replace("T", " "), *said["facts"][1:], said["word"]])
-        groups.setdefault(run.scenario, []).append({"id": run.id, "words": words})
-    return {"groups": list(groups.items()), "baseline": baseline, "candidate": candidate}
+    for run in runs:
+        groups.setdefault(run.scenario, []).append(_option(run, names))
+    return list(groups.items())
+
+
+def _option(run: RunSummary, names: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return a run as it stands in a list to choose from: its names first."""
+    said = line(run)
+    called = [f"baseline {figures.plain(name, 40)}" for name in names.get(run.id, ())]
+    when = run.started_at[:16].replace("T", " ")
+    return {"id": run.id, "words": " · ".join([*called, when, *said["facts"][1:], said["word"]])}
+
+
+def named_run(store: Store, reference: str, scenario: str) -> RunSummary:
+    """Return the run that is meant: a name is first looked for in ``scenario``. ``StoreError`` as ``find``."""
+    meant = store.baselines(name=reference, scenario=scenario) if scenario else []
+    return meant[0].run if meant else store.find(reference)
 
 
 def trends_page(store: Store, scenario: str, request: str, branch: str, last: int) -> dict[str, Any]:
@@ -137,9 +166,10 @@ def trends_page(store: Store, scenario: str, request: str, branch: str, last: in
     found = store.history(scenario, request=request, branch=branch or None, limit=last)
     trends = [trend(scenario, metric, request, unit, points) for (metric, _, unit), points in found.items()]
     requests = [name for name in store.requests(scenario) if name != ALL]
+    named = store.baselines(scenario=scenario) if scenario else []
     return {
         "items": [
-            history.section(each, f"t{at}", lambda point: run_address(point.run))
+            history.section(each, f"t{at}", lambda point: run_address(point.run), references(store, each, named))
             for at, each in enumerate(history.in_order(trends))
         ],
         "scenario": scenario,

@@ -20,12 +20,13 @@ from pathlib import Path
 from perfproof.collectors.instructions.callgrind import Callgrind
 from perfproof.collectors.instructions.counters import Counters
 from perfproof.collectors.instructions.functions import Functions, Graph
+from perfproof.collectors.instructions.origins import cpu_features, made_by
 from perfproof.collectors.instructions.source import Counter, UncountableError
 from perfproof.errors import PerfproofError, ServiceError, UsageError
 from perfproof.experiment.counted_arm import CountedArm, Shot, Values
 from perfproof.experiment.probe import Phase
 from perfproof.load.handle import LoadProcess
-from perfproof.model.instructions import Instructions, StartCount, Wanted
+from perfproof.model.instructions import ARCHITECTURE, C_LIBRARY, FEATURES, Instructions, StartCount, Wanted
 from perfproof.model.profile import ArmProfile
 from perfproof.model.scenario import Arm, Request, Scenario
 from perfproof.service.command import resolve
@@ -83,8 +84,9 @@ def count_instructions(phase: Phase) -> Instructions:
         told,
         weights={shot.request.name: shot.request.weight for shot in shots if shot.request.name not in skipped},
         facts={
-            "architecture": platform.machine(),
-            "C library": " ".join(platform.libc_ver()).strip() or "unknown",
+            ARCHITECTURE: platform.machine(),
+            C_LIBRARY: " ".join(platform.libc_ver()).strip() or "unknown",
+            FEATURES: cpu_features(_cpuinfo(), told.source),
             "hash seed of Python services": "as the environment sets it" if given else "0, for both arms",
         },
         skipped=skipped,
@@ -149,6 +151,10 @@ class _Pass:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self._plan: dict[str, list[int]] = {}
         self._functions = [Functions(arm.service.directory) for arm in phase.scenario.arms]
+        self._programs: dict[str, str] = {}
+        self._made_by: dict[str, str] = {}
+        self._missed: dict[str, int] = {}
+        self._forked: dict[str, int] = {}
         self.starts: list[StartCount] = []
 
     def run(self) -> Instructions:
@@ -178,7 +184,9 @@ class _Pass:
                     break
                 phase.observer.time_left((time.monotonic() - began) / number * (wanted - number))
         profiles = self._profiles(time.monotonic() - began)
-        return Instructions(first.name, tuple(self.starts), profiles=profiles, notes=tuple(notes))
+        return Instructions(
+            first.name, tuple(self.starts), profiles=profiles, notes=(*notes, *self._uncounted()), made_by=self._made_by
+        )
 
     def _profiles(self, seconds: float) -> tuple[ArmProfile, ...]:
         """Return the functions of every arm, where the source knows any."""
@@ -243,11 +251,32 @@ class _Pass:
         list(pool.map(CountedArm.begin, arms))
         least = FEWEST_COMPILED if compiling else max(FEWEST, FEWEST_IN_ALL // len(self._shots))
         self._settle("count", list(pool.map(CountedArm.timed, arms)), PASS_SECONDS, least, MOST)
-        counted = pool.map(lambda arm: arm.count(self._plan["count"]), arms)
+        if number == 1:
+            self._made_by = {arm.service.arm.name: made_by(arm.service.processes(), self._programs) for arm in arms}
+        counted = list(pool.map(lambda arm: arm.count(self._plan["count"]), arms))
+        for arm in arms:
+            name = arm.service.arm.name
+            self._missed[name] = max(self._missed.get(name, 0), arm.counter.missed)
+            self._forked[name] = max(self._forked.get(name, 0), arm.counter.forked)
         return [
             (StartCount(arm.service.arm.name, number, counts, len(arm.service.processes())), graphs)
             for arm, (counts, graphs) in zip(arms, counted, strict=True)
         ]
+
+    def _uncounted(self) -> tuple[str, ...]:
+        """Return what could not be counted as it should be, by arm."""
+        executed = (
+            f"Requests to {arm} execute other programs ({missed} in a start): under callgrind these are not counted."
+            for arm, missed in self._missed.items()
+            if missed
+        )
+        forked = (
+            f"{arm} forks processes while it is asked ({count} in a start): under callgrind each begins with what its "
+            "parent had counted, so instructions are too many, and changes look smaller than they are."
+            for arm, count in self._forked.items()
+            if count
+        )
+        return (*executed, *forked)
 
     def _settle(self, step: str, times: Sequence[Sequence[float]], seconds: float, fewest: int, most: int) -> None:
         """Fix how many requests of each name a step sends, going by the seconds that one took: once for all starts."""
@@ -281,6 +310,13 @@ def _slowed(scenario: Scenario, slowdown: float) -> Scenario:
         return replace(request, timeout=min(max(LONGEST_TIMEOUT, request.timeout), request.timeout * slowdown))
 
     return replace(scenario, requests=tuple(map(patient, scenario.requests)), setup=tuple(map(patient, scenario.setup)))
+
+
+def _cpuinfo() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _sentence(error: PerfproofError) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from perfproof.model.result import Estimate
 from perfproof.model.revision import Revision
@@ -10,7 +11,11 @@ from perfproof.model.revision import Revision
 
 @dataclass(frozen=True)
 class Point:
-    """What one run measured of one metric on the arm that history follows (the candidate, or the only one)."""
+    """What one run measured of one metric on the arm that history follows (the candidate, or the only one).
+
+    ``basis`` are the facts that the value depends on beside the code, where they are known and are fewer than those of
+    the whole machine: of a count of instructions the architecture, the compiler and a few more. Otherwise it is empty.
+    """
 
     run: str
     started_at: str
@@ -19,6 +24,7 @@ class Point:
     estimate: Estimate
     label: str | None = None
     revision: Revision | None = None
+    basis: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,12 +45,22 @@ class ChangePoint:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Runs of one scenario hash in one environment, oldest first: the only ones that may be held against each other."""
+    """Runs of one scenario hash in one environment, oldest first: the only ones that may be held against each other.
+
+    Where points have a ``basis``, runs with the same one belong together whatever machine they ran on, and
+    ``environment_hash`` is that of the first.
+    """
 
     scenario_hash: str
     environment_hash: str
     points: tuple[Point, ...]
     changes: tuple[ChangePoint, ...] = ()
+    basis: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """Return the fingerprints of the machines its runs ran on, in order of appearance."""
+        return tuple(dict.fromkeys(point.environment_hash for point in self.points))
 
 
 @dataclass(frozen=True)

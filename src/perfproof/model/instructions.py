@@ -17,6 +17,11 @@ Source = Literal["counters", "callgrind", "none"]
 
 Wanted = Literal["auto", "counters", "callgrind", "off"]
 
+COUNTED_BY, ARCHITECTURE, C_LIBRARY = "instructions counted by", "architecture", "C library"
+FEATURES, MADE_BY = "CPU features", "compiler or interpreter"
+BASIS = (COUNTED_BY, ARCHITECTURE, C_LIBRARY, FEATURES, MADE_BY)
+"""The facts that a count rests on: where all of them are alike, counts of any two machines may be held together."""
+
 
 @dataclass(frozen=True)
 class RequestCount:
@@ -52,13 +57,15 @@ class Instructions:
     """The whole pass. With source ``none`` nothing was counted and ``notes`` say why and what to install.
 
     ``weights`` are the share of traffic of each request name; ``facts`` are what the figures depend on beside the
-    program (architecture, C library, hash seed); ``skipped`` are requests that were not counted, with the reason.
+    program (architecture, C library, CPU features, hash seed), and ``made_by`` says by arm which compiler made the
+    program or which interpreter runs it; ``skipped`` are requests that were not counted, with the reason.
     """
 
     source: Source
     starts: tuple[StartCount, ...] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
+    made_by: Mapping[str, str] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     profiles: tuple[ArmProfile, ...] = ()

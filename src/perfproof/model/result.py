@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from perfproof.model.instructions import BASIS
 from perfproof.model.scenario import Goal
 from perfproof.model.why import Why
 
@@ -130,6 +131,15 @@ class Fact:
     def differs(self) -> bool:
         """Tell whether the two sides differ."""
         return self.baseline != self.candidate
+
+
+def basis(facts: Sequence[Fact]) -> dict[str, str]:
+    """Return what the candidate's count of instructions rests on; empty where not all of it is known.
+
+    Only counts that rest on the same may be joined in a history.
+    """
+    known = {fact.name: fact.candidate for fact in facts if fact.name in BASIS}
+    return known if len(known) == len(BASIS) else {}
 
 
 ASKED = "asked"

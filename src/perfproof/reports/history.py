@@ -30,6 +30,7 @@ WIDE = 110
 COLUMNS = (
     "metric", "request", "unit", "run", "started_at", "branch", "commit", "dirty", "label", "scenario_hash",
     "environment_hash", "value", "ci_low", "ci_high", "confidence", "rounds", "level_change",
+    "counted_on",
 )  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def in_order(trends: Sequence[Trend]) -> list[Trend]:
 
 def render(trend: Trend, console: Console, *, rows: int = 20) -> None:
     """Print a trend: a sparkline, the newest ``rows`` runs as a table, and every change of level."""
-    trend = _plain(trend)
+    trend = plain(trend)
     title = f"{figures.title(trend.metric)} of {pages.request(trend.request)}, {figures.plain(trend.scenario, 60)}"
     console.print(Text(title, style="bold"))
     console.print(Text(trend_words.describe(trend)), soft_wrap=False)
@@ -58,6 +59,13 @@ def render(trend: Trend, console: Console, *, rows: int = 20) -> None:
     for stretch in trend.stretches:
         for change in stretch.changes:
             console.print(Text(f"◆ {trend_words.change(trend, stretch, change)}"), soft_wrap=False)
+    for ending in trend_words.endings(trend):
+        console.print(Text(f"{trend_words.BREAK} {ending}"), soft_wrap=False)
+
+
+def _break(before: Stretch, after: Stretch) -> str:
+    """Return what stands between two stretches in a narrow column: whole sentences are below the table."""
+    return trend_words.unlike(before, after).partition(":")[0].partition(" is known")[0]
 
 
 def _table(trend: Trend, points: Sequence[Point], *, runs: bool) -> Table:
@@ -70,8 +78,7 @@ def _table(trend: Trend, points: Sequence[Point], *, runs: bool) -> Table:
     for point in points:
         stretch, change = facts[point.run]
         if last is not None and stretch is not last:
-            other = "machine" if stretch.scenario_hash == last.scenario_hash else "scenario"
-            table.add_row(Text(f"{trend_words.BREAK} other {other}", style="dim"))
+            table.add_row(Text(f"{trend_words.BREAK} {_break(last, stretch)}", style="dim"))
         last = stretch
         cells = [
             Text(point.started_at[:16].replace("T", " ")),
@@ -84,9 +91,14 @@ def _table(trend: Trend, points: Sequence[Point], *, runs: bool) -> Table:
     return table
 
 
-def section(trend: Trend, prefix: str, link: trend_svg.Link = lambda point: None) -> dict[str, Any]:  # noqa: ARG005
+def section(
+    trend: Trend,
+    prefix: str,
+    link: trend_svg.Link = lambda point: None,  # noqa: ARG005
+    references: Sequence[trend_svg.Reference] = (),
+) -> dict[str, Any]:
     """Return what ``trends.html`` shows of a trend; ``prefix`` must be unique in the page."""
-    trend = _plain(trend)
+    trend = plain(trend)
     title = figures.title(trend.metric)
     facts = _facts(trend)
     points = trend.points
@@ -106,12 +118,15 @@ def section(trend: Trend, prefix: str, link: trend_svg.Link = lambda point: None
                 "moved": figures.change(change.change) if change else "",
             }
         )
-    drawing = trend_svg.to_svg(trend, prefix, f"{title}: {pages.request(trend.request)}", link)
+    drawing = trend_svg.to_svg(trend, prefix, f"{title}: {pages.request(trend.request)}", link, references)
     return {
         "anchor": prefix,
         "title": title,
         "sentence": trend_words.describe(trend),
-        "moves": [trend_words.change(trend, each, change) for each in trend.stretches for change in each.changes],
+        "moves": [
+            *(trend_words.change(trend, each, change) for each in trend.stretches for change in each.changes),
+            *trend_words.endings(trend),
+        ],
         "stretches": trend_words.legend(trend),
         "svg": Markup(drawing),  # noqa: S704 - built by ElementTree, which escapes every text
         "rows": rows,
@@ -165,14 +180,15 @@ def to_csv(trends: Sequence[Trend]) -> str:
         for point in trend.points:
             stretch, change = facts[point.run]
             row = {"metric": trend.metric, "request": trend.request, "unit": trend.unit} | _point(point)
-            row |= {"scenario_hash": stretch.scenario_hash, "environment_hash": stretch.environment_hash}
+            row |= {"scenario_hash": stretch.scenario_hash, "environment_hash": point.environment_hash}
+            row["counted_on"] = "; ".join(point.basis.values())
             row["level_change"] = change.change if change else None
             rows.append([_cell(row[name]) for name in COLUMNS])
     write_rows(text, COLUMNS, rows)
     return text.getvalue()
 
 
-def _plain(trend: Trend) -> Trend:
+def plain(trend: Trend) -> Trend:
     """Return the trend with a metric and a unit that are safe to show: an imported run may name its own."""
     return replace(trend, metric=figures.plain(trend.metric, 40), unit=figures.plain(trend.unit, 16))
 
@@ -220,6 +236,8 @@ def _trend(trend: Trend) -> dict[str, Any]:
             {
                 "scenario_hash": stretch.scenario_hash,
                 "environment_hash": stretch.environment_hash,
+                "machines": list(stretch.machines),
+                "counted_on": dict(stretch.basis),
                 "points": [_point(point) for point in stretch.points],
                 "changes": [_change(stretch, change) for change in stretch.changes],
             }

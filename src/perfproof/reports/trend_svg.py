@@ -22,10 +22,23 @@ WIDTH, HEIGHT = 860.0, 250.0
 LEFT, RIGHT, TOP, BOTTOM = 84.0, 14.0, 22.0, 30.0
 LINES = 3
 """Line styles there are; later stretches begin again."""
+SMALL_WIDTH, SMALL_HEIGHT = 340.0, 96.0
 MAX_FLAGS = 8
 """Change points that are named in the chart; the table below it holds all."""
+MAX_REFERENCES = 3
+"""Named levels that are drawn across the chart."""
+CAP = 2.5
+"""Half the width of an interval's end: it shows that the interval ends there and was not cut."""
 
 Link = Callable[[Point], str | None]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A level to hold runs against, drawn across the chart: a baseline's name and what it measured."""
+
+    name: str
+    value: float
 
 
 @dataclass(frozen=True)
@@ -35,22 +48,36 @@ class _Frame:
     places: dict[str, int]
     low: float
     high: float
+    width: float = WIDTH
+    height: float = HEIGHT
+    left: float = LEFT
+    right: float = RIGHT
+    top: float = TOP
+    bottom: float = BOTTOM
+    mark: float = 1.0
 
     def x(self, run: str) -> float:
-        room = WIDTH - LEFT - RIGHT
-        return LEFT + room * (self.places[run] + 0.5) / len(self.places)
+        room = self.width - self.left - self.right
+        return self.left + room * (self.places[run] + 0.5) / len(self.places)
 
     def y(self, value: float) -> float:
-        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
-        return TOP + (HEIGHT - TOP - BOTTOM) * (1 - share)
+        share = (value - self.low) / (self.high - self.low)
+        return self.top + (self.height - self.top - self.bottom) * (1 - share)
 
 
-def to_svg(trend: Trend, prefix: str, title: str, link: Link = lambda point: None) -> str:  # noqa: ARG005
+def to_svg(
+    trend: Trend,
+    prefix: str,
+    title: str,
+    link: Link = lambda point: None,  # noqa: ARG005
+    references: Sequence[Reference] = (),
+) -> str:
     """Return the trend as an ``svg`` element for a page with ``trend.css``; ``prefix`` must be unique in the page.
 
     Runs stand at equal distances, oldest first: time between runs means nothing here, and a busy day would crowd
     together. ``link`` gives the address a point leads to. The axis does not begin at 0 unless the values come near
-    it, because a trend is about differences; the values are written at it.
+    it, because a trend is about differences; the values are written at it. It spans every interval whole. Each of
+    ``references`` is a dashed line with its name.
     """
     points = trend.points
     root = ET.Element(
@@ -62,13 +89,61 @@ def to_svg(trend: Trend, prefix: str, title: str, link: Link = lambda point: Non
     _text(root, "desc", trend_words.describe(trend), id=f"{prefix}-desc")
     if not points:
         return ET.tostring(root, encoding="unicode")
-    frame = _Frame({point.run: at for at, point in enumerate(points)}, *_limits(points, trend.unit))
+    frame = _Frame({point.run: at for at, point in enumerate(points)}, *_limits(points, trend.unit, references))
     _axes(root, frame, points, trend.unit)
+    for reference in references[:MAX_REFERENCES]:
+        y = frame.y(reference.value)
+        _line(root, (LEFT, y), (WIDTH - RIGHT, y), "reference")
     for at, stretch in enumerate(trend.stretches):
         _stretch(root, frame, stretch, at, trend, link)
     flags = [(stretch, change) for stretch in trend.stretches for change in stretch.changes]
     for stretch, change in flags[-MAX_FLAGS:]:
         _flag(root, frame, stretch, change)
+    for reference in references[:MAX_REFERENCES]:  # above all else, so that it can be read
+        words = f"{figures.plain(reference.name, 30)} {figures.value(reference.value, trend.unit)}"
+        side, x = ("start", LEFT + 4) if _clear_at_the_start(points, reference.value) else ("end", WIDTH - RIGHT - 4)
+        _text(root, "text", words, x=x, y=frame.y(reference.value) - 4, **{"class": f"named {side}"})
+    return ET.tostring(root, encoding="unicode")
+
+
+def _clear_at_the_start(points: Sequence[Point], level: float) -> bool:
+    """Tell whether the oldest runs lie further from a level than the newest: its name goes where it covers less."""
+    few = max(1, len(points) // 6)
+    oldest, newest = (
+        min(abs(point.estimate.value - level) for point in each) for each in (points[:few], points[-few:])
+    )
+    return oldest >= newest
+
+
+def small(trend: Trend, prefix: str, title: str, link: Link, references: Sequence[Reference] = ()) -> str:
+    """Return the trend as a small ``svg`` element without axes, for a list of trends: what stands beside it has words.
+
+    It draws what ``to_svg`` draws, down to the intervals. A trend without points is an empty element.
+    """
+    points = trend.points
+    root = ET.Element(
+        "svg",
+        {"viewBox": f"0 0 {SMALL_WIDTH:g} {SMALL_HEIGHT:g}", "class": "trend small", "role": "group"},
+    )
+    root.set("aria-labelledby", f"{prefix}-title {prefix}-desc")
+    _text(root, "title", title, id=f"{prefix}-title")
+    _text(root, "desc", trend_words.describe(trend), id=f"{prefix}-desc")
+    if not points:
+        return ET.tostring(root, encoding="unicode")
+    frame = _Frame(
+        {point.run: at for at, point in enumerate(points)},
+        *_limits(points, trend.unit, references),
+        SMALL_WIDTH, SMALL_HEIGHT, 2.0, 2.0, 6.0, 6.0, min(1.0, 0.5 + 6 / len(points)),
+    )  # fmt: skip
+    for reference in references[:MAX_REFERENCES]:
+        y = frame.y(reference.value)
+        _line(root, (0, y), (SMALL_WIDTH, y), "reference")
+    for at, stretch in enumerate(trend.stretches):
+        _stretch(root, frame, stretch, at, trend, link)
+        for change in stretch.changes:
+            before, first = (frame.x(stretch.points[each].run) for each in (change.index - 1, change.index))
+            x = (before + first) / 2
+            _line(root, (x, 1), (x, SMALL_HEIGHT - 1), "flag")
     return ET.tostring(root, encoding="unicode")
 
 
@@ -80,17 +155,29 @@ def ticks(low: float, high: float) -> list[float]:
     return [at * step for at in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _limits(points: Sequence[Point], unit: str) -> tuple[float, float]:
-    """Return the values the axis spans; an interval that is much wider than all else leaves the frame instead."""
+def _limits(points: Sequence[Point], unit: str, references: Sequence[Reference]) -> tuple[float, float]:
+    """Return the values the axis spans: every value, every named level, and every interval that is drawn, whole.
+
+    Cutting an interval that is much wider than all else would leave the others more room, and was rejected: where it
+    leaves the frame, nobody can tell how wide it is, and a run that knew little would look like one that knew much.
+    """
     values = [point.estimate.value for point in points]
     span = max(values) - min(values) or abs(max(values)) * 0.1 or (0.01 if unit == "ratio" else 1.0)
-    ends = [end for p in points for end in (p.estimate.low, p.estimate.high) if end is not None and math.isfinite(end)]
-    low = max(min([*values, *ends]), min(values) - span)
-    high = min(max([*values, *ends]), max(values) + span)
+    ends = [end for point in points if (drawn := _interval(point)) is not None for end in drawn]
+    named = [reference.value for reference in references[:MAX_REFERENCES]]
+    low, high = min([*values, *ends, *named]), max([*values, *ends, *named])
     room = 0.08 * (high - low) or 0.5 * span
-    positive = min(values) >= 0
+    positive = low >= 0
     low = max(low - room, 0.0) if positive else low - room
     return (0.0 if positive and low < 0.25 * high else low), high + room
+
+
+def _interval(point: Point) -> tuple[float, float] | None:
+    """Return the interval of a point; None where one of its ends is not known."""
+    low, high = point.estimate.low, point.estimate.high
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return None
+    return low, high
 
 
 def _axes(root: ET.Element, frame: _Frame, points: Sequence[Point], unit: str) -> None:
@@ -118,25 +205,36 @@ def _stretch(root: ET.Element, frame: _Frame, stretch: Stretch, at: int, trend: 
     places = [(frame.x(point.run), frame.y(point.estimate.value)) for point in stretch.points]
     ET.SubElement(group, "polyline", {"points": " ".join(f"{x:.1f},{y:.1f}" for x, y in places)})
     for point, (x, y) in zip(stretch.points, places, strict=True):
-        low, high = point.estimate.low, point.estimate.high
-        if low is not None and high is not None and math.isfinite(low) and math.isfinite(high):
-            _line(group, (x, frame.y(low)), (x, frame.y(high)), "interval")
+        if (interval := _interval(point)) is not None:
+            _whisker(group, x, frame.y(interval[0]), frame.y(interval[1]), CAP * frame.mark)
         address = link(point)
         holder = ET.SubElement(group, "a", {"href": address}) if address else ET.SubElement(group, "g", {"role": "img"})
         words = trend_words.point(point, trend.unit)
         holder.set("aria-label", words)
         _text(holder, "title", words)
-        _mark(holder, at % LINES, x, y)
+        _mark(holder, at % LINES, x, y, frame.mark)
 
 
-def _mark(holder: ET.Element, style: int, x: float, y: float) -> None:
+def _whisker(group: ET.Element, x: float, low: float, high: float, cap: float) -> None:
+    """Draw an interval with a bar at either end, in one path."""
+    ends = "".join(f"M{x - cap:.1f} {y:.1f}h{2 * cap:.1f}" for y in (low, high))
+    ET.SubElement(group, "path", {"class": "interval", "d": f"M{x:.1f} {low:.1f}V{high:.1f}{ends}"})
+
+
+def _mark(holder: ET.Element, style: int, x: float, y: float, size: float) -> None:
     """Draw the point: another shape for another stretch, so that colour never carries it alone."""
     if style == 0:
-        ET.SubElement(holder, "circle", {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": "3.6"})
+        ET.SubElement(holder, "circle", {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": f"{3.6 * size:.1f}"})
     elif style == 1:
-        ET.SubElement(holder, "rect", {"x": f"{x - 3.3:.1f}", "y": f"{y - 3.3:.1f}", "width": "6.6", "height": "6.6"})
+        side = 6.6 * size
+        ET.SubElement(
+            holder,
+            "rect",
+            {"x": f"{x - side / 2:.1f}", "y": f"{y - side / 2:.1f}", "width": f"{side:.1f}", "height": f"{side:.1f}"},
+        )
     else:
-        ET.SubElement(holder, "path", {"d": f"M{x:.1f} {y - 4.6:.1f}l4.4 7.8h-8.8z"})
+        d = f"M{x:.1f} {y - 4.6 * size:.1f}l{4.4 * size:.1f} {7.8 * size:.1f}h{-8.8 * size:.1f}z"
+        ET.SubElement(holder, "path", {"d": d})
 
 
 def _flag(root: ET.Element, frame: _Frame, stretch: Stretch, change: ChangePoint) -> None:

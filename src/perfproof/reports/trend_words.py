@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from perfproof.model.history import ChangePoint, Point, Stretch, Trend
 from perfproof.reports import figures
 
@@ -35,10 +37,52 @@ def legend(trend: Trend) -> list[str]:
     if len(trend.stretches) < 2:
         return []
     return [
-        f"{MARKS[at % len(MARKS)]} machine {figures.plain(each.environment_hash, 12)}, "
+        f"{MARKS[at % len(MARKS)]} {_where(each)}, "
         f"scenario {figures.plain(each.scenario_hash, 12)}: {figures.plural(len(each.points), 'run')}"
         for at, each in enumerate(trend.stretches)
     ]
+
+
+def _where(stretch: Stretch) -> str:
+    """Return what joins the runs of a stretch: one machine, or what their counts rest on."""
+    if not stretch.basis:
+        return f"machine {figures.plain(stretch.environment_hash, 12)}"
+    on = "" if len(stretch.machines) == 1 else f", {figures.plural(len(stretch.machines), 'machine')}"
+    return ", ".join(figures.plain(text, 60) for text in stretch.basis.values()) + on
+
+
+def unlike(before: Stretch, after: Stretch) -> str:
+    """Return in what two stretches differ: "other machine", "other C library: glibc 2.36 → glibc 2.41"."""
+    if before.scenario_hash != after.scenario_hash:
+        return "other scenario"
+    if before.basis and after.basis:
+        names = [name for name, text in after.basis.items() if before.basis.get(name) != text]
+        return "; ".join(
+            f"other {name}: {figures.plain(before.basis.get(name, '?'), 60)} → {figures.plain(after.basis[name], 60)}"
+            for name in names
+        )
+    if before.basis or after.basis:
+        return "what it was counted on is known of one side only"
+    return "other machine"
+
+
+def endings(trend: Trend) -> list[str]:
+    """Return where counts can be followed no further, and why, a sentence for each; for other metrics nothing.
+
+    They are joined across machines, so that an end is news: it is a fact of its own that changed.
+    """
+    home = {point.run: stretch for stretch in trend.stretches for point in stretch.points}
+    points = trend.points
+    told: dict[tuple[int, int], str] = {}
+    for last, first in pairwise(points):
+        before, after = home[last.run], home[first.run]
+        if before is not after and (before.basis or after.basis):
+            told.setdefault(
+                (id(before), id(after)),
+                f"{first.started_at[:10]}: the comparison ends here ({unlike(before, after)}). Runs from "
+                f"{figures.plain(first.run, 100)} on are not held against those before.",
+            )
+    return list(told.values())
 
 
 def describe(trend: Trend) -> str:

@@ -23,7 +23,10 @@ class Base(DeclarativeBase):
 
 
 class RunRow(Base):
-    """One run. ``number`` counts in order of arrival and decides between runs that started in the same second."""
+    """One run. ``number`` counts in order of arrival and decides between runs that started in the same second.
+
+    ``counted_on`` is what its count of instructions rests on, null where none was counted or that is not known.
+    """
 
     __tablename__ = "runs"
 
@@ -44,6 +47,7 @@ class RunRow(Base):
     branch: Mapped[str | None] = mapped_column(Text)
     commit_hash: Mapped[str | None] = mapped_column(String(64), index=True)
     dirty: Mapped[bool | None]
+    counted_on: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
 
 
 class ComparisonRow(Base):

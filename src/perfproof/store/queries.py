@@ -38,7 +38,9 @@ def _conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def history(wanted: RunFilter, metric: str | None, request: str | None, limit: int) -> Select[RunRow, LevelRow]:
+def history(
+    wanted: RunFilter, metric: str | Collection[str] | None, request: str | None, limit: int
+) -> Select[RunRow, LevelRow]:
     """Return the levels that tell how a scenario fared, of its newest ``limit`` runs, oldest first.
 
     Of a run with two arms the candidate's: it is the code that was proposed then. A run of identical arms (``noise``)
@@ -60,7 +62,7 @@ def history(wanted: RunFilter, metric: str | None, request: str | None, limit: i
         .order_by(RunRow.started_at, RunRow.number, LevelRow.position)
     )
     if metric is not None:
-        query = query.where(LevelRow.metric == metric)
+        query = query.where(LevelRow.metric.in_([metric] if isinstance(metric, str) else metric))
     if request is not None:
         query = query.where(LevelRow.request == request)
     return query

@@ -10,8 +10,10 @@ from perfproof.errors import EvidenceError
 from perfproof.evidence.codec import decode
 from perfproof.evidence.limits import read_result
 from perfproof.evidence.reading import read_info, sealed_rounds
-from perfproof.model.result import Comparison, Level, Verdict
+from perfproof.model.result import Comparison, Fact, Level, Verdict, basis
 from perfproof.store.rows import run_values
+
+FACT = ("name", "baseline", "candidate")
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,12 @@ def recorded(folder: Path) -> Recorded | None:
     values = run_values(info) | {"rounds": len(sealed_rounds(folder))}
     try:
         document = read_result(folder / "result.json")
-        concluded = {"verdict": Verdict(document["verdict"]).value, "sentence": str(document["sentence"])}
+        facts = [Fact(*(str(row[name]) for name in FACT)) for row in document.get("comparability", {}).get("facts", ())]
+        concluded = {
+            "verdict": Verdict(document["verdict"]).value,
+            "sentence": str(document["sentence"]),
+            "counted_on": basis(facts) or None,
+        }
         comparisons = tuple(_comparison(row) for row in document.get("comparisons", ()))
         levels = tuple(_level(row) for row in document.get("levels", ()))
     except (EvidenceError, ValueError, KeyError, TypeError, AttributeError):

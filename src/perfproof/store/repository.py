@@ -18,8 +18,9 @@ from perfproof.errors import EvidenceError, StoreError
 from perfproof.evidence.directory import end_killed
 from perfproof.evidence.reading import KILLED
 from perfproof.model.history import Point
+from perfproof.model.metrics import COUNTED
 from perfproof.model.recording import RunInfo
-from perfproof.model.result import Comparison, Level, Result
+from perfproof.model.result import Comparison, Level, Result, basis
 from perfproof.model.rules import Spread
 from perfproof.store import queries
 from perfproof.store.connection import connect, database_file, parse_url, plain_errors, shown
@@ -36,7 +37,7 @@ from perfproof.store.rows import (
     run_values,
     summary_of,
 )
-from perfproof.store.summary import Baseline, Choices, RunFilter, RunSummary
+from perfproof.store.summary import Baseline, Choices, Measured, RunFilter, RunSummary
 from perfproof.store.upgrade import bring_up_to_date
 
 __all__ = ["Store", "arms_fingerprint"]
@@ -113,7 +114,12 @@ class Store:
         with self._writing() as session:
             number = self._number(session, run_id)
             self._replace_rows(session, number, result.comparisons, result.levels)
-            concluded = {"verdict": result.verdict.value, "sentence": result.sentence, "rounds": result.rounds}
+            concluded = {
+                "verdict": result.verdict.value,
+                "sentence": result.sentence,
+                "rounds": result.rounds,
+                "counted_on": basis(result.comparability.facts) or None,
+            }
             session.execute(update(RunRow).where(RunRow.number == number).values(concluded))
 
     def runs(
@@ -135,6 +141,13 @@ class Store:
         """Return how many runs agree with the filter."""
         with self._reading() as session:
             return session.scalar(queries.count(wanted)) or 0
+
+    def scenarios(self) -> list[Measured]:
+        """Return the scenarios that have runs, the one that was measured last first."""
+        newest = func.max(RunRow.started_at)
+        query = select(RunRow.scenario, func.count(), newest).group_by(RunRow.scenario)
+        with self._reading() as session:
+            return [Measured(*row) for row in session.execute(query.order_by(newest.desc(), RunRow.scenario))]
 
     def choices(self) -> Choices:
         """Return the scenarios, branches, labels and verdicts that occur."""
@@ -181,12 +194,14 @@ class Store:
         self,
         scenario: str,
         *,
-        metric: str | None = None,
+        metric: str | Collection[str] | None = None,
         request: str | None = None,
         branch: str | None = None,
         limit: int = 200,
     ) -> dict[tuple[str, str, str], list[Point]]:
         """Return the points of the scenario's newest ``limit`` runs by (metric, request, unit), oldest first.
+
+        ``metric`` may be one or several; by default all.
 
         See ``queries.history`` for the runs and the arm that count.
         """
@@ -196,7 +211,8 @@ class Store:
             for run, row in session.execute(query):
                 level = level_of(row)
                 facts = (run.id, run.started_at, run.scenario_hash, run.environment_hash)
-                point = Point(*facts, level.estimate, run.label, revision_of(run))
+                rests_on = run.counted_on or {} if level.metric == COUNTED else {}
+                point = Point(*facts, level.estimate, run.label, revision_of(run), rests_on)
                 found.setdefault((level.metric, level.request, level.unit), []).append(point)
         return found
 

@@ -38,6 +38,15 @@ class Baseline:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """A scenario that was measured: how many runs it has, and when the newest began (ISO 8601, UTC)."""
+
+    name: str
+    runs: int
+    newest: str
+
+
+@dataclass(frozen=True)
 class RunFilter:
     """Which runs are meant: those that agree with everything that is not None. ``commit`` is the start of a hash."""
 

@@ -40,7 +40,10 @@ class Callgrind:
         self._valgrind, self._vgdb = programs
         self._processes: Processes = list
         self._read: set[Path] = set()
+        self._met: set[int] = set()
         self.taken: list[Path] = []
+        self.missed = 0
+        self.forked = 0
 
     @classmethod
     def made(cls) -> Callable[[Path], Callgrind]:
@@ -79,7 +82,9 @@ class Callgrind:
                 hint="does its command start it through a setuid program, a container or another service?",
             )
         self._tell("instrumentation on")
+        self._met.update(self._listening())
         self.take()
+        self.missed = self.forked = 0  # what was started and ended before is none of what requests do
 
     def take(self) -> int:
         """Have every process write what it counted; those that have ended have done so by themselves."""
@@ -92,7 +97,20 @@ class Callgrind:
                 self._read.add(file)
                 self.taken.append(file)
                 total += int(found[-1])
+                self._meet(file, int(found[-1]))
         return total
+
+    def _meet(self, file: Path, total: int) -> None:
+        """Note a process that is met for the first time.
+
+        One that was executed anew counts nothing; a forked one goes on from what its parent had counted by then, which
+        callgrind does not tell apart from its own.
+        """
+        name = _DUMP.fullmatch(file.name)
+        if name is not None and (pid := int(name["pid"])) not in self._met:
+            self._met.add(pid)
+            self.missed += total == 0
+            self.forked += total > 0
 
     def graph(self) -> Graph:
         """Return what each function executed in the last ``take``."""
@@ -124,7 +142,8 @@ class Callgrind:
                 f"a process of the service did not answer Valgrind within {ANSWERS_WITHIN:.0f} s",
                 hint="it may have to be woken: allow tracing (`--cap-add SYS_PTRACE` in a container)",
             ) from None
-        if done.returncode != 0 and pid in self._processes():
+        # One that has just ended wrote its counts by itself; it is still among the processes for a moment.
+        if done.returncode != 0 and pid in self._listening():
             told = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise UncountableError("a process of the service cannot be reached under Valgrind", why=told)
 

@@ -22,6 +22,9 @@ from perfproof.model.scenario import Arm
 SYSCALLS = {"x86_64": 298, "aarch64": 241, "riscv64": 241, "ppc64le": 319, "s390x": 331}
 """Number of perf_event_open by architecture."""
 HARDWARE, INSTRUCTIONS = 0, 1
+PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
+MOST_PARANOID = 2
+"""Up to this setting the kernel lets anyone count their own processes in user mode."""
 _INHERIT, _EXCLUDE_KERNEL, _EXCLUDE_HV = 1 << 1, 1 << 5, 1 << 6
 _ENABLED_AND_RUNNING = 1 | 2
 _CLOSE_ON_EXEC = 8
@@ -34,6 +37,8 @@ class Counters:
 
     name: Source = "counters"
     slowdown = 1.0
+    missed = 0
+    forked = 0
 
     def __init__(self, event: tuple[int, int] = (HARDWARE, INSTRUCTIONS)) -> None:
         self._event = event
@@ -91,6 +96,16 @@ class Counters:
         return total
 
 
+def _rule() -> str | None:
+    """Return what the kernel's rule is set to, where it can be read; containers may forbid the call itself."""
+    try:
+        setting = int(PARANOID.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+    also = "" if setting > MOST_PARANOID else ", which would do: a container or another rule forbids the call itself"
+    return f"kernel.perf_event_paranoid is {setting}{also}"
+
+
 def _threads(pid: int) -> list[int]:
     try:
         return [int(each.name) for each in Path(f"/proc/{pid}/task").iterdir()]
@@ -113,7 +128,7 @@ def _open(kind: int, config: int, thread: int) -> int:
     if code == errno.ESRCH:
         raise ProcessLookupError
     if code in (errno.EACCES, errno.EPERM):
-        raise UncountableError("the kernel does not lend the processor's counters", hint=_FORBIDDEN)
+        raise UncountableError("the kernel does not lend the processor's counters", why=_rule(), hint=_FORBIDDEN)
     if code in (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP, errno.ENXIO):
         raise UncountableError("the processor's counters are not there, as on most virtual machines")
     if code == errno.ENOSYS:

@@ -19,10 +19,16 @@ class UncountableError(PerfproofError):
 
 
 class Counter(Protocol):
-    """Counts the instructions of one start of one arm. ``slowdown`` is how much slower the service runs meanwhile."""
+    """Counts the instructions of one start of one arm. ``slowdown`` is how much slower the service runs meanwhile.
+
+    ``missed`` are the programs that ran since ``begin`` and could not be counted, ``forked`` the processes forked since
+    then whose counts hold part of their parents' too.
+    """
 
     name: Source
     slowdown: float
+    missed: int
+    forked: int
 
     def arm(self, arm: Arm) -> Arm:
         """Return the arm to start: its command as it is, or under a tool."""
