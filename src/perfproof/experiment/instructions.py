@@ -23,7 +23,7 @@ from perfproof.collectors.instructions.functions import Functions, Graph
 from perfproof.collectors.instructions.source import Counter, UncountableError
 from perfproof.errors import PerfproofError, ServiceError, UsageError
 from perfproof.experiment.counted_arm import CountedArm, Shot, Values
-from perfproof.experiment.probe import Phase
+from perfproof.experiment.starting import Phase
 from perfproof.load.handle import LoadProcess
 from perfproof.model.instructions import Instructions, StartCount, Wanted
 from perfproof.model.profile import ArmProfile
