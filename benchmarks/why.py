@@ -35,8 +35,8 @@ import postgres  # noqa: E402
 import why_builders  # noqa: E402
 from perfproof.analysis.why import explain  # noqa: E402
 from perfproof.experiment.observer import Silent  # noqa: E402
-from perfproof.experiment.probe import Phase  # noqa: E402
 from perfproof.experiment.profiling import profile_arms  # noqa: E402
+from perfproof.experiment.starting import Phase  # noqa: E402
 from perfproof.load.handle import LoadProcess  # noqa: E402
 from perfproof.model.levers import Causes  # noqa: E402
 from perfproof.model.redaction import Redactor  # noqa: E402

@@ -8,7 +8,8 @@ from pathlib import Path
 from perfproof.experiment.levers import observe_levers
 from perfproof.experiment.memory import profile_memory
 from perfproof.experiment.observer import Observer
-from perfproof.experiment.probe import Phase, probe
+from perfproof.experiment.probe import probe
+from perfproof.experiment.starting import Phase
 from perfproof.load.handle import LoadProcess
 from perfproof.model.levers import ArmLevers
 from perfproof.model.profile import MemoryProfile

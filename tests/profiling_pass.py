@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from perfproof.experiment.observer import Silent
-from perfproof.experiment.probe import Phase
 from perfproof.experiment.profiling import profile_arms
+from perfproof.experiment.starting import Phase
 from perfproof.load.handle import LoadProcess
 from perfproof.model.profile import ArmProfile
 from perfproof.model.redaction import Redactor

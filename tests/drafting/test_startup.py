@@ -9,7 +9,8 @@ import pytest
 
 from perfproof.drafting.command_lines import Line, adapted
 from perfproof.drafting.databases import find_database
-from perfproof.drafting.startup import Start, ways_to_start
+from perfproof.drafting.startup import ways_to_start
+from perfproof.drafting.startup_base import Start
 
 
 def first(folder: Path) -> Start:

@@ -10,8 +10,8 @@ from time import monotonic_ns
 from gevent import get_hub
 from gevent.event import Event
 
-from perfproof.load.care import Place, attentive
-from perfproof.load.message import message_of, outgoing
+from perfproof.load.care import Place, attentive, message_of
+from perfproof.load.message import outgoing
 from perfproof.load.pool import Pool
 from perfproof.load.redirect import Ways
 from perfproof.load.target import locate

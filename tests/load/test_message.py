@@ -5,7 +5,7 @@ import json
 import httptools
 import pytest
 
-from perfproof.load.message import ANY_2XX, prepare
+from perfproof.load.care import ANY_2XX, prepare
 from perfproof.model.scenario import Expect, Request
 
 

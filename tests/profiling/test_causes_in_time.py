@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from perfproof.experiment.causes import find_causes
-from perfproof.experiment.probe import Phase
+from perfproof.experiment.starting import Phase
 from perfproof.model.levers import Causes
 from perfproof.model.profile import ArmProfile
 from profiling_pass import APPS, profiled

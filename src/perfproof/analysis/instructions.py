@@ -5,14 +5,15 @@ Starts of the two arms are not paired: nothing of the machine that a pair would 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import expm1
 from typing import Literal
 
 import numpy as np
 
 from perfproof.analysis import looks
+from perfproof.analysis.additions import Conclusion
 from perfproof.analysis.budgets import check_budgets
 from perfproof.analysis.claims import correct
 from perfproof.analysis.columns import Side
@@ -21,11 +22,9 @@ from perfproof.analysis.conclude import conclude
 from perfproof.analysis.guards import accept
 from perfproof.analysis.intervals import one_sample
 from perfproof.analysis.quantiles import Floats
-from perfproof.analysis.queries.concluding import Conclusion
 from perfproof.analysis.rows import Terms, levels_of, ratio_row
 from perfproof.analysis.sentence import broken_budgets, compose, invalid
 from perfproof.analysis.series import Series
-from perfproof.analysis.why import explain
 from perfproof.analysis.words import count_of, in_unit, listed, percent
 from perfproof.errors import ExitCode
 from perfproof.model.instructions import (
@@ -42,7 +41,10 @@ from perfproof.model.metrics import ALL, COUNTED, METRICS
 from perfproof.model.recording import Recording
 from perfproof.model.result import Comparison, Fact, Level, Result, Role, Verdict
 from perfproof.model.rules import Rules
+from perfproof.model.why import Why
 
+Explainer = Callable[..., Why | None]
+"""``why.explain``, handed in: what counts instructions knows nothing of causes."""
 METRIC = METRICS[COUNTED]
 MARGIN = 0.01
 """A change within it counts as none, and one beyond it can be called a regression: counts are that sharp."""
@@ -132,25 +134,15 @@ def _doubts(features: Sequence[str | None], made_by: Sequence[str | None]) -> li
     return doubts
 
 
-def joined(first: Conclusion, second: Conclusion) -> Conclusion:
-    """Return two conclusions as one."""
-    together = {
-        each.name: (*getattr(first, each.name), *getattr(second, each.name))
-        for each in fields(Conclusion)
-        if each.name != "uncounted"
-    }
-    return Conclusion(**together, uncounted={**first.uncounted, **second.uncounted})
-
-
-def conclude_count(recording: Recording) -> Result:
-    """Return the result of a run that counted instructions and did nothing else."""
+def conclude_count(recording: Recording, explain: Explainer) -> Result:
+    """Return the result of a run that only counted instructions; ``explain`` says why the arms differ."""
     info = recording.info
     sides = [Side(recording, arm) for arm in range(min(2, len(info.arms)))]
-    return _of_counts("count", sides, recording.instructions, list(info.arms[:2]), (), ())
+    return _of_counts("count", sides, recording.instructions, list(info.arms[:2]), (), (), explain)
 
 
 def compare_counts(
-    baseline: Recording, candidate: Recording, mismatches: Sequence[str], *, force: bool = False
+    baseline: Recording, candidate: Recording, mismatches: Sequence[str], explain: Explainer, *, force: bool = False
 ) -> Result:
     """Return the comparison of two runs that only counted; it does not matter which machine of a kind they ran on."""
     sides = [Side(recording, len(recording.info.arms) - 1) for recording in (baseline, candidate)]
@@ -160,7 +152,7 @@ def compare_counts(
     scenarios = [text for text in mismatches if not text.startswith("the environments")]
     doubts = [text for text in mismatches if text.startswith("the environments")]
     reasons = () if force else tuple(scenarios)
-    return _of_counts("compare", sides, counted, labels, reasons, (*doubts, *(scenarios if force else ())))
+    return _of_counts("compare", sides, counted, labels, reasons, (*doubts, *(scenarios if force else ())), explain)
 
 
 def _of_counts(
@@ -170,6 +162,7 @@ def _of_counts(
     arms: Sequence[str],
     reasons: tuple[str, ...],
     warnings: Sequence[str],
+    explain: Explainer,
 ) -> Result:
     info = sides[-1].recording.info
     found = conclude_instructions(counted, info.rules, arms)

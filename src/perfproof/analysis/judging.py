@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from perfproof.analysis import daily, latency, looks, sentence
+from perfproof.analysis.additions import Conclusion, joined
 from perfproof.analysis.budgets import check_budgets
 from perfproof.analysis.capacity import conclude_capacity
 from perfproof.analysis.claims import correct, missing_goals
@@ -24,16 +25,10 @@ from perfproof.analysis.guards import accept, primary_rows
 from perfproof.analysis.health import Health, examine
 from perfproof.analysis.impact import traffic, with_impact
 from perfproof.analysis.instructions import across as across_counts
-from perfproof.analysis.instructions import (
-    compare_counts,
-    conclude_count,
-    conclude_instructions,
-    joined,
-    with_functions,
-)
+from perfproof.analysis.instructions import compare_counts, conclude_count, conclude_instructions, with_functions
 from perfproof.analysis.matching import common
 from perfproof.analysis.pairs import has_blocks, has_pairs, part
-from perfproof.analysis.queries import Conclusion, across, conclude_queries
+from perfproof.analysis.queries import across, conclude_queries
 from perfproof.analysis.resources import memory
 from perfproof.analysis.rows import Terms, growth_row, levels_of, planned_spread, ratio_row, smallest_change, spread_of
 from perfproof.analysis.series import PRIMARY, Series, latency_series, resource_series
@@ -57,7 +52,7 @@ def analyse(recording: Recording, spreads: Sequence[Spread] = ()) -> Result:
     if info.kind == "capacity":
         return conclude_capacity(recording)
     if info.kind == "count":
-        return conclude_count(recording)
+        return conclude_count(recording, explain)
     arms = len(info.arms)
     sides = [Side(recording, arm) for arm in range(min(arms, 2))]
     rounds = len(sides[0].rounds)
@@ -95,7 +90,7 @@ def compare(baseline: Recording, candidate: Recording, days: Sequence[DayToDay] 
             hint="`perfproof capacity` searches on both arms side by side; `perfproof show` judges a search again",
         )
     if "count" in (baseline.info.kind, candidate.info.kind):
-        return compare_counts(baseline, candidate, _mismatches(baseline, candidate), force=force)
+        return compare_counts(baseline, candidate, _mismatches(baseline, candidate), explain, force=force)
     first, last = (Side(recording, len(recording.info.arms) - 1) for recording in (baseline, candidate))
     sides = [first, last]
     rules = candidate.info.rules

@@ -174,10 +174,10 @@ def _measured(
 
 def _show(session: Session, gate: GateResult, json: Path | None, run: str) -> None:
     """Print the result as every command does and, below its verdict, what the policy made of it: that stays."""
+    from perfproof.evidence.files import write_text
     from perfproof.reports.figures import plain, plural
     from perfproof.reports.gate_json import to_gate_json
     from perfproof.reports.gate_markdown import SIGNS, headline
-    from perfproof.reports.writing import write_text
 
     to_stdout = json is not None and str(json) == "-"
     if to_stdout:

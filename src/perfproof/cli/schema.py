@@ -26,7 +26,7 @@ def schema(
     ] = None,
 ) -> None:
     """Print the JSON Schema of scenario files, as this version reads them."""
-    from perfproof.reports.writing import write_text
+    from perfproof.evidence.files import write_text
     from perfproof.scenarios.schema import json_schema
 
     text = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

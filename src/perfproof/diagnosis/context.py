@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from perfproof.diagnosis.finding import NotLookedAt, Sight
+from perfproof.diagnosis.finding import Finding, NotLookedAt, Sight
 from perfproof.experiment.observer import Observer
 from perfproof.load.handle import LoadProcess
 from perfproof.model.redaction import Redactor
@@ -72,3 +74,14 @@ class Context:
         if self.scenario is None:
             raise NotLookedAt("there is no scenario to look at")
         return self.scenario
+
+
+class Check(Protocol):
+    """Looks at one thing and leaves nothing behind."""
+
+    @property
+    def about(self) -> str:
+        """Return what it looks at, for the status line and for a finding if the check itself fails."""
+
+    def run(self, context: Context) -> Iterable[Finding]:
+        """Return what was found. What is raised as ``PerfproofError`` becomes a problem, NotLookedAt a skipped line."""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from perfproof.diagnosis.asking import Requests, SetUp
 from perfproof.diagnosis.clock import Clock
-from perfproof.diagnosis.context import Asked, Context
+from perfproof.diagnosis.context import Asked, Check, Context
 from perfproof.diagnosis.cores import Cores, Others
-from perfproof.diagnosis.finding import Check, Finding, NotLookedAt, Sight, of_error, ok, problem
+from perfproof.diagnosis.finding import Finding, NotLookedAt, Sight, of_error, ok, problem
 from perfproof.diagnosis.keeping import Store
 from perfproof.diagnosis.noise import Noise
 from perfproof.diagnosis.room import Disk, Memory, OpenFiles

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal
 
 from perfproof.errors import PerfproofError, ServiceError
-
-if TYPE_CHECKING:
-    from perfproof.diagnosis.context import Context
 
 State = Literal["ok", "warning", "problem", "skipped"]
 """*ok*; a *warning*: a measurement works and knows less or is less sharp; a *problem*: it fails or means nothing;
@@ -37,17 +34,6 @@ class Sight:
     seconds: float
     rounds: int
     smallest_change: float
-
-
-class Check(Protocol):
-    """Looks at one thing and leaves nothing behind."""
-
-    @property
-    def about(self) -> str:
-        """Return what it looks at, for the status line and for a finding if the check itself fails."""
-
-    def run(self, context: Context) -> Iterable[Finding]:
-        """Return what was found. What is raised as ``PerfproofError`` becomes a problem, NotLookedAt a skipped line."""
 
 
 class NotLookedAt(Exception):  # noqa: N818 - it is no error: something else has one

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from perfproof.drafting.start_declared import composed, environment_of, from_here
-from perfproof.drafting.startup import source_files, text_of
+from perfproof.drafting.startup_base import source_files, text_of
 from perfproof.drafting.templates import written
 from perfproof.model.addresses import is_loopback
 

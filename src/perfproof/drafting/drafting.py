@@ -18,7 +18,8 @@ from perfproof.drafting.command_lines import adapted
 from perfproof.drafting.databases import find_database
 from perfproof.drafting.entries import PASSWORDS
 from perfproof.drafting.sources import DOCUMENT_PATHS, document_of, file_in, plain, read_sources
-from perfproof.drafting.startup import Start, ways_to_start
+from perfproof.drafting.startup import ways_to_start
+from perfproof.drafting.startup_base import Start
 from perfproof.drafting.templates import with_variables
 from perfproof.drafting.trial import Credentials, Trial, Trying
 from perfproof.drafting.versions import left_behind

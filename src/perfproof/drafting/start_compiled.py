@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from perfproof.drafting.startup import Start, source_files, text_of
+from perfproof.drafting.startup_base import Start, source_files, text_of
 
 _PORT = "it is given its port in the variable PORT: if it takes an option instead, write it with {port}"
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from perfproof.drafting.command_lines import adapted
-from perfproof.drafting.startup import Start, text_of
+from perfproof.drafting.startup_base import Start, text_of
 from perfproof.drafting.templates import written
 
 _COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")

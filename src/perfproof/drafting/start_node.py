@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from perfproof.drafting.command_lines import adapted
-from perfproof.drafting.startup import Start, source_files, text_of
+from perfproof.drafting.startup_base import Start, source_files, text_of
 
 _SCRIPTS = ("start:prod", "start", "serve", "server")
 _LISTEN = re.compile(r"\.listen\(\s*(?:\{\s*port\s*:\s*)?(\d{2,5})\b")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from perfproof.drafting.startup import Start, source_files, text_of
+from perfproof.drafting.startup_base import Start, source_files, text_of
 
 _ASGI = frozenset(["FastAPI", "Starlette", "Litestar", "Quart", "Sanic", "BlackSheep", "Connexion", "AsyncApp"])
 _WSGI = frozenset(["Flask", "APIFlask", "Bottle", "OpenAPI", "FlaskApp"])

@@ -11,7 +11,7 @@ import yaml
 
 from perfproof.drafting.answers import milliseconds
 from perfproof.drafting.asks import Login
-from perfproof.drafting.startup import Start
+from perfproof.drafting.startup_base import Start
 from perfproof.drafting.trial import Trial, Tried
 
 _WIDE = 110

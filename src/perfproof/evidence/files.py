@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from perfproof.errors import EvidenceError
+from perfproof.errors import EvidenceError, UsageError
 
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "free some space and measure again; rounds that were finished are kept"),
@@ -60,3 +61,32 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` whole or not at all, making its folder; ``UsageError`` if that cannot be."""
+
+    def put(temporary: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+    replace_whole(path, put)
+
+
+def replace_whole(path: Path, put: Callable[[Path], None]) -> None:
+    """Have ``put`` write a file beside ``path``, flush it, and give it its name."""
+    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.partial")
+    try:
+        put(temporary)
+        flush(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise UsageError(
+            "the report cannot be written",
+            where=str(path),
+            why=error.strerror or str(error),
+            hint="name a folder that exists, may be written to and has space left",
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

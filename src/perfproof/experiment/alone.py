@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from perfproof.errors import UnsendableError
-from perfproof.experiment.probe import Phase
+from perfproof.experiment.starting import Phase
 from perfproof.model.scenario import Request, Scalar
 
 FIRST = 3

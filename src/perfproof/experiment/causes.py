@@ -15,8 +15,8 @@ from perfproof.errors import PerfproofError
 from perfproof.experiment.allowance import Allowance, OutOfTimeError
 from perfproof.experiment.levers import observe_levers
 from perfproof.experiment.memory import profile_memory
-from perfproof.experiment.probe import Phase
 from perfproof.experiment.profiling import profile_arms
+from perfproof.experiment.starting import Phase
 from perfproof.model.levers import ArmLevers, Causes
 from perfproof.model.probe import Probing
 from perfproof.model.profile import ArmProfile, MemoryProfile

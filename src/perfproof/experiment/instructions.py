@@ -24,7 +24,7 @@ from perfproof.collectors.instructions.origins import cpu_features, made_by
 from perfproof.collectors.instructions.source import Counter, UncountableError
 from perfproof.errors import PerfproofError, ServiceError, UsageError
 from perfproof.experiment.counted_arm import CountedArm, Shot, Values
-from perfproof.experiment.probe import Phase
+from perfproof.experiment.starting import Phase
 from perfproof.load.handle import LoadProcess
 from perfproof.model.instructions import ARCHITECTURE, C_LIBRARY, FEATURES, Instructions, StartCount, Wanted
 from perfproof.model.profile import ArmProfile

@@ -22,8 +22,7 @@ from perfproof.errors import PerfproofError, UnsendableError
 from perfproof.experiment.allowance import Allowance, OutOfTimeError
 from perfproof.experiment.counting import Sources, one_line, opened
 from perfproof.experiment.http_facts import Asker, after_writes, first_and_again, with_encodings, with_sizes
-from perfproof.experiment.probe import Phase
-from perfproof.experiment.starting import startable, started
+from perfproof.experiment.starting import Phase, startable, started
 from perfproof.model.levers import ArmLevers, HttpFacts, Plan, PoolFacts
 from perfproof.model.probe import Probing
 from perfproof.model.scenario import Arm

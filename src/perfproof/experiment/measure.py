@@ -27,12 +27,12 @@ from perfproof.experiment.causes import find_causes
 from perfproof.experiment.instructions import count_instructions
 from perfproof.experiment.observer import Observer
 from perfproof.experiment.pace import Pace
-from perfproof.experiment.probe import Phase, probe
+from perfproof.experiment.probe import probe
 from perfproof.experiment.probe_plan import worth_probing
 from perfproof.experiment.resuming import TakenUp, take_up
 from perfproof.experiment.round import interrupted, run_round
 from perfproof.experiment.stage import Stage
-from perfproof.experiment.starting import tell_debugging
+from perfproof.experiment.starting import Phase, tell_debugging
 from perfproof.load.handle import LoadProcess
 from perfproof.model.instructions import Instructions
 from perfproof.model.levers import Causes

@@ -8,8 +8,7 @@ from perfproof.collectors.levers.allocations import Allocations, Engine, Window
 from perfproof.errors import PerfproofError, UnsendableError
 from perfproof.experiment.allowance import Allowance
 from perfproof.experiment.counting import one_line
-from perfproof.experiment.probe import Phase
-from perfproof.experiment.starting import startable, started
+from perfproof.experiment.starting import Phase, startable, started
 from perfproof.model.profile import Allocation, MemoryProfile
 from perfproof.model.scenario import Request
 from perfproof.service.lifecycle import RunningService

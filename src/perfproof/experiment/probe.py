@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from perfproof.analysis.paths import Steps, covers, parse, spell
 from perfproof.analysis.queries.merging import Observed, merge, one_name
@@ -22,16 +21,12 @@ from perfproof.collectors.warmth import cold
 from perfproof.errors import LoadError, ServiceError, UnsendableError
 from perfproof.experiment.answering import told_answer
 from perfproof.experiment.counting import Sources, opened
-from perfproof.experiment.observer import Observer
 from perfproof.experiment.probe_plan import Shot, compared, plan, worth_probing
-from perfproof.load.handle import LoadProcess
+from perfproof.experiment.starting import Phase
 from perfproof.load.plan import ProbeReply
 from perfproof.model.probe import Answer, Difference, ProbedArm, ProbedRequest, ProbedSize, Probing
-from perfproof.model.redaction import Redactor
 from perfproof.model.scenario import Arm, Request, Scenario
-from perfproof.service.cpus import CpuPlan
 from perfproof.service.lifecycle import RunningService, run_command, start
-from perfproof.service.snapshots import Snapshot
 from perfproof.service.sockets import serving_pids
 
 MORE_REPEATS = 3
@@ -42,31 +37,10 @@ REFINED = (1, 2)
 
 WRITES = "it writes: opt in with `probe: {writes: true}` and a reset, or say `safe: true` if it does not"
 
-__all__ = ["Phase", "probe", "worth_probing"]
+__all__ = ["probe", "worth_probing"]
 
 Replies = dict[tuple[str, int | None, str], list[Reply]]
 """The responses of one arm by request, size and values; in memory only."""
-
-
-@dataclass(frozen=True)
-class Phase:
-    """What the phase works with. ``kept`` are services that cannot be started afresh; nothing is injected into them.
-
-    Where ``failures`` is given, a request that is answered wrongly is told there and the others are probed all the
-    same; otherwise it ends the phase.
-    ``snapshots`` are put back before the starts of a pass after the rounds; the probe runs on what ``prepare`` left.
-    """
-
-    scenario: Scenario
-    load: LoadProcess
-    private: Path
-    redactor: Redactor
-    cpus: CpuPlan
-    observer: Observer
-    kept: Mapping[str, RunningService]
-    compare: bool
-    failures: list[str] | None = None
-    snapshots: Sequence[Snapshot] = ()
 
 
 def probe(phase: Phase) -> Probing:

@@ -23,7 +23,7 @@ from perfproof.errors import PerfproofError, ServiceError
 from perfproof.evidence.tables import read_table
 from perfproof.experiment.allowance import Allowance
 from perfproof.experiment.alone import Alone, sent_alone
-from perfproof.experiment.probe import Phase
+from perfproof.experiment.starting import Phase
 from perfproof.experiment.warmup import warm_up
 from perfproof.model.metrics import ALL
 from perfproof.model.profile import ArmProfile, Engine

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from perfproof.experiment.allowance import Allowance
 from perfproof.experiment.observer import Observer
-from perfproof.experiment.probe import Phase
+from perfproof.load.handle import LoadProcess
 from perfproof.model.debugging import debug_modes
-from perfproof.model.scenario import Arm
+from perfproof.model.redaction import Redactor
+from perfproof.model.scenario import Arm, Scenario
+from perfproof.service.cpus import CpuPlan
 from perfproof.service.lifecycle import RunningService, run_command, start
+from perfproof.service.snapshots import Snapshot
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What the phase works with. ``kept`` are services that cannot be started afresh; nothing is injected into them.
+
+    Where ``failures`` is given, a request that is answered wrongly is told there and the others are probed all the
+    same; otherwise it ends the phase.
+    ``snapshots`` are put back before the starts of a pass after the rounds; the probe runs on what ``prepare`` left.
+    """
+
+    scenario: Scenario
+    load: LoadProcess
+    private: Path
+    redactor: Redactor
+    cpus: CpuPlan
+    observer: Observer
+    kept: Mapping[str, RunningService]
+    compare: bool
+    failures: list[str] | None = None
+    snapshots: Sequence[Snapshot] = ()
 
 
 def startable(phase: Phase, arm: Arm) -> bool:

@@ -6,22 +6,25 @@ care of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from perfproof.load.cookies import Jar
 from perfproof.load.discovered import Discovered
 from perfproof.load.expecting import captured, failed_operation, filled, unmet
-from perfproof.load.message import Message, Outgoing, message_of
+from perfproof.load.message import Outgoing, outgoing
 from perfproof.load.redirect import Ways, next_hop
 from perfproof.load.template import MissingVariableError, Variables
 from perfproof.model.redaction import Redactor
-from perfproof.model.scenario import Capture, Expect, JsonValue, Request
+from perfproof.model.scenario import SAFE_METHODS, Capture, Expect, JsonValue, Request
 
 if TYPE_CHECKING:
     from perfproof.load.reply import Reply
     from perfproof.load.target import Origin, Target
+
+
+ANY_2XX = range(200, 300)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,28 @@ class Place:
     def url(self) -> str:
         """Return the origin as a URL without a path."""
         return f"{self.target.scheme}://{self.target.authority}"
+
+
+@dataclass(slots=True)
+class Message:
+    """One prepared request: its bytes, where the id goes, what response is accepted, and what it is a variant of.
+
+    ``data[place : place + 16]`` are the low 64 bits of the trace id in hexadecimal digits: the sample's id. ``care``
+    looks at the response beyond its status; ``plain`` messages have none and are not HEAD, the fastest way through a
+    connection. A ``safe`` one changes nothing, so it may be sent twice.
+    """
+
+    data: bytearray
+    place: int
+    size: int
+    accepted: Container[int]
+    timeout_ns: int
+    head: bool
+    request: int = 0
+    variant: int = 0
+    care: Care | None = None
+    plain: bool = True
+    safe: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,3 +178,30 @@ def attentive(
         number=number,
         hops=request.follow_redirects,
     )
+
+
+def message_of(
+    request: Request, out: Outgoing, authority: str, *, number: int = 0, variant: int = 0, care: Care | None = None
+) -> Message:
+    """Return what is sent for ``out``, the filled ``request``."""
+    data, place = out.encode(authority, number)
+    return Message(
+        data=data,
+        place=place,
+        size=len(data),
+        accepted=frozenset(request.expect.status) or ANY_2XX,
+        timeout_ns=int(request.timeout * 1e9),
+        head=out.method == "HEAD",
+        request=number,
+        variant=variant,
+        care=care,
+        plain=care is None and out.method != "HEAD",
+        safe=request.reads if out.method == request.method else out.method in SAFE_METHODS,
+    )
+
+
+def prepare(
+    request: Request, variables: Variables, authority: str, prefix: str = "", *, number: int = 0, variant: int = 0
+) -> Message:
+    """Return a request without files filled with ``variables`` as bytes; ValueError says which part cannot be sent."""
+    return message_of(request, outgoing(request, variables, prefix), authority, number=number, variant=variant)

@@ -13,24 +13,27 @@ import ssl
 from collections.abc import Callable
 from errno import EINPROGRESS
 from time import monotonic_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
+import gevent
 from gevent import monkey
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from perfproof.load.detour import Detour
+from perfproof.errors import LoadError
 from perfproof.load.flow import Flow
 from perfproof.load.redirect import RefusedError
 from perfproof.load.reply import BODY_LIMIT, Reply
 from perfproof.load.response import HEAD_LIMIT, Attentive, HeadOnly, ends_with_connection, final_head
-from perfproof.load.tls import SecureSocket
+from perfproof.load.tls import Secure, SecureSocket
 from perfproof.model.recording import Outcome
 
 if TYPE_CHECKING:
-    from perfproof.load.message import Message
-    from perfproof.load.pool import Pool
+    from perfproof.load.care import Message
+    from perfproof.load.target import Target
 
 Owner = Callable[["Connection"], None]
+Returned = Callable[[int, int, int, int, str], None]
+"""Outcome, status, bytes of the body, end (ns) and problem."""
 
 _READ, _WRITE = 1, 2
 _BUFFER = 64 * 1024
@@ -40,6 +43,34 @@ _AGAIN = 2
 """Stands where 1 says that a connection was opened: it was the second one that the request was sent on."""
 # Locust replaces socket.socket by gevent's, whose calls may switch greenlets; this client never waits in a call.
 _Socket: type[socket.socket] = monkey.get_original("socket", "socket")
+
+
+class PoolState(Protocol):
+    """What a connection needs of the pool it belongs to: named here, since the pool makes connections."""
+
+    loop: Any
+    peer: tuple[int, tuple[str, int]]
+    secure: Secure | None
+    arm: int
+    pair: int
+    failures: int
+    halted: bool
+    fresh: bool
+    opened: int
+    connecting_ns: int
+    buffer: bytearray
+    record: Callable[..., None]
+    next_id: Callable[[], int]
+    connections: list[Connection]
+
+    def beside(self, target: Target, next_id: Callable[[], int]) -> PoolState:
+        """Return a pool of one connection to another origin."""
+
+    def note(self, problem: str) -> None:
+        """Say in the log what went wrong."""
+
+    def unexpected(self, request: str, problem: str) -> None:
+        """Count a response that was not as expected."""
 
 
 class Connection:
@@ -95,7 +126,7 @@ class Connection:
         "status",
     )
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: PoolState) -> None:
         self.pool = pool
         self.busy = False
         self.arrived = False
@@ -516,3 +547,53 @@ class Connection:
 
 def _nobody(_: Connection) -> None:
     """Stand in for an owner before the first exchange."""
+
+
+class Detour:
+    """Sends ``message`` to where its care says, once that is resolved and found to be allowed.
+
+    In a greenlet, for resolving a name waits, which the event loop must not. The detour has the deadline of the
+    exchange that it belongs to, which abandons it. ``body`` and ``fields`` (headers) are those of the answer.
+    """
+
+    def __init__(self, pool: PoolState, message: Message, number: int, returned: Returned) -> None:
+        self._pool = pool
+        self._number = number
+        self._returned: Returned | None = returned
+        self._connection: Connection | None = None
+        self._message = message
+        self.body = bytearray()
+        self.fields: list[tuple[bytes, bytes]] = []
+        gevent.spawn(self._go)
+
+    def abandon(self) -> None:
+        """Close the connection; nobody is told."""
+        self._returned = None
+        if self._connection is not None:
+            self._connection.close()
+
+    def _go(self) -> None:
+        care = self._message.care
+        if care is None or care.away is None or self._returned is None:
+            return
+        try:
+            target = care.place.ways.target(care.away, care.url)
+            beside = self._pool.beside(target, lambda: self._number)
+        except LoadError as error:
+            self._end(int(Outcome.UNEXPECTED), 0, 0, monotonic_ns(), f"redirected: {error.what}")
+            return
+        if self._returned is not None:
+            self._connection = beside.connections[0]
+            self._connection.body = bytearray()
+            self._connection.send(self._message, 0, self._answered)
+
+    def _answered(self, connection: Connection) -> None:
+        self.body, self.fields = connection.body or bytearray(), connection.fields
+        size = len(self.body)
+        connection.close()
+        self._end(connection.outcome, connection.status, size, connection.done, connection.problem)
+
+    def _end(self, outcome: int, status: int, size: int, done: int, problem: str) -> None:
+        if self._returned is not None:
+            self._returned(outcome, status, size, done, problem)
+            self._returned = None

@@ -22,14 +22,13 @@ from gevent import get_hub
 
 from perfproof.errors import LoadError
 from perfproof.load.body import Files, read_files
-from perfproof.load.care import Place
+from perfproof.load.care import Message, Place
 from perfproof.load.cookies import Jar
 from perfproof.load.discovered import Discovered
 from perfproof.load.feeds import Supply, Turns
 from perfproof.load.flow import Flow
 from perfproof.load.health import Lag, RunQueue, steal_ns, waited_ns
 from perfproof.load.limits import Guard, connections_of, most_rate, refuse_connections, refuse_rate
-from perfproof.load.message import Message
 from perfproof.load.pairs import PairSource
 from perfproof.load.plan import BlockReport, PairsReport, Plan, Stretch, WarmReport, WrongAnswer
 from perfproof.load.pool import Pool, ignore

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from perfproof.load import jsonpath
+from perfproof.analysis.paths import find_one, parse_one
 from perfproof.load.reply import Reply
 from perfproof.load.template import Variables, fill, fill_json
 from perfproof.model.redaction import MASK, sounds_secret
@@ -60,7 +60,7 @@ def _misses(expect: Expect, reply: Reply) -> Iterator[str]:
             shown = MASK if values and sounds_secret(name) else _short(", ".join(values))[1:-1] or "missing"
             yield f"header {name} is {shown}, without {_short(text)}"
     for path, wanted in expect.json.items():
-        found = jsonpath.find(reply.document, path)
+        found = find_one(reply.document, path)
         if not _same(found, wanted):
             yield f"{path} is {_found(found, path)}, not {_short(wanted)}"
     for text in expect.contains:
@@ -80,7 +80,8 @@ def captured(captures: Mapping[str, str | Capture], reply: Reply) -> dict[str, J
 
 def _one(capture: Capture, reply: Reply) -> JsonValue:
     if capture.json is not None:
-        return jsonpath.find(reply.document, capture.json)
+        value: JsonValue = find_one(reply.document, capture.json)
+        return value
     text: str | None = None
     if capture.header is not None:
         values = reply.headers(capture.header)
@@ -121,9 +122,7 @@ def _found(value: JsonValue, path: str) -> str:
     """Return what a response holds at a path: a plain value as it is, but no secret and nothing that may hold one."""
     if isinstance(value, dict | list):
         return kind_of(value)
-    secret = isinstance(value, str) and any(
-        isinstance(step, str) and sounds_secret(step) for step in jsonpath.parse(path)
-    )
+    secret = isinstance(value, str) and any(isinstance(step, str) and sounds_secret(step) for step in parse_one(path))
     return MASK if secret else _short(value)
 
 

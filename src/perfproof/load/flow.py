@@ -8,10 +8,10 @@ from time import monotonic_ns
 from typing import Any
 
 from perfproof.load.body import Files
-from perfproof.load.care import Place, attentive
+from perfproof.load.care import Message, Place, attentive, message_of
 from perfproof.load.cookies import Jar
 from perfproof.load.draw import Draw
-from perfproof.load.message import Message, message_of, outgoing
+from perfproof.load.message import outgoing
 from perfproof.model.recording import Outcome
 from perfproof.model.scenario import Request
 

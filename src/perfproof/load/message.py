@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from perfproof.load.body import Files, body_of
 from perfproof.load.template import MissingVariableError, Variables, fill, fill_target
-from perfproof.model.scenario import SAFE_METHODS, Request
+from perfproof.model.scenario import Request
 
 if TYPE_CHECKING:
-    from perfproof.load.care import Care
     from perfproof.load.cookies import Jar
 
 ID_DIGITS = 16
-ANY_2XX = range(200, 300)
 
 _SPAN = "7065726670"  # "perfp", and then which request it is, for a profiler in the service
 TRACE = "traceparent"
@@ -24,28 +21,6 @@ TRACE = "traceparent"
 _FRAMING = ("content-length", "transfer-encoding", TRACE)
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _BAD_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-
-
-@dataclass(slots=True)
-class Message:
-    """One prepared request: its bytes, where the id goes, what response is accepted, and what it is a variant of.
-
-    ``data[place : place + 16]`` are the low 64 bits of the trace id in hexadecimal digits: the sample's id. ``care``
-    looks at the response beyond its status; ``plain`` messages have none and are not HEAD, the fastest way through a
-    connection. A ``safe`` one changes nothing, so it may be sent twice.
-    """
-
-    data: bytearray
-    place: int
-    size: int
-    accepted: Container[int]
-    timeout_ns: int
-    head: bool
-    request: int = 0
-    variant: int = 0
-    care: Care | None = None
-    plain: bool = True
-    safe: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,33 +74,6 @@ def outgoing(
         if cookies:
             headers["cookie"] = cookies
     return Outgoing(request.method, target, headers, body)
-
-
-def message_of(
-    request: Request, out: Outgoing, authority: str, *, number: int = 0, variant: int = 0, care: Care | None = None
-) -> Message:
-    """Return what is sent for ``out``, the filled ``request``."""
-    data, place = out.encode(authority, number)
-    return Message(
-        data=data,
-        place=place,
-        size=len(data),
-        accepted=frozenset(request.expect.status) or ANY_2XX,
-        timeout_ns=int(request.timeout * 1e9),
-        head=out.method == "HEAD",
-        request=number,
-        variant=variant,
-        care=care,
-        plain=care is None and out.method != "HEAD",
-        safe=request.reads if out.method == request.method else out.method in SAFE_METHODS,
-    )
-
-
-def prepare(
-    request: Request, variables: Variables, authority: str, prefix: str = "", *, number: int = 0, variant: int = 0
-) -> Message:
-    """Return a request without files filled with ``variables`` as bytes; ValueError says which part cannot be sent."""
-    return message_of(request, outgoing(request, variables, prefix), authority, number=number, variant=variant)
 
 
 def _check_header(name: str, value: str) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic_ns
 
 from perfproof.errors import LoadError
+from perfproof.load.care import Message
 from perfproof.load.connection import Connection
 from perfproof.load.flow import Flow
-from perfproof.load.message import Message
 from perfproof.load.pool import Pool
 from perfproof.load.timer import Timer
 from perfproof.load.traffic import Source

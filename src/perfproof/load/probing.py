@@ -14,9 +14,9 @@ from typing import Any
 
 from gevent.event import Event
 
+from perfproof.load.care import Message
 from perfproof.load.connection import Connection
 from perfproof.load.decode import DecodingError, decode
-from perfproof.load.message import Message
 from perfproof.load.plan import ProbeReply
 from perfproof.load.pool import Pool
 from perfproof.model.recording import Outcome

@@ -9,12 +9,12 @@ from gevent.event import Event
 
 from perfproof.errors import LoadError
 from perfproof.load.body import Files
-from perfproof.load.care import Place, attentive
+from perfproof.load.care import Message, Place, attentive, message_of
 from perfproof.load.connection import Connection
 from perfproof.load.cookies import Jar
 from perfproof.load.draw import Draw
 from perfproof.load.expecting import kind_of
-from perfproof.load.message import Message, message_of, outgoing
+from perfproof.load.message import outgoing
 from perfproof.load.pool import Pool
 from perfproof.load.reply import Reply
 from perfproof.load.template import combinations

@@ -10,12 +10,12 @@ from types import MappingProxyType
 
 from perfproof.errors import LoadError, UnsendableError
 from perfproof.load.body import Files
-from perfproof.load.care import Place, attentive
+from perfproof.load.care import Message, Place, attentive, message_of
 from perfproof.load.cookies import Jar
 from perfproof.load.draw import Draw
 from perfproof.load.feeds import Row, Supply, Turns
 from perfproof.load.flow import Flow, Step
-from perfproof.load.message import Message, message_of, outgoing
+from perfproof.load.message import outgoing
 from perfproof.load.template import combinations, variant_count
 from perfproof.model.placeholders import BUILT_INS, placeholders, random_range
 from perfproof.model.scenario import JsonValue, Request

@@ -14,9 +14,9 @@ from time import monotonic_ns
 import gevent
 from gevent.event import Event
 
+from perfproof.load.care import Message
 from perfproof.load.connection import Connection
 from perfproof.load.flow import Flow
-from perfproof.load.message import Message
 from perfproof.load.pool import Pool
 from perfproof.load.timer import Timer
 from perfproof.model.recording import LATE_NS, Outcome

@@ -85,3 +85,7 @@ class ProbeCount:
 def _total(values: list[int | None]) -> int | None:
     known = [value for value in values if value is not None]
     return sum(known) if len(known) == len(values) else None
+
+
+N_PLUS_ONE = 0.5
+"""Statements per additional row from which on it is N+1."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from perfproof.evidence.files import write_text
 from perfproof.model.gate import GateResult
 from perfproof.reports.gate_json import to_gate_json
 from perfproof.reports.gate_markdown import to_gate_markdown
@@ -12,7 +13,7 @@ from perfproof.reports.github import to_comment
 from perfproof.reports.gitlab import to_load_performance
 from perfproof.reports.junit import to_junit
 from perfproof.reports.openmetrics import to_openmetrics
-from perfproof.reports.writing import write, write_text
+from perfproof.reports.writing import write
 
 FILES: dict[str, tuple[str, Callable[[GateResult], str]]] = {
     "markdown": ("gate.md", to_gate_markdown),

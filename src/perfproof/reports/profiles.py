@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from perfproof.errors import UsageError
+from perfproof.evidence.files import write_text
 from perfproof.model.metrics import ALL
 from perfproof.model.profile import ArmProfile, Frame
 from perfproof.model.recording import Recording
-from perfproof.reports.writing import write_text
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 _LIBRARIES = "/site-packages/"

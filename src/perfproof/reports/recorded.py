@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from perfproof.errors import UsageError
+from perfproof.evidence.files import write_text
 from perfproof.model.histogram import HIGHEST, Histogram, bucket_of
 from perfproof.model.recording import COMPLETED, LEFT_OUT, Outcome, Recording
 from perfproof.reports.profiles import write_folded, write_pyinstrument, write_speedscope
 from perfproof.reports.spreadsheet import write_rows
-from perfproof.reports.writing import write_text
 
 _V2, _V2_COMPRESSED = 0x1C849313, 0x1C849314
 _QUANTILES = (0.5, 0.66, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999, 1.0)

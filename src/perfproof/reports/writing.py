@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from perfproof.errors import UsageError
+from perfproof.evidence.files import replace_whole
 from perfproof.model.result import Result
 from perfproof.reports import plugins
 
@@ -97,45 +95,8 @@ def write(result: Result, path: Path, ending: str | None = None) -> None:
             where=str(path),
             hint=f"use one of {', '.join(endings())}",
         )
-    _whole(path, lambda temporary: writer(result, temporary))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` whole or not at all, making its folder; ``UsageError`` if that cannot be."""
-
-    def put(temporary: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _text(temporary, text)
-
-    _whole(path, put)
-
-
-def _whole(path: Path, put: Callable[[Path], None]) -> None:
-    """Have ``put`` write a file beside ``path``, flush it, and give it its name."""
-    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.partial")
-    try:
-        put(temporary)
-        _flush(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise UsageError(
-            "the report cannot be written",
-            where=str(path),
-            why=error.strerror or str(error),
-            hint="name a folder that exists, may be written to and has space left",
-        ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    replace_whole(path, lambda temporary: writer(result, temporary))
 
 
 def _text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -4,6 +4,7 @@
 fingerprints, ``concluding`` puts the parts together. All of it is pure; see docs/queries.md.
 """
 
-from perfproof.analysis.queries.concluding import Conclusion, across, conclude_queries, judge_probes
+from perfproof.analysis.additions import Conclusion
+from perfproof.analysis.queries.concluding import across, conclude_queries, judge_probes
 
 __all__ = ["Conclusion", "across", "conclude_queries", "judge_probes"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median
 
+from perfproof.analysis.additions import Conclusion
 from perfproof.analysis.budgets import check_budgets
 from perfproof.analysis.queries import exact
 from perfproof.analysis.queries.findings import Proven, prove
@@ -16,29 +17,12 @@ from perfproof.analysis.words import count_of, listed
 from perfproof.errors import ExitCode
 from perfproof.model.metrics import ALL
 from perfproof.model.probe import Difference, ProbedArm, Probing
-from perfproof.model.result import Comparison, Fact, Finding, Level, ProbedAnswer, ProbeResult, QueryDetail
+from perfproof.model.result import Fact, Finding, ProbedAnswer, ProbeResult, QueryDetail
 from perfproof.model.rules import Rules
 
 _GRAVEST = ("status", "content type", "bytes", "json")
 _INDEX = re.compile(r"\[\d+\]")
 _ORDER = {"error": 0, "warning": 1, "info": 2}
-
-
-@dataclass(frozen=True)
-class Conclusion:
-    """What a probe phase adds to a result. ``reasons`` keep anything from being concluded at all.
-
-    ``uncounted`` says of the last arm why a metric of a request is not known, and what to do.
-    """
-
-    rows: tuple[Comparison, ...] = ()
-    levels: tuple[Level, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    details: tuple[QueryDetail, ...] = ()
-    facts: tuple[Fact, ...] = ()
-    warnings: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
-    uncounted: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def conclude_queries(probing: Probing | None, rules: Rules) -> Conclusion:

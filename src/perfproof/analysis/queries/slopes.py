@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from perfproof.model.probe import ProbedRequest, ProbedSize
+from perfproof.model.queries import N_PLUS_ONE
 
-N_PLUS_ONE = 0.5
-"""Statements per additional row from which on it is N+1."""
 FEWEST_MORE = 2
 """Further calls below which it is not: three different numbers of rows always bring so many."""
 FEWEST = 3

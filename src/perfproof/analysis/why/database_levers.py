@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import shorten
 
-from perfproof.analysis.queries.slopes import N_PLUS_ONE
 from perfproof.analysis.why import comparing
 from perfproof.analysis.why.folding import kind_times
 from perfproof.analysis.why.outcomes import TIME, direction
@@ -13,6 +12,7 @@ from perfproof.analysis.why.suspect import Sides, Suspect
 from perfproof.analysis.words import digits
 from perfproof.model.levers import Plan, PoolFacts
 from perfproof.model.metrics import ALL
+from perfproof.model.queries import N_PLUS_ONE
 from perfproof.model.result import QueryDetail, StatementChange
 from perfproof.model.why import Mechanism
 

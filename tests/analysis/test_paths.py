@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfproof.load.jsonpath import find, parse
+from perfproof.analysis.paths import find_one, parse_one
 
 DOCUMENT = {"a": {"b": [{"c": 1}, {"c": None}]}, "odd key": {"x-y": "z"}, "list": []}
 
@@ -21,7 +21,7 @@ DOCUMENT = {"a": {"b": [{"c": 1}, {"c": None}]}, "odd key": {"x-y": "z"}, "list"
     ],
 )
 def test_a_path_leads_to_its_value(path, value):
-    assert find(DOCUMENT, path) == value
+    assert find_one(DOCUMENT, path) == value
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_path_leads_to_its_value(path, value):
 )
 def test_a_step_that_is_not_there_is_named(path, says):
     with pytest.raises(LookupError, match=says):
-        find(DOCUMENT, path)
+        find_one(DOCUMENT, path)
 
 
 @pytest.mark.parametrize(
@@ -44,10 +44,10 @@ def test_a_step_that_is_not_there_is_named(path, says):
 )
 def test_what_is_beyond_the_subset_is_refused(path):
     with pytest.raises(ValueError, match=r"starts with|cannot read"):
-        parse(path)
+        parse_one(path)
 
 
 @given(st.lists(st.integers(-5, 5) | st.text(st.characters(exclude_characters="'"), min_size=1), max_size=6))
 def test_any_path_in_brackets_is_read_back(steps):
     path = "$" + "".join(f"[{step}]" if isinstance(step, int) else f"['{step}']" for step in steps)
-    assert parse(path) == tuple(steps)
+    assert parse_one(path) == tuple(steps)
