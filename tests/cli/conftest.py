@@ -6,13 +6,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+
+import warm
 
 SERVICES = Path(__file__).parent.parent / "services"
 
@@ -60,15 +61,14 @@ class Bench:
         path.write_text(text.replace("DIRECTORY", str(SERVICES)))
         return path
 
+    def without_load(self) -> Bench:
+        """Have every measurement here ask the engine that sends nothing (``fake_engine``): known figures at once."""
+        self.environ["PERFPROOF_TEST_ENGINE"] = "fake_engine"
+        return self
+
     def start(self, *args: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "perfproof", *args],
-            cwd=self.folder,
-            env=self.environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
+        return warm.perfproof(
+            *args, environ=self.environ, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
     def run(self, *args: str, timeout: float = 150) -> Ran:
@@ -93,11 +93,12 @@ class Bench:
         return sorted(path.parent for path in (self.folder / "results").glob("*/run.json"))
 
     def leftovers(self) -> list[psutil.Process]:
-        """Return processes of our services that still live (they carry this folder's name in their environment)."""
+        """Return processes of ours that still live: this folder's name is in their environment, or they are in it."""
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get("PERFPROOF_BENCH") == str(self.folder) and process.pid != os.getpid():
+                mine = process.environ().get("PERFPROOF_BENCH") == str(self.folder) or process.cwd() == str(self.folder)
+                if mine and process.pid != os.getpid():
                     found.append(process)
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 continue

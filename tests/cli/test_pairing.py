@@ -64,6 +64,7 @@ def test_without_a_load_every_request_goes_to_both_versions_in_turn(bench):
 
 
 def test_a_run_of_pairs_is_shown_exported_and_imported_as_it_was(bench, tmp_path):
+    bench.without_load()
     path = bench.scenario(("count: 3", "count: 2"), text=PAIRED)
     ran = bench.run("ab", str(path), "--json", "out.json")
     assert ran.code in (0, 3), ran.err + ran.out
@@ -157,6 +158,7 @@ def test_the_time_is_that_of_the_whole_command(bench):
 
 
 def test_slow_requests_get_pairs_and_few_starts_say_so(bench):
+    bench.without_load()
     path = bench.scenario(
         ('WORK_US: "3000"', 'WORK_US: "400000"'),
         ('WORK_US: "1500"', 'WORK_US: "200000"'),

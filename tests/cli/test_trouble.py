@@ -144,6 +144,7 @@ def test_kill_9_leaves_no_process_behind(bench):
 
 
 def test_a_run_of_a_newer_version_is_refused_and_an_older_one_says_so(bench):
+    bench.without_load()
     assert bench.run("run", str(bench.scenario(("count: 2", "count: 1")))).code == 0
     (run,) = bench.runs
     document = json.loads((run / "run.json").read_text())
@@ -156,6 +157,7 @@ def test_a_run_of_a_newer_version_is_refused_and_an_older_one_says_so(bench):
 
 
 def test_a_locked_database_is_told_and_nothing_is_lost(bench):
+    bench.without_load()
     assert bench.run("run", str(bench.scenario(("count: 2", "count: 1")))).code == 0
     lock = sqlite3.connect(bench.folder / "results" / "perfproof.db")
     lock.execute("BEGIN EXCLUSIVE")
@@ -170,6 +172,7 @@ def test_a_locked_database_is_told_and_nothing_is_lost(bench):
 
 
 def test_a_full_disk_is_told_and_finished_rounds_stay(bench):
+    bench.without_load()
     if os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
     disk = bench.folder / "results"
