@@ -9,7 +9,8 @@ A request takes what the service of the tests (``services/tiny.py``) was told to
 ``SLEEP_MS`` of waiting, from the arm's environment or, where two versions of the file are compared, from the file. A
 ``STATUS`` is answered with an error. Time passes on a clock of its own, on which a block of 300 ms is over at once.
 
-It knows no set-up, flows, feeds, workers, stages, histograms or Locust files: those need the real engine, and say so.
+It knows no flows, redirects, feeds, workers, stages, histograms or Locust files: those need the real engine, as it
+says.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ import http.client
 import json
 import re
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
+from secrets import randbits
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,8 +31,9 @@ import numpy as np
 
 from perfproof.collectors.processes import ProcessTree
 from perfproof.errors import LoadError
+from perfproof.load import jsonpath
 from perfproof.load.handle import LoadProcess
-from perfproof.load.message import outgoing
+from perfproof.load.message import TRACE, outgoing, trace_header
 from perfproof.load.pairs import leaders
 from perfproof.load.plan import (
     BlockReport,
@@ -52,7 +55,7 @@ from perfproof.load.stock import weights
 from perfproof.load.target import locate
 from perfproof.load.template import combinations
 from perfproof.model.recording import SAMPLE_COLUMNS, Outcome
-from perfproof.model.scenario import Arm, Scenario
+from perfproof.model.scenario import Arm, Request, Scenario
 
 OVERHEAD_NS = 400_000
 """What a request takes beside the work of the service."""
@@ -68,11 +71,13 @@ class FakeEngine:
 
     def __init__(self, plan: Plan, arms: tuple[Arm, ...]) -> None:
         _refuse_unknown(plan)
-        self.discovered = SimpleNamespace(take=list)
+        self._secrets: list[str] = []
+        self.discovered = SimpleNamespace(take=self._learned_secrets)
         self.cpu_ns = [0] * len(arms)
         self._plan = plan
         self._takes = [takes(arm) for arm in arms]
         self._targets: dict[int, Any] = {}
+        self._captured: list[dict[str, Any]] = [{} for _ in arms]
         self._starts = [0] * len(arms)
         self._factor = [1.0] * len(arms)
         self._chunks: list[dict[str, Any]] = []
@@ -84,7 +89,16 @@ class FakeEngine:
         """See Engine.open."""
         if self._aborted:
             raise LoadError("aborted")
-        self._targets[arm] = locate(base_url, self._plan.allow)
+        target = self._targets[arm] = locate(base_url, self._plan.allow)
+        captured: dict[str, Any] = {"port": target.port}
+        for step in self._plan.setup:
+            reply = self._send(arm, step, {**combinations(step)[0], **captured}, {})
+            if reply.outcome != "ok":
+                raise LoadError(f"set-up step {step.name!r} was answered with status {reply.status}")
+            for name, path in step.capture.items():
+                captured[name] = jsonpath.find(json.loads(reply.content), path)
+        self._captured[arm] = captured
+        self._secrets += [value for value in captured.values() if isinstance(value, str)]
         self._starts[arm] += 1
         draw = np.random.default_rng([self._plan.load.seed, arm, self._starts[arm]])
         self._factor[arm] = float(np.exp(draw.normal(0.0, START_SPREAD)))
@@ -105,9 +119,9 @@ class FakeEngine:
 
     def probe(self, arm: int, request: int, values: Any, *, fresh: bool, headers: Any, times: int) -> dict[str, Any]:
         """See Engine.probe: this one is really sent."""
-        for _ in range(times):
-            reply = self._ask(arm, request, values, headers)
-        return asdict(reply)
+        replies = [self._ask(arm, request, values, headers) for _ in range(times)]
+        each = tuple(reply.took_ns for reply in replies) if times > 1 else ()
+        return asdict(replace(replies[-1], each_ns=each))
 
     def try_out(self, arm: int) -> list[dict[str, Any]]:
         """See Engine.try_out."""
@@ -214,14 +228,24 @@ class FakeEngine:
             lag_max_ns=100_000, steal_ns=0, reconnects=0, drained_ns=max(drained, ended), turns_ns=turns, run_queue=1.0,
         )  # fmt: skip
 
+    def _learned_secrets(self) -> list[str]:
+        found, self._secrets = self._secrets, []
+        return found
+
     def _ask(self, arm: int, number: int, values: Any, headers: Any) -> ProbeReply:
-        request, target = self._plan.requests[number], self._targets[arm]
+        return self._send(arm, self._plan.requests[number], {**self._captured[arm], **values}, headers, number)
+
+    def _send(self, arm: int, request: Request, values: Any, headers: Any, number: int = 0) -> ProbeReply:
+        """Send one request, really."""
+        target = self._targets[arm]
         out = outgoing(request, values, target.prefix)
         (_, address), *_ = target.addresses
         connection = http.client.HTTPConnection(address, target.port, timeout=request.timeout)
         began = time.monotonic_ns()
         try:
-            connection.request(out.method, out.target, out.body, {**out.headers, **headers})
+            sample = randbits(62)  # what an agent in the service finds the request by
+            traced = {TRACE: trace_header(sample, number)}
+            connection.request(out.method, out.target, out.body, {**out.headers, **traced, **headers})
             response = connection.getresponse()
             body = response.read()
         finally:
@@ -231,7 +255,7 @@ class FakeEngine:
         outcome = Outcome.OK if response.status in accepted else Outcome.BAD_STATUS
         return ProbeReply(
             outcome.name.lower(), response.status, {name.lower(): value for name, value in response.getheaders()},
-            len(body), base64.b64encode(body).decode(), cut=False, trace="0" * 32, took_ns=took,
+            len(body), base64.b64encode(body).decode(), cut=False, trace=f"{sample:032x}", took_ns=took,
         )  # fmt: skip
 
 
@@ -250,9 +274,11 @@ def takes(arm: Arm) -> tuple[int, int, int]:
 def _refuse_unknown(plan: Plan) -> None:
     load = plan.load
     unknown = {
-        "set-up": plan.setup, "a Locust file": plan.locustfile, "feeds": plan.feeds, "stages": load.stages,
+        "a Locust file": plan.locustfile, "feeds": plan.feeds, "stages": load.stages,
         "workers": load.workers > 1 or load.listen, "histograms": load.samples != "raw", "TLS": any(plan.tls),
         "flows": any(request.flow for request in plan.requests),
+        "captures but of JSON": any(not isinstance(c, str) for step in plan.setup for c in step.capture.values()),
+        "redirects": any(request.follow_redirects for request in plan.requests),
     }  # fmt: skip
     found = [name for name, there in unknown.items() if there]
     if found:

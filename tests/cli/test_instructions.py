@@ -30,6 +30,7 @@ count: {starts: 3}
 """
 
 
+@pytest.mark.quiet
 def test_two_percent_more_work_is_counted_named_and_judged_again_from_the_evidence(bench):
     path = bench.scenario(text=SUMMING, name="summing.yaml")
     ran = bench.run("count", str(path), "--by", "callgrind", "--json", "out.json", "-o", "page.html", timeout=350)
@@ -90,6 +91,7 @@ count: {by: callgrind, starts: 2}
     assert "Instructions per request by function" in page
 
 
+@pytest.mark.quiet
 def test_workers_that_a_server_forks_are_counted_and_identical_arms_differ_in_nothing(bench):
     text = """\
 name: forking
