@@ -13,7 +13,10 @@ $(VENV)/run.stamp: requirements/run.txt pyproject.toml
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	: tests start thousands of interpreters, and none may compile what it imports again
+	touch $@
+
+# Tests start thousands of interpreters, none of which may compile what it imports again. pip need not have done it.
+$(VENV)/bytecode.stamp: $(VENV)/dev.stamp
 	-$(BIN)/python -m compileall -q -j 0 $(VENV)/lib src
 	touch $@
 
@@ -32,20 +35,23 @@ types: $(VENV)/dev.stamp
 layers: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 
+# Every worker imports every file it is given: only those that hold such tests.
+SERVED = $$(grep -rl --include='test_*.py' 'mark\.server' tests)
+
 # Both run, whatever fails: one look shows everything that is broken. Bytecode is written whatever the environment
 # says: the modules of tests are compiled once, and not by every worker.
 unit: export PYTHONDONTWRITEBYTECODE =
-unit: $(VENV)/dev.stamp
+unit: $(VENV)/bytecode.stamp
 	failed=0; \
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not server and not quiet" $(PYTEST_ARGS) || failed=1; \
 	: these mostly wait; \
-	$(BIN)/python -m pytest -n 6 --dist loadscope -m "server and not quiet" $(PYTEST_ARGS) || failed=1; \
+	$(BIN)/python -m pytest -n 6 --dist loadscope -m "server and not quiet" $(SERVED) $(PYTEST_ARGS) || failed=1; \
 	exit $$failed
 
 # What is measured is judged, so nothing else may run beside it.
 test-measure: export PYTHONDONTWRITEBYTECODE =
-test-measure: $(VENV)/dev.stamp  ## what judges measured figures, one at a time; CI runs it after `make test`
-	$(BIN)/python -m pytest -m quiet $(PYTEST_ARGS)
+test-measure: $(VENV)/bytecode.stamp  ## what judges measured figures, one at a time; CI runs it after `make test`
+	$(BIN)/python -m pytest -m quiet $(SERVED) $(PYTEST_ARGS)
 
 install: $(VENV)/dev.stamp
 
