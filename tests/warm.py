@@ -128,9 +128,9 @@ class WarmProcess(subprocess.Popen):
         return self.returncode
 
 
-def perfproof(*words: str, environ: dict[str, str], **options: Any) -> subprocess.Popen[Any]:
+def perfproof(*words: str, environ: dict[str, str], cold: bool = False, **options: Any) -> subprocess.Popen[Any]:
     """Start ``perfproof WORDS`` in a session of its own, warm if that makes no difference; ``options`` are Popen's."""
-    if fits(environ):
+    if not cold and fits(environ):
         return WarmProcess(["cli", *words], env=environ, **options)
     return subprocess.Popen([sys.executable, "-m", "perfproof", *words], env=environ, start_new_session=True, **options)
 

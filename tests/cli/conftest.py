@@ -48,6 +48,8 @@ class Bench:
     """A folder with a scenario in it, and the ways to run perfproof there."""
 
     services = SERVICES
+    cold = False
+    """Whether commands are interpreters of their own, with their load process as their child (see ``warm``)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -68,7 +70,13 @@ class Bench:
 
     def start(self, *args: str) -> subprocess.Popen[str]:
         return warm.perfproof(
-            *args, environ=self.environ, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            *args,
+            environ=self.environ,
+            cold=self.cold,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def run(self, *args: str, timeout: float = 150) -> Ran:

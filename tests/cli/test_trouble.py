@@ -229,6 +229,7 @@ rounds: {{count: 3, warmup: 200ms, warmup_requests: 3, blocks: 3, block: 300ms}}
 
 
 def test_a_load_process_that_dies_leaves_a_round_that_says_so(bench):
+    bench.cold = True
     process = bench.start("run", str(bench.scenario(("blocks: 4", "blocks: 60"))), "--quiet")
 
     def load_process():
