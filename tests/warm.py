@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import _socket  # the socket of the C library: Locust replaces the other in the server of load processes
 import gc
+import io
 import json
 import os
 import select
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import time
 from array import array
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -70,13 +72,18 @@ class Warm:
 warm = Warm()
 
 
-def fits(environ: dict[str, str]) -> bool:
-    """Tell whether an interpreter of this environment would start as the server did."""
-    mine = {name: value for name, value in os.environ.items() if name.startswith(_TAKEN)}
-    theirs = {name: value for name, value in environ.items() if name.startswith(_TAKEN)}
-    for each in (mine, theirs):
-        each.pop("PYTHONDONTWRITEBYTECODE", None)
-    return mine == theirs
+def _start(environ: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value for name, value in environ.items() if name.startswith(_TAKEN) and name != "PYTHONDONTWRITEBYTECODE"
+    }
+
+
+_MINE = _start(os.environ)
+
+
+def fits(environ: Mapping[str, str]) -> bool:
+    """Tell whether an interpreter of this environment would start as the servers do."""
+    return _start(environ) == _MINE
 
 
 class WarmProcess(subprocess.Popen):
@@ -181,6 +188,8 @@ class LoadSubprocess:
     @staticmethod
     def Popen(command: list[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: N802
         assert command[1:3] == ["-m", "perfproof.load.process"]
+        if not fits(os.environ):
+            return subprocess.Popen(command, **options)
         return WarmProcess(["load", *command[3:]], **options)
 
 
@@ -273,16 +282,19 @@ def _become(kind: str, request: dict[str, Any], fds: list[int]) -> None:
     for fd, place in zip(moved, request["pass"], strict=True):
         os.dup2(fd, place, inheritable=False)
         os.close(fd)
-    line = sys.stderr.line_buffering
     sys.stdin = open(0, encoding=sys.stdin.encoding, closefd=False)  # noqa: SIM115 - for good
-    unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
-    sys.stdout = open(1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)  # noqa: SIM115 - for good
-    sys.stdout.reconfigure(line_buffering=os.isatty(1), write_through=unbuffered)
-    sys.stderr = open(2, "w", encoding=sys.stderr.encoding, errors="backslashreplace", closefd=False)  # noqa: SIM115 - for good
-    sys.stderr.reconfigure(line_buffering=line, write_through=unbuffered)
+    sys.stdout = _stream(1, sys.stdout, line_buffering=os.isatty(1))
+    sys.stderr = _stream(2, sys.stderr, line_buffering=True)
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
     time.tzset()
     {"cli": _run_cli, "load": _run_load}[kind](request["args"])
+
+
+def _stream(descriptor: int, like: Any, *, line_buffering: bool) -> io.TextIOWrapper:
+    """Return what an interpreter makes of a descriptor when it starts."""
+    unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
+    binary = open(descriptor, "wb", buffering=0 if unbuffered else -1, closefd=False)  # noqa: SIM115 - for good
+    return io.TextIOWrapper(binary, like.encoding, like.errors, line_buffering=line_buffering, write_through=unbuffered)
 
 
 if __name__ == "__main__":
