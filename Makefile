@@ -45,7 +45,7 @@ unit: $(VENV)/bytecode.stamp
 	failed=0; \
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not server and not quiet" $(PYTEST_ARGS) || failed=1; \
 	: these mostly wait; \
-	$(BIN)/python -m pytest -n 6 --dist loadgroup -m "server and not quiet" $(SERVED) $(PYTEST_ARGS) || failed=1; \
+	$(BIN)/python -m pytest -n 5 --dist loadgroup -m "server and not quiet" $(SERVED) $(PYTEST_ARGS) || failed=1; \
 	exit $$failed
 
 # What is measured is judged, so nothing else may run beside it.
