@@ -93,6 +93,7 @@ def test_a_busy_rate_is_answered_in_pairs_and_under_load_each_with_its_own_goal(
     assert rows["latency_p50", "all"]["ci_high"] < 0
 
 
+@pytest.mark.quiet
 def test_flows_with_values_feeds_and_captures_are_paired_step_by_step(bench):
     (bench.folder / "items.csv").write_text("n\n1\n2\n3\n4\n")
     path = bench.scenario(
