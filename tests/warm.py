@@ -139,6 +139,7 @@ def perfproof(*words: str, environ: dict[str, str], cold: bool = False, **option
     """Start ``perfproof WORDS`` in a session of its own, warm if that makes no difference; ``options`` are Popen's."""
     if not cold and fits(environ):
         return WarmProcess(["cli", *words], env=environ, **options)
+    assert "PERFPROOF_TEST_ENGINE" not in environ, "only a warm process can have another engine"
     return subprocess.Popen([sys.executable, "-m", "perfproof", *words], env=environ, start_new_session=True, **options)
 
 
