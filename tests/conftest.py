@@ -1,10 +1,11 @@
-"""Fixtures every room may use."""
+"""Fixtures every room may use, and which tests stay together when several workers share them."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode adds nothing; shared helpers are plain modules here
 
+import pytest
 from hypothesis import settings
 
 from browsing import browser, page
@@ -14,3 +15,20 @@ settings.register_profile("perfproof", deadline=None)  # a busy machine is not a
 settings.load_profile("perfproof")
 
 __all__ = ["browser", "page", "postgresql"]
+
+
+_DEAR = {"mariadb", "counting_server"}
+"""Fixtures of the session that take seconds to make: a module's tests that want one want the same."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share a fixture of their module, or a dear one, on one worker (``--dist loadgroup``), no others.
+
+    By module (``loadscope``) the longest one alone decided how long everything takes.
+    """
+    for item in items:
+        known = getattr(item, "_fixtureinfo", None)
+        used = known.name2fixturedefs.values() if known else ()
+        if any(each[-1].scope == "module" or each[-1].argname in _DEAR for each in used):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+import warm
 
 TINY = Path(__file__).parent.parent / "services" / "tiny.py"
 
@@ -71,12 +72,17 @@ class Repo:
         return path
 
     def run(self, *arguments: str, timeout: float = 200, **environ: str) -> Ran:
-        done = subprocess.run(
-            [sys.executable, "-m", "perfproof", *arguments],
-            cwd=self.folder, env=self.environ | environ, capture_output=True, text=True, timeout=timeout, check=False,
-        )  # fmt: skip
-        assert "Traceback" not in done.stderr, done.stderr
-        return Ran(done.returncode, done.stdout, done.stderr)
+        with warm.perfproof(
+            *arguments, environ=self.environ | environ, cwd=self.folder, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            try:
+                out, err = process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        assert "Traceback" not in err, err
+        return Ran(process.returncode, out, err)
 
 
 def tiny(microseconds: int) -> str:
@@ -104,6 +110,7 @@ def repo(tmp_path: Path) -> Repo:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Repo:
     """Return a repository whose branch ``main`` holds a quick service and whose branch ``slow`` a slower one."""
     made = new_repo(tmp_path_factory.mktemp("service"))
+    made.environ["PERFPROOF_TEST_ENGINE"] = "fake_engine"  # the gate is tested here, not the load
     made.commit("quick", **{"app/tiny.py": tiny(300), "perf.yaml": SCENARIO})
     made.git("checkout", "-q", "-b", "slow")
     made.commit("slow", **{"app/tiny.py": tiny(5000)})

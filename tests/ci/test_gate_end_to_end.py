@@ -1,7 +1,7 @@
 """The gate as a CI runs it: real repositories, real measurements, and everything that may be amiss around them.
 
-What the machine measures is not asserted (two short rounds on a busy machine may settle nothing, or be invalid); a
-budget that nothing can keep makes the gate fail whenever the measurement is valid.
+Services, checkouts, store and reports are real; the load is that of ``fake_engine``, so every gate has one right end.
+``test_everywhere.py`` goes the whole way with real load.
 """
 
 from __future__ import annotations
@@ -63,11 +63,10 @@ def measured(service: Repo) -> Measured:
 
 
 def test_the_exit_code_is_the_gates_and_nothing_elses(measured):
-    assert measured.ran.code in (1, 4), measured.ran.err + measured.ran.out
-    assert measured.gate["exit_code"] == measured.ran.code
-    if measured.ran.code == 1:
-        assert "Budget broken" in measured.gate["sentence"]
-        assert [row["outcome"] for row in measured.gate["checks"] if row["kind"] == "budget"] == ["failed"]
+    assert measured.ran.code == 1, measured.ran.err + measured.ran.out
+    assert measured.gate["exit_code"] == 1
+    assert "Budget broken" in measured.gate["sentence"]
+    assert [row["outcome"] for row in measured.gate["checks"] if row["kind"] == "budget"] == ["failed"]
 
 
 def test_the_sentence_is_the_same_everywhere(measured):
@@ -125,7 +124,7 @@ def test_a_recorded_run_is_gated_again_by_its_scenarios_policy(measured):
     try:
         off = measured.repo.run("gate", str(measured.run), "--json", "-", "--quiet")
         assert json.loads(off.out)["checks"] == []
-        assert off.code == (0 if measured.ran.code == 1 else 4)
+        assert off.code == 0
     finally:
         (measured.repo.folder / "perfproof.toml").unlink()
 
@@ -245,7 +244,7 @@ def test_two_jobs_that_write_at_once_are_both_remembered(kind, service, tmp_path
     for name, each in ran.items():
         gate = json.loads((tmp_path / f"{name}-out" / "gate.json").read_text())
         assert each.code == gate["exit_code"], each.err
-        assert each.code in (0, 4), each.err
+        assert each.code == 0, each.err
         assert "locked" not in each.err
     with Store.open(url) as store:
         runs = {run.label: run for run in store.runs(scenario="both")}
@@ -259,8 +258,7 @@ def test_two_jobs_that_write_at_once_are_both_remembered(kind, service, tmp_path
             assert len(levels) == len({(each.metric, each.request) for each in levels})
         # Whoever was first became the baseline, and nobody took the name from a run that had it.
         named = store.baselines(name="main", scenario="both")
-        passed = [name for name in names if ran[name].code == 0]
-        assert len(named) == (1 if passed else 0)
+        assert len(named) == 1
 
 
 def test_refs_that_are_missing_end_with_2_before_anything_is_measured(measured, tmp_path):
@@ -280,9 +278,7 @@ def test_refs_that_are_missing_end_with_2_before_anything_is_measured(measured, 
 def test_a_missing_baseline_is_recorded_and_a_substituted_one_is_named(service):
     service.write("solo.yaml", SCENARIO.replace("name: tiny", "name: solo").replace("count: 2", "count: 1"))
     first = service.run("gate", "solo.yaml", "--json", "first.json", "--format", "junit")
-    assert first.code in (0, 4), first.err
-    if first.code == 4:
-        pytest.skip("this machine is too busy to measure anything now")
+    assert first.code == 0, first.err
     document = json.loads((service.folder / "first.json").read_text())
     (one,) = document["result"]["run_ids"]
     (note,) = document["notes"]
@@ -298,23 +294,19 @@ def test_a_missing_baseline_is_recorded_and_a_substituted_one_is_named(service):
     document = json.loads((service.folder / "second.json").read_text())
     assert second.code == document["exit_code"]
     two = document["result"]["run_ids"][-1]
-    if document["result"]["kind"] == "run":
-        assert second.code == 4, "only a run that is itself invalid is not compared"
-    else:
-        assert document["provisional"]
-        told = document["notes"][-1]
-        assert told.startswith(f"Provisional: `release` has no run to compare with; `baseline` (run {one}")
-        assert document["result"]["run_ids"] == [one, two]
-        assert "(provisional)" in document["summary"]
+    assert document["provisional"]
+    told = document["notes"][-1]
+    assert told.startswith(f"Provisional: `release` has no run to compare with; `baseline` (run {one}")
+    assert document["result"]["run_ids"] == [one, two]
+    assert "(provisional)" in document["summary"]
     (service.folder / "results" / one / "run.json").rename(service.folder / "results" / one / "run.gone")
     third = service.run("gate", "solo.yaml", "--json", "third.json", "--quiet")
     document = json.loads((service.folder / "third.json").read_text())
     (service.folder / "results" / one / "run.gone").rename(service.folder / "results" / one / "run.json")
-    if third.code != 4:
-        assert third.code == 0, "a baseline whose evidence is gone is none"
-        unread, nothing = document["notes"]
-        assert unread.startswith(f"The run {one} of `baseline` cannot be read")
-        assert nothing.startswith("Nothing to compare with")
+    assert third.code == 0, "a baseline whose evidence is gone is none"
+    unread, nothing = document["notes"]
+    assert unread.startswith(f"The run {one} of `baseline` cannot be read")
+    assert nothing.startswith("Nothing to compare with")
     pair = service.run("gate", one, two, "--json", "-", "--quiet")
     assert json.loads(pair.out)["result"]["kind"] == "compare"
     assert pair.code == json.loads(pair.out)["exit_code"]

@@ -6,13 +6,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+
+import warm
 
 SERVICES = Path(__file__).parent.parent / "services"
 
@@ -47,6 +48,8 @@ class Bench:
     """A folder with a scenario in it, and the ways to run perfproof there."""
 
     services = SERVICES
+    cold = False
+    """Whether commands are interpreters of their own, with their load process as their child (see ``warm``)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -60,15 +63,20 @@ class Bench:
         path.write_text(text.replace("DIRECTORY", str(SERVICES)))
         return path
 
+    def without_load(self) -> Bench:
+        """Have every measurement here ask the engine that sends nothing (``fake_engine``): known figures at once."""
+        self.environ["PERFPROOF_TEST_ENGINE"] = "fake_engine"
+        return self
+
     def start(self, *args: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "perfproof", *args],
+        return warm.perfproof(
+            *args,
+            environ=self.environ,
+            cold=self.cold,
             cwd=self.folder,
-            env=self.environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            start_new_session=True,
         )
 
     def run(self, *args: str, timeout: float = 150) -> Ran:
@@ -93,11 +101,12 @@ class Bench:
         return sorted(path.parent for path in (self.folder / "results").glob("*/run.json"))
 
     def leftovers(self) -> list[psutil.Process]:
-        """Return processes of our services that still live (they carry this folder's name in their environment)."""
+        """Return processes of ours that still live: this folder's name is in their environment, or they are in it."""
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get("PERFPROOF_BENCH") == str(self.folder) and process.pid != os.getpid():
+                mine = process.environ().get("PERFPROOF_BENCH") == str(self.folder) or process.cwd() == str(self.folder)
+                if mine and process.pid != os.getpid():
                     found.append(process)
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 continue

@@ -11,7 +11,8 @@ from types import ModuleType
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+# Moments are parts of the time that a whole run takes; time and memory are judged.
+pytestmark = [pytest.mark.server, pytest.mark.quiet, pytest.mark.timeout(600)]
 
 
 def benchmark(name: str) -> ModuleType:

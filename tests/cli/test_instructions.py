@@ -35,6 +35,7 @@ count: {starts: 3}
 """
 
 
+@pytest.mark.quiet
 def test_two_percent_more_work_is_counted_named_and_judged_again_from_the_evidence(bench):
     path = bench.scenario(text=SUMMING, name="summing.yaml")
     ran = bench.run("count", str(path), "--by", "callgrind", "--json", "out.json", "-o", "page.html", timeout=350)
@@ -126,6 +127,7 @@ def test_a_rust_service_has_its_injected_function_named_as_its_author_knows_it(b
     assert not left(bench)
 
 
+@pytest.mark.quiet
 def test_workers_that_a_server_forks_are_counted_and_identical_arms_differ_in_nothing(bench):
     text = """\
 name: forking

@@ -39,6 +39,7 @@ def serve(bench, *arguments: str) -> tuple[subprocess.Popen[str], str]:
 
 @pytest.mark.server
 def test_two_measured_runs_are_named_compared_in_the_browser_carried_elsewhere_and_forgotten(bench, tmp_path: Path):
+    bench.without_load()
     path = str(bench.scenario())
     for label, arm in (("old", "baseline"), ("new", "candidate")):
         ran = bench.run("run", path, "--arm", arm, "--label", label, "-q")

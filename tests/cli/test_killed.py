@@ -141,6 +141,7 @@ def test_a_second_signal_ends_it_at_once_and_the_next_command_takes_away_what_is
 
 
 def test_without_a_working_store_the_verdict_is_given_and_show_repairs_what_is_stored(bench):
+    bench.without_load()
     process = started(bench, 2)
     store = bench.folder / "results" / "perfproof.db"
     kept = bench.folder / "kept.db"
@@ -148,9 +149,8 @@ def test_without_a_working_store_the_verdict_is_given_and_show_repairs_what_is_s
     store.write_bytes(b"this is no database at all, and long enough to be seen as none" * 100)
     out, err = process.communicate(timeout=120)
     (run,) = bench.runs
-    # Nothing else may run beside it for a verdict to be sure of: on a busy machine it can be invalid.
-    verdict = json.loads((run / "result.json").read_text())["exit_code"]
-    assert process.returncode == verdict, err
+    assert json.loads((run / "result.json").read_text())["exit_code"] == 0
+    assert process.returncode == 0, err
     assert out
     assert "warning: " in err
     assert "not a database" in err
@@ -158,7 +158,7 @@ def test_without_a_working_store_the_verdict_is_given_and_show_repairs_what_is_s
     made = bench.run("report", str(run), "-o", "it.html", "-o", "it.json")
     assert made.code == 0, made.err
     assert (bench.folder / "it.html").stat().st_size > 10_000
-    assert bench.run("gate", str(run), "--quiet").code == verdict
+    assert bench.run("gate", str(run), "--quiet").code == 0
     shutil.copy(kept, store)
     (run / "result.json").unlink()
     assert bench.run("show", str(run)).code == 0
@@ -170,19 +170,20 @@ def test_without_a_working_store_the_verdict_is_given_and_show_repairs_what_is_s
         ["bash", "-c", f"{sys.executable} -m perfproof gate last | true; exit ${{PIPESTATUS[0]}}"],
         cwd=bench.folder, env=bench.environ, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (piped.returncode, piped.stderr) == (verdict, "")
+    assert (piped.returncode, piped.stderr) == (0, "")
 
 
 def test_a_gate_whose_store_fails_before_it_compares_is_not_decided(bench):
+    bench.without_load()
     path = bench.scenario(("load: {model: open, rate: 80/s}", "load: {model: closed, users: 1}"))
     process = bench.start("gate", str(path), "--baseline", "main")
     until(lambda: any((bench.folder / "results").glob("*/rounds/001/round.json")), process)
     (bench.folder / "results" / "perfproof.db").write_bytes(b"this is no database at all, and long enough" * 100)
     out, err = process.communicate(timeout=120)
     (run,) = bench.runs
-    alone = json.loads((run / "result.json").read_text())["exit_code"]
-    assert process.returncode == (alone or 3), err  # on a busy machine the measurement itself may be invalid
-    assert alone or "Gate not decided: what to compare with cannot be looked up" in " ".join(out.split())
+    assert json.loads((run / "result.json").read_text())["exit_code"] == 0
+    assert process.returncode == 3, err
+    assert "Gate not decided: what to compare with cannot be looked up" in " ".join(out.split())
     assert "not a database" in err
 
 

@@ -171,6 +171,7 @@ def test_only_the_named_requests_are_sent_and_a_wrong_name_is_answered_with_the_
 
 @pytest.mark.server
 def test_from_a_folder_with_one_scenario_to_the_verdict_on_one_screen(bench):
+    bench.without_load()
     bench.scenario()
     opened = bench.folder / "opened"
     browser = bench.folder / "browser.sh"

@@ -29,8 +29,9 @@ why: off
 
 @pytest.mark.server
 def test_ab_counts_queries_while_the_service_is_untouched_when_timed(bench):
+    bench.without_load()
     ran = bench.run("ab", str(bench.scenario(text=SHELF)), "--json", "out.json", "-o", "page.html")
-    assert ran.code in (0, 3, 4), ran.err + ran.out
+    assert ran.code == 3, ran.err + ran.out  # each request takes the same on both, as far as two rounds tell
     result = bench.json("out.json")
     rows = {(row["metric"], row["request"]): row for row in result["comparisons"]}
     queries = rows["queries_per_request", "books"]
@@ -78,6 +79,7 @@ def test_a_probe_alone_prints_slope_and_finding_and_fails_only_on_a_budget(bench
 
 @pytest.mark.server
 def test_arms_that_answer_differently_are_told_and_under_error_nothing_is_concluded(bench):
+    bench.without_load()
     more = ('LAZY: "0"', 'LAZY: "0", EXTRA: "1"')
     ran = bench.run("ab", str(bench.scenario(more, text=SHELF)), "--json", "out.json")
     assert "$.extra: new" in ran.out, ran.err + ran.out
@@ -104,6 +106,7 @@ EXPLODES = (
 
 
 @pytest.mark.server
+@pytest.mark.quiet
 def test_a_join_that_explodes_is_told_with_what_it_costs(bench):
     ran = bench.run("ab", str(bench.scenario(*EXPLODES, text=SHELF)), "--json", "out.json", "-o", "page.html")
     assert ran.code in (0, 1, 3), ran.err + ran.out
@@ -119,12 +122,13 @@ def test_a_join_that_explodes_is_told_with_what_it_costs(bench):
 
 @pytest.mark.server
 def test_the_probes_of_two_recorded_runs_are_compared(bench):
+    bench.without_load()
     for arm, lazy in (("before", "1"), ("after", "0")):
         path = bench.scenario(('LAZY: "1"', f'LAZY: "{lazy}"'), text=SHELF)
         ran = bench.run("run", str(path), "--label", arm)
-        assert ran.code in (0, 3, 4), ran.err + ran.out
+        assert ran.code == 0, ran.err + ran.out
     ran = bench.run("compare", "before", "after", "--json", "out.json")
-    assert ran.code in (0, 1, 3, 4), ran.err + ran.out
+    assert ran.code == 0, ran.err + ran.out
     result = bench.json("out.json")
     rows = {(row["metric"], row["request"]): row for row in result["comparisons"]}
     queries = rows["queries_per_request", "books"]
@@ -144,9 +148,10 @@ def test_a_wrong_status_in_a_probe_stops_the_run_before_the_load(bench):
 
 @pytest.mark.server
 def test_a_database_that_is_down_is_told_and_the_rest_goes_on(bench):
+    bench.without_load()
     down = ("database: sqlite", "database: [postgresql://someone:hush-hush-1@127.0.0.1:1/nothing, sqlite]")
     ran = bench.run("run", str(bench.scenario(down, text=SHELF)), "--json", "out.json")
-    assert ran.code in (0, 4), ran.err + ran.out
+    assert ran.code == 0, ran.err + ran.out
     result = bench.json("out.json")
     assert any("127.0.0.1:1/nothing" in warning for warning in result["comparability"]["warnings"]), result
     assert result["queries"][0]["statements"], "the agent still counts"

@@ -27,6 +27,7 @@ def interrupted(bench, *args: str, after: str) -> str:
     return "".join(said) + rest
 
 
+@pytest.mark.quiet
 def test_finished_rounds_are_kept_and_the_rest_is_measured(bench):
     bench.scenario(("count: 2", "count: 4"))
     interrupted(bench, "--no-early-stop", "--label", "long", after="round 3 of 4")
@@ -55,6 +56,7 @@ def test_finished_rounds_are_kept_and_the_rest_is_measured(bench):
     assert not bench.leftovers()
 
 
+@pytest.mark.quiet
 def test_what_comes_after_the_rounds_is_made_up_for_without_another_round(bench):
     bench.scenario(("why: off\n", ""))
     interrupted(bench, after=": watching baseline")
@@ -71,6 +73,7 @@ def test_what_comes_after_the_rounds_is_made_up_for_without_another_round(bench)
 
 
 def test_a_run_is_not_resumed_where_something_is_not_as_it_was(bench):
+    bench.without_load()
     path = bench.scenario(("count: 2", "count: 4"))
     text = path.read_text()
     interrupted(bench, "--no-early-stop", after="round 2 of 4")

@@ -6,7 +6,7 @@ import pytest
 
 from perfproof.evidence.reading import read
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.server, pytest.mark.quiet, pytest.mark.timeout(180)]
 
 COMMANDS = {
     "uvicorn": "{python} -m uvicorn tiny:app --workers 2 --host 127.0.0.1 --port {port} --log-level warning",

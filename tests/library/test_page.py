@@ -36,6 +36,7 @@ def test_every_picture_on_the_page_is_there():
 
 
 @pytest.mark.server
+@pytest.mark.quiet
 @pytest.mark.timeout(240)
 def test_the_page_runs_from_top_to_bottom_and_what_it_says_of_the_run_holds(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

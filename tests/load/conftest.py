@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
+import warm
 from perfproof.load.handle import LoadProcess
 from perfproof.model.recording import Trouble
 from perfproof.model.scenario import Arm, Limits, Load, LocustFile, Request, Scenario, Service
@@ -46,7 +47,13 @@ StartLoad = Callable[..., LoadProcess]
 
 
 @pytest.fixture
-def start_load(tmp_path: Path) -> Iterator[StartLoad]:
+def warm_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have load processes forked from one that has imported Locust."""
+    monkeypatch.setattr("perfproof.load.handle.subprocess", warm.LoadSubprocess)
+
+
+@pytest.fixture
+def start_load(tmp_path: Path, warm_start: None) -> Iterator[StartLoad]:
     """Start load processes for a scenario of the given requests; all are stopped at the end."""
     started: list[LoadProcess] = []
 
@@ -87,7 +94,7 @@ from locust import constant_pacing
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[StartLoad]:
+def start(tmp_path: Path, warm_start: None) -> Iterator[StartLoad]:
     """Start load processes for the text of a Locust file; all are stopped at the end."""
     started: list[LoadProcess] = []
 

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from golden_files import agreed
 from perfproof.analysis.trends import trend
 from perfproof.errors import UsageError
 from perfproof.model.history import Point, Trend
@@ -54,10 +54,7 @@ def rendered(shown: Trend, width: int = 80) -> str:
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_terminal_shows_what_it_always_showed(width: int) -> None:
     text = rendered(make_trend(), width)
-    golden = GOLDEN / f"history{width}.txt"
-    if os.environ.get("PERFPROOF_UPDATE_GOLDEN"):
-        golden.write_text(text, encoding="utf-8")
-    assert text == golden.read_text(encoding="utf-8")
+    agreed(text, GOLDEN / f"history{width}.txt")
     assert max(map(len, text.splitlines())) <= width
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import builders
 import pytest
 from markdown_it import MarkdownIt
 
+from golden_files import agreed
 from perfproof.model.result import Result
 from perfproof.reports.markdown import to_markdown
 
@@ -17,6 +19,8 @@ RESULTS = [
     builders.make_empty(),
     builders.make_hostile(),
 ]
+
+NAMES = ("ab", "run", "noise", "invalid", "empty")
 
 
 def rendered(text: str) -> str:
@@ -51,3 +55,10 @@ def test_the_page_stays_small_whatever_was_measured() -> None:
     many = builders.make_result([f"request {at}" for at in range(500)])
     assert len(to_markdown(many).encode()) < 30_000
     assert "more rows that decided nothing" in to_markdown(many)
+
+
+@pytest.mark.parametrize(
+    ("name", "result"), list(zip(("ab", "run", "noise", "invalid", "empty"), RESULTS, strict=False))
+)
+def test_markdown_is_what_was_agreed_on(name: str, result: Result) -> None:
+    agreed(to_markdown(result), Path(__file__).parent / "golden" / f"{name}.md")

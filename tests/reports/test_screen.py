@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from golden_files import agreed
 from perfproof.cli.next_step import details_of, next_step
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Finding, Result, Verdict
@@ -42,10 +42,7 @@ def shown(result: Result, *, width: int = 80, terminal: bool = True, ending: End
 def test_the_screen_shows_what_was_agreed_on(name: str) -> None:
     """Set PERFPROOF_UPDATE_GOLDEN=1 to accept a change after looking at it."""
     text = "\n".join(line.rstrip() for line in shown(RESULTS[name]).split("\n"))
-    golden = GOLDEN / f"screen_{name}.txt"
-    if os.environ.get("PERFPROOF_UPDATE_GOLDEN"):
-        golden.write_text(text, encoding="utf-8")
-    assert text == golden.read_text(encoding="utf-8")
+    agreed(text, GOLDEN / f"screen_{name}.txt")
 
 
 MANY = builders.make_result([f"a request with quite a long name, number {at}" for at in range(300)])

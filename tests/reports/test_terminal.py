@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from golden_files import agreed
 from perfproof.model.result import Result
 from perfproof.reports.terminal import Live, render, render_runs
 
@@ -42,10 +42,7 @@ def shown(result: Result, *, width: int = 80, terminal: bool = True, colour: boo
 def test_the_terminal_shows_what_was_agreed_on(name: str) -> None:
     """Set PERFPROOF_UPDATE_GOLDEN=1 to accept a change after looking at it."""
     text = "\n".join(line.rstrip() for line in shown(RESULTS[name]).split("\n"))
-    golden = GOLDEN / f"{name}.txt"
-    if os.environ.get("PERFPROOF_UPDATE_GOLDEN"):
-        golden.write_text(text, encoding="utf-8")
-    assert text == golden.read_text(encoding="utf-8")
+    agreed(text, GOLDEN / f"{name}.txt")
 
 
 @pytest.mark.parametrize("width", [60, 80, 132])
