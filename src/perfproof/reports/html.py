@@ -1,4 +1,4 @@
-"""One offline HTML page: verdict, comparability, forest plot, table by impact, details, findings, raw data.
+"""One offline HTML page: the first screen, then comparability, forest plot, causes, tables, details, raw data.
 
 The page asks for nothing from anywhere (its policy forbids it) and runs no script but one of ours, named by its hash,
 where it holds flame graphs; it is bounded in size whatever was measured. This module decides what is shown; the
@@ -22,6 +22,7 @@ from perfproof.model.metrics import ALL
 from perfproof.model.result import Comparison, Curve, Detail, QueryDetail, Result
 from perfproof.reports import capacity, charts, figures, pages, queries, rows, why_page
 from perfproof.reports.cards import cards
+from perfproof.reports.first_screen import first_screen
 from perfproof.reports.json_report import to_document
 
 MAX_ROWS = 260
@@ -51,12 +52,9 @@ def to_html(result: Result) -> str:
     ordered = rows.by_impact(result.comparisons)
     details = rows.details_by_impact(result.details, result.comparisons)[:MAX_DETAILS]
     anchors = {detail.request: f"d{at}" for at, detail in enumerate(details)}
-    symbol, word, tone = rows.headline(result)
     context: dict[str, Any] = {
         "result": result,
-        "symbol": symbol,
-        "word": word,
-        "tone": tone,
+        "first": first_screen(result),
         "kind": KINDS[result.kind],
         "moment": pages.moment(result.started_at),
         "cards": cards(result),
