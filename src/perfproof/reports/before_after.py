@@ -133,7 +133,7 @@ def _bar(row: Comparison, reach: float) -> Bar:
     return Bar(
         name=promises.name(row.request),
         metric=figures.title(row.metric, short=True),
-        values=promises.values(row),
+        values=promises.values(row) or "typical change",
         change=promises.reached([row]) if not rows.noise(row) or row.goal else "≈ no difference told",
         word=word,
         sign=sign,

@@ -146,15 +146,15 @@ def _headline(result: Result) -> str:
         return result.sentence
     if not result.comparisons:
         return _alone(result)
-    body = _of_goals(goals) if goals else _without_goals(result)
     against = _against(result)
-    if not against:
-        return f"{body}."
-    if _reached_all(goals):
-        return f"Goal met ({body[0].lower()}{body[1:]}), but {against}: not passed."
+    if goals and against and _reached_all(goals):
+        found = [row.goal for row in goals if row.goal is not None]
+        return f"Goal met (promised {promises.wanted(found)}, {_all_reached(goals)}), but {against}: not passed."
     if goals:
-        return f"{body}, and {against}."
-    return f"{against[0].upper()}{against[1:]}{_sure_of(conclude.regressions(result.comparisons))}."
+        return f"{_of_goals(goals)}."
+    if against:
+        return f"{against[0].upper()}{against[1:]}{_sure_of(conclude.regressions(result.comparisons))}."
+    return f"{_without_goals(result)}."
 
 
 def _invalid(result: Result) -> str:
@@ -168,24 +168,26 @@ def _invalid(result: Result) -> str:
 
 
 def _of_goals(goals: Sequence[Comparison]) -> str:
-    """Return "Promised 20–30 %, reached 63 % (sure: at least 55 %)"; of many, how many reached it."""
-    texts = list(dict.fromkeys(figures.goal(row.goal) for row in goals))
-    wanted = texts[0] if len(texts) == 1 else "a goal each"
+    """Return "Promised 20–30 % less peak memory, reached 63 % (sure: at least 55 %)"; of many, how many reached it."""
+    wanted = promises.wanted([row.goal for row in goals if row.goal is not None])
     if len(goals) == 1:
         return f"Promised {wanted}, {promises.outcome(goals[0])}"
     if _reached_all(goals):
         bound = promises.sure(goals)
-        each = f" ({bound}{' of each' if bound else ''})" if bound else ""
-        said = promises.reached(goals, word=False)
-        return f"Promised {wanted}, reached {said}{each}" if len(texts) == 1 else f"All {len(goals)} goals met: {said}"
+        return f"Promised {wanted}, {_all_reached(goals)}{f' ({bound} of each)' if bound else ''}"
     states = [
         (sum(row.verdict is Verdict.MET for row in goals), "reached it"),
         (sum(row.verdict in (Verdict.SHORT, Verdict.EQUIVALENT) for row in goals), "missed it"),
         (sum(row.verdict is Verdict.REGRESSED for row in goals), "got worse"),
         (sum(row.verdict in (Verdict.IMPROVED, Verdict.INCONCLUSIVE) for row in goals), "not decided"),
     ]
-    told = [f"{number} {text}" for number, text in states if number]
-    return f"Promised {wanted} on {len(goals)} figures: {', '.join(told)}"
+    told = [f"{figures.count(number)} {text}" for number, text in states if number]
+    return f"Promised {wanted} on {figures.count(len(goals))} figures: {', '.join(told)}"
+
+
+def _all_reached(goals: Sequence[Comparison]) -> str:
+    sizes = {figures.goal(row.goal) for row in goals}
+    return f"reached {promises.reached(goals, word=False)}" if len(sizes) == 1 else "all of them reached"
 
 
 def _without_goals(result: Result) -> str:
@@ -277,6 +279,8 @@ def _lines(result: Result) -> list[Line]:
     if not goals:
         return [*_none_set(result), *_budget_lines(result), *_accepted(result)]
     found = [_line(group) for group in _groups(goals)]
+    if (against := _against(result)) and not _reached_all(goals):
+        found.insert(0, Line("✗", "bad", "Besides", against))
     order = {"bad": 0, "void": 0, "warn": 1}
     found.sort(key=lambda line: order.get(line.tone, 2))
     if len(found) > MOST_LINES - 1:
@@ -438,9 +442,14 @@ def _worth(result: Result) -> Worth | None:
     traffic = result.traffic
     if traffic is None or result.verdict is Verdict.INVALID:
         return None
-    over = "A million requests" if traffic.rate is None else f"A day at {figures.value(traffic.rate, '1/s')}"
+    over = "A million requests" if traffic.rate is None else f"A day at {_rate(traffic.rate)}"
     told = [text for each in traffic.savings if (text := _saving(each))]
     return Worth(over, tuple(told or ["no saving and no cost was told apart from none"]))
+
+
+def _rate(rate: float) -> str:
+    number = figures.count(round(rate)) if rate >= 99.5 or float(rate).is_integer() else f"{rate:.3g}"
+    return f"{number} {'request' if number == '1' else 'requests'} a second"
 
 
 def _saving(saving: Saving) -> str:

@@ -121,6 +121,24 @@ def promised(goal: Goal) -> str:
     return f"{figures.goal(goal)} {less(goal.metric)}"
 
 
+def wanted(goals: Sequence[Goal]) -> str:
+    """Return what goals ask for with its noun: "20–30 % shorter response times", "50 % fewer database queries".
+
+    Of several kinds only the sizes are told: "20–30 %"; "a goal each" where these differ, too.
+    """
+    sizes = list(dict.fromkeys(figures.goal(goal) for goal in goals))
+    if len(sizes) != 1:
+        return "a goal each"
+    nouns = {_noun(goal.metric) for goal in goals}
+    return f"{sizes[0]} {less(goals[0].metric)} {nouns.pop()}" if len(nouns) == 1 else sizes[0]
+
+
+def _noun(metric: str) -> str:
+    if metric.startswith("latency"):
+        return "response times under load" if "under_load" in metric else "response times"
+    return title(metric)
+
+
 def reached(found: Sequence[Comparison], *, word: bool = True) -> str:
     """Return what rows with known changes came to: "63 % shorter", "56 to 89 % shorter", "4 % longer"."""
     gains = [each for row in found if (each := gain(row)) is not None]
