@@ -489,7 +489,7 @@ def _sureness(result: Result) -> Sureness:
     decisive = primary_rows(result.comparisons)
     doubts = len(result.comparability.warnings) + sum(each.kind == "response_changed" for each in result.findings)
     numbers = [text for text in (_confidence(decisive), _starts(result, decisive), _answered(result)) if text]
-    numbers += [f"{figures.plural(doubts, 'doubt')}, told below"] if doubts else []
+    numbers += [figures.plural(doubts, "doubt")] if doubts else []
     return Sureness(_sure_word(result, decisive, doubts), tuple(numbers))
 
 
@@ -550,4 +550,4 @@ def _reasons(result: Result) -> Reasons | None:
 def _cause(cause: Cause) -> tuple[str, str, str]:
     lever = f"{cause.lever[0].upper()}{cause.lever[1:]}"
     where = "" if cause.request == ALL else f", {promises.name(cause.request)}"
-    return f"{lever}{where}", figures.plain(why.told(cause), 110), why.worth(cause)
+    return f"{lever}{where}", figures.plain(why.told(cause).rstrip("."), 110), why.worth(cause)

@@ -33,6 +33,7 @@ PALETTE = forests.Palette(
     band="#cfe3f3",
     paper="#ffffff",
     tones={"good": "#009e73", "bad": "#d55e00", "warn": "#b87a00", "calm": "#0072b2", "void": "#b0578a"},
+    band_line="#2f7fb5",
 )
 """The light colours of the HTML report: a slide is shown on white and printed."""
 _PANEL = "#f6f7f9"
@@ -46,7 +47,7 @@ _LEAST_STEP, _MOST_STEP = 0.3, 0.5
 """Inches that a row of the chart may be high."""
 _CHART_ROOM = 2.0
 """Inches that are kept for the chart whatever else there is."""
-_BAND_EDGE, _BAND_LINE, _HATCH = "#a9cde8", "#2f7fb5", "////"
+_BAND_EDGE, _HATCH = "#a9cde8", "////"
 
 Format = Literal["pdf", "png"]
 
@@ -186,19 +187,21 @@ class _Slide:
     def _bar(self, bar: Bar, x: float, wide: float, y: float, step: float) -> None:
         if bar.band is not None:
             across = max(0.02, (bar.band[1] - bar.band[0]) * wide)
-            self._shape(x + bar.band[0] * wide, y - step, across, step, PALETTE.band, hatch=_HATCH)
+            self._shape(x + bar.band[0] * wide, y - step, across, step, PALETTE.band, hatch=_HATCH, above=0.6)
             for place in bar.band:
-                self._line(x + place * wide, y - step, x + place * wide, y, _BAND_LINE, 1.0)
+                self._line(x + place * wide, y - step, x + place * wide, y, PALETTE.band_line, 1.0, 0.7)
         if bar.limit is not None:
-            self._line(x + bar.limit * wide, y - 0.88 * step, x + bar.limit * wide, y - 0.08 * step, PALETTE.ink, 2.2)
+            self._line(
+                x + bar.limit * wide, y - 0.88 * step, x + bar.limit * wide, y - 0.08 * step, PALETTE.ink, 2.2, 2.0
+            )
         if bar.before is not None:
             self._shape(x, y - 0.4 * step, bar.before * wide, 0.2 * step, PALETTE.paper, edge=PALETTE.muted)
         self._shape(x, y - 0.82 * step, max(0.015, bar.after * wide), 0.32 * step, PALETTE.tones[bar.tone])
         if bar.low is not None and bar.high is not None:
             middle, ends = y - 0.66 * step, (x + bar.low * wide, x + bar.high * wide)
-            self._line(ends[0], middle, ends[1], middle, PALETTE.ink, 1.1)
+            self._line(ends[0], middle, ends[1], middle, PALETTE.ink, 1.1, 2.0)
             for place in ends:
-                self._line(place, middle - 0.12 * step, place, middle + 0.12 * step, PALETTE.ink, 1.1)
+                self._line(place, middle - 0.12 * step, place, middle + 0.12 * step, PALETTE.ink, 1.1, 2.0)
 
     def _legend(self, chart: Bars, right: float, y: float) -> None:
         """Write what the marks mean, from right to left."""
@@ -212,11 +215,11 @@ class _Slide:
             x -= self.type.width(said, 9.5) + 0.32
             match kind:
                 case "band":
-                    self._shape(x, y - 0.15, 0.25, 0.14, PALETTE.band, edge=_BAND_LINE, hatch=_HATCH)
+                    self._shape(x, y - 0.15, 0.25, 0.14, PALETTE.band, edge=PALETTE.band_line, hatch=_HATCH)
                 case "range":
-                    self._line(x, y - 0.08, x + 0.25, y - 0.08, PALETTE.ink, 1.1)
+                    self._line(x, y - 0.08, x + 0.25, y - 0.08, PALETTE.ink, 1.1, 2.0)
                     for place in (x, x + 0.25):
-                        self._line(place, y - 0.13, place, y - 0.03, PALETTE.ink, 1.1)
+                        self._line(place, y - 0.13, place, y - 0.03, PALETTE.ink, 1.1, 2.0)
                 case "after":
                     self._shape(x, y - 0.13, 0.25, 0.1, PALETTE.ink)
                 case _:
@@ -269,7 +272,7 @@ class _Slide:
         room = max(1, int((high - low - _CHART_ROOM) / leading))
         if reasons.lines:
             told = [
-                self.type.cut(" ".join(part for part in (f"{what}: {text}", worth) if part), width, size)
+                self.type.cut(", ".join(part for part in (f"{what}: {text}", worth) if part), width, size)
                 for what, text, worth in reasons.lines[:room]
             ]
             left_out = reasons.left_out + len(reasons.lines) - len(told)
@@ -304,19 +307,31 @@ class _Slide:
         )  # fmt: skip
 
     def _shape(
-        self, x: float, y: float, width: float, height: float, colour: str, *, edge: str = "", hatch: str = ""
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        colour: str,
+        *,
+        edge: str = "",
+        hatch: str = "",
+        above: float = 1.0,
     ) -> None:
         place = ((x / WIDTH, y / HEIGHT), width / WIDTH, height / HEIGHT)
         lines: dict[str, Any] = {
             "edgecolor": edge or (_BAND_EDGE if hatch else "none"),
             "linewidth": 0.9 if edge else 0.0,
         }
+        lines["zorder"] = above
         shape = Rectangle(*place, facecolor=colour, hatch=hatch, transform=self.type.figure.transFigure, **lines)
         self.type.figure.add_artist(shape)
 
-    def _line(self, x: float, y: float, x_end: float, y_end: float, colour: str, width: float = 0.8) -> None:
+    def _line(
+        self, x: float, y: float, x_end: float, y_end: float, colour: str, width: float = 0.8, above: float = 0.5
+    ) -> None:
         ends = ((x / WIDTH, x_end / WIDTH), (y / HEIGHT, y_end / HEIGHT))
-        line = Line2D(*ends, color=colour, linewidth=width, transform=self.type.figure.transFigure)
+        line = Line2D(*ends, color=colour, linewidth=width, zorder=above, transform=self.type.figure.transFigure)
         self.type.figure.add_artist(line)
 
     def _patch(self, x: float, y: float, width: float, height: float, colour: str) -> Rectangle:
