@@ -54,13 +54,6 @@ class Bar:
     limit: float | None = None
     beyond: bool = False
 
-    @property
-    def spoken(self) -> str:
-        """Return the row as a sentence, for those who do not see the bars."""
-        return (
-            f"{self.name}, {self.metric}: {', '.join(part for part in (self.values, self.change, self.word) if part)}"
-        )
-
 
 @dataclass(frozen=True)
 class Bars:
@@ -99,7 +92,7 @@ def _compared(comparisons: Sequence[Comparison]) -> Bars | None:
     ticks = ((0.0, "0"), (0.5 / reach, "half"), (1.0 / reach, "as before"))
     return Bars(
         title=f"Before and after{one}",
-        bars=tuple(_bar(row, reach) for row in shown),
+        bars=tuple(_bar(row, reach, named=len(metrics) > 1) for row in shown),
         ticks=(*ticks, (1.0, "twice")) if reach >= _FARTHEST else ticks,
         band=f"promised: {' or '.join(goals)}" if 0 < len(goals) <= 2 else "promised" if goals else "",
         left_out=len(known) - len(shown),
@@ -123,7 +116,8 @@ def _far(row: Comparison) -> float:
     return max(ends)
 
 
-def _bar(row: Comparison, reach: float) -> Bar:
+def _bar(row: Comparison, reach: float, *, named: bool) -> Bar:
+    """Return the bar of a row; its metric is ``named`` unless the title says it for all."""
     after = max(0.0, 1.0 + (row.change or 0.0))
     sign, word, tone = _came(row)
     low, high = (
@@ -132,7 +126,7 @@ def _bar(row: Comparison, reach: float) -> Bar:
     )
     return Bar(
         name=promises.name(row.request),
-        metric=figures.title(row.metric, short=True),
+        metric=figures.title(row.metric, short=True) if named else "",
         values=promises.values(row) or "typical change",
         change=promises.reached([row]) if not rows.noise(row) or row.goal else "≈ no difference told",
         word=word,
@@ -225,7 +219,7 @@ def _level(level: Level, check: BudgetCheck | None, reach: float) -> Bar:
     interval = figures.known(low) and figures.known(high)
     return Bar(
         name=promises.name(level.request),
-        metric=figures.title(level.metric, short=True),
+        metric="",
         values=figures.value(level.estimate.value, level.unit),
         change="" if check is None else f"limit {figures.value(check.limit, check.unit)}",
         word=state[2:],

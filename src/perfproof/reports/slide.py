@@ -163,13 +163,13 @@ class _Slide:
         for at, word in chart.ticks:
             place = x + at * (end - x)
             self._line(place, floor, place, top, PALETTE.muted if word == "as before" else PALETTE.grid)
-            align: Any = "left" if not at else "right" if at > 0.9 else "center"
+            align: Any = "left" if not at else "right" if at > 0.97 else "center"
             self.type.put(place, floor - 0.05, word, 9, colour=PALETTE.muted, align=align)
         for at, bar in enumerate(shown):
             y = top - at * step
             self._bar(bar, x, end - x, y, step)
             middle = y - step / 2 + 0.075
-            name = self.type.cut(bar.name, names - 0.6, 10.5, weight="bold")
+            name = self._name(bar.name, names - (0.6 if bar.metric else 0.0))
             self.type.put(left, middle, name, 10.5, weight="bold")
             wide = self.type.width(name, 10.5, "bold")
             metric = self.type.cut(bar.metric, names - wide - 0.08, 9.5)
@@ -183,6 +183,14 @@ class _Slide:
         if left_out:
             told = f"and {figures.count(left_out)} more in the report"
             self.type.put(left, floor - 0.05, self.type.cut(told, names, 9), 9, colour=PALETTE.muted)
+
+    def _name(self, text: str, room: float) -> str:
+        """Return a name that fits, cut in its middle: what tells long ones apart is often their end."""
+        for letters in range(len(text), 3, -1):
+            shown = figures.ends(text, letters)
+            if self.type.width(shown, 10.5, "bold") <= room:
+                return shown
+        return self.type.cut(text, room, 10.5, "bold")
 
     def _bar(self, bar: Bar, x: float, wide: float, y: float, step: float) -> None:
         if bar.band is not None:
