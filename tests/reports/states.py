@@ -89,7 +89,8 @@ def queries(request: str, before: float, after: float, **more: Any) -> Compariso
     verdict = Verdict.IMPROVED if after < before else Verdict.REGRESSED if after > before else Verdict.EQUIVALENT
     if found.goal is not None:
         verdict = Verdict.MET if 1 - after / before >= found.goal.improve else Verdict.SHORT
-    return replace(found, ci_low=None, ci_high=None, confidence=None, verdict=verdict, round_changes=())
+    nothing: dict[str, Any] = {"ci_low": None, "ci_high": None, "confidence": None, "round_changes": ()}
+    return replace(found, candidate=after, verdict=verdict, **nothing)
 
 
 MEMORY = row("memory_peak", ALL, 86_400_000, -0.034, 0.008)

@@ -128,7 +128,7 @@ def _bar(row: Comparison, reach: float, *, named: bool) -> Bar:
         name=promises.name(row.request),
         metric=figures.title(row.metric, short=True) if named else "",
         values=promises.values(row) or "typical change",
-        change=promises.reached([row]) if not rows.noise(row) or row.goal else "≈ no difference told",
+        change=_change(row),
         word=word,
         sign=sign,
         tone=tone,
@@ -139,6 +139,14 @@ def _bar(row: Comparison, reach: float, *, named: bool) -> Bar:
         band=_band(row, reach),
         beyond=after > reach,
     )
+
+
+def _change(row: Comparison) -> str:
+    if row.verdict is Verdict.EQUIVALENT:
+        return "no difference"
+    if row.verdict is Verdict.INCONCLUSIVE and row.goal is None:
+        return "not told apart"
+    return promises.reached([row])
 
 
 def _came(row: Comparison) -> tuple[str, str, rows.Tone]:

@@ -8,7 +8,7 @@ both draw this, and nothing of the laboratory (generator, environment, intervals
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perfproof.analysis import conclude
 from perfproof.analysis.guards import primary_rows
@@ -25,7 +25,18 @@ MOST_LINES = 3
 MOST_CAUSES = 3
 _HEADLINE = 260
 _MS = {"h": 3_600_000.0, "min": 60_000.0, "s": 1000.0}
-_ALONE = ("recorded", "found")
+_ORDER = {
+    Verdict.REGRESSED: 0,
+    Verdict.INVALID: 0,
+    Verdict.SHORT: 1,
+    Verdict.EQUIVALENT: 1,
+    Verdict.INCONCLUSIVE: 2,
+    Verdict.IMPROVED: 3,
+    Verdict.MET: 4,
+}
+"""What is told first of goals."""
+_SIGNS: dict[int, tuple[str, rows.Tone]] = {-1: ("+", "good"), 0: ("≈", "calm"), 1: ("!", "warn")}
+"""How fewer, as many and more queries are marked."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +128,9 @@ def _word(result: Result) -> tuple[str, str, rows.Tone]:
         return sign, "no verdict", tone
     if result.kind == "noise":
         return "●", "identical versions", "calm"
-    if result.alone or not (result.comparisons or result.budgets):
+    if not (result.comparisons or result.levels or result.budgets):
+        return "?", "nothing measured", "warn"
+    if result.alone or not result.comparisons:
         return sign, word, tone
     met = _reached_all(goals)
     if verdict is Verdict.REGRESSED:
@@ -160,10 +173,12 @@ def _headline(result: Result) -> str:
 def _invalid(result: Result) -> str:
     """Return why nothing can be said; the sentence has the reason after "Invalid:"."""
     reason = result.sentence.removeprefix("Invalid: ").strip()
-    goals = list(dict.fromkeys(promises.promised(row.goal) for row in _goals(result) if row.goal))
+    goals = [row.goal for row in _goals(result) if row.goal is not None]
     if reason.lower().startswith("nothing can be said"):
         reason = reason[len("nothing can be said") :].lstrip(": ")
-    lead = f"Promised {' and '.join(goals)}; whether it was reached cannot be said" if goals else "Nothing can be said"
+    lead = (
+        f"Promised {promises.wanted(goals)}; whether it was reached cannot be said" if goals else "Nothing can be said"
+    )
     return f"{lead}: {reason}"
 
 
@@ -207,7 +222,7 @@ def _without_goals(result: Result) -> str:
     if row.verdict is Verdict.INCONCLUSIVE:
         bound = promises.between(row)
         return f"{about} measured {promises.reached([row])}{f', but it may be {bound}' if bound else ''}"
-    return f"{about} {promises.reached([row])}{_sure_of([row])}"
+    return f"{about}: {promises.reached([row])}{_sure_of([row])}"
 
 
 def _sure_of(found: Sequence[Comparison]) -> str:
@@ -241,13 +256,14 @@ def _moved(row: Comparison) -> str:
         return moved(row)
     where = "" if row.request == ALL else f" of {promises.name(row.request)}"
     verb = "rose" if row.change > 0 else "fell"
-    return f"{figures.title(row.metric)}{where} {verb} {promises.share(row.change)}"
+    return f"{promises.title(row.metric)}{where} {verb} {promises.share(row.change)}"
 
 
 def _limit(check: BudgetCheck) -> str:
     where = "" if check.request == ALL else f" of {promises.name(check.request)}"
     value, limit = (figures.value(each, check.unit) for each in (check.value, check.limit))
-    return f"{figures.title(check.metric)}{where} is {value}, over its budget of {limit}"
+    higher = check.metric in METRICS and METRICS[check.metric].better == "higher"
+    return f"{promises.title(check.metric)}{where} at {value}, {'under' if higher else 'over'} the budget of {limit}"
 
 
 def _alone(result: Result) -> str:
@@ -278,19 +294,28 @@ def _lines(result: Result) -> list[Line]:
     goals = _goals(result)
     if not goals:
         return [*_none_set(result), *_budget_lines(result), *_accepted(result)]
-    found = [_line(group) for group in _groups(goals)]
+    groups = sorted(_groups(goals), key=lambda group: _ORDER[group[0].verdict])
+    found = [_line(group) for group in groups]
+    if len(goals) == 1 and goals[0].verdict is not Verdict.INVALID and not _reached_besides(result):
+        values = promises.values(goals[0])  # the headline has said the rest
+        found = [replace(found[0], told=values)] if values else found
     if (against := _against(result)) and not _reached_all(goals):
         found.insert(0, Line("✗", "bad", "Besides", against))
-    order = {"bad": 0, "void": 0, "warn": 1}
-    found.sort(key=lambda line: order.get(line.tone, 2))
     if len(found) > MOST_LINES - 1:
         left = len(found) - (MOST_LINES - 1)
         found = [*found[: MOST_LINES - 1], Line("", "calm", "", f"and {figures.count(left)} more, below")]
     return [*found, *_accepted(result), *_open(result)]
 
 
+def _reached_besides(result: Result) -> bool:
+    """Tell whether the headline says of the goal only that it was reached, since something stands against it."""
+    return _reached_all(_goals(result)) and bool(_against(result))
+
+
 def _none_set(result: Result) -> list[Line]:
-    return [] if result.kind in ("noise", "capacity") else [Line("", "calm", "Promised", "nothing: no goal was set")]
+    return (
+        [] if result.kind in ("noise", "capacity") else [Line("", "calm", "", "No goal was set: nothing was promised.")]
+    )
 
 
 def _groups(goals: Sequence[Comparison]) -> list[list[Comparison]]:
@@ -368,9 +393,13 @@ def _tiles(result: Result) -> list[Tile]:
     if not result.comparisons:
         return _tiles_alone(result)
     whole = {row.metric: row for row in result.comparisons if row.request == ALL and figures.known(row.baseline)}
-    found = [_queries(result)]
     memory = whole.get("memory_peak") or whole.get("memory_steady")
-    found.append(_tile(memory) if memory else Tile("Peak memory", figures.NOTHING, "not measured", "", "calm"))
+    if result.kind not in ("ab", "compare"):  # which look at neither queries nor memory, unless they do
+        found = [_queries(result)] if any(row.metric == "queries_per_request" for row in result.comparisons) else []
+        found += [_tile(memory)] if memory else []
+    else:
+        none = Tile("Peak memory", figures.NOTHING, "not measured", "", "calm")
+        found = [_queries(result), _tile(memory) if memory else none]
     work = whole.get("cpu_per_request") or whole.get("instructions_per_request")
     return [*found, _tile(work)] if work else found
 
@@ -406,8 +435,8 @@ def _queries(result: Result) -> Tile:
         if change is not None
         else "more"
     )
-    sign, tone = ("≈", "calm") if after == before else ("+", "good") if after < before else ("!", "warn")
-    return Tile("Queries per request", f"{_number(before)} → {_number(after)}", told, sign, tone)  # type: ignore[arg-type]
+    sign, tone = _SIGNS[(after > before) - (after < before)]
+    return Tile("Queries per request", f"{_number(before)} → {_number(after)}", told, sign, tone)
 
 
 def _number(number: float) -> str:

@@ -198,11 +198,11 @@ def between(row: Comparison) -> str:
 
 
 def within(row: Comparison) -> str:
-    """Return how much at most a row without a difference may have moved: "sure: by less than 2.1 %"."""
+    """Return how much at most a row without a difference may have moved: "sure: less than 2.1 % either way"."""
     ends = bounds(row)
     if ends is None:
         return ""
-    return f"sure: by less than {share(max(abs(ends[0]), abs(ends[1])), towards='up')}"
+    return f"sure: less than {share(max(abs(ends[0]), abs(ends[1])), towards='up')} either way"
 
 
 def outcome(row: Comparison) -> str:
