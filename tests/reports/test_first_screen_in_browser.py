@@ -12,6 +12,7 @@ import states
 from PIL import Image, ImageStat
 
 import browsing
+from perfproof.model.result import Comparability, Fact
 from perfproof.reports import write
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -71,6 +72,23 @@ def test_it_fits_a_laptop_and_a_phone_and_axe_finds_nothing(
         page.look()
     assert page.requests == [(tmp_path / "report.html").as_uri()]
     assert page.complaints == []
+
+
+def test_no_word_is_torn_in_the_tables_of_a_phone(page: browsing.Page, tmp_path: Path) -> None:
+    counted = "6 opened for 142 requests, {} ms each, which is part of their latency"
+    facts = (
+        Fact("connections", counted.format("0.129"), counted.format("2.17")),
+        Fact("env DATABASE_CONNECTION_POOL_SIZE", "sqlite:///var/lib/projects/database.sqlite", "5"),
+        Fact("being second of a pair costs", "−7.9 % [−67.8 %, +163.6 %]", "nothing"),
+    )
+    file = tmp_path / "report.html"
+    write(states.met(comparability=Comparability(facts)), file)
+    for width in (320, 390, 640, 1280):
+        page.size(width, 844)
+        page.open(file.as_uri())
+        assert page.run("document.querySelector('.facts').textContent.includes('connections')")
+        assert page.run(TORN) == []
+        assert page.run(WIDE) <= width
 
 
 def test_this_would_notice_a_torn_word_and_a_screen_that_is_too_long(page: browsing.Page, tmp_path: Path) -> None:
