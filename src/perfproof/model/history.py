@@ -10,7 +10,10 @@ from perfproof.model.revision import Revision
 
 @dataclass(frozen=True)
 class Point:
-    """What one run measured of one metric on the arm that history follows (the candidate, or the only one)."""
+    """What one run measured of one metric on the arm that history follows (the candidate, or the only one).
+
+    ``promised`` are the values that the run's goal asked for, against its own baseline; None where it had none.
+    """
 
     run: str
     started_at: str
@@ -19,6 +22,7 @@ class Point:
     estimate: Estimate
     label: str | None = None
     revision: Revision | None = None
+    promised: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

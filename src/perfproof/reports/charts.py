@@ -254,7 +254,7 @@ def capacity(search: CapacitySearch, prefix: str, title: str, goal: Goal | None 
                 0.002, search.limit, f"budget {limit}", transform=axes.get_yaxis_transform(), va="bottom", color=INK
             )
         if goal is not None and len(search.knees) > 1 and search.knees[0].estimate.value > 0:
-            low, high = goal_bands.ends(search.knees[0].estimate.value, goal)
+            low, high = goal.asks(search.knees[0].estimate.value)
             left, right = axes.get_xlim()
             shaded = [min(max(end, left), right) for end in (low, high)]
             axes.axvspan(*shaded, color=BAND, linewidth=0, zorder=0.6)

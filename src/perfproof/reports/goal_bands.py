@@ -9,7 +9,6 @@ from statistics import median
 
 import numpy as np
 
-from perfproof.model.metrics import METRICS
 from perfproof.model.result import Comparison, Curve
 from perfproof.model.scenario import Goal
 from perfproof.reports import figures
@@ -63,16 +62,6 @@ def goals_of(comparisons: Iterable[Comparison]) -> dict[str, dict[str, Goal]]:
     return found
 
 
-def ends(value: float, goal: Goal) -> tuple[float, float]:
-    """Return what a goal makes of a value, the smaller end first; without a stretch everything beyond is asked for."""
-    higher = goal.metric in METRICS and METRICS[goal.metric].better == "higher"
-    near = value * (1 + goal.improve if higher else 1 - goal.improve)
-    if goal.stretch is None:
-        return (near, math.inf) if higher else (0.0, near)
-    far = value * (1 + goal.stretch if higher else 1 - goal.stretch)
-    return min(near, far), max(near, far)
-
-
 def bands(key: str, baseline: Curve, goals: Goals) -> list[GoalBand]:
     """Return the bands of the chart ``key`` (of ``Detail.charts``, or "queries") against the line of the baseline."""
     points = [(x, y) for x, y in zip(baseline.x, baseline.y, strict=False) if math.isfinite(x) and math.isfinite(y)]
@@ -80,7 +69,7 @@ def bands(key: str, baseline: Curve, goals: Goals) -> list[GoalBand]:
         return []
     if key == "queries" and "queries_per_request" in goals:
         goal = goals["queries_per_request"]
-        low, high = zip(*(ends(y, goal) for _, y in points), strict=True)
+        low, high = zip(*(goal.asks(y) for _, y in points), strict=True)
         return [GoalBand(goal, "y", low, high, x=tuple(x for x, _ in points))]
     if key in _LEVELS:
         name = next((name for name in _LEVELS[key] if name in goals), "")
@@ -99,7 +88,7 @@ def bands(key: str, baseline: Curve, goals: Goals) -> list[GoalBand]:
 
 
 def _across(goal: Goal, value: float) -> GoalBand:
-    low, high = ends(value, goal)
+    low, high = goal.asks(value)
     return GoalBand(goal, "y", (low,), (high,))
 
 
@@ -108,5 +97,5 @@ def _at(goal: Goal, axis: str, place: float, points: list[tuple[float, float]]) 
     places, values = zip(*sorted(points), strict=True)
     if not places[0] <= place <= places[-1]:
         return []
-    low, high = ends(float(np.interp(place, places, values)), goal)
+    low, high = goal.asks(float(np.interp(place, places, values)))
     return [GoalBand(goal, axis, (low,), (high,), at=place)]
