@@ -200,6 +200,14 @@ def instructions() -> Result:
     return made(found, Verdict.MET, sentence, kind="count", traffic=None, why=None, rounds=0)
 
 
+def capacity(**more: Any) -> Result:
+    """A search for the capacity; more is better."""
+    goal = more.pop("goal", None)
+    verdict = Verdict.MET if goal else Verdict.IMPROVED
+    found = builders.comparison("capacity", ALL, 212.0, 0.38, 0.06, goal=goal, verdict=verdict)
+    return made([found], verdict, "Improved: capacity +38.0 %.", kind="capacity", traffic=None, why=None, **more)
+
+
 def many() -> Result:
     """Sixty requests with goals, most of which were met."""
     changes = [(-0.31, 0.02), (-0.42, 0.03), (-0.02, 0.01), (0.09, 0.02), (-0.22, 0.1)]
@@ -260,6 +268,8 @@ STATES: dict[str, Callable[[], Result]] = {
     "no goal, alike": no_goal_alike,
     "counted": counted,
     "instructions": instructions,
+    "capacity": capacity,
+    "capacity, goal": lambda: capacity(goal=Goal("capacity", 0.2, 0.3)),
     "sixty": many,
     "price": price,
     "budget": budget,

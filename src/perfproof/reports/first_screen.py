@@ -112,6 +112,12 @@ def _goals(result: Result) -> list[Comparison]:
     return [row for row in result.comparisons if row.role == "goal"]
 
 
+def _decisive(result: Result) -> list[Comparison]:
+    """Return the rows that decide; of a search for the capacity and the like, those of all requests together."""
+    found = primary_rows(result.comparisons)
+    return found or [row for row in result.comparisons if row.request == ALL and row.role != "shown"]
+
+
 def _reached_all(goals: Sequence[Comparison]) -> bool:
     return bool(goals) and all(row.verdict is Verdict.MET for row in goals)
 
@@ -207,7 +213,7 @@ def _all_reached(goals: Sequence[Comparison]) -> str:
 
 def _without_goals(result: Result) -> str:
     """Return what the row that decides came to, where nothing was promised."""
-    decisive = primary_rows(result.comparisons)
+    decisive = _decisive(result)
     ranked = sorted(decisive, key=lambda row: row.verdict is not result.verdict)
     if not ranked:
         return "Nothing comparable was measured"
@@ -515,7 +521,7 @@ def _large(number: float) -> str:
 
 def _sureness(result: Result) -> Sureness:
     """Return one word and the numbers behind it (docs/reports.md says what each word asks for)."""
-    decisive = primary_rows(result.comparisons)
+    decisive = _decisive(result)
     doubts = len(result.comparability.warnings) + sum(each.kind == "response_changed" for each in result.findings)
     numbers = [text for text in (_confidence(decisive), _starts(result, decisive), _answered(result)) if text]
     numbers += [figures.plural(doubts, "doubt")] if doubts else []
