@@ -218,6 +218,13 @@ def many() -> Result:
     return made([*found, MEMORY, CPU], Verdict.SHORT, "Goal missed: " + "; ".join(LONG[:9]) + ".")
 
 
+def typical() -> Result:
+    """Requests of several kinds: the change of all is a typical one, and the values would divide to another."""
+    slow = replace(row("latency_p95", ALL, 48.0, -0.49, 0.11, goal=builders.GOAL), candidate=19.2, typical=True)
+    middle = replace(row("latency_p50", ALL, 23.0, -0.642, 0.12), typical=True)
+    return made([middle, slow, MEMORY, CPU], Verdict.MET, "Goal met: p95 latency typically −49.0 %.")
+
+
 def price() -> Result:
     """Met, and one constant query more is accepted as a price."""
     more = replace(queries("dashboard", 28, 29), accepted="a price: 1 query more, at any size")
@@ -271,6 +278,7 @@ STATES: dict[str, Callable[[], Result]] = {
     "capacity": capacity,
     "capacity, goal": lambda: capacity(goal=Goal("capacity", 0.2, 0.3)),
     "sixty": many,
+    "typical": typical,
     "price": price,
     "budget": budget,
     "run, broken budget": broken_budget_alone,
