@@ -177,6 +177,7 @@ def _promised(axes: Axes, promised: Sequence[GoalBand]) -> None:
     """Shade what goals ask for, within the limits that the lines gave the axes."""
     limits = {"x": axes.get_xlim(), "y": axes.get_ylim()}
     style: dict[str, Any] = {"color": BAND, "linewidth": 0, "zorder": 0.6}
+    edges: list[tuple[Sequence[float], Sequence[float]]]
     for band in promised:
         low, high = (
             [min(max(end, limits[band.axis][0]), limits[band.axis][1]) for end in found]
