@@ -13,7 +13,7 @@ from perfproof.reports import write
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
-KINDS: dict[str, Any] = {
+KINDS: dict[str, Any] = {  # test_first_screen_in_browser.py asks the same of every state that a first screen has
     "ab": builders.make_result,
     "run": builders.make_run,
     "noise": builders.make_noise,

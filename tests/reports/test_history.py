@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -256,3 +257,13 @@ def test_ticks_are_round_few_and_inside(low: float, size: float) -> None:
     slack = 1e-6 * (high - low)
     assert all(low - slack <= tick <= high + slack for tick in found)
     assert all(math.isfinite(tick) for tick in found)
+
+
+def test_a_run_with_a_goal_stands_on_what_it_asked_for() -> None:
+    plain = make_trend()
+    points = [replace(point, promised=(19.2, 21.6) if at == 17 else None) for at, point in enumerate(plain.points)]
+    promised = trend("projects", "latency_p50", "all", "ms", points)
+    drawn = [history.section(each, "t0")["svg"].count('class="promised"') for each in (plain, promised)]
+    assert drawn == [0, 1]
+    assert "shaded is what the goal of each run asked for" in trend_words.describe(promised)
+    assert "shaded" not in trend_words.describe(plain)

@@ -11,6 +11,7 @@ from unittest import mock
 
 import builders
 import pytest
+import states
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -18,17 +19,13 @@ from PIL import Image
 
 from perfproof.model.result import Comparability, Fact
 from perfproof.reports import typesetting
+from perfproof.reports.first_screen import first_screen
 from perfproof.reports.slide import to_slide
 
 LONG = [f"GET /api/v2/organisations/{{organisation}}/projects/{{project}}/records?page={at}" for at in range(50)]
 UNICODE = ["注文一覧を取得する" * 9, "Ελληνικά αίτημα", "запрос списка заказов", "طلبات العميل", "😀 emoji", "W" * 200]
 KINDS: dict[str, Any] = {
-    "ab": builders.make_result,
-    "run": builders.make_run,
-    "noise": builders.make_noise,
-    "invalid": builders.make_invalid,
-    "empty": builders.make_empty,
-    "hostile": builders.make_hostile,
+    **states.STATES,
     "50 long names": lambda: builders.make_result(names=LONG, sentence="; ".join(LONG[:12]) + "."),
     "unicode": lambda: builders.make_result(names=UNICODE, sentence=" ".join(UNICODE)),
     "a run of 50": lambda: builders.make_run(levels=tuple(builders.levels(("main",), LONG))),
@@ -94,34 +91,54 @@ def test_the_same_result_gives_the_same_bytes(kind: Any) -> None:
     assert not re.search(rb"CreationDate|Producer|Creator", first)
 
 
-def test_a_pdf_is_one_page_whose_text_can_be_searched(tmp_path: Path) -> None:
-    result = builders.make_result()
+def test_a_pdf_is_one_page_that_says_what_the_first_screen_says_with_the_causes(tmp_path: Path) -> None:
+    result = states.price()
     pdf = to_slide(result, "pdf")
     assert len(re.findall(rb"/Type /Page\b", pdf)) == 1
     assert b"/MediaBox [ 0 0 960 540 ]" in pdf
-    text = text_of(pdf, tmp_path)
-    assert result.sentence in " ".join(text.split())
-    for shown in ("−24.1 %", "goal 20–30 %", "✓ met 20 %", "export records", "What weakens the claim", "EAGER: 0 → 1"):
-        assert shown in text
-    assert "7 more rows in the report" in text
+    text = " ".join(text_of(pdf, tmp_path).split())
+    first = first_screen(result)
+    assert first.worth is not None
+    assert first.reasons is not None
+    for shown in (
+        first.headline,
+        "GOAL MET",
+        "promised: 20–30 % shorter",
+        "queries of dashboard 28 → 29 (a price: 1 query more, at any size)",
+        "✓ 63 % shorter",
+        "16.6 → 4.2",
+        "no difference",
+        "A day at 50 requests a second:",
+        first.worth.told[0],
+        "How sure? Sure: 95 % confidence",
+        "Fewer queries (21 → 5 per request, N+1 gone), saves 13.7 ms per request",
+        result.run_ids[0],
+    ):
+        assert shown in text, shown
+    assert "generator" not in text
 
 
-def test_a_long_sentence_is_there_to_the_letter(tmp_path: Path) -> None:
-    sentence = "Goal missed: " + "; ".join(f"p95 latency of {name} −{at}.4 %" for at, name in enumerate(LONG[:9])) + "."
-    text = text_of(to_slide(builders.make_result(names=LONG, sentence=sentence), "pdf"), tmp_path)
-    assert "".join(sentence.split()) in "".join(text.split())
+def test_a_cause_that_is_not_shown_and_one_that_was_not_looked_for_are_told_apart(tmp_path: Path) -> None:
+    assert "no lever was pulled" in text_of(to_slide(states.unmoved(), "pdf"), tmp_path)
+    assert "Why" not in text_of(to_slide(states.undecided(), "pdf"), tmp_path)
+
+
+def test_what_has_no_room_is_counted(tmp_path: Path) -> None:
+    assert "and 55 more in the report" in text_of(to_slide(states.many(), "pdf"), tmp_path)
 
 
 def test_long_names_that_differ_at_their_end_are_told_apart(tmp_path: Path) -> None:
-    text = text_of(to_slide(builders.make_result(names=LONG), "pdf"), tmp_path)
-    assert "page=4\n" in text
-    assert "page=10\n" in text
+    text = text_of(to_slide(states.many(), "pdf"), tmp_path)
+    for at in (3, 8, 13, 18, 23):
+        assert re.search(rf"page={at}\b", text)
 
 
 def test_a_broken_budget_and_a_single_run_have_their_figures(tmp_path: Path) -> None:
     text = text_of(to_slide(builders.make_run(), "pdf"), tmp_path)
-    assert re.search(r"dashboard +41.7 ms +95.9 ms +167 ms +0 ?%", text)
-    assert "568 ms, limit 200 ms" in text_of(to_slide(builders.make_result(), "pdf"), tmp_path)
+    assert re.search(r"dashboard +95.9 ms", text)
+    assert "2 of 2 budgets kept" in text
+    over = " ".join(text_of(to_slide(states.budget(), "pdf"), tmp_path).split())
+    assert "at 568 ms, over the budget of 200 ms" in over
 
 
 def test_letters_the_usual_font_lacks_are_looked_for_in_installed_ones() -> None:

@@ -260,6 +260,19 @@ class TestHistory:
         points = found["latency_p50", "all", "ms"]
         assert [(point.run, point.estimate.value) for point in points] == [(kinds[0][0].id, 2.0), (kinds[1][0].id, 3.0)]
 
+    def test_a_point_knows_what_the_goal_of_its_run_asked_for(
+        self, store: Store, make_info: Infos, make_result: Results
+    ) -> None:
+        info, result = make_info(status="complete"), make_result()
+        goal = result.comparisons[0]
+        level = Level(goal.metric, goal.request, "candidate", "ms", Estimate(31.25, None, None, 0.95, 8))
+        other = dataclasses.replace(level, request="another")
+        store.add_run(info, Path("/r"))
+        store.save_result(info.id, dataclasses.replace(result, levels=(level, other)))
+        found = store.history("projects")
+        assert found[goal.metric, goal.request, "ms"][0].promised == pytest.approx((0.7 * 41.5, 0.8 * 41.5))
+        assert found[goal.metric, "another", "ms"][0].promised is None
+
     def test_history_can_be_narrowed_to_a_metric_a_request_a_branch_and_the_newest(
         self, store: Store, tmp_path: Path
     ) -> None:

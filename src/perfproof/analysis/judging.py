@@ -36,6 +36,7 @@ from perfproof.analysis.timing import measured_seconds, seconds_per_round
 from perfproof.analysis.troubles import unnamed
 from perfproof.analysis.turns import pair_facts
 from perfproof.analysis.why import across_causes, explain
+from perfproof.analysis.worth import rate_of, worth
 from perfproof.errors import ExitCode, UsageError
 from perfproof.model.levers import Causes
 from perfproof.model.metrics import ALL, METRICS
@@ -274,7 +275,14 @@ def _result(
         advice=_advice(verdict, rows, measured.health),
         queries=measured.probed.details,
         why=explain(measured.causes, rows, measured.probed.details, verdict, traffic(sides[0]), kind),
+        traffic=None if kind in ("run", "noise") else worth(rows, traffic(sides[0]), _rate(sides)),
     )
+
+
+def _rate(sides: Sequence[Side]) -> float | None:
+    """Return the rate that the scenario gives, if it is the same for both sides."""
+    rates = {rate_of(side.recording.info.settings) for side in sides}
+    return rates.pop() if len(rates) == 1 else None
 
 
 def _comparability(measured: _Measured) -> Comparability:

@@ -513,7 +513,9 @@ def _requests(scenario: Scenario) -> dict[str, Any]:
     """Return how the requests come about, fit for reports."""
     source = scenario.locustfile
     if source is None:
-        return {"weights": [request.weight for request in scenario.requests]}
+        flows = len({request.flow for request in scenario.requests if request.flow})
+        weights = {"weights": [request.weight for request in scenario.requests]}
+        return {**weights, "flows": flows} if flows else weights
     chosen = {"users": source.users, "tags": source.tags, "exclude tags": source.exclude_tags}
     return {
         "locustfile": {"file": source.file.name, **{name: list(found) for name, found in chosen.items() if found}},

@@ -15,6 +15,7 @@ class Point:
 
     ``basis`` are the facts that the value depends on beside the code, where they are known and are fewer than those of
     the whole machine: of a count of instructions the architecture, the compiler and a few more. Otherwise it is empty.
+    ``promised`` are the values that the run's goal asked for, against its own baseline; None where it had none.
     """
 
     run: str
@@ -25,6 +26,7 @@ class Point:
     label: str | None = None
     revision: Revision | None = None
     basis: Mapping[str, str] = field(default_factory=dict)
+    promised: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -309,6 +309,43 @@ class CapacitySearch:
     steps: tuple[Step, ...]
 
 
+DAY = 86_400.0
+"""Seconds of a day."""
+MANY_REQUESTS = 1_000_000.0
+"""The requests that a change is reckoned over where no rate says how many a day has."""
+
+
+@dataclass(frozen=True)
+class Saving:
+    """What a stretch of traffic takes of one thing on both sides, in ``unit``; ``saved`` < 0 where it takes more.
+
+    ``low`` and ``high`` are the ends of the interval of ``saved``, None for what is counted; ``sure`` tells whether it
+    is told apart from nothing. Of ``partial`` ones some requests were not counted: these are left out on both sides.
+    """
+
+    what: Literal["waiting", "cpu", "queries"]
+    unit: Literal["ms", "queries"]
+    baseline: float
+    candidate: float
+    saved: float
+    low: float | None
+    high: float | None
+    sure: bool
+    partial: bool = False
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What the change is worth: ``requests`` in the mix that was measured, of both sides.
+
+    That is a day at ``rate`` requests per second where the scenario gives one, else (``rate`` None) a million.
+    """
+
+    rate: float | None
+    requests: float
+    savings: tuple[Saving, ...]
+
+
 @dataclass(frozen=True)
 class Result:
     """The whole conclusion of an ``ab``, ``compare``, ``noise``, ``capacity``, ``count`` or a single ``run``."""
@@ -334,6 +371,7 @@ class Result:
     queries: tuple[QueryDetail, ...] = ()
     why: Why | None = None
     capacity: CapacitySearch | None = None
+    traffic: Traffic | None = None
 
     @property
     def alone(self) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Literal
 
 from perfproof.model.instructions import Wanted
+from perfproof.model.metrics import METRICS
 from perfproof.model.policy import Policy
 
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
@@ -375,6 +377,15 @@ class Goal:
     improve: float
     stretch: float | None = None
     requests: tuple[str, ...] = ()
+
+    def asks(self, baseline: float) -> tuple[float, float]:
+        """Return what the goal makes of a value, smaller end first; without a stretch all that is beyond is asked."""
+        higher = self.metric in METRICS and METRICS[self.metric].better == "higher"
+        near = baseline * (1 + self.improve if higher else 1 - self.improve)
+        if self.stretch is None:
+            return (near, inf) if higher else (0.0, near)
+        far = baseline * (1 + self.stretch if higher else 1 - self.stretch)
+        return min(near, far), max(near, far)
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,12 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from perfproof.analysis.words import digits
 from perfproof.model.result import CapacitySearch, Comparison, Curve, Knee, Step
-from perfproof.reports import figures, forests, svg
+from perfproof.model.scenario import Goal
+from perfproof.reports import figures, forests, goal_bands, svg
+from perfproof.reports.goal_bands import GoalBand, Goals
 
 INK, MUTED, GRID, BAND, PAPER = "#010101", "#010102", "#010103", "#010104", "#010105"
+BAND_LINE = "#010106"
 ARMS = ("#010201", "#010202", "#010203")
 TONE_COLOURS = {"good": "#010301", "bad": "#010302", "warn": "#010303", "calm": "#010304", "void": "#010305"}
 COLOURS = {
@@ -33,6 +36,7 @@ COLOURS = {
     MUTED: "var(--muted)",
     GRID: "var(--grid)",
     BAND: "var(--band)",
+    BAND_LINE: "var(--band-line)",
     PAPER: "var(--paper)",
     **{colour: f"var(--arm{at})" for at, colour in enumerate(ARMS)},
     **{colour: f"var(--{tone})" for tone, colour in TONE_COLOURS.items()},
@@ -131,8 +135,11 @@ QUERIES = Kind(
 """How the counts of a probed request are drawn."""
 
 
-def line_chart(kind: Kind, curves: Sequence[Curve], prefix: str, title: str) -> str:
-    """Draw the curves of one chart as SVG. ``prefix`` must be unique in the page."""
+def line_chart(kind: Kind, curves: Sequence[Curve], prefix: str, title: str, goals: Goals | None = None) -> str:
+    """Draw the curves of one chart as SVG, with the ``goals`` that it can show. ``prefix`` must be unique in the page.
+
+    The first curve is the baseline's, which goals are held against.
+    """
     lines = [line for line in (_finite(curve, kind) for curve in curves[: len(ARMS)]) if line.x]
     with mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=(_WIDTH, _HEIGHT))
@@ -152,8 +159,64 @@ def line_chart(kind: Kind, curves: Sequence[Curve], prefix: str, title: str) -> 
         axes.set_xlabel(kind.x, labelpad=2)
         unit = "% of requests" if kind.y_unit == "%" else kind.y
         figure.text(0.01, 0.93, unit, color=MUTED)
+        promised = goal_bands.bands(_key(kind), lines[0], goals) if lines and goals and len(lines) > 1 else []
+        _promised(axes, promised)
+        if promised:
+            words = " and ".join(dict.fromkeys(band.words for band in promised[:2]))
+            figure.text(0.99, 0.93, f"shaded: {words}", color=MUTED, ha="right")
         (_label_ends if kind.labels == "end" else _label_middles)(axes, lines)
-        return _inline(figure, prefix, title, f"{kind.reading} {_spoken(kind, lines)}")
+        return _inline(figure, prefix, title, f"{kind.reading} {_spoken(kind, lines)}{_spoken_goals(promised)}")
+
+
+def _key(kind: Kind) -> str:
+    """Return the key of a chart, as ``Detail.charts`` has it."""
+    return next((key for key, each in KINDS.items() if each is kind), "queries")
+
+
+def _promised(axes: Axes, promised: Sequence[GoalBand]) -> None:
+    """Shade what goals ask for, within the limits that the lines gave the axes."""
+    limits = {"x": axes.get_xlim(), "y": axes.get_ylim()}
+    style: dict[str, Any] = {"color": BAND, "linewidth": 0, "zorder": 0.6}
+    edges: list[tuple[Sequence[float], Sequence[float]]]
+    for band in promised:
+        low, high = (
+            [min(max(end, limits[band.axis][0]), limits[band.axis][1]) for end in found]
+            for found in (band.low, band.high)
+        )
+        if band.x:
+            axes.fill_between(band.x, low, high, **style)
+            edges = [(band.x, found) for found in (low, high)]
+        elif band.at is None:
+            axes.axhspan(low[0], high[0], **style)
+            edges = [(limits["x"], (end, end)) for end in (low[0], high[0])]
+        else:
+            # At one place of the other axis: as wide as a twentieth of it, so that it can be seen.
+            place, wide = _places(band)
+            across, along = [place - wide, place + wide], [low[0], high[0]]
+            corners = (across, along) if band.axis == "y" else (along, across)
+            axes.fill_between(corners[0], corners[1][0], corners[1][1], **style)
+            edges = [(across, (end, end)) if band.axis == "y" else ((end, end), across) for end in along]
+        for xs, ys in edges:
+            axes.plot(xs, ys, color=BAND_LINE, linewidth=1.0, zorder=0.7)
+    axes.set_xlim(limits["x"])
+    axes.set_ylim(limits["y"])
+
+
+def _places(band: GoalBand) -> tuple[float, float]:
+    """Return where a band stands on the other axis and half its width there."""
+    at = band.at or 0.0
+    if band.axis == "x":
+        return at, 3.0
+    return at, min(4.0, 0.45 * (100.0 - at))  # the axis of percentiles grows wider towards 100
+
+
+def _spoken_goals(promised: Sequence[GoalBand]) -> str:
+    told = [
+        f" The {band.words} asks for {digits(band.low[0], 3)} to {digits(band.high[0], 3)}."
+        for band in promised
+        if len(band.low) == 1 and math.isfinite(band.high[0])
+    ]
+    return "".join(told)
 
 
 def _alone(line: Curve) -> list[int]:
@@ -162,8 +225,8 @@ def _alone(line: Curve) -> list[int]:
     return [at for at in range(len(line.y)) if known[at + 1] and not known[at] and not known[at + 2]]
 
 
-def capacity(search: CapacitySearch, prefix: str, title: str) -> str:
-    """Draw the steps of a search for the capacity, the budget, and each arm's knee with its interval."""
+def capacity(search: CapacitySearch, prefix: str, title: str, goal: Goal | None = None) -> str:
+    """Draw the steps of a search for the capacity, the budget, each arm's knee with its interval, and the goal."""
     arms = [knee.arm for knee in search.knees][: len(ARMS)]
     drawn = [step for step in search.steps if step.arm in arms and step.value is not None and step.value > 0]
     with mpl.rc_context(_SETTINGS | {"font.size": 8.5}):
@@ -191,6 +254,14 @@ def capacity(search: CapacitySearch, prefix: str, title: str) -> str:
             axes.text(
                 0.002, search.limit, f"budget {limit}", transform=axes.get_yaxis_transform(), va="bottom", color=INK
             )
+        if goal is not None and len(search.knees) > 1 and search.knees[0].estimate.value > 0:
+            low, high = goal.asks(search.knees[0].estimate.value)
+            left, right = axes.get_xlim()
+            shaded = [min(max(end, left), right) for end in (low, high)]
+            axes.axvspan(*shaded, color=BAND, linewidth=0, zorder=0.6)
+            for end in shaded:
+                axes.axvline(end, color=BAND_LINE, linewidth=1.0, zorder=0.7)
+            figure.text(0.99, 0.005, f"shaded: goal {figures.goal(goal)} more", color=MUTED, ha="right")
         _knees(axes, search.knees[: len(ARMS)])
         axes.set_xlabel("requests per second", labelpad=2)
         unit = f"{figures.title(search.metric, short=True)}, {search.unit}"
@@ -256,7 +327,7 @@ def forest(shown: Sequence[Comparison], prefix: str, title: str) -> str:
         figure = Figure(figsize=(9.2, height))
         bottom, top = 0.38 / height, 1 - 0.37 / height
         axes = figure.add_axes((0.155, bottom, 0.47, top - bottom))
-        forests.draw(axes, lines, forests.Palette(INK, MUTED, GRID, BAND, PAPER, TONE_COLOURS))
+        forests.draw(axes, lines, forests.Palette(INK, MUTED, GRID, BAND, PAPER, TONE_COLOURS, BAND_LINE))
         return _inline(figure, prefix, title, f"{len(drawn)} changes with their intervals; the table below holds them.")
 
 

@@ -36,6 +36,7 @@ class Palette:
     band: str
     paper: str
     tones: Mapping[str, str]
+    band_line: str
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,18 @@ def _heads(axes: Axes, drawn: Sequence[Comparison], above: float, palette: Palet
     edge = axes.get_xaxis_transform()
     axes.text(0, above, "no change", transform=edge, ha="center", color=palette.muted)
     wanted = {figures.goal(row.goal): row.goal for row in drawn if row.goal}
-    for text, goal in wanted.items():
-        if len(wanted) == 1 and goal.improve >= 0.15 and not _higher_is_better(goal.metric):
-            axes.text(-goal.improve, above, f"goal {text}", transform=edge, ha="right", color=palette.muted)
+    if not wanted:
+        return
+    text, goal = next(iter(wanted.items()))
+    if len(wanted) > 1:
+        place, told, side = axes.get_xlim()[0], "goals", "left"
+    elif _higher_is_better(goal.metric):
+        place, told, side = axes.get_xlim()[1], f"goal {text}", "right"
+    elif goal.improve >= 0.15:
+        place, told, side = -goal.improve, f"goal {text}", "right"
+    else:  # so near to no change that the words would meet
+        place, told, side = axes.get_xlim()[0], f"goal {text}", "left"
+    axes.text(place, above, told, transform=edge, ha=side, color=palette.muted)
 
 
 def _name(axes: Axes, at: int, request: str, palette: Palette, columns: _Columns) -> None:
@@ -113,9 +123,12 @@ def _row(
     change = row.change if row.change is not None else 0.0
     if row.goal:
         sign = 1.0 if _higher_is_better(row.metric) else -1.0
-        far = row.goal.stretch if row.goal.stretch is not None else row.goal.improve + 0.002
-        band = sorted((sign * row.goal.improve, sign * far))
-        axes.fill_between(band, at - 0.5, at + 0.5, color=palette.band, linewidth=0)
+        # Without a stretch everything beyond is what was asked for.
+        far = row.goal.stretch if row.goal.stretch is not None else max(abs(low), abs(high))
+        band = [min(max(end, low), high) for end in sorted((sign * row.goal.improve, sign * far))]
+        axes.fill_between(band, at - 0.5, at + 0.5, color=palette.band, linewidth=0, zorder=0.6)
+        for end in band:
+            axes.plot([end, end], [at - 0.5, at + 0.5], color=palette.band_line, linewidth=0.9, zorder=0.7)
     ends = [end for end in (row.ci_low, row.ci_high) if end is not None and math.isfinite(end)]
     if len(ends) == 2 and ends[0] < high and ends[1] > low:
         axes.plot([max(ends[0], low), min(ends[1], high)], [at, at], color=colour, linewidth=2.2, solid_capstyle="butt")

@@ -1,4 +1,4 @@
-"""One offline HTML page: verdict, comparability, forest plot, table by impact, details, findings, raw data.
+"""One offline HTML page: the first screen, then comparability, forest plot, causes, tables, details, raw data.
 
 The page asks for nothing from anywhere (its policy forbids it) and runs no script but one of ours, named by its hash,
 where it holds flame graphs; it is bounded in size whatever was measured. This module decides what is shown; the
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -20,8 +20,10 @@ from markupsafe import Markup, escape
 from perfproof.analysis.words import digits
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Comparison, Curve, Detail, QueryDetail, Result
-from perfproof.reports import capacity, charts, figures, pages, queries, rows, why_page
+from perfproof.model.scenario import Goal
+from perfproof.reports import capacity, charts, figures, goal_bands, pages, queries, rows, why_page
 from perfproof.reports.cards import cards
+from perfproof.reports.first_screen import first_screen
 from perfproof.reports.json_report import to_document
 
 MAX_ROWS = 260
@@ -51,12 +53,9 @@ def to_html(result: Result) -> str:
     ordered = rows.by_impact(result.comparisons)
     details = rows.details_by_impact(result.details, result.comparisons)[:MAX_DETAILS]
     anchors = {detail.request: f"d{at}" for at, detail in enumerate(details)}
-    symbol, word, tone = rows.headline(result)
     context: dict[str, Any] = {
         "result": result,
-        "symbol": symbol,
-        "word": word,
-        "tone": tone,
+        "first": first_screen(result),
         "kind": KINDS[result.kind],
         "moment": pages.moment(result.started_at),
         "cards": cards(result),
@@ -97,7 +96,7 @@ def _capacity(result: Result) -> dict[str, Any] | None:
         return None
     steps, left_out = capacity.step_lines(search)
     metric = figures.title(search.metric, short=True)
-    drawing = charts.capacity(search, "capacity", f"Rate and {metric} of every step")
+    drawing = charts.capacity(search, "capacity", f"Rate and {metric} of every step", _capacity_goal(result))
     return {
         "svg": Markup(drawing),  # noqa: S704 - built by ElementTree, which escapes every text
         "metric": metric,
@@ -105,6 +104,10 @@ def _capacity(result: Result) -> dict[str, Any] | None:
         "steps": steps,
         "left_out": left_out,
     }
+
+
+def _capacity_goal(result: Result) -> Goal | None:
+    return next((row.goal for row in result.comparisons if row.metric == "capacity" and row.goal), None)
 
 
 def _forest(ordered: Sequence[Comparison]) -> dict[str, Any] | None:
@@ -201,13 +204,14 @@ def _budgets(result: Result) -> list[dict[str, str]]:
 def _details(details: Sequence[Detail], anchors: dict[str, str], result: Result) -> list[dict[str, Any]]:
     """Return a section per request name; charts only while there is room, the weightiest requests first."""
     headlines = {row.request: row for row in result.comparisons if row.metric == "latency_p95"}
+    goals = goal_bands.goals_of(result.comparisons)
     room, sections = DETAIL_BYTES, []
     for at, detail in enumerate(details):
         anchor = anchors[detail.request]
         drawn: list[dict[str, Any]] = []
         if at < MAX_CHARTED and room > 0:
             drawn = [
-                _chart(key, kind, detail.charts[key], f"{anchor}-{key.replace('_', '-')}", detail.request)
+                _chart(key, kind, detail.charts[key], f"{anchor}-{key.replace('_', '-')}", detail.request, goals)
                 for key, kind in charts.KINDS.items()
                 if detail.charts.get(key)
             ]
@@ -233,9 +237,16 @@ def _details(details: Sequence[Detail], anchors: dict[str, str], result: Result)
     return sections
 
 
-def _chart(key: str, kind: charts.Kind, curves: Sequence[Curve], prefix: str, request: str) -> dict[str, Any]:
+def _chart(
+    key: str,
+    kind: charts.Kind,
+    curves: Sequence[Curve],
+    prefix: str,
+    request: str,
+    goals: Mapping[str, goal_bands.Goals],
+) -> dict[str, Any]:
     name = "all requests" if request == ALL else figures.plain(request, 60)
-    drawing = charts.line_chart(kind, curves, prefix, f"{kind.title}: {name}")
+    drawing = charts.line_chart(kind, curves, prefix, f"{kind.title}: {name}", goals.get(request))
     return {
         "key": key,
         "title": kind.title,
@@ -278,7 +289,7 @@ def _number(number: float) -> str:
 
 def _queries(result: Result) -> dict[str, Any]:
     """Return, per probed request, figures by arm, a small chart with its table, and what became of each statement."""
-    sections = []
+    sections, goals = [], goal_bands.goals_of(result.comparisons)
     for at, detail in enumerate(result.queries[:MAX_ITEMS]):
         statements, left_out = queries.statement_lines(detail)
         curves = _query_curves(detail)
@@ -288,7 +299,7 @@ def _queries(result: Result) -> dict[str, Any]:
                 "request": detail.request,
                 "sizes": queries.sizes(detail),
                 "arms": queries.arm_lines(detail),
-                "chart": _chart("queries", charts.QUERIES, curves, f"q{at}", detail.request) if drawn else None,
+                "chart": _chart("queries", charts.QUERIES, curves, f"q{at}", detail.request, goals) if drawn else None,
                 "statements": statements,
                 "statements_left_out": left_out,
                 "notes": detail.notes[:5],

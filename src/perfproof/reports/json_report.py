@@ -56,6 +56,8 @@ def to_document(result: Result) -> dict[str, Any]:
     }
     if result.capacity is not None:
         document["capacity"] = asdict(result.capacity)
+    if result.traffic is not None:
+        document["traffic"] = asdict(result.traffic)
     cleaned: dict[str, Any] = clean(document)
     return cleaned
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from perfproof.model.metrics import ALL
 from perfproof.reports import figures
 
 LONG = 600
+MOST_UNBROKEN = 18
+"""Letters in a row that a line never breaks within; English words are hardly longer."""
+_LONG_WORD = re.compile(rf"\S{{{MOST_UNBROKEN + 1},}}")
+_JOINTS = re.compile(r"(?<=[/_.:?&=,;{}()-])(?=[^/_.:?&=,;{}()-])")
 
 
 def environment(*more: BaseLoader) -> Environment:
@@ -20,12 +27,37 @@ def environment(*more: BaseLoader) -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"plain": figures.plain, "long": long, "count": figures.count, "request": request, "moment": moment}
+    made.filters |= {"soft": soft, "place": place}
     return made
 
 
 def long(text: str, limit: int = LONG) -> str:
     """Return a text made safe to show, at most ``limit`` long, whose numbers keep their units at a line's end."""
     return figures.unbroken(figures.plain(text, limit))
+
+
+def soft(text: str) -> Markup:
+    """Return a text that may break at the joints of its long words, and else only between words.
+
+    For table cells, which shrink to their longest word: letting them break anywhere tore words ("connec-tions"), and
+    forbidding it made the table as wide as an address.
+    """
+    parts, last = [], 0
+    for found in _LONG_WORD.finditer(text):
+        parts.append(escape(text[last : found.start()]))
+        pieces = [
+            escape(joint[at : at + MOST_UNBROKEN])
+            for joint in _JOINTS.split(found.group())
+            for at in range(0, len(joint), MOST_UNBROKEN)
+        ]
+        parts.append(Markup("<wbr>").join(pieces))
+        last = found.end()
+    return Markup("").join([*parts, escape(text[last:])])
+
+
+def place(fraction: float) -> str:
+    """Return a fraction as a length of a style: ``12.5%``."""
+    return f"{100 * fraction:.4g}%"
 
 
 def request(name: str) -> str:

@@ -1,4 +1,4 @@
-"""One page for a slide, 16:9, as PDF or PNG: verdict, key figures, changes against their goals, what was compared.
+"""One page for a slide, 16:9, as PDF or PNG: the first screen of the report, with the causes.
 
 Laid out by hand, because nothing may be cut or overlap whatever the names are: every text is measured before it is
 placed, the verdict shrinks until it fits, and lists end with how much more there is. What matplotlib lays out by itself
@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from perfproof.model.metrics import ALL
-from perfproof.model.result import Comparison, Level, Result
-from perfproof.reports import figures, forests, pages, rows
-from perfproof.reports.cards import Card, cards
+from perfproof.model.result import Result
+from perfproof.reports import figures, forests, pages
+from perfproof.reports.before_after import Bar, Bars
+from perfproof.reports.first_screen import first_screen
 from perfproof.reports.typesetting import Type, families_for
 
 WIDTH, HEIGHT = 40 / 3, 7.5
@@ -33,16 +33,21 @@ PALETTE = forests.Palette(
     band="#cfe3f3",
     paper="#ffffff",
     tones={"good": "#009e73", "bad": "#d55e00", "warn": "#b87a00", "calm": "#0072b2", "void": "#b0578a"},
+    band_line="#2f7fb5",
 )
 """The light colours of the HTML report: a slide is shown on white and printed."""
 _PANEL = "#f6f7f9"
 _SOFT = {"good": "#e3f5ef", "bad": "#fdebdf", "warn": "#fdf3dc", "calm": "#e5f1f8", "void": "#f8eaf2"}
 _DEEP = {"good": "#00543d", "bad": "#853a00", "warn": "#664600", "calm": "#004a75", "void": "#722c54"}
 _SIZES = (22.0, 20.0, 18.0, 16.0, 14.0, 12.5, 11.0, 10.0, 9.0, 8.0, 7.0)
-_VERDICT_ROOM = 1.75
-_PLOT_LETTERS = 9.0
-_ASIDE = 3.45
-_LEVELS = ("latency_p50", "latency_p95", "latency_p99", "throughput", "error_rate")
+_VERDICT_ROOM = 1.25
+_LETTERS = 9.0
+_ASIDE = 2.5
+_LEAST_STEP, _MOST_STEP = 0.3, 0.5
+"""Inches that a row of the chart may be high."""
+_CHART_ROOM = 2.0
+"""Inches that are kept for the chart whatever else there is."""
+_BAND_EDGE, _HATCH = "#a9cde8", "////"
 
 Format = Literal["pdf", "png"]
 
@@ -51,7 +56,7 @@ def to_slide(result: Result, kind: Format) -> bytes:
     """Return the page as a file of the ``kind``; the same result gives the same bytes with the same fonts."""
     settings: dict[Any, Any] = {
         "font.family": families_for(_letters(result)),
-        "font.size": _PLOT_LETTERS,
+        "font.size": _LETTERS,
         "pdf.fonttype": 42,  # so that text can be searched and copied
         "text.parse_math": False,
         "axes.axisbelow": True,
@@ -85,6 +90,7 @@ def _letters(result: Result) -> str:
     texts += [row.request for row in result.comparisons] + [level.request for level in result.levels]
     texts += [text for fact in result.comparability.facts for text in (fact.name, fact.baseline, fact.candidate)]
     texts += [finding.summary for finding in result.findings] + [budget.request for budget in result.budgets]
+    texts += [cause.sentence for cause in result.why.causes] + [result.why.sentence] if result.why else []
     return "".join(figures.plain(text, 2000) for text in texts)
 
 
@@ -94,173 +100,202 @@ class _Slide:
     def __init__(self, type_: Type, result: Result) -> None:
         self.type = type_
         self.result = result
+        self.first = first_screen(result)
 
     def draw(self) -> None:
-        y = self._verdict(self._top(HEIGHT - MARGIN))
-        y = self._cards(y - 0.16)
-        below = self._bottom(MARGIN - 0.1)
-        self._changes(MARGIN, WIDTH - MARGIN - _ASIDE - 0.3, below + 0.1, y - 0.2)
-        self._aside(WIDTH - MARGIN - _ASIDE, below + 0.1, y - 0.2)
+        y = self._lines(self._headline(self._top(HEIGHT - MARGIN)))
+        low = self._bottom(MARGIN - 0.1) + 0.1
+        low = self._meaning(low)
+        low = self._causes(low, y - 0.2)
+        right = WIDTH - MARGIN - (_ASIDE + 0.35 if self.first.tiles else 0.0)
+        if self.first.bars is not None:
+            self._bars(self.first.bars, MARGIN, right, low + 0.1, y - 0.2)
+        self._tiles(WIDTH - MARGIN - _ASIDE, low + 0.1, y - 0.2)
 
     def _top(self, y: float) -> float:
-        symbol, word, tone = rows.headline(self.result)
-        self.type.put(MARGIN, y, f"{symbol}  {word.upper()}", 11, colour=_DEEP[tone], weight="bold")
+        first = self.first
+        self.type.put(MARGIN, y, f"{first.sign}  {first.word.upper()}", 12, colour=_DEEP[first.tone], weight="bold")
         moment = pages.moment(self.result.started_at)
         said = " · ".join(text for text in (figures.plain(self.result.scenario, 60), moment) if text)
-        self.type.put(WIDTH - MARGIN, y, self.type.cut(said, 9.5, 11), 11, colour=PALETTE.muted, align="right")
+        self.type.put(WIDTH - MARGIN, y, self.type.cut(said, 8.5, 11), 11, colour=PALETTE.muted, align="right")
         return y - 0.3
 
-    def _verdict(self, y: float) -> float:
-        tone = rows.headline(self.result)[2]
+    def _headline(self, y: float) -> float:
+        tone = self.first.tone
         width = WIDTH - 2 * MARGIN - 0.5
-        lines, size = self.type.fit(_sentence(self.result), width, _VERDICT_ROOM, _SIZES, weight="bold")
+        lines, size = self.type.fit(self.first.headline, width, _VERDICT_ROOM, _SIZES, weight="bold")
         leading = Type.leading(size)
-        height = len(lines) * leading + 0.3
+        height = len(lines) * leading + 0.26
         self._box(MARGIN, y - height, WIDTH - 2 * MARGIN, height, _SOFT[tone])
         self.type.figure.add_artist(self._patch(MARGIN, y - height, 0.09, height, PALETTE.tones[tone]))
         for at, line in enumerate(lines):
-            self.type.put(MARGIN + 0.28, y - 0.15 - at * leading, line, size, weight="bold")
+            self.type.put(MARGIN + 0.28, y - 0.13 - at * leading, line, size, weight="bold")
         return y - height
 
-    def _cards(self, y: float) -> float:
-        shown = cards(self.result)
-        if not shown:
-            return y + 0.16
-        gap, height = 0.15, 1.12
-        width = (WIDTH - 2 * MARGIN - gap * (len(shown) - 1)) / max(len(shown), 4)
-        for at, card in enumerate(shown):
-            self._card(card, MARGIN + at * (width + gap), y, width, height)
-        return y - height
-
-    def _card(self, card: Card, x: float, y: float, width: float, height: float) -> None:
-        self._box(x, y - height, width, height, _PANEL)
-        inner = width - 0.24
-        for down, text, size, colour, weight in (
-            (0.09, card.title, 9.5, PALETTE.muted, "normal"),
-            (0.27, card.big, 19.0, PALETTE.ink, "bold"),
-            (
-                0.60,
-                "  ".join(text for text in (card.small, card.interval) if text.strip(figures.NOTHING)),
-                8.5,
-                PALETTE.muted,
-                "normal",
-            ),
-            (0.83, card.word, 10.0, _DEEP[card.tone], "bold"),
-        ):
-            size = self.type.shrunk(text, inner, size, weight=weight)
-            self.type.put(x + 0.12, y - down, text, size, colour=colour, weight=weight)
-
-    def _changes(self, left: float, right: float, low: float, high: float) -> None:
-        ordered = rows.by_impact(self.result.comparisons)
-        drawable = [row for row in rows.gated(ordered) or ordered if figures.known(row.change)]
-        if not drawable:
-            if not self.result.comparisons:
-                self._levels(left, right, low, high)
-            return
-        room = high - low - 0.2 - 0.35 - 0.35
-        shown, lines = _fitting(drawable, max(2, int(room / 0.205)))
-        scale = _PLOT_LETTERS / forests.SIZE
-        x, x_end = left + forests.LEFT * scale, right - forests.RIGHT * scale
-        self.type.put(left, high, self._plot_title(shown, len(drawable)), 9, colour=PALETTE.muted)
-        height = len(lines) * 0.235 if len(lines) * 0.235 < room else room
-        box = (x / WIDTH, (high - 0.5 - height) / HEIGHT, (x_end - x) / WIDTH, height / HEIGHT)
-        axes = self.type.figure.add_axes(box)
-        axes.set_facecolor("none")
-        for side in ("top", "right", "left"):
-            axes.spines[side].set_visible(False)
-        forests.draw(axes, lines, PALETTE, _PLOT_LETTERS)
-
-    def _plot_title(self, shown: Sequence[Comparison], all_of_them: int) -> str:
-        goals = sorted({figures.goal(row.goal) for row in shown if row.goal})
-        levels = sorted({row.confidence for row in shown if row.confidence is not None})
-        sure = "–".join(figures.percent(level) for level in levels[:1] + levels[1:][-1:])
-        parts = [f"Change of the candidate against the baseline{f', with {sure} interval' if sure else ''}"]
-        if goals:
-            parts.append(f"shaded: the goal of {', '.join(goals[:3])}")
-        if all_of_them > len(shown):
-            parts.append(f"{figures.count(all_of_them - len(shown))} more rows in the report")
-        return "; ".join(parts)
-
-    def _levels(self, left: float, right: float, low: float, high: float) -> None:
-        """Write what a single run measured as a table: a line for each request."""
-        by_request: dict[str, dict[str, Level]] = {}
-        for level in rows.levels_in_order(self.result.levels):
-            by_request.setdefault(level.request, {})[level.metric] = level
-        metrics = [name for name in _LEVELS if any(name in found for found in by_request.values())]
-        if not metrics:
-            return
-        step, ends = 0.235, [right - 0.95 * at for at in range(len(metrics))][::-1]
-        names = ends[0] - 1.0 - left
-        room = max(1, int((high - low) / step) - 2)
-        for end, metric in zip(ends, metrics, strict=True):
-            self.type.put(end, high, figures.title(metric, short=True), 9, colour=PALETTE.muted, align="right")
-        for at, (request, found) in enumerate(list(by_request.items())[:room], 1):
-            name = "all requests" if request == ALL else figures.plain(request)
-            weight = "bold" if request == ALL else "normal"
-            self.type.put(left, high - at * step, self.type.cut(name, names, 9.5, weight), 9.5, weight=weight)
-            for end, metric in zip(ends, metrics, strict=True):
-                known = found.get(metric)
-                text = figures.value(known.estimate.value, known.unit) if known else figures.NOTHING
-                self.type.put(end, high - at * step, text, 9.5, align="right", weight=weight)
-        if len(by_request) > room:
-            more = f"and {figures.count(len(by_request) - room)} more in the report"
-            self.type.put(left, high - (room + 1) * step, more, 9, colour=PALETTE.muted)
-
-    def _aside(self, x: float, low: float, high: float) -> None:
-        """Write what was compared and what weakens the claim, as far down as there is room."""
-        result, y = self.result, high
-        facts = result.comparability.facts
-        differing = [f"{fact.name}: {fact.baseline} → {fact.candidate}" for fact in facts if fact.differs]
-        alike = [f"{fact.name}: {fact.candidate}" for fact in facts if not fact.differs]
-        doubts = list(result.comparability.warnings)
-        broken = [
-            f"{figures.title(each.metric)} of {'all requests' if each.request == ALL else each.request}: "
-            f"{figures.value(each.value, each.unit)}, limit {figures.value(each.limit, each.unit)}"
-            for each in result.budgets
-            if each.broken
-        ]
-        unknown = [
-            f"{figures.title(each.metric)} of {'all requests' if each.request == ALL else each.request}: {each.why}"
-            for each in result.budgets
-            if each.open
-        ]
-        proven = [finding.summary for finding in result.findings if finding.severity != "info"]
-        sections: list[tuple[str, Sequence[str], int, str]] = [("What weakens the claim", doubts, 3, _DEEP["warn"])]
-        if result.kind == "run":
-            sections.append(("What was measured", alike + differing, 6, PALETTE.ink))
-        else:
-            sections.append(("What differs", differing, 4, PALETTE.ink))
-        sections += [("Budgets broken", broken, 3, _DEEP["bad"]), ("Budgets open", unknown, 2, _DEEP["warn"])]
-        sections += [("Findings", proven, 3, PALETTE.ink)]
-        if result.kind != "run":
-            sections.append(("Alike on both sides", alike, 8, PALETTE.ink))
-        for title, texts, most, colour in sections:
-            y = self._section(title, texts, most, colour, x, y, low)
-
-    def _section(
-        self, title: str, texts: Sequence[str], most: int, colour: str, x: float, y: float, low: float
-    ) -> float:
-        size, leading = 8.5, Type.leading(8.5)
-        if not texts or y - 3 * leading < low:
-            return y
-        self.type.put(x, y, title, 9, colour=colour, weight="bold")
-        y -= leading * 1.15
-        for at, text in enumerate(texts[:most]):
-            lines = self.type.wrap(figures.plain(text, 400), _ASIDE, size)
-            lines = [*lines[:2], self.type.cut(lines[2] + " …", _ASIDE, size)] if len(lines) > 3 else lines
-            left = len(texts) - at
-            needed = len(lines) + (left > 1)
-            if y - needed * leading < low:
-                self.type.put(x, y, f"and {figures.count(left)} more in the report", size, colour=PALETTE.muted)
-                return y - 1.6 * leading
-            for line in lines:
-                self.type.put(x, y, line, size, colour=PALETTE.muted)
+    def _lines(self, y: float) -> float:
+        """Write the lines below the headline, each cut to two lines of the page."""
+        size, width = 11.5, WIDTH - 2 * MARGIN - 0.55
+        leading = Type.leading(size)
+        y -= 0.12
+        for line in self.first.lines:
+            text = f"{line.about}: {line.told}" if line.about else line.told
+            wrapped = self.type.wrap(figures.plain(text, 400), width, size)
+            if len(wrapped) > 2:
+                wrapped = [wrapped[0], self.type.cut(" ".join(wrapped[1:]), width, size)]
+            if line.sign:
+                self.type.put(MARGIN + 0.05, y, line.sign, size, colour=_DEEP[line.tone], weight="bold")
+            for part in wrapped:
+                self.type.put(MARGIN + 0.3, y, part, size)
                 y -= leading
-        if len(texts) > most:
-            more = f"and {figures.count(len(texts) - most)} more in the report"
-            self.type.put(x, y, more, size, colour=PALETTE.muted)
-            y -= leading
-        return y - 0.6 * leading
+            y -= 0.04
+        return y
+
+    def _bars(self, chart: Bars, left: float, right: float, low: float, high: float) -> None:
+        """Draw before and after of each row on the axis of the page's chart; fewer rows where room is short."""
+        self.type.put(left, high, chart.title, 12, weight="bold")
+        self._legend(chart, right, high)
+        top, floor = high - 0.34, low + 0.26
+        shown = chart.bars[: max(1, int((top - floor) / _LEAST_STEP))]
+        step = min(_MOST_STEP, (top - floor) / len(shown))
+        names, values, changes = 2.15, 1.5, 1.75
+        x, end = left + names + 0.15, right - values - changes - 0.25
+        floor = top - step * len(shown)
+        for at, word in chart.ticks:
+            place = x + at * (end - x)
+            self._line(place, floor, place, top, PALETTE.muted if word == "as before" else PALETTE.grid)
+            align: Any = "left" if not at else "right" if at > 0.97 else "center"
+            self.type.put(place, floor - 0.05, word, 9, colour=PALETTE.muted, align=align)
+        for at, bar in enumerate(shown):
+            y = top - at * step
+            self._bar(bar, x, end - x, y, step)
+            middle = y - step / 2 + 0.075
+            name = self._name(bar.name, names - (0.6 if bar.metric else 0.0))
+            self.type.put(left, middle, name, 10.5, weight="bold")
+            wide = self.type.width(name, 10.5, "bold")
+            metric = self.type.cut(bar.metric, names - wide - 0.08, 9.5)
+            self.type.put(left + wide + 0.08, middle, metric, 9.5, colour=PALETTE.muted)
+            size = self.type.shrunk(bar.values, values, 10)
+            self.type.put(end + 0.2 + values, middle, bar.values, size, colour=PALETTE.muted, align="right")
+            change = f"{bar.sign} {bar.change}".strip()
+            size = self.type.shrunk(change, changes - 0.1, 10.5, weight="bold")
+            self.type.put(end + 0.3 + values, middle, change, size, colour=_DEEP[bar.tone], weight="bold")
+        left_out = chart.left_out + len(chart.bars) - len(shown)
+        if left_out:
+            told = f"and {figures.count(left_out)} more in the report"
+            self.type.put(left, floor - 0.05, self.type.cut(told, names, 9), 9, colour=PALETTE.muted)
+
+    def _name(self, text: str, room: float) -> str:
+        """Return a name that fits, cut in its middle: what tells long ones apart is often their end."""
+        for letters in range(len(text), 3, -1):
+            shown = figures.ends(text, letters)
+            if self.type.width(shown, 10.5, "bold") <= room:
+                return shown
+        return self.type.cut(text, room, 10.5, "bold")
+
+    def _bar(self, bar: Bar, x: float, wide: float, y: float, step: float) -> None:
+        if bar.band is not None:
+            across = max(0.02, (bar.band[1] - bar.band[0]) * wide)
+            self._shape(x + bar.band[0] * wide, y - step, across, step, PALETTE.band, hatch=_HATCH, above=0.6)
+            for place in bar.band:
+                self._line(x + place * wide, y - step, x + place * wide, y, PALETTE.band_line, 1.0, 0.7)
+        if bar.limit is not None:
+            self._line(
+                x + bar.limit * wide, y - 0.88 * step, x + bar.limit * wide, y - 0.08 * step, PALETTE.ink, 2.2, 2.0
+            )
+        if bar.before is not None:
+            self._shape(x, y - 0.4 * step, bar.before * wide, 0.2 * step, PALETTE.paper, edge=PALETTE.muted)
+        self._shape(x, y - 0.82 * step, max(0.015, bar.after * wide), 0.32 * step, PALETTE.tones[bar.tone])
+        if bar.low is not None and bar.high is not None:
+            middle, ends = y - 0.66 * step, (x + bar.low * wide, x + bar.high * wide)
+            self._line(ends[0], middle, ends[1], middle, PALETTE.ink, 1.1, 2.0)
+            for place in ends:
+                self._line(place, middle - 0.12 * step, place, middle + 0.12 * step, PALETTE.ink, 1.1, 2.0)
+
+    def _legend(self, chart: Bars, right: float, y: float) -> None:
+        """Write what the marks mean, from right to left."""
+        parts = [("band", chart.band)] if chart.band else []
+        if not self.result.alone:
+            parts += [("range", "sure range"), ("after", "after"), ("before", "before")]
+        x = right
+        for kind, text in parts:
+            said = self.type.cut(text, 3.2, 9.5)
+            self.type.put(x, y - 0.01, said, 9.5, align="right")
+            x -= self.type.width(said, 9.5) + 0.32
+            match kind:
+                case "band":
+                    self._shape(x, y - 0.15, 0.25, 0.14, PALETTE.band, edge=PALETTE.band_line, hatch=_HATCH)
+                case "range":
+                    self._line(x, y - 0.08, x + 0.25, y - 0.08, PALETTE.ink, 1.1, 2.0)
+                    for place in (x, x + 0.25):
+                        self._line(place, y - 0.13, place, y - 0.03, PALETTE.ink, 1.1, 2.0)
+                case "after":
+                    self._shape(x, y - 0.13, 0.25, 0.1, PALETTE.ink)
+                case _:
+                    self._shape(x, y - 0.13, 0.25, 0.1, PALETTE.paper, edge=PALETTE.muted)
+            x -= 0.22
+
+    def _tiles(self, x: float, low: float, high: float) -> None:
+        """Write queries, memory and CPU in boxes below each other."""
+        if not self.first.tiles:
+            return
+        gap = 0.1
+        height = min(0.86, (high - low + gap) / len(self.first.tiles) - gap)
+        scale = min(1.0, height / 0.86)
+        inner = _ASIDE - 0.3
+        for at, tile in enumerate(self.first.tiles):
+            y = high - at * (height + gap)
+            self._box(x, y - height, _ASIDE, height, _PANEL)
+            told = f"{tile.sign} {tile.told}".strip()
+            for down, text, size, colour, weight in (
+                (0.08, self.type.cut(tile.what, inner, 10.5 * scale), 10.5, PALETTE.muted, "normal"),
+                (0.28, tile.figure, 17.0, PALETTE.ink, "bold"),
+                (0.60, told, 10.5, _DEEP[tile.tone], "bold"),
+            ):
+                size = self.type.shrunk(text, inner, size * scale, weight=weight)
+                self.type.put(x + 0.15, y - down * scale, text, size, colour=colour, weight=weight)
+
+    def _meaning(self, low: float) -> float:
+        """Write what it means per day, and how sure it is, from ``low`` upwards; return where it begins."""
+        first, size = self.first, 11.5
+        sure = f"How sure? {first.sureness.word}"
+        sure += f": {', '.join(first.sureness.numbers)}" if first.sureness.numbers else ""
+        texts = [f"{first.worth.over}: {', '.join(first.worth.told)}", sure] if first.worth else [sure]
+        gap = 0.4
+        width = (WIDTH - 2 * MARGIN - gap * (len(texts) - 1)) / len(texts)
+        columns = [self.type.wrap(figures.plain(text, 400), width, size)[:3] for text in texts]
+        leading = Type.leading(size)
+        high = low + max(map(len, columns)) * leading + 0.12
+        self._line(MARGIN, high + 0.06, WIDTH - MARGIN, high + 0.06, PALETTE.grid)
+        for column, lines in enumerate(columns):
+            for at, line in enumerate(lines):
+                self.type.put(MARGIN + column * (width + gap), high - 0.04 - at * leading, line, size)
+        return high + 0.08
+
+    def _causes(self, low: float, high: float) -> float:
+        """Write the causes from ``low`` upwards, as many as leave room for the chart; return where they begin."""
+        reasons, size = self.first.reasons, 11.5
+        if reasons is None:
+            return low
+        leading, width = Type.leading(size), WIDTH - 2 * MARGIN - 0.7
+        room = max(1, int((high - low - _CHART_ROOM) / leading))
+        if reasons.lines:
+            told = [
+                self.type.cut(", ".join(part for part in (f"{what}: {text}", worth) if part), width, size)
+                for what, text, worth in reasons.lines[:room]
+            ]
+            left_out = reasons.left_out + len(reasons.lines) - len(told)
+            if left_out:
+                told[-1] = self.type.cut(
+                    f"{told[-1].rstrip()} and {figures.count(left_out)} more in the report", width, size
+                )
+        else:
+            told = self.type.wrap(figures.plain(reasons.sentence, 600), width, size)[: min(room, 2)]
+        top = low + len(told) * leading + 0.1
+        self._line(MARGIN, top + 0.04, WIDTH - MARGIN, top + 0.04, PALETTE.grid)
+        self.type.put(MARGIN, top - 0.05, "Why", size, weight="bold")
+        for at, line in enumerate(told):
+            self.type.put(MARGIN + 0.7, top - 0.05 - at * leading, line, size)
+        return top + 0.06
 
     def _bottom(self, y: float) -> float:
         result = self.result
@@ -279,17 +314,34 @@ class _Slide:
             )
         )  # fmt: skip
 
+    def _shape(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        colour: str,
+        *,
+        edge: str = "",
+        hatch: str = "",
+        above: float = 1.0,
+    ) -> None:
+        place = ((x / WIDTH, y / HEIGHT), width / WIDTH, height / HEIGHT)
+        lines: dict[str, Any] = {
+            "edgecolor": edge or (_BAND_EDGE if hatch else "none"),
+            "linewidth": 0.9 if edge else 0.0,
+        }
+        lines["zorder"] = above
+        shape = Rectangle(*place, facecolor=colour, hatch=hatch, transform=self.type.figure.transFigure, **lines)
+        self.type.figure.add_artist(shape)
+
+    def _line(
+        self, x: float, y: float, x_end: float, y_end: float, colour: str, width: float = 0.8, above: float = 0.5
+    ) -> None:
+        ends = ((x / WIDTH, x_end / WIDTH), (y / HEIGHT, y_end / HEIGHT))
+        line = Line2D(*ends, color=colour, linewidth=width, zorder=above, transform=self.type.figure.transFigure)
+        self.type.figure.add_artist(line)
+
     def _patch(self, x: float, y: float, width: float, height: float, colour: str) -> Rectangle:
         place = ((x / WIDTH, y / HEIGHT), width / WIDTH, height / HEIGHT)
         return Rectangle(*place, facecolor=colour, linewidth=0, transform=self.type.figure.transFigure)
-
-
-def _fitting(drawable: Sequence[Comparison], most: int) -> tuple[list[Comparison], list[str | Comparison]]:
-    """Return the most urgent rows that make at most ``most`` lines with the names of their requests."""
-    for limit in range(min(len(drawable), most - 1), 0, -1):
-        shown, _ = rows.most_urgent(drawable, limit)
-        lines = forests.lines_of(shown)
-        if len(lines) <= most:
-            return shown, lines
-    shown = list(drawable[:1])
-    return shown, forests.lines_of(shown)

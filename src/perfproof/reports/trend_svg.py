@@ -91,6 +91,7 @@ def to_svg(
         return ET.tostring(root, encoding="unicode")
     frame = _Frame({point.run: at for at, point in enumerate(points)}, *_limits(points, trend.unit, references))
     _axes(root, frame, points, trend.unit)
+    _promised(root, frame, points)
     for reference in references[:MAX_REFERENCES]:
         y = frame.y(reference.value)
         _line(root, (LEFT, y), (WIDTH - RIGHT, y), "reference")
@@ -164,6 +165,7 @@ def _limits(points: Sequence[Point], unit: str, references: Sequence[Reference])
     values = [point.estimate.value for point in points]
     span = max(values) - min(values) or abs(max(values)) * 0.1 or (0.01 if unit == "ratio" else 1.0)
     ends = [end for point in points if (drawn := _interval(point)) is not None for end in drawn]
+    ends += [end for point in points if point.promised for end in point.promised if 0 < end < math.inf]
     named = [reference.value for reference in references[:MAX_REFERENCES]]
     low, high = min([*values, *ends, *named]), max([*values, *ends, *named])
     room = 0.08 * (high - low) or 0.5 * span
@@ -193,6 +195,20 @@ def _axes(root: ET.Element, frame: _Frame, points: Sequence[Point], unit: str) -
             _line(root, (x, HEIGHT - BOTTOM), (x, HEIGHT - BOTTOM + 5), "mark")
             _text(root, "text", days[at], x=x, y=HEIGHT - 9, **{"class": "tick"})
             written = x
+
+
+def _promised(root: ET.Element, frame: _Frame, points: Sequence[Point]) -> None:
+    """Shade behind each run what its goal asked for, as far as the frame reaches."""
+    half = min(12.0, 0.4 * (WIDTH - LEFT - RIGHT) / len(points))
+    for point in points:
+        if point.promised is None:
+            continue
+        low, high = (frame.y(end) for end in point.promised)
+        if low - high < 0.5:
+            continue
+        x = frame.x(point.run) - half
+        box = {"x": f"{x:.1f}", "y": f"{high:.1f}", "width": f"{2 * half:.1f}", "height": f"{low - high:.1f}"}
+        ET.SubElement(root, "rect", {"class": "promised", **box})
 
 
 def _stretch(root: ET.Element, frame: _Frame, stretch: Stretch, at: int, trend: Trend, link: Link) -> None:

@@ -96,6 +96,8 @@ def describe(trend: Trend) -> str:
         parts.append(f"{len(trend.stretches)} stretches that must not be held against each other")
     changes = sum(len(stretch.changes) for stretch in trend.stretches)
     parts.append(figures.plural(changes, "change of level", "changes of level") if changes else "no change of level")
+    if any(point.promised for point in points):
+        parts.append("shaded is what the goal of each run asked for")
     return "; ".join(parts) + "."
 
 

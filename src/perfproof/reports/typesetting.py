@@ -70,7 +70,7 @@ class Type:
         *,
         colour: str | None = None,
         weight: str = "normal",
-        align: Literal["left", "right"] = "left",
+        align: Literal["left", "right", "center"] = "left",
     ) -> None:
         """Write one line of text whose top is at ``y``."""
         wide, high = self.figure.get_size_inches()

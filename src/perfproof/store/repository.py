@@ -208,11 +208,13 @@ class Store:
         query = queries.history(RunFilter(scenario=scenario, branch=branch), metric, request, limit)
         found: dict[tuple[str, str, str], list[Point]] = {}
         with self._reading() as session:
+            promised = _promised(session, scenario)
             for run, row in session.execute(query):
                 level = level_of(row)
                 facts = (run.id, run.started_at, run.scenario_hash, run.environment_hash)
                 rests_on = run.counted_on or {} if level.metric == COUNTED else {}
-                point = Point(*facts, level.estimate, run.label, revision_of(run), rests_on)
+                wanted = promised.get((run.number, level.metric, level.request))
+                point = Point(*facts, level.estimate, run.label, revision_of(run), rests_on, wanted)
                 found.setdefault((level.metric, level.request, level.unit), []).append(point)
         return found
 
@@ -429,3 +431,15 @@ class Store:
         close = difflib.get_close_matches(reference, dict.fromkeys(names), n=3)
         hint = f"did you mean {' or '.join(close)}?" if close else "`perfproof list` shows what there is"
         return StoreError(f"no run has the id or the label `{reference}`", where=shown(self._url), hint=hint)
+
+
+def _promised(session: Session, scenario: str) -> dict[tuple[int, str, str], tuple[float, float]]:
+    """Return what the goals of a scenario's runs asked for, by run, metric and request."""
+    query = select(ComparisonRow).join(RunRow, RunRow.number == ComparisonRow.run)
+    rows = session.scalars(query.where(RunRow.scenario == scenario, ComparisonRow.role == "goal"))
+    found = [(row.run, comparison_of(row)) for row in rows]
+    return {
+        (run, row.metric, row.request): row.goal.asks(row.baseline)
+        for run, row in found
+        if row.goal is not None and row.baseline is not None
+    }
