@@ -1,9 +1,9 @@
-# Two commands do all the set-up: `make demo` and `make test`.
+# Two commands do all the set-up: `make demo` and `make test`. `make docs` builds the documentation as a site.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test install lint types layers unit lock schema clean
+.PHONY: demo test install lint types layers unit docs lock schema clean
 
 $(VENV)/run.stamp: requirements/run.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -13,6 +13,10 @@ $(VENV)/run.stamp: requirements/run.txt pyproject.toml
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	touch $@
+
+$(VENV)/docs.stamp: requirements/docs.txt $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
 	touch $@
 
 demo: $(VENV)/run.stamp          ## measure the bundled API, all slow against all fast
@@ -42,13 +46,18 @@ unit: $(VENV)/dev.stamp
 
 install: $(VENV)/dev.stamp
 
+docs: $(VENV)/docs.stamp         ## the documentation as a site, in build/site; reference pages come from the code
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 lock:                            ## needs `uv` on PATH; hashes, no registry addresses
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--extra demo --extra dashboard requirements/build.in pyproject.toml -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra demo --extra dashboard --extra notebook --group dev requirements/build.in pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+		--extra demo --extra dashboard --extra notebook --extra docs --group dev requirements/build.in pyproject.toml -c requirements/run.txt -o requirements/dev.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		requirements/ci.in -o requirements/ci.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--extra demo --extra dashboard --extra docs requirements/build.in pyproject.toml -c requirements/dev.txt -o requirements/docs.txt
 
 schema: $(VENV)/run.stamp        ## what editors complete scenario files from
 	$(BIN)/python -m perfproof.scenarios.schema > docs/scenario.schema.json
