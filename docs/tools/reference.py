@@ -238,7 +238,7 @@ def _argument(parameter: Any) -> str:
 
 def _spelt(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
-        return f"`{_argument(parameter).strip('[]')}`"
+        return f"`{_argument(parameter).strip('[]')}`".replace("|", "\\|")
     value = "" if parameter.is_flag or parameter.count or _is_flag(parameter) else f" {_value(parameter)}"
     return ", ".join(f"`{each}{value}`" for each in [*parameter.opts, *parameter.secondary_opts])
 
