@@ -14,10 +14,10 @@ from perfproof.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 FOREIGN = {
-    "apt-get", "cat", "createdb", "export", "git", "kinto-env/bin/kinto", "kinto-env/bin/pip", "mv", "npm", "openssl",
-    "pip", "pipx", "printf", "psql", "touch", "uv", "/tmp/kinto-venv/bin/pip",
+    "apt-get", "cargo", "cat", "createdb", "export", "git", "kinto-env/bin/kinto", "kinto-env/bin/pip", "mv", "npm",
+    "openssl", "pip", "pipx", "printf", "psql", "touch", "uv", "/tmp/kinto-venv/bin/pip",
 }  # fmt: skip
-"""Programs of others that pages tell to use; cargo is looked at by the page of its own."""
+"""Programs of others that pages tell to use."""
 
 
 def mistakes_in(script: str) -> list[str]:
