@@ -59,8 +59,10 @@ def run_page(
 ) -> Iterator[tuple[Block, subprocess.CompletedProcess[str]]]:
     """Run a page in a folder, block by block; fail with the block that failed.
 
-    With ``short`` measurements take seconds: what is held then are the page's words, not its figures.
+    With ``short`` measurements take seconds: what is held then are the page's words, not its figures. A variable of
+    ``environ`` that is empty is not set.
     """
+    whole = {name: value for name, value in (environ_of(folder) | dict(environ)).items() if value}
     for block in blocks(page):
         if block.title:
             path = folder / block.title
@@ -69,7 +71,7 @@ def run_page(
         elif block.language == "sh":
             script = shortened(block.text) if short else block.text
             done = subprocess.run(
-                ["/bin/bash", "-eu", "-c", _ALLOWING + script], cwd=folder, env=environ_of(folder) | dict(environ),
+                ["/bin/bash", "-eu", "-c", _ALLOWING + script], cwd=folder, env=whole,
                 capture_output=True, text=True, timeout=400, check=False,
             )  # fmt: skip
             assert done.returncode == 0, f"{block.place} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
