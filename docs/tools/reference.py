@@ -43,7 +43,7 @@ def keys() -> str:
     """Return a section for each part of a scenario file, the whole first, each after the part that names it."""
     schema = json_schema()
     definitions: dict[str, Schema] = schema["$defs"]
-    order = list(dict.fromkeys(_reached(schema, definitions)))
+    order = list(dict.fromkeys(_reached(schema["properties"], definitions)))
     where = {name: _places(name, schema, definitions) for name in order}
     parts = [
         "# Keys of a scenario file\n",
