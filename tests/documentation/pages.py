@@ -87,7 +87,7 @@ perfproof() { local code=0; command perfproof "$@" || code=$?; case $code in 0|1
 
 def shortened(script: str) -> str:
     """Return a script whose measurements take seconds."""
-    script = re.sub(r" --time \S+", "", script)
+    script = re.sub(r" --time \S+", "", re.sub(r"\\\n\s*", "", script))
     return re.sub(r"^(perfproof (?:ab|gate)\b[^\n#]*?)( *)(#.*)?$", rf"\1 {SHORTER}\2\3", script, flags=re.M)
 
 
