@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -125,8 +126,8 @@ def databases(page: Path, stack: ExitStack) -> dict[str, str]:
 
     if page.stem in ("postgresql", "rust"):
         binaries, user = postgres.find_binaries(), postgres.unprivileged_user()
-        assert binaries is not None
-        assert user is not None
+        if binaries is None or user is None or shutil.which("psql") is None:
+            postgres.missing("PostgreSQL and psql are not installed, or there is no user that it could run as")
         settings = {"shared_preload_libraries": "pg_stat_statements"}
         address = stack.enter_context(postgres.running_server(binaries, user, settings))
         url = postgres.new_database(address).replace("+psycopg", "")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from documentation.pages import ROOT, environ_of
-from postgres import missing, postgresql  # noqa: F401 - a fixture
+from documentation.pages import ROOT, databases, environ_of
+from postgres import missing
 
 CARGO, RUSTC = Path("/usr/bin/cargo"), Path("/usr/bin/rustc")
 CRATES = Path("/usr/share/cargo/registry")
@@ -18,9 +19,9 @@ CRATES = Path("/usr/share/cargo/registry")
 @pytest.mark.server
 @pytest.mark.database
 @pytest.mark.timeout(900)
-def test_the_service_in_rust_is_built_without_a_registry_and_its_n_plus_one_is_counted(tmp_path, postgresql):  # noqa: F811
-    if not (CARGO.exists() and RUSTC.exists() and list(CRATES.glob("hyper-0.14*")) and shutil.which("psql")):
-        missing("Debian's cargo, rustc, librust-hyper-dev and librust-tokio-postgres-dev, or psql, are not installed")
+def test_the_service_in_rust_is_built_without_a_registry_and_its_n_plus_one_is_counted(tmp_path):
+    if not (CARGO.exists() and RUSTC.exists() and list(CRATES.glob("hyper-0.14*"))):
+        missing("Debian's cargo, rustc, librust-hyper-dev and librust-tokio-postgres-dev are not installed")
     for name in ("rust", "rust.yaml"):
         source = ROOT / "scenarios" / name
         if source.is_dir():
@@ -33,11 +34,12 @@ def test_the_service_in_rust_is_built_without_a_registry_and_its_n_plus_one_is_c
         timeout=800, check=False,
     )  # fmt: skip
     assert built.returncode == 0, built.stderr
-    address = {"SHOP_DATABASE": postgresql().replace("+psycopg", "")}
-    done = subprocess.run(
-        ["perfproof", "probe", "rust.yaml"], cwd=tmp_path, env=environ | address, capture_output=True, text=True,
-        timeout=120, check=False,
-    )  # fmt: skip
+    with ExitStack() as stack:
+        address = databases(ROOT / "docs/howto/rust.md", stack)
+        done = subprocess.run(
+            ["perfproof", "probe", "rust.yaml"], cwd=tmp_path, env=environ | address, capture_output=True, text=True,
+            timeout=120, check=False,
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "2 → 11 → 21 → 51 queries" in done.stdout
     assert "2 → 2 → 2 → 2 queries" in done.stdout
