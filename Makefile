@@ -1,9 +1,9 @@
-# `make demo` and `make test` do all the set-up.
+# Two commands do all the set-up: `make demo` and `make test`. `make docs` builds the documentation as a site.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-measure install lint types layers unit lock schema clean
+.PHONY: demo test test-measure install lint types layers unit docs lock schema clean
 
 $(VENV)/run.stamp: requirements/run.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -18,6 +18,10 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 # Tests start thousands of interpreters, none of which may compile what it imports again. pip need not have done it.
 $(VENV)/bytecode.stamp: $(VENV)/dev.stamp
 	-$(BIN)/python -m compileall -q -j 0 $(VENV)/lib src
+	touch $@
+
+$(VENV)/docs.stamp: requirements/docs.txt $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
 	touch $@
 
 demo: $(VENV)/run.stamp          ## measure the bundled API, all slow against all fast
@@ -55,13 +59,18 @@ test-measure: $(VENV)/bytecode.stamp  ## what judges measured figures, one at a 
 
 install: $(VENV)/dev.stamp
 
+docs: $(VENV)/docs.stamp         ## the documentation as a site, in build/site; reference pages come from the code
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 lock:                            ## needs `uv` on PATH; hashes, no registry addresses
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--extra demo --extra dashboard requirements/build.in pyproject.toml -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra demo --extra dashboard --extra notebook --group dev requirements/build.in pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+		--extra demo --extra dashboard --extra notebook --extra docs --group dev requirements/build.in pyproject.toml -c requirements/run.txt -o requirements/dev.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		requirements/ci.in -o requirements/ci.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--extra demo --extra dashboard --extra docs requirements/build.in pyproject.toml -c requirements/dev.txt -o requirements/docs.txt
 
 schema: $(VENV)/run.stamp        ## what editors complete scenario files from
 	$(BIN)/python -m perfproof.scenarios.schema > docs/scenario.schema.json
