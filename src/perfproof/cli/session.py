@@ -105,9 +105,14 @@ class Session:
         Guards give way as ``policy`` says; without one, as ``perfproof.toml`` and the scenario's ``gate`` do.
         """
         from perfproof.experiment import Options, measure
+        from perfproof.experiment.estimate import earlier_run, estimate
+        from perfproof.experiment.measure import arms_of
+        from perfproof.experiment.preflight import alike, require_ready
         from perfproof.reports.terminal import Live
 
         policy = policy_of(scenario) if policy is None else policy
+        require_ready(scenario, arms_of(scenario, kind))
+        earlier = None if resumes is not None else earlier_run(self.results, scenario.hash, kind)
         _log.info(
             "%s of %s, %s",
             kind,
@@ -120,6 +125,12 @@ class Session:
                 store.add_run(info, path)
                 if not self.quiet:
                     tell(f"run {info.id}")
+                    spreads = store.spreads(info.environment.hash, info.scenario_hash)
+                    found = None if resumes is not None else estimate(scenario, kind, earlier, spreads)
+                    for sentence in found.sentences if found is not None else ():
+                        tell(sentence)
+                    if kind == "ab" and alike(scenario.arms):
+                        tell("note: both arms start the same, so that nothing but noise can be seen")
 
             options = Options(
                 kind=kind,
@@ -127,6 +138,7 @@ class Session:
                 results=self.results,
                 policy=policy,
                 resumes=resumes,
+                foretold=earlier is not None,
                 spreads=lambda info: store.spreads(info.environment.hash, info.scenario_hash),
                 attempts=lambda info: store.attempts(info.scenario_hash, info.arms_hash) + 1,
                 started=started,
@@ -302,7 +314,14 @@ class Session:
         from perfproof.analysis import compare, days
         from perfproof.evidence.reading import read
 
-        first, last = read(self.locate(baseline)), read(self.locate(candidate))
+        folders = [self.locate(each) for each in (baseline, candidate)]
+        if folders[0].resolve() == folders[1].resolve():
+            raise UsageError(
+                f"`{baseline}` and `{candidate}`: both are the same run, {folders[0].name}",
+                why="a run differs in nothing from itself",
+                hint="name the one before and the one after: `perfproof list` shows them",
+            )
+        first, last = map(read, folders)
         info, own, known = last.info, (first.info.id, last.info.id), days({})
         with warned("how much runs differ from day to day is not taken into account"), self.store() as store:
             known = days(store.repeats(info.scenario_hash, info.environment.hash, without=own))
@@ -379,7 +398,7 @@ def read_scenario(
     """
     from perfproof.cli.choosing import of_two_files, only_requests
     from perfproof.scenarios import read
-    from perfproof.scenarios.units import parse_duration
+    from perfproof.scenarios.units import Mistake, parse_duration
 
     if rounds is not None and time is not None:
         raise UsageError("--rounds stands beside --time", hint="keep the one that is meant")
@@ -394,8 +413,8 @@ def read_scenario(
     if time is not None:
         try:
             changed = replace(changed, time=parse_duration(time))
-        except ValueError as error:
-            raise UsageError(f"--time {time}: {error}", hint="write a duration such as 150s or 5m") from error
+        except Mistake as mistake:
+            raise UsageError(f"--time {time}: {mistake.reason}", hint=mistake.fix) from None
     if not early_stop:
         changed = replace(changed, early_stop=False)
     explain = scenario.explain if why else replace(scenario.explain, levers=False, memory=False, profile="off")

@@ -19,6 +19,7 @@ _DOCUMENT = re.compile(
     r"(^|/)(openapi|swagger(-ui)?|(v\d/)?api-docs|__api__|docs|redoc)(\.(json|ya?ml|html))?/?$", re.IGNORECASE
 )
 _VERSION = re.compile(r"v\d+(?:[._]\d+)?(?:(?:alpha|beta)\d*)?", re.IGNORECASE)
+LONGEST_NAME = 60
 _TAKEN = (*BUILT_INS, "port", "arm", "work", "python", "token")
 PAGING = re.compile(
     r"[$_]?(limit|top|first|take|(page|per)[_-]?(size|page|limit)|size|count|max[_-]?(results|items|count)|rows"
@@ -72,12 +73,19 @@ def unique(asks: Iterable[Ask]) -> Iterator[Ask]:
     seen: set[str] = {"all"}  # what a report calls all requests together
     for ask in asks:
         name = ask.name if counts[ask.name] == 1 and ask.name not in seen else f"{ask.method} {ask.path}"
+        name = shortened(name)
         base, number = name, 1
         while name in seen:
             number += 1
             name = f"{base} ({number})"
         seen.add(name)
         yield replace(ask, name=name)
+
+
+def shortened(name: str) -> str:
+    """Return a name that fits into a row of a report: a long one loses its query, and then its end."""
+    name = name.partition("?")[0] if len(name) > LONGEST_NAME else name
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
 
 
 def resource_of(path: str) -> str:
