@@ -71,7 +71,7 @@ def test_a_service_that_starts_slowly(bench, rest):
     (bench.folder / "slow.yaml").write_text(SCENARIO + rest)
     before = bench.run("check", "slow.yaml").out
     guessed = told(before, "takes about ")
-    each = int(re.search(r"each second more adds (\d+) s", before)[1])
+    each = int(re.search(r"each second more to start adds (\d+) s", before)[1])
     first, wall = took(bench, "ab", "slow.yaml")
     start = float(re.search(r"it starts in ([\d.]+) s", first.err)[1])
     assert guessed + each * (start - 1.5) == pytest.approx(wall, rel=WITHIN), "what was told of any start"

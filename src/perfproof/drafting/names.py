@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from perfproof.drafting.asks import Ask
@@ -66,7 +67,7 @@ def _small(word: str) -> str:
 
 def unique(asks: Iterable[Ask]) -> Iterator[Ask]:
     """Yield the requests with names that differ: those that do not get their method and path, or a number."""
-    asks = list(asks)
+    asks = _short_titles(list(asks))
     counts: dict[str, int] = {}
     for ask in asks:
         counts[ask.name] = counts.get(ask.name, 0) + 1
@@ -80,6 +81,23 @@ def unique(asks: Iterable[Ask]) -> Iterator[Ask]:
             name = f"{base} ({number})"
         seen.add(name)
         yield replace(ask, name=name)
+
+
+def _short_titles(asks: list[Ask]) -> list[Ask]:
+    """Return the requests; those that only read and have no name but their path are called by what differs in it.
+
+    Reports have some twenty characters for a name, and ``GET /api/v1/`` would be all that is seen of each.
+    """
+    bare = [ask for ask in asks if ask.method == "GET" and ask.name == f"GET {ask.path}"]
+    paths = [ask.path.partition("?")[0] for ask in bare]
+    steps = [path.removeprefix(version_of(path)).strip("/").split("/") for path in paths]
+    alike = (len(set(level)) == 1 for level in zip(*(each[:-1] for each in steps), strict=False))
+    shared = sum(1 for _ in takewhile(bool, alike)) if len(bare) > 1 else 0
+    short = {id(ask): "/".join(each[shared:]) for ask, each in zip(bare, steps, strict=True)}
+    used = [*short.values(), *(ask.name for ask in asks if id(ask) not in short)]
+    return [
+        replace(ask, name=name) if (name := short.get(id(ask), "")) and used.count(name) == 1 else ask for ask in asks
+    ]
 
 
 def shortened(name: str) -> str:
