@@ -59,7 +59,7 @@ MOST_SECONDS = 3.0
 class Case:
     """A wrong input: what is ``typed``, the scenario as ``text``, other ``files``, and what the answer must hold.
 
-    ``place`` begins a line of the answer; without one there is none to tell. ``PORT`` stands for one that is taken.
+    ``place`` begins a line of the answer; without one there is none to tell. ``TAKEN`` stands for a port that is.
     """
 
     title: str
@@ -91,8 +91,8 @@ CASES = [
         "a key indented too deep",
         "this line is indented deeper than the line above it, which has a value already",
         "begin it in the column of the line above",
-        but((HEALTH, "    health: /health\n")),
-        "s.yaml:4:11",
+        but((HEALTH, f"{HEALTH}    port: 8000\n")),
+        "s.yaml:5:9",
     ),
     Case(
         "a key indented too little",
@@ -223,9 +223,9 @@ CASES = [
     ),
     Case(
         "a port that is taken",
-        "baseline: port PORT is taken",
+        "baseline: port TAKEN is taken",
         "stop that process, or leave service.port out",
-        but(('  candidate: {environment: {WORK: "1"}}\n', ""), (HEALTH, f"  port: PORT\n{HEALTH}")),
+        but(('  candidate: {environment: {WORK: "1"}}\n', ""), (HEALTH, f"  port: TAKEN\n{HEALTH}")),
         "s.yaml:4:9",
         "run s.yaml",
     ),
@@ -510,7 +510,7 @@ def taken() -> Iterator[int]:
 def laid_out(folder: Path, text: str | bytes, port: int = 0) -> None:
     if text:
         (folder / "serve.py").write_text(SERVICE)
-        content = text if isinstance(text, bytes) else text.replace("PORT\n", f"{port}\n").encode()
+        content = text if isinstance(text, bytes) else text.replace("TAKEN", str(port)).encode()
         (folder / "s.yaml").write_bytes(content)
 
 
@@ -554,7 +554,7 @@ def test_a_wrong_input_is_answered_with_place_reason_and_fix_before_anything_is_
     before = sorted(bench.folder.iterdir())
     code, said, seconds, cpu = typed(bench, case.typed)
     assert code == case.code, said
-    assert case.reason.replace("PORT", str(taken)) in said, said
+    assert case.reason.replace("TAKEN", str(taken)) in said, said
     assert case.fix in said, said
     assert re.search(r"^\s+fix: |\(.+\)$", said, re.MULTILINE), said
     if case.place:

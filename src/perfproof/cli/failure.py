@@ -43,12 +43,12 @@ def misuse(error: Any, commands: Sequence[str]) -> UsageError:
     path = str(context.command_path) if context is not None else "perfproof"
     hint = f"{path} -h tells what it takes"
     if wrong := re.search(r"No such command '([^']+)'", said):
-        near = difflib.get_close_matches(wrong[1], commands, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(wrong[1], commands, n=1, cutoff=0.6)
         hint = f"did you mean `perfproof {near[0]}`?" if near else f"{path} -h lists them; most begin with perfproof ab"
     elif wrong := re.search(r"No such option: (\S+)", said):
         known = [name for each in getattr(context, "command", _NONE).params for name in each.opts]
-        near = difflib.get_close_matches(wrong[1], known, n=2)
-        said, hint = f"no such option: {wrong[1]}", f"did you mean {' or '.join(near)}?" if near else hint
+        near = difflib.get_close_matches(wrong[1], known, n=1)
+        said, hint = f"no such option: {wrong[1]}", f"did you mean {near[0]}?" if near else hint
     said = said.replace("Input should be", "it must be").rstrip(".")
     return UsageError(said[:1].lower() + said[1:], hint=hint)
 

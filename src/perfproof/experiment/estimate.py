@@ -71,10 +71,9 @@ class Estimate:
         early = f", {spelled(self.earliest)} if the first look settles it" if self.earliest < self.seconds else ""
         if self.known:
             return f"takes about {spelled(self.seconds)}, as before{early}", sees
-        more = (
-            f"if it starts in {self.start:g} s and answers within 50 ms; each second more to start adds {self.starts} s"
-        )
-        return f"takes about {spelled(self.seconds)}{early} {more}", sees
+        given = f"if it starts in {self.start:g} s and answers within 50 ms"
+        more = f"; each second more to start adds {self.starts} s" if self.starts else ""
+        return f"takes about {spelled(self.seconds)}{early} {given}{more}", sees
 
 
 def spelled(seconds: float) -> str:
