@@ -15,6 +15,7 @@ from typing import Any
 from perfproof.analysis import pacing
 from perfproof.analysis.looks import planned_looks
 from perfproof.analysis.planning import Plan, plan
+from perfproof.analysis.words import count_of
 from perfproof.errors import PerfproofError
 from perfproof.evidence.reading import read_info
 from perfproof.experiment.probe_plan import MORE_VARIANTS, UNCOUNTED_REPEATS, worth_probing
@@ -66,12 +67,14 @@ class Estimate:
         sees = f"sees p50 changes from {self.planned.sentence.partition('changes from ')[2]}"
         if "changes from" not in self.planned.sentence:
             sees = "too few rounds for an interval: plan at least 4"
+        given = f"if it starts in {self.start:g} s and answers within 50 ms"
         if self.given:
-            return f"takes {spelled(self.seconds)} at most: as many rounds as fit, and the causes within a fifth", sees
+            rounds = count_of(self.planned.rounds, "round")
+            fit = f"about {rounds}" + ("" if self.known else f" {given}")
+            return f"takes {spelled(self.seconds)} at most: {fit}, and the causes within a fifth", sees
         early = f", {spelled(self.earliest)} if the first look settles it" if self.earliest < self.seconds else ""
         if self.known:
             return f"takes about {spelled(self.seconds)}, as before{early}", sees
-        given = f"if it starts in {self.start:g} s and answers within 50 ms"
         more = f"; each second more to start adds {self.starts} s" if self.starts else ""
         return f"takes about {spelled(self.seconds)}{early} {given}{more}", sees
 
