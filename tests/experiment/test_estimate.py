@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from perfproof.evidence.codec import encode
+from perfproof.evidence.formats import FORMAT
 from perfproof.experiment.estimate import Estimate, earlier_run, estimate, spelled
 from perfproof.model.recording import Environment, RunInfo
 from perfproof.model.rules import Spread
@@ -115,7 +116,7 @@ def test_the_newest_complete_run_of_the_same_scenario_is_the_one_that_tells(tmp_
     ):
         folder = tmp_path / f"2026110{number}-000000-shop-0001"
         folder.mkdir()
-        (folder / "run.json").write_text(json.dumps({"format": 1, "data": encode(info)}))
+        (folder / "run.json").write_text(json.dumps({"format": FORMAT, **encode(info)}))
     read = earlier_run(tmp_path, wanted.hash, "ab")
     assert read is not None
     assert read.took == {"round": 2.0}

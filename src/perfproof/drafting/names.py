@@ -88,7 +88,7 @@ def _short_titles(asks: list[Ask]) -> list[Ask]:
 
     Reports have some twenty characters for a name, and ``GET /api/v1/`` would be all that is seen of each.
     """
-    bare = [ask for ask in asks if ask.method == "GET" and ask.name == f"GET {ask.path}"]
+    bare = [ask for ask in asks if ask.method == "GET" and ask.name.startswith("GET /")]
     paths = [ask.path.partition("?")[0] for ask in bare]
     steps = [path.removeprefix(version_of(path)).strip("/").split("/") for path in paths]
     alike = (len(set(level)) == 1 for level in zip(*(each[:-1] for each in steps), strict=False))

@@ -120,7 +120,11 @@ def _note(detail: ErrorDetails, path: Path, findings: Findings) -> None:
     elif kind == "list_type":
         findings.add(path, f"must be a list, not {kind_of(value)}", "write its items below it, each after `- `")
     elif kind in ("model_type", "dict_type"):
-        meant = _MEANT.get(path[-1:]) if isinstance(value, int | str) and not isinstance(value, bool) else None
+        meant = (
+            _MEANT.get(str(path[-1]) if path else "")
+            if isinstance(value, int | str) and not isinstance(value, bool)
+            else None
+        )
         fix = f"write {path[-1]}: {{{meant}: {value}}}" if meant else "write `key: value` lines below it"
         findings.add(path, f"must be a mapping, not {kind_of(value)}", fix)
     else:
@@ -193,7 +197,7 @@ _FOREIGN = {
 }
 """Keys of requests that people know from other tools, and what stands for them here."""
 
-_MEANT = {("rounds",): "count", ("expect",): "status"}
+_MEANT = {"rounds": "count", "expect": "status"}
 """The key that a plain value is meant for where a mapping stands, by the last step of its path."""
 
 _ADD = {

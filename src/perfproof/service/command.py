@@ -123,10 +123,16 @@ def _program(arm: str, name: str, directory: Path, environment: Mapping[str, str
     near = _likely(name, places)
     raise UsageError(
         f"{arm}: command not found: {name}",
-        why=f"no such program in the {len(dict.fromkeys(places))} folders of PATH",
+        why=f"no such program on PATH ({_shown(environment['PATH'].split(os.pathsep))})",
         hint=(f"did you mean {near}? else " if near else "")
         + "install it, activate the environment it lives in, or write its full path",
     )
+
+
+def _shown(places: Sequence[str]) -> str:
+    """Return folders as PATH has them, the first few of many."""
+    places = list(dict.fromkeys(places))
+    return os.pathsep.join(places) if len(places) < 6 else f"{os.pathsep.join(places[:3])} and {len(places) - 3} more"
 
 
 def _likely(name: str, places: Sequence[str]) -> str:
