@@ -73,7 +73,7 @@ def test_a_service_that_starts_slowly(bench, rest):
     guessed = told(before, "takes about ")
     each = int(re.search(r"each second more to start adds (\d+) s", before)[1])
     first, wall = took(bench, "ab", "slow.yaml")
-    start = float(re.search(r"it starts in ([\d.]+) s", first.err)[1])
+    start = float(re.search(r"in all: it starts in ([\d.]+) s", first.err)[1])
     assert guessed + each * (start - 1.5) == pytest.approx(wall, rel=WITHIN), "what was told of any start"
     assert told(first.err, "Takes about ") == pytest.approx(wall, rel=WITHIN), "what was told after the first round"
     known = told(bench.run("check", "slow.yaml").out, "takes about ")
