@@ -32,6 +32,10 @@ START = 1.5
 _LOADER = 1.5
 """Seconds until the load process is up."""
 _SEALING = 0.2
+_FIRST = 1.5
+"""Seconds more of the first round, in which every request is tried and all files are cold."""
+_STEADY = 0.5
+"""Seconds for which a warm-up goes on beyond its least time, until it is steady."""
 _LEVERS = 4.5
 """Seconds of watching an arm's levers, beside its start."""
 _PROFILING = 2.5
@@ -100,7 +104,9 @@ def estimate(
     start = start if afresh else 0.0
     design, each = _round(scenario, arms, start)
     alike = earlier is not None and _alike(earlier.settings, scenario)
-    each = took["round"] if alike and "round" in took else each
+    first = _FIRST
+    if alike and "round" in took:
+        first, each = 0.0, took["round"]
     before = took.get("before", _LOADER)
     probe = took.get("probe", _probe(scenario, kind, start))
     causes, passes = _causes(scenario, kind, arms, start)
@@ -108,7 +114,7 @@ def estimate(
     counted = scenario.count.by != "off" and kind in ("ab", "run")
     count = took.get("count", scenario.count.starts * (_COUNTED_START + 2 * start)) if counted else 0.0
     rounds = scenario.rounds
-    beside = OUTSIDE + before + probe + causes + count
+    beside = OUTSIDE + before + probe + first + causes + count
     given = rounds.time is not None
     rules = Rules(planned_rounds=rounds.count, early_stop=rounds.early_stop and kind == "ab")
     budget = None if rounds.time is None else max(each, 0.8 * rounds.time - OUTSIDE - before - probe)
@@ -153,7 +159,7 @@ def _round(scenario: Scenario, arms: int, start: float) -> tuple[pacing.Design |
         locust=False,
         under_load=any(name.startswith(("latency_under_load", "throughput")) for name in metrics),
     )
-    overhead = start + pacing.STOPPING + _SEALING
+    overhead = start + pacing.STOPPING + _SEALING + (_STEADY if rounds.warmup is None else 0.0)
     if design is None or design.pairs:
         warmup = pacing.WARMUP if rounds.warmup is None else rounds.warmup
         measuring = rounds.pairs or max(pacing.LEAST_SECONDS, (overhead + warmup) / 2)

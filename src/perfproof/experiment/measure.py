@@ -302,6 +302,17 @@ class _Rounds:
             found["start"] = sum(self._starts) / len(self._starts)
         return {name: round(seconds, 3) for name, seconds in found.items()}
 
+    @property
+    def _telling(self) -> int:
+        """Return the round after which it is told how long the run takes: the first alone is longer than all others."""
+        return min(2, self.info.rules.planned_rounds)
+
+    def _projected(self) -> dict[str, float]:
+        """Return the seconds of the parts, as if the rounds to come took as long as the last one."""
+        planned = self.info.rules.planned_rounds
+        mean = (sum(self._rounds) + (planned - len(self._rounds)) * self._rounds[-1]) / planned
+        return self.took() | {"round": mean}
+
     def conduct(self, stage: Stage) -> None:
         """Measure round after round until the plan or a look ends it."""
         number, stop = self.done, self.ended or (self.done > 0 and self._look(self.done))
@@ -322,6 +333,8 @@ class _Rounds:
                     self._describe(stage.pace)
                 if number <= _PLANNING_ROUNDS:
                     self._plan(number, seconds, stage.pace)
+                if self.foretell and stage.pace.deadline is None and number == self._telling:
+                    self.foretell(replace(self.info, took=self._projected()))
                 stop = self._look(number)
                 stop = stop or self._out_of_time(number, seconds, stage.pace.deadline)
             left = 0 if stop else self.info.rules.planned_rounds - number
@@ -353,8 +366,6 @@ class _Rounds:
         self.info = replace(self.info, rules=planned.rules)
         if self.info.kind != "run" and (number > 1 or deadline is None or planned.rounds <= number):
             self.observer.note(planned.sentence)
-        if number == 1 and deadline is None and self.foretell:
-            self.foretell(replace(self.info, took=self.took()))
 
     def _out_of_time(self, number: int, seconds_per_round: float, deadline: float | None) -> bool:
         """Tell whether the clock ends the run here; what it could not hold was then never planned."""
