@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from perfproof.cli import options
 from perfproof.cli.printing import say
-from perfproof.cli.session import read_scenario
+from perfproof.cli.session import Slowness, read_scenario
 
 if TYPE_CHECKING:
     from perfproof.model.scenario import Explain, Scenario, Service
@@ -18,6 +18,7 @@ def check(scenario: options.ScenarioArgument = None, results: options.Results = 
 
     A Locust file is loaded, as Locust does to list its users.
     """
+    slowness = Slowness()
     from perfproof.analysis.words import count_of
     from perfproof.experiment.preflight import alike, hitches
     from perfproof.scenarios.places import place_of
@@ -40,7 +41,7 @@ def check(scenario: options.ScenarioArgument = None, results: options.Results = 
     say(f"  {found.name}: {what}, arms {arms}, {how}")
     for each in classes:
         say(f"    {each}")
-    for text in _turns(found, results):
+    for text in _turns(found, results, slowness.found()):
         say(f"  {text}")
     say(f"  {_why(found.explain)}")
     for arm in found.arms:
@@ -56,7 +57,7 @@ def check(scenario: options.ScenarioArgument = None, results: options.Results = 
         )
 
 
-def _turns(scenario: Scenario, results: Path) -> list[str]:
+def _turns(scenario: Scenario, results: Path, slowness: float) -> list[str]:
     """Return how the arms will be asked, how long that takes, and what can be seen."""
     from perfproof.analysis.pacing import choose
     from perfproof.experiment.estimate import earlier_run, estimate
@@ -77,7 +78,7 @@ def _turns(scenario: Scenario, results: Path) -> list[str]:
         else "asked in pairs (what one request costs), and in blocks as well if the rate keeps the service busy"
     ]
     kind = "ab" if len(scenario.arms) > 1 else "run"
-    found = estimate(scenario, kind, earlier_run(results, scenario.hash, kind))
+    found = estimate(scenario, kind, earlier_run(results, scenario.hash, kind), slowness=slowness)
     if found is not None:
         return [*lines, f"at most {found.planned.rounds} rounds", *found.sentences]
     blocks = rounds.block_count * rounds.block_seconds

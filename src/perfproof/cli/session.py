@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from perfproof.store.repository import Store
 
 _log = logging.getLogger(__name__)
+_LONGEST_OUTSIDE = 60.0
+"""Seconds beside measuring that are perfproof's own; what takes longer is a build of versions from git, made once."""
 Kind = Literal["run", "ab", "noise", "capacity", "count"]
 
 
@@ -44,6 +47,20 @@ def _told_of(results: Path) -> Iterator[None]:
             why=error.what,
             hint="measure first, e.g. `perfproof ab SCENARIO`, or name the folder: --results DIR",
         ) from error
+
+
+class Slowness:
+    """A stopwatch around work of perfproof's own, to learn how much of the cores is left for it."""
+
+    _MOST = 4.0
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.monotonic(), time.process_time()
+
+    def found(self) -> float:
+        """Return by how much longer than its CPU time the work took; 1 where it was too little to tell."""
+        wall, cpu = time.monotonic() - self._wall, time.process_time() - self._cpu
+        return min(self._MOST, max(1.0, wall / cpu)) if cpu > 0.1 else 1.0
 
 
 @dataclass(frozen=True)
@@ -104,6 +121,7 @@ class Session:
 
         Guards give way as ``policy`` says; without one, as ``perfproof.toml`` and the scenario's ``gate`` do.
         """
+        slowness = Slowness()
         from perfproof.experiment import Options, measure
         from perfproof.experiment.estimate import earlier_run, estimate
         from perfproof.experiment.measure import arms_of
@@ -113,6 +131,7 @@ class Session:
         policy = policy_of(scenario) if policy is None else policy
         require_ready(scenario, arms_of(scenario, kind))
         earlier = None if resumes is not None else earlier_run(self.results, scenario.hash, kind)
+        slow = slowness.found()
         _log.info(
             "%s of %s, %s",
             kind,
@@ -126,7 +145,7 @@ class Session:
                 if not self.quiet:
                     tell(f"run {info.id}")
                     spreads = store.spreads(info.environment.hash, info.scenario_hash)
-                    found = None if resumes is not None else estimate(scenario, kind, earlier, spreads)
+                    found = None if resumes is not None else estimate(scenario, kind, earlier, spreads, slow)
                     for sentence in found.sentences if found is not None else ():
                         tell(sentence)
                     if kind == "ab" and alike(scenario.arms):
@@ -139,6 +158,7 @@ class Session:
                 policy=policy,
                 resumes=resumes,
                 foretold=earlier is not None,
+                slowness=slow,
                 spreads=lambda info: store.spreads(info.environment.hash, info.scenario_hash),
                 attempts=lambda info: store.attempts(info.scenario_hash, info.arms_hash) + 1,
                 started=started,
@@ -231,6 +251,7 @@ class Session:
             report_failure(problem)
         if not self.quiet:
             tell(f"report: {', '.join(map(str, report_files)) or measured.directory / 'report.html'}")
+        _note_outside(measured)
         if opened:
             open_page(measured.directory / "report.html")
         return int(problem.exit_code) if problem is not None else result.exit_code
@@ -331,6 +352,21 @@ class Session:
         with warned("what identical arms showed here before is not taken into account"), self.store() as store:
             return store.spreads(environment_hash, scenario_hash)
         return ()
+
+
+def _note_outside(measured: Measured) -> None:
+    """Note how long the command took beside measuring, from the start of its process on; the next one takes as long."""
+    import psutil
+
+    from perfproof.evidence.directory import RunDirectory
+
+    whole = measured.info.took.get("whole", 0.0)
+    outside = time.time() - psutil.Process().create_time() - whole
+    if whole and 0 < outside < _LONGEST_OUTSIDE:
+        with suppress(EvidenceError):
+            RunDirectory(measured.directory).note(
+                replace(measured.info, took={**measured.info.took, "outside": round(outside, 3)})
+            )
 
 
 def short(file: Path) -> str:

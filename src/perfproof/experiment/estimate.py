@@ -92,9 +92,16 @@ def spelled(seconds: float) -> str:
 
 
 def estimate(
-    scenario: Scenario, kind: str, earlier: RunInfo | None = None, spreads: Sequence[Spread] = ()
+    scenario: Scenario,
+    kind: str,
+    earlier: RunInfo | None = None,
+    spreads: Sequence[Spread] = (),
+    slowness: float = 1.0,
 ) -> Estimate | None:
-    """Return the estimate; None where no end can be foreseen: a search for the capacity, users of a Locust file."""
+    """Return the estimate; None where no end can be foreseen: a search for the capacity, users of a Locust file.
+
+    ``slowness`` is how much longer than its CPU time something takes here now, since others use the cores as well.
+    """
     if kind not in ("ab", "run", "noise") or scenario.locustfile is not None:
         return None
     arms = 2 if kind == "noise" else len(scenario.arms) if kind == "ab" else 1
@@ -102,22 +109,23 @@ def estimate(
     start = took.get("start", START)
     afresh = all(arm.service.command is not None and arm.service.restart == "always" for arm in scenario.arms)
     start = start if afresh else 0.0
-    design, each = _round(scenario, arms, start)
+    design, each = _round(scenario, arms, start, slowness)
     alike = earlier is not None and _alike(earlier.settings, scenario)
-    first = _FIRST
+    first = _FIRST * slowness
     if alike and "round" in took:
         first, each = 0.0, took["round"]
-    before = took.get("before", _LOADER)
+    before = took.get("before", _LOADER * slowness)
     probe = took.get("probe", _probe(scenario, kind, start))
     causes, passes = _causes(scenario, kind, arms, start)
     causes = took["causes"] if causes and took.get("causes") else causes
     counted = scenario.count.by != "off" and kind in ("ab", "run")
     count = took.get("count", scenario.count.starts * (_COUNTED_START + 2 * start)) if counted else 0.0
     rounds = scenario.rounds
-    beside = OUTSIDE + before + probe + first + causes + count
+    outside = took.get("outside", OUTSIDE * slowness)
+    beside = outside + before + probe + first + causes + count
     given = rounds.time is not None
     rules = Rules(planned_rounds=rounds.count, early_stop=rounds.early_stop and kind == "ab")
-    budget = None if rounds.time is None else max(each, 0.8 * rounds.time - OUTSIDE - before - probe)
+    budget = None if rounds.time is None else max(each, 0.8 * rounds.time - outside - before - probe)
     planned = plan(rules, each, budget, spreads, in_pairs=design is None or design.pairs)
     looks = planned_looks(planned.rounds, planned.rules.early_stop)
     seconds = rounds.time if rounds.time is not None else beside + planned.rounds * each
@@ -148,7 +156,7 @@ def _alike(settings: Mapping[str, Any], scenario: Scenario) -> bool:
     return isinstance(before, dict) and all(before.get(key) == getattr(scenario.rounds, key) for key in _ALIKE)
 
 
-def _round(scenario: Scenario, arms: int, start: float) -> tuple[pacing.Design | None, float]:
+def _round(scenario: Scenario, arms: int, start: float, slowness: float) -> tuple[pacing.Design | None, float]:
     """Return how the arms take turns, as far as it is known, and the seconds of a round."""
     rounds = scenario.rounds
     metrics = {goal.metric for goal in scenario.goals} | {budget.metric for budget in scenario.budgets}
@@ -159,7 +167,7 @@ def _round(scenario: Scenario, arms: int, start: float) -> tuple[pacing.Design |
         locust=False,
         under_load=any(name.startswith(("latency_under_load", "throughput")) for name in metrics),
     )
-    overhead = start + pacing.STOPPING + _SEALING + (_STEADY if rounds.warmup is None else 0.0)
+    overhead = start + pacing.STOPPING + _SEALING + (_STEADY * slowness if rounds.warmup is None else 0.0)
     if design is None or design.pairs:
         warmup = pacing.WARMUP if rounds.warmup is None else rounds.warmup
         measuring = rounds.pairs or max(pacing.LEAST_SECONDS, (overhead + warmup) / 2)

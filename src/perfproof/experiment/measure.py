@@ -84,6 +84,7 @@ class Options:
     policy: Policy = field(default_factory=Policy)
     resumes: Path | None = None
     foretold: bool = False
+    slowness: float = 1.0
     started: Callable[[RunInfo, Path], None] = lambda info, path: None  # noqa: ARG005
 
 
@@ -145,7 +146,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
 
             def foretell(seen: RunInfo) -> None:
                 """Say how long it takes in all, now that a start and a round have been seen."""
-                found = estimate(scenario, options.kind, seen, rounds.spreads)
+                found = estimate(scenario, options.kind, seen, rounds.spreads, options.slowness)
                 if found is not None and len(scenario.arms) == len(arms):
                     observer.note(f"Takes about {spelled(found.seconds)} in all: it starts in {found.start:.1f} s.")
 
@@ -214,7 +215,11 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                 problem = Interrupted(
                     f"{rounds.doing} was interrupted", hint="the rounds had ended: what they show stands"
                 )
-        info = replace(rounds.info, **_status(problem, rounds.doing), took=rounds.took())
+        info = replace(
+            rounds.info,
+            **_status(problem, rounds.doing),
+            took=rounds.took() | {"whole": round(time.monotonic() - began, 3)},
+        )
         directory.finish(info)  # before anything else that needs room on the disk
         directory.keep_log(private / "load.log", redactor)
         recording = rounds.recording(info)

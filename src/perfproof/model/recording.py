@@ -295,7 +295,7 @@ class RunInfo:
     process that measures (model/owner.py). ``interrupted_in`` names what was interrupted where it was not the rounds.
     ``scenario_file`` is where the scenario was read; after the rounds ``resumed_after`` there was a pause. ``took`` are
     the seconds of its parts (before, start, probe, round: a start of one round and a whole one on average, causes,
-    count), from which the next run is estimated.
+    count, the whole measurement, and what the command took outside of it), from which the next run is estimated.
     """
 
     id: str
