@@ -24,7 +24,7 @@ from perfproof.evidence.directory import RunDirectory, new_id
 from perfproof.evidence.reading import read_round
 from perfproof.experiment.capacity import Search, searching, so_far
 from perfproof.experiment.causes import find_causes
-from perfproof.experiment.estimate import estimate, spelled
+from perfproof.experiment.estimate import OUTSIDE, estimate, spelled
 from perfproof.experiment.instructions import count_instructions
 from perfproof.experiment.observer import Observer
 from perfproof.experiment.pace import Pace
@@ -126,6 +126,8 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
     result of the rounds that were finished. Errors before that are raised.
     """
     began = time.monotonic()
+    # On a busy machine what comes before and after takes longer, and is a part of the time of the whole command.
+    counted_from = began - OUTSIDE * (options.slowness - 1)
     scenario = searching(scenario) if options.kind == "capacity" else scenario
     arms = arms_of(scenario, options.kind)
     cpus = split_cpus()
@@ -179,7 +181,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                                 directory.save_probing(rounds.probing)
                             rounds.part("probe")
                         with pinned(cpus.generator):
-                            pace = _pace(scenario, options.kind, began, taken_up.design if taken_up else None)
+                            pace = _pace(scenario, options.kind, counted_from, taken_up.design if taken_up else None)
                             stage = Stage(
                                 scenario,
                                 load,
@@ -198,7 +200,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                             rounds.part("")
                     if options.kind in ("run", "ab"):
                         rounds.doing = "the search for causes"
-                        rounds.causes = find_causes(phase, rounds.probing, _left(scenario, began))
+                        rounds.causes = find_causes(phase, rounds.probing, _left(scenario, counted_from))
                         if rounds.causes is not None:
                             directory.save_causes(rounds.causes)
                         rounds.part("causes")
