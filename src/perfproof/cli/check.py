@@ -47,7 +47,7 @@ def check(scenario: options.ScenarioArgument = None, results: options.Results = 
     for arm in found.arms:
         if _reads_port(arm.service):
             say(f"  note: {arm.name}'s command has no {{port}}; it must listen on the port in its variable PORT")
-    for hitch in hitches(found, found.arms):
+    for hitch in hitches(found, found.arms, asking=False):
         fix = f" ({hitch.hint})" if hitch.hint else ""
         say(f"  note: {hitch.where}: {hitch.what}{fix}")
     if len(found.arms) > 1 and alike(found.arms):

@@ -37,10 +37,10 @@ def alike(arms: Sequence[Arm]) -> bool:
     return all(replace(arm, name="", source={}) == replace(arms[0], name="", source={}) for arm in arms)
 
 
-def hitches(scenario: Scenario, arms: Sequence[Arm]) -> Iterator[PerfproofError]:
-    """Yield what would keep ``arms`` from being started, each thing once."""
+def hitches(scenario: Scenario, arms: Sequence[Arm], *, asking: bool = True) -> Iterator[PerfproofError]:
+    """Yield what would keep ``arms`` from being started, each thing once; without ``asking`` nobody is asked for that."""
     told: set[str] = set()
-    for key, arm, look in _looks(arms):
+    for key, arm, look in _looks(arms, asking):
         try:
             look()
         except PerfproofError as error:
@@ -52,7 +52,7 @@ def hitches(scenario: Scenario, arms: Sequence[Arm]) -> Iterator[PerfproofError]
             yield error
 
 
-def _looks(arms: Sequence[Arm]) -> Iterator[tuple[str, Arm, Callable[[], None]]]:
+def _looks(arms: Sequence[Arm], asking: bool) -> Iterator[tuple[str, Arm, Callable[[], None]]]:
     """Yield what is looked at: the key it is about, the arm, and the look, which raises what is wrong."""
     for arm in arms:
         service = arm.service
@@ -61,10 +61,10 @@ def _looks(arms: Sequence[Arm]) -> Iterator[tuple[str, Arm, Callable[[], None]]]
         for key, line in lines.items():
             if line:
                 yield key, arm, _looking_at(arm, key, line)
-        if service.url and not made and not service.reset:
+        if asking and service.url and not made and not service.reset:
             yield "url", arm, lambda arm=arm: require_answer(arm)  # type: ignore[misc]
         for url in service.database:
-            if "{" not in url and url.partition(":")[0] != "sqlite":
+            if asking and "{" not in url and url.partition(":")[0] != "sqlite":
                 yield "database", arm, lambda arm=arm, url=url: _let_in(arm, url)  # type: ignore[misc]
     fixed = [arm for arm in arms if not (arm.service.prepare or arm.service.reset)]
     for arm in fixed:
