@@ -38,7 +38,7 @@ def alike(arms: Sequence[Arm]) -> bool:
 
 
 def hitches(scenario: Scenario, arms: Sequence[Arm], *, asking: bool = True) -> Iterator[PerfproofError]:
-    """Yield what would keep ``arms`` from being started, each thing once; without ``asking`` nobody is asked for that."""
+    """Yield what would keep ``arms`` from being started, each once; without ``asking`` nobody is asked for that."""
     told: set[str] = set()
     for key, arm, look in _looks(arms, asking):
         try:
