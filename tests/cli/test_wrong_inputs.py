@@ -618,7 +618,7 @@ def test_a_ref_that_does_not_exist_is_told_before_anything_is_started(bench):
 
 @pytest.mark.server
 def test_a_health_path_that_is_wrong_is_told_in_seconds_and_not_after_the_whole_timeout(bench):
-    laid_out(bench.folder, but(("/health", "/healthz")))
+    laid_out(bench.folder, but(("/health", "/ready")))
     code, said, seconds, _ = typed(bench, "ab s.yaml")
     assert code == 4, said
     assert "is up, but its health path is answered with status 404" in said
