@@ -68,7 +68,8 @@ class ScenarioError(PerfproofError):
 
     def __init__(self, problems: list[Problem]) -> None:
         count = len(problems)
-        super().__init__(f"{count} mistake{'s' if count != 1 else ''} in the scenario")
+        what = "policy" if all(problem.file.endswith(".toml") for problem in problems) else "scenario"
+        super().__init__(f"{count} mistake{'s' if count != 1 else ''} in the {what}")
         self.problems = tuple(problems)
 
     def __str__(self) -> str:

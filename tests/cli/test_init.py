@@ -252,3 +252,40 @@ def test_on_a_terminal_what_is_missing_is_asked_for(bench):
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, seen.decode()
     scenario = yaml.safe_load(Path(bench.folder / "perfproof.yaml").read_text())
     assert [each["get"] for each in scenario["requests"]] == ["/v1/items"]
+
+
+ANSWERS = """\
+import http.server, sys
+
+PATHS = {paths}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path in PATHS else 404)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def test_what_the_version_before_does_not_answer_is_dropped(bench):
+    for version, paths in (("before", ["/", "/old"]), ("after", ["/", "/old", "/new"])):
+        (bench.folder / version).mkdir()
+        (bench.folder / version / "serve.py").write_text(ANSWERS.format(paths=paths))
+    both = ("-C", "after", "--before", "before", "--command", "{python} serve.py {port}")
+    said, scenario = drafted(bench, *both, "--get", "/old", "--get", "/new")
+    assert [each["get"] for each in scenario["requests"]] == ["/old"]
+    assert "the version before, in before:" in said.err
+    assert "dropped  GET /new: answered with status 404, not 2xx, by the version before" in said.err
+    (bench.folder / "before" / "serve.py").write_text("raise SystemExit('no database here')")
+    broken = bench.run("init", *both, "--get", "/", "--force")
+    assert broken.code == 4
+    assert "the version before, in before:" in broken.err
+    assert "no database here" in broken.err
+    assert bench.leftovers() == []

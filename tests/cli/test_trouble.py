@@ -35,7 +35,7 @@ def test_a_misspelt_command_line_is_told_and_is_no_defect(words, said, bench):
     ran = bench.run(*words)
     assert ran.code == 2
     assert "defect" not in ran.err
-    assert "Usage: " in ran.err
+    assert "  fix: " in ran.err
     assert said in ran.err
 
 

@@ -43,7 +43,7 @@ def test_a_quantity_is_read_in_its_base_unit(parse: Callable[[str], float], text
     [
         (parse_duration, "150", "`150` has no unit; write 150s or 150ms"),
         (parse_duration, "fast", "`fast` is not a duration; write it like 500ms, 2s or 2m"),
-        (parse_duration, "-5s", "`-5s` is not a duration; write it like 500ms, 2s or 2m"),
+        (parse_duration, "-5s", "`-5s` has a sign; write 5s, without it"),
         (
             parse_duration,
             "1m30",

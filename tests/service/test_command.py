@@ -23,7 +23,8 @@ def test_a_command_that_is_nowhere_is_named_with_the_path():
     error = problem("uvicornn app:app", environment={"PATH": "/nowhere:/bin"})
     assert error.what == "baseline: command not found: uvicornn"
     assert error.why == f"no such program on PATH (/nowhere:/bin:{Path(sys.executable).parent})"
-    assert error.hint == "install it, activate the environment it lives in, or write its full path"
+    assert error.hint.endswith("install it, activate the environment it lives in, or write its full path")
+    assert ("did you mean uvicorn?" in error.hint) == Path(sys.executable).with_name("uvicorn").exists()
 
 
 def test_a_path_is_relative_to_the_directory(tmp_path):

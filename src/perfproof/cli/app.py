@@ -22,7 +22,7 @@ from perfproof.cli.completion import completion
 from perfproof.cli.count import count
 from perfproof.cli.demo import demo
 from perfproof.cli.doctor import doctor
-from perfproof.cli.failure import defect, report_failure
+from perfproof.cli.failure import defect, misuse, report_failure
 from perfproof.cli.gate import gate
 from perfproof.cli.history import history
 from perfproof.cli.init import init
@@ -126,7 +126,7 @@ def run() -> None:
     except (click.Abort, typer.Abort):
         code = int(ExitCode.INTERRUPTED)
     except _MISUSES as error:
-        error.show()
+        report_failure(misuse(error, [str(command.name) for command in app.registered_commands]))
         code = int(ExitCode.USAGE)
     except KeyboardInterrupt:
         tell("interrupted")

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perfproof.cli import options
 from perfproof.cli.printing import say
-from perfproof.cli.session import read_scenario
+from perfproof.cli.session import Slowness, read_scenario
 
 if TYPE_CHECKING:
     from perfproof.model.scenario import Explain, Scenario, Service
 
 
-def check(scenario: options.ScenarioArgument = None) -> None:
+def check(scenario: options.ScenarioArgument = None, results: options.Results = Path("results")) -> None:
     """Validate a scenario file: every mistake with its place and a fix. Nothing is started or sent.
 
     A Locust file is loaded, as Locust does to list its users.
     """
+    slowness = Slowness()
     from perfproof.analysis.words import count_of
+    from perfproof.experiment.preflight import alike, hitches
+    from perfproof.scenarios.places import place_of
 
     found = read_scenario(scenario)
     load = found.load
@@ -37,17 +41,26 @@ def check(scenario: options.ScenarioArgument = None) -> None:
     say(f"  {found.name}: {what}, arms {arms}, {how}")
     for each in classes:
         say(f"    {each}")
-    for text in _turns(found):
+    for text in _turns(found, results, slowness.found()):
         say(f"  {text}")
     say(f"  {_why(found.explain)}")
     for arm in found.arms:
         if _reads_port(arm.service):
             say(f"  note: {arm.name}'s command has no {{port}}; it must listen on the port in its variable PORT")
+    for hitch in hitches(found, found.arms, asking=False):
+        fix = f" ({hitch.hint})" if hitch.hint else ""
+        say(f"  note: {hitch.where}: {hitch.what}{fix}")
+    if len(found.arms) > 1 and alike(found.arms):
+        say(
+            f"  note: {place_of(found, found.arms[-1].name, '')}: both arms start the same, so that nothing but noise"
+            " can be seen (write below arms: what differs, or take the versions from git: --baseline-ref main)"
+        )
 
 
-def _turns(scenario: Scenario) -> list[str]:
-    """Return how the arms will be asked, and how long that takes as far as nothing has been started."""
-    from perfproof.analysis.pacing import LEAST_SECONDS, WARMUP, choose
+def _turns(scenario: Scenario, results: Path, slowness: float) -> list[str]:
+    """Return how the arms will be asked, how long that takes, and what can be seen."""
+    from perfproof.analysis.pacing import choose
+    from perfproof.experiment.estimate import earlier_run, estimate
     from perfproof.experiment.warmup import most_warmup
 
     rounds = scenario.rounds
@@ -64,25 +77,21 @@ def _turns(scenario: Scenario) -> list[str]:
         if design
         else "asked in pairs (what one request costs), and in blocks as well if the rate keeps the service busy"
     ]
-    if rounds.time is not None:
-        return [*lines, f"takes about {rounds.time:.0f} s in all: as many rounds as fit, and the causes within a fifth"]
-    if design is None or design.pairs:
-        each = (WARMUP if rounds.warmup is None else rounds.warmup) + (rounds.pairs or LEAST_SECONDS)
-        what = f"of {rounds.pairs or LEAST_SECONDS:g} s of pairs"
-    else:
-        blocks = rounds.block_count * rounds.block_seconds
-        shortest, longest = (
-            rounds.count * len(scenario.arms) * (warmup + blocks)
-            for warmup in (rounds.block_warmup, most_warmup(rounds))
-        )
-        what = f"of {rounds.block_count} blocks of {rounds.block_seconds:g} s an arm"
-        seconds = f"{shortest:.0f} to {longest:.0f} s of load, warm-up included: it goes on until the service is steady"
-        lines += [f"at most {rounds.count} rounds {what},", seconds]
-        if scenario.locustfile is not None:
-            lines.append("(a block goes on until every user has ended its task: tasks longer than that make it longer)")
-        return [*lines, "starting, stopping, probing and looking for causes not counted"]
-    seconds = f"about {rounds.count * each:.0f} s with warm-up, starting and stopping not counted"
-    return [*lines, f"at most {rounds.count} rounds {what},", seconds]
+    kind = "ab" if len(scenario.arms) > 1 else "run"
+    found = estimate(scenario, kind, earlier_run(results, scenario.hash, kind), slowness=slowness)
+    if found is not None:
+        return [*lines, f"at most {found.planned.rounds} rounds", *found.sentences]
+    blocks = rounds.block_count * rounds.block_seconds
+    shortest, longest = (
+        rounds.count * len(scenario.arms) * (warmup + blocks) for warmup in (rounds.block_warmup, most_warmup(rounds))
+    )
+    lines += [
+        f"at most {rounds.count} rounds of {rounds.block_count} blocks of {rounds.block_seconds:g} s an arm,",
+        f"{shortest:.0f} to {longest:.0f} s of load, warm-up included: it goes on until the service is steady",
+    ]
+    if scenario.locustfile is not None:
+        lines.append("(a block goes on until every user has ended its task: tasks longer than that make it longer)")
+    return [*lines, "starting, stopping, probing and looking for causes not counted"]
 
 
 def _reads_port(service: Service) -> bool:

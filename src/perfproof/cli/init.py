@@ -130,6 +130,7 @@ def init(
         credentials=_credentials(user, header, key),
         arms=arms,
         arms_note=note,
+        before=before,
         goals=_pairs(goal, "--goal"),
         versions=api,
     )

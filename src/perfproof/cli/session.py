@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from perfproof.store.repository import Store
 
 _log = logging.getLogger(__name__)
+_LONGEST_OUTSIDE = 60.0
+"""Seconds beside measuring that are perfproof's own; what takes longer is a build of versions from git, made once."""
 Kind = Literal["run", "ab", "noise", "capacity", "count"]
 
 
@@ -44,6 +47,20 @@ def _told_of(results: Path) -> Iterator[None]:
             why=error.what,
             hint="measure first, e.g. `perfproof ab SCENARIO`, or name the folder: --results DIR",
         ) from error
+
+
+class Slowness:
+    """A stopwatch around work of perfproof's own, to learn how much of the cores is left for it."""
+
+    _MOST = 4.0
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.monotonic(), time.process_time()
+
+    def found(self) -> float:
+        """Return by how much longer than its CPU time the work took; 1 where it was too little to tell."""
+        wall, cpu = time.monotonic() - self._wall, time.process_time() - self._cpu
+        return min(self._MOST, max(1.0, wall / cpu)) if cpu > 0.1 else 1.0
 
 
 @dataclass(frozen=True)
@@ -104,10 +121,17 @@ class Session:
 
         Guards give way as ``policy`` says; without one, as ``perfproof.toml`` and the scenario's ``gate`` do.
         """
+        slowness = Slowness()
         from perfproof.experiment import Options, measure
+        from perfproof.experiment.estimate import earlier_run, estimate
+        from perfproof.experiment.measure import arms_of
+        from perfproof.experiment.preflight import alike, require_ready
         from perfproof.reports.terminal import Live
 
         policy = policy_of(scenario) if policy is None else policy
+        require_ready(scenario, arms_of(scenario, kind))
+        earlier = None if resumes is not None else earlier_run(self.results, scenario.hash, kind)
+        slow = slowness.found()
         _log.info(
             "%s of %s, %s",
             kind,
@@ -120,6 +144,12 @@ class Session:
                 store.add_run(info, path)
                 if not self.quiet:
                     tell(f"run {info.id}")
+                    spreads = store.spreads(info.environment.hash, info.scenario_hash)
+                    found = None if resumes is not None else estimate(scenario, kind, earlier, spreads, slow)
+                    for sentence in found.sentences if found is not None else ():
+                        tell(sentence)
+                    if kind == "ab" and alike(scenario.arms):
+                        tell("note: both arms start the same, so that nothing but noise can be seen")
 
             options = Options(
                 kind=kind,
@@ -127,6 +157,8 @@ class Session:
                 results=self.results,
                 policy=policy,
                 resumes=resumes,
+                foretold=earlier is not None,
+                slowness=slow,
                 spreads=lambda info: store.spreads(info.environment.hash, info.scenario_hash),
                 attempts=lambda info: store.attempts(info.scenario_hash, info.arms_hash) + 1,
                 started=started,
@@ -219,6 +251,7 @@ class Session:
             report_failure(problem)
         if not self.quiet:
             tell(f"report: {', '.join(map(str, report_files)) or measured.directory / 'report.html'}")
+        _note_outside(measured)
         if opened:
             open_page(measured.directory / "report.html")
         return int(problem.exit_code) if problem is not None else result.exit_code
@@ -302,7 +335,14 @@ class Session:
         from perfproof.analysis import compare, days
         from perfproof.evidence.reading import read
 
-        first, last = read(self.locate(baseline)), read(self.locate(candidate))
+        folders = [self.locate(each) for each in (baseline, candidate)]
+        if folders[0].resolve() == folders[1].resolve():
+            raise UsageError(
+                f"`{baseline}` and `{candidate}`: both are the same run, {folders[0].name}",
+                why="a run differs in nothing from itself",
+                hint="name the one before and the one after: `perfproof list` shows them",
+            )
+        first, last = map(read, folders)
         info, own, known = last.info, (first.info.id, last.info.id), days({})
         with warned("how much runs differ from day to day is not taken into account"), self.store() as store:
             known = days(store.repeats(info.scenario_hash, info.environment.hash, without=own))
@@ -312,6 +352,21 @@ class Session:
         with warned("what identical arms showed here before is not taken into account"), self.store() as store:
             return store.spreads(environment_hash, scenario_hash)
         return ()
+
+
+def _note_outside(measured: Measured) -> None:
+    """Note how long the command took beside measuring, from the start of its process on; the next one takes as long."""
+    import psutil
+
+    from perfproof.evidence.directory import RunDirectory
+
+    whole = measured.info.took.get("whole", 0.0)
+    outside = time.time() - psutil.Process().create_time() - whole
+    if whole and 0 < outside < _LONGEST_OUTSIDE:
+        with suppress(EvidenceError):
+            RunDirectory(measured.directory).note(
+                replace(measured.info, took={**measured.info.took, "outside": round(outside, 3)})
+            )
 
 
 def short(file: Path) -> str:
@@ -379,7 +434,7 @@ def read_scenario(
     """
     from perfproof.cli.choosing import of_two_files, only_requests
     from perfproof.scenarios import read
-    from perfproof.scenarios.units import parse_duration
+    from perfproof.scenarios.units import Mistake, parse_duration
 
     if rounds is not None and time is not None:
         raise UsageError("--rounds stands beside --time", hint="keep the one that is meant")
@@ -394,8 +449,8 @@ def read_scenario(
     if time is not None:
         try:
             changed = replace(changed, time=parse_duration(time))
-        except ValueError as error:
-            raise UsageError(f"--time {time}: {error}", hint="write a duration such as 150s or 5m") from error
+        except Mistake as mistake:
+            raise UsageError(f"--time {time}: {mistake.reason}", hint=mistake.fix) from None
     if not early_stop:
         changed = replace(changed, early_stop=False)
     explain = scenario.explain if why else replace(scenario.explain, levers=False, memory=False, profile="off")

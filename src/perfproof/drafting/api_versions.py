@@ -21,7 +21,8 @@ def told_versions(found: Found) -> str:
     if not both:
         return ""
     how = f"--versions {first},{last} makes them the two arms"
-    return f"{both} of the document's requests are in {first} and in {last}: {how}"
+    are = "request of the document is" if both == 1 else "of the document's requests are"
+    return f"{both} {are} in {first} and in {last}: {how}"
 
 
 def of_both(found: Found, versions: tuple[str, str]) -> Found:

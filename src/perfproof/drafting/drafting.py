@@ -39,7 +39,8 @@ Asked = Callable[[str, bool], str]
 class Wishes:
     """What the user said. ``folder`` is the service's, ``beside`` the one in which the scenario will lie.
 
-    ``sources`` and ``get`` are where requests come from. ``command`` and ``url`` win over what is found.
+    ``before`` is the folder of the version before. ``sources`` and ``get`` are where requests come from.
+    ``command`` and ``url`` win over what is found.
     """
 
     folder: Path
@@ -63,6 +64,7 @@ class Wishes:
     credentials: Credentials = field(default_factory=Credentials)
     arms: Mapping[str, Mapping[str, Any]] | None = None
     arms_note: str = ""
+    before: Path | None = None
     goals: Mapping[str, str] = field(default_factory=dict)
     versions: tuple[str, str] | None = None
 
@@ -104,6 +106,10 @@ def draft(
             first, last = (trial.prefix + version for version in wishes.versions)
             trying.also(first, last)
             wishes = replace(wishes, arms={"baseline": {"prefix": first}, "candidate": {"prefix": last}})
+    if wishes.before is not None and way is not None:
+        say(f"the version before, in {wishes.before}:")
+        with _running([way], replace(wishes, folder=wishes.before), found, environ, say) as (_, other):
+            trying.elsewhere(Client(other))
     if wishes.health:
         trial.health = wishes.health
     if not trial.tried and not found.locustfile:

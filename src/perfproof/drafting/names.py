@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from perfproof.drafting.asks import Ask
@@ -19,6 +20,7 @@ _DOCUMENT = re.compile(
     r"(^|/)(openapi|swagger(-ui)?|(v\d/)?api-docs|__api__|docs|redoc)(\.(json|ya?ml|html))?/?$", re.IGNORECASE
 )
 _VERSION = re.compile(r"v\d+(?:[._]\d+)?(?:(?:alpha|beta)\d*)?", re.IGNORECASE)
+LONGEST_NAME = 60
 _TAKEN = (*BUILT_INS, "port", "arm", "work", "python", "token")
 PAGING = re.compile(
     r"[$_]?(limit|top|first|take|(page|per)[_-]?(size|page|limit)|size|count|max[_-]?(results|items|count)|rows"
@@ -65,19 +67,43 @@ def _small(word: str) -> str:
 
 def unique(asks: Iterable[Ask]) -> Iterator[Ask]:
     """Yield the requests with names that differ: those that do not get their method and path, or a number."""
-    asks = list(asks)
+    asks = _short_titles(list(asks))
     counts: dict[str, int] = {}
     for ask in asks:
         counts[ask.name] = counts.get(ask.name, 0) + 1
     seen: set[str] = {"all"}  # what a report calls all requests together
     for ask in asks:
         name = ask.name if counts[ask.name] == 1 and ask.name not in seen else f"{ask.method} {ask.path}"
+        name = shortened(name)
         base, number = name, 1
         while name in seen:
             number += 1
             name = f"{base} ({number})"
         seen.add(name)
         yield replace(ask, name=name)
+
+
+def _short_titles(asks: list[Ask]) -> list[Ask]:
+    """Return the requests; those that only read and have no name but their path are called by what differs in it.
+
+    Reports have some twenty characters for a name, and ``GET /api/v1/`` would be all that is seen of each.
+    """
+    bare = [ask for ask in asks if ask.method == "GET" and ask.name.startswith("GET /")]
+    paths = [ask.path.partition("?")[0] for ask in bare]
+    steps = [path.removeprefix(version_of(path)).strip("/").split("/") for path in paths]
+    alike = (len(set(level)) == 1 for level in zip(*(each[:-1] for each in steps), strict=False))
+    shared = sum(1 for _ in takewhile(bool, alike)) if len(bare) > 1 else 0
+    short = {id(ask): "/".join(each[shared:]) for ask, each in zip(bare, steps, strict=True)}
+    used = [*short.values(), *(ask.name for ask in asks if id(ask) not in short)]
+    return [
+        replace(ask, name=name) if (name := short.get(id(ask), "")) and used.count(name) == 1 else ask for ask in asks
+    ]
+
+
+def shortened(name: str) -> str:
+    """Return a name that fits into a row of a report: a long one loses its query, and then its end."""
+    name = name.partition("?")[0] if len(name) > LONGEST_NAME else name
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
 
 
 def resource_of(path: str) -> str:

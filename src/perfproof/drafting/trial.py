@@ -136,6 +136,23 @@ class Trying:
             else:
                 self._drop(there, wrong)
 
+    def elsewhere(self, client: Client) -> None:
+        """Ask everything that was kept once more of the version before, and drop what that does not answer alike."""
+        kept, self.result.tried = self.result.tried, []
+        self.client, self._captured = client, {}
+        if self.result.login is not None and (refused := self._log_in(self.result.login)) is not None:
+            raise UsageError(
+                "the login works in the version after and not in the one before",
+                why=refused,
+                hint="fill the database of the version before as well, e.g. with --prepare",
+            )
+        for tried in kept:
+            wrong = unlike(tried.ask, self._send(tried.ask, {}))
+            if wrong is None:
+                self.result.tried.append(tried)
+            else:
+                self._drop(tried.ask, f"{wrong}, by the version before")
+
     def health(self) -> str:
         """Return the first path that says the service is up; "/" if none does."""
         named = [path.removeprefix(self.found.prefix) for path in self.found.health]

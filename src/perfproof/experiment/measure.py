@@ -24,9 +24,11 @@ from perfproof.evidence.directory import RunDirectory, new_id
 from perfproof.evidence.reading import read_round
 from perfproof.experiment.capacity import Search, searching, so_far
 from perfproof.experiment.causes import find_causes
+from perfproof.experiment.estimate import OUTSIDE, estimate, spelled
 from perfproof.experiment.instructions import count_instructions
 from perfproof.experiment.observer import Observer
 from perfproof.experiment.pace import Pace
+from perfproof.experiment.preflight import require_ready
 from perfproof.experiment.probe import probe
 from perfproof.experiment.probe_plan import worth_probing
 from perfproof.experiment.resuming import TakenUp, take_up
@@ -69,7 +71,10 @@ _SHARE_OF_CAUSES = 0.2
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line decides beside the scenario. ``resumes`` is the folder of an interrupted run."""
+    """What the command line decides beside the scenario. ``resumes`` is the folder of an interrupted run.
+
+    ``foretold`` says that how long it takes was told from an earlier run, and need not be told from its first round.
+    """
 
     kind: Kind
     label: str | None = None
@@ -78,6 +83,8 @@ class Options:
     attempts: Callable[[RunInfo], int] = lambda info: 1  # noqa: ARG005
     policy: Policy = field(default_factory=Policy)
     resumes: Path | None = None
+    foretold: bool = False
+    slowness: float = 1.0
     started: Callable[[RunInfo, Path], None] = lambda info, path: None  # noqa: ARG005
 
 
@@ -119,6 +126,8 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
     result of the rounds that were finished. Errors before that are raised.
     """
     began = time.monotonic()
+    # On a busy machine what comes before and after takes longer, and is a part of the time of the whole command.
+    counted_from = began - OUTSIDE * (options.slowness - 1)
     scenario = searching(scenario) if options.kind == "capacity" else scenario
     arms = arms_of(scenario, options.kind)
     cpus = split_cpus()
@@ -135,6 +144,15 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
             info, directory, scenario = taken_up.info, taken_up.directory, _without_clock(scenario, taken_up)
         options.started(info, directory.path)
         rounds = _Rounds(info, directory, observer, tuple(options.spreads(info)))
+        if taken_up is None and not options.foretold:
+
+            def foretell(seen: RunInfo) -> None:
+                """Say how long it takes in all, now that a start and a round have been seen."""
+                found = estimate(scenario, options.kind, seen, rounds.spreads, options.slowness)
+                if found is not None and len(scenario.arms) == len(arms):
+                    observer.note(f"Takes about {spelled(found.seconds)} in all: it starts in {found.start:.1f} s.")
+
+            rounds.foretell = foretell
         if taken_up is not None:
             rounds.done, rounds.probing, rounds.ended = len(taken_up.rounds), taken_up.probing, taken_up.measured
         problem: PerfproofError | None = None
@@ -153,6 +171,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                     phase = Phase(
                         scenario, load, private, redactor, cpus, observer, kept, compare=False, snapshots=snapshots
                     )
+                    rounds.part("before", began)
                     if options.kind != "count":
                         if rounds.probing is None and not rounds.done:
                             rounds.probing = _probe(
@@ -160,8 +179,9 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                             )
                             if rounds.probing is not None:
                                 directory.save_probing(rounds.probing)
+                            rounds.part("probe")
                         with pinned(cpus.generator):
-                            pace = _pace(scenario, options.kind, began, taken_up.design if taken_up else None)
+                            pace = _pace(scenario, options.kind, counted_from, taken_up.design if taken_up else None)
                             stage = Stage(
                                 scenario,
                                 load,
@@ -177,15 +197,18 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                                 rounds.done + 1,
                             )
                             rounds.conduct(stage)
+                            rounds.part("")
                     if options.kind in ("run", "ab"):
                         rounds.doing = "the search for causes"
-                        rounds.causes = find_causes(phase, rounds.probing, _left(scenario, began))
+                        rounds.causes = find_causes(phase, rounds.probing, _left(scenario, counted_from))
                         if rounds.causes is not None:
                             directory.save_causes(rounds.causes)
+                        rounds.part("causes")
                     if options.kind in ("run", "ab", "count") and scenario.count.by != "off":
                         rounds.doing = "" if options.kind == "count" else "the count of instructions"
                         rounds.instructions = count_instructions(phase)
                         directory.save_instructions(rounds.instructions)
+                        rounds.part("count")
             finally:
                 load.stop()
         except (PerfproofError, KeyboardInterrupt) as error:
@@ -194,7 +217,11 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                 problem = Interrupted(
                     f"{rounds.doing} was interrupted", hint="the rounds had ended: what they show stands"
                 )
-        info = replace(rounds.info, **_status(problem, rounds.doing))
+        info = replace(
+            rounds.info,
+            **_status(problem, rounds.doing),
+            took=rounds.took() | {"whole": round(time.monotonic() - began, 3)},
+        )
         directory.finish(info)  # before anything else that needs room on the disk
         directory.keep_log(private / "load.log", redactor)
         recording = rounds.recording(info)
@@ -221,6 +248,7 @@ def probe_alone(scenario: Scenario, arm: str | None, observer: Observer) -> Prob
     redactor = Redactor(scenario.secrets)
     failures: list[str] = []
     with private_folder() as private, interruptible():
+        require_ready(scenario, arms)
         arms = tuple(placed(each, private) for each in arms)
         scenario = replace(scenario, arms=arms)
         both = worth_probing(scenario, arms=len(arms))[1]
@@ -250,6 +278,7 @@ class _Rounds:
     directory: RunDirectory
     observer: Observer
     spreads: tuple[Spread, ...]
+    foretell: Callable[[RunInfo], None] | None = None
 
     probing: Probing | None = None
     causes: Causes | None = None
@@ -260,6 +289,36 @@ class _Rounds:
 
     def __post_init__(self) -> None:
         self._read: dict[int, Round] = {}
+        self._parts: dict[str, float] = {}
+        self._rounds: list[float] = []
+        self._starts: list[float] = []
+        self._since = 0.0
+
+    def part(self, name: str, began: float | None = None) -> None:
+        """Note how long a part of the run took, since the last one or since ``began``; one without a name is none."""
+        now = time.monotonic()
+        if name:
+            self._parts[name] = now - (self._since if began is None else began)
+        self._since = now
+
+    def took(self) -> dict[str, float]:
+        """Return the seconds of the parts that there were, as ``RunInfo.took`` has them."""
+        found = dict(self._parts)
+        if self._rounds:
+            found["round"] = sum(self._rounds) / len(self._rounds)
+            found["start"] = sum(self._starts) / len(self._starts)
+        return {name: round(seconds, 3) for name, seconds in found.items()}
+
+    @property
+    def _telling(self) -> int:
+        """Return the round after which it is told how long the run takes: the first alone is longer than all others."""
+        return min(2, self.info.rules.planned_rounds)
+
+    def _projected(self) -> dict[str, float]:
+        """Return the seconds of the parts, as if the rounds to come took as long as the last one."""
+        planned = self.info.rules.planned_rounds
+        mean = (sum(self._rounds) + (planned - len(self._rounds)) * self._rounds[-1]) / planned
+        return self.took() | {"round": mean}
 
     def conduct(self, stage: Stage) -> None:
         """Measure round after round until the plan or a look ends it."""
@@ -269,8 +328,10 @@ class _Rounds:
             number += 1
             self.observer.round(number, self.info.rules.planned_rounds)
             began = time.monotonic()
-            run_round(stage, number, search)
+            measured = run_round(stage, number, search)
             seconds = time.monotonic() - began
+            self._rounds.append(seconds)
+            self._starts.append(max(arm.start_seconds for arm in measured.arms))
             _log.info("round %d took %.2f s", number, seconds)
             if search is not None:
                 self.observer.estimate(so_far(self.info, search.known))
@@ -279,6 +340,8 @@ class _Rounds:
                     self._describe(stage.pace)
                 if number <= _PLANNING_ROUNDS:
                     self._plan(number, seconds, stage.pace)
+                if self.foretell and stage.pace.deadline is None and number == self._telling:
+                    self.foretell(replace(self.info, took=self._projected()))
                 stop = self._look(number)
                 stop = stop or self._out_of_time(number, seconds, stage.pace.deadline)
             left = 0 if stop else self.info.rules.planned_rounds - number

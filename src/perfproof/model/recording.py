@@ -293,7 +293,9 @@ class RunInfo:
     combination of values. ``settings`` are the load and rounds as measured (plain JSON values, no secrets).
     ``revision`` is that of the last arm's folder (the candidate's); None outside of a git repository. ``owner`` is the
     process that measures (model/owner.py). ``interrupted_in`` names what was interrupted where it was not the rounds.
-    ``scenario_file`` is where the scenario was read; after the rounds ``resumed_after`` there was a pause.
+    ``scenario_file`` is where the scenario was read; after the rounds ``resumed_after`` there was a pause. ``took`` are
+    the seconds of its parts (before, start, probe, round: a start of one round and a whole one on average, causes,
+    count, the whole measurement, and what the command took outside of it), from which the next run is estimated.
     """
 
     id: str
@@ -316,6 +318,7 @@ class RunInfo:
     interrupted_in: str = ""
     scenario_file: str = ""
     resumed_after: tuple[int, ...] = ()
+    took: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def arms_hash(self) -> str:

@@ -20,6 +20,7 @@ from perfproof.scenarios.gate_spec import policy
 from perfproof.scenarios.validation import Findings, validate
 
 FILE = "perfproof.toml"
+_TOML_FIX = 'text stands in quotes: inconclusive = "warn"'
 
 
 def find(start: Path) -> Path | None:
@@ -38,13 +39,13 @@ def read_toml(path: Path) -> Policy:
         text = path.read_text(encoding="utf-8-sig")
         data = tomllib.loads(text)
     except OSError as error:
-        raise _refuse(path, 1, 1, f"cannot be read: {error.strerror}", None) from None
+        raise _refuse(path, 1, 1, f"cannot be read: {str(error.strerror).lower()}", "correct the path") from None
     except UnicodeDecodeError:
         raise _refuse(path, 1, 1, "is not UTF-8 text", "save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"line (\d+), column (\d+)", str(error))
         line, column = (int(place[1]), int(place[2])) if place else (1, 1)
-        raise _refuse(path, line, column, f"is not valid TOML: {str(error).partition(' (at ')[0]}", None) from None
+        raise _refuse(path, line, column, f"is not valid TOML: {_plain(error)}", _TOML_FIX) from None
     document = Document(str(path), text, data=data, spots=_spots(text))
     for key in data:
         if key != "gate":
@@ -71,6 +72,11 @@ def _policy(document: Document) -> Policy:
     if document.problems:
         raise ScenarioError(sorted(document.problems, key=lambda each: (each.line, each.column)))
     return policy(spec.gate, document.file)
+
+
+def _plain(error: tomllib.TOMLDecodeError) -> str:
+    said = str(error).partition(" (at ")[0]
+    return said[:1].lower() + said[1:]
 
 
 def _refuse(path: Path, line: int, column: int, reason: str, fix: str | None) -> ScenarioError:

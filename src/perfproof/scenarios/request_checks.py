@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 
 from pydantic import JsonValue
@@ -18,6 +19,9 @@ from perfproof.scenarios.validation import Findings
 
 _TEXTS = (*METHODS, "path", "body")
 _OF_STEPS = (*METHODS, "method", "path", "headers", *BODIES, "expect", "timeout", "follow_redirects")
+
+_JSON_TEXT = re.compile(r"""\s*(?:\{\s*(?:"|\}\s*$)|\[\s*(?:[\[{"\d-]|\]\s*$))""")
+"""Text that begins as an object or a list in JSON does; ``{id}`` is a placeholder."""
 
 MAX_VARIANTS = 10_000
 """Combinations of values of one request: each is prepared as bytes beforehand."""
@@ -84,7 +88,11 @@ def _method(path: Path, step: StepSpec, findings: Findings) -> None:
         return
     if not given and findings.misspelt(path, *METHODS, "method"):
         return
-    if not given:
+    empty = next((key for key in (*METHODS, "method", "path") if (*path, key) in findings.document.spots), None)
+    if not given and empty is not None:
+        fix = "write e.g. method: REPORT" if empty == "method" else f"write the path, e.g. `{empty}: /projects`"
+        findings.add((*path, empty), "has no value", fix)
+    elif not given:
         findings.add(path, "has no method", "add e.g. `get: /projects`", at_key=True)
     elif len(given) > 1:
         fix = "a request has one method; make it two requests"
@@ -98,6 +106,9 @@ def _method(path: Path, step: StepSpec, findings: Findings) -> None:
         findings.add((*path, bodies[1]), f"stands beside {bodies[0]}", "keep the one that is meant", at_key=True)
     if step.graphql is not None and step.verbs != ["post"]:
         findings.add((*path, "graphql"), "is sent by POST", "write e.g. `post: /graphql` beside it", at_key=True)
+    if isinstance(step.json_body, str) and _JSON_TEXT.match(step.json_body):
+        fix = "write it without the quotes around it, as YAML reads JSON; body: sends text as it is"
+        findings.add((*path, "json"), "is JSON in quotes, which would be sent as one text", fix)
     for name, part in step.multipart.items():
         place = (*path, "multipart", name)
         if (part.text is None) == (part.file is None):

@@ -45,6 +45,37 @@ def explain(error: yaml.YAMLError, file: str, text: str) -> Problem:
         if re.search(pattern, said):
             reason, fix = plain, advice
             break
+    if "mapping values are not allowed" in said and ": " not in written[: mark.column]:
+        reason = "this line is indented deeper than the line above it, which has a value already"
+        fix = "begin it in the column of the line above"
+    if "but got ':'" in said and written[: mark.column].count(": ") > 1:
+        reason, fix = "a second `: ` in one value", "quote text that holds `: `"
+    if indent := _uneven(error, lines, mark.line):
+        reason, fix = indent
     if _UNQUOTED.search(written):
         fix = 'quote text that begins with { or holds ${...}: key: "${NAME}"'
     return Problem(file, mark.line + 1, mark.column + 1, "file", f"is not valid YAML: {reason}", fix)
+
+
+def _uneven(error: yaml.MarkedYAMLError, lines: list[str], at: int) -> tuple[str, str] | None:
+    """Return what to say of a line that begins neither where its neighbours do nor where something inside them would.
+
+    None where the error lies within a line: what stands before it there is more likely the cause.
+    """
+    if at >= len(lines) or error.problem_mark is None or error.context_mark is None:
+        return None
+    indent = len(lines[at]) - len(lines[at].lstrip(" "))
+    expected = error.context_mark.column
+    before = next((line for line in reversed(lines[:at]) if line.strip() and not line.lstrip().startswith("#")), "")
+    own = len(before) - len(before.lstrip(" "))
+    in_block = "block mapping" in (error.context or "") or "block collection" in (error.context or "")
+    if not in_block or error.problem_mark.column != indent or indent in (expected, own) or before.endswith(":"):
+        return None
+    return (
+        f"this line begins {_spaces(indent)} in, and what it belongs to {_spaces(expected)}",
+        f"move it to column {expected + 1}, or indent it below the line that holds it",
+    )
+
+
+def _spaces(number: int) -> str:
+    return f"{number} space{'' if number == 1 else 's'}"

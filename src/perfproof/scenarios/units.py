@@ -122,8 +122,14 @@ def _refusal(text: str, kind: str, usual: str) -> Mistake:
     text = text.strip()
     number, unit = _number_and_unit(text)
     units, example = KINDS[kind]
+    if number is None and (signed := _number_and_unit(text[1:].strip()))[0] is not None and text[0] in "-+\u2212":
+        what = text[1:].strip() if signed[1] in units else example
+        direction = ": which way it shall go follows from the metric" if kind == "share" else ""
+        return Mistake(f"`{text}` has a sign", f"write {what}, without it{direction}")
     if number is None or number < 0:
         return Mistake(f"`{text}` is not a {kind}", f"write it like {example}")
+    if not unit and number == 0:
+        return Mistake(f"`{text}` is out of range", f"write it like {example}")
     if not unit:
         also = f" or {text}ms" if kind == "duration" else ""
         return Mistake(f"`{text}` has no unit", f"write {text}{usual}{also}")

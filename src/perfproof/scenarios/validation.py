@@ -120,7 +120,13 @@ def _note(detail: ErrorDetails, path: Path, findings: Findings) -> None:
     elif kind == "list_type":
         findings.add(path, f"must be a list, not {kind_of(value)}", "write its items below it, each after `- `")
     elif kind in ("model_type", "dict_type"):
-        findings.add(path, f"must be a mapping, not {kind_of(value)}", "write `key: value` lines below it")
+        meant = (
+            _MEANT.get(str(path[-1]) if path else "")
+            if isinstance(value, int | str) and not isinstance(value, bool)
+            else None
+        )
+        fix = f"write {path[-1]}: {{{meant}: {value}}}" if meant else "write `key: value` lines below it"
+        findings.add(path, f"must be a mapping, not {kind_of(value)}", fix)
     else:
         findings.add(path, f"cannot be {kind_of(value)}")
 
@@ -134,7 +140,10 @@ def _of_unknown(path: Path) -> tuple[str, str | None]:
     homes = [section for section in _SECTIONS if key in _keys_at((section,)) and (section,) != path[:1]]
     if homes:
         return "unknown key", f"it belongs below {homes[0]}:"
-    return "unknown key", closest(key, known)
+    near = closest(key, known)
+    if path[0] in STEPS and key.lower() in _FOREIGN and not (near or "").startswith("did"):
+        return "unknown key", _FOREIGN[key.lower()]
+    return "unknown key", near
 
 
 def _leave_out(rest: dict[str, Any], path: Path, findings: Findings, *, missing: bool) -> None:
@@ -177,6 +186,19 @@ def _leave_out(rest: dict[str, Any], path: Path, findings: Findings, *, missing:
 
 _SECTIONS = ("load", "rounds", "service", "gate", "why", "responses", "capacity")
 """Parts of a scenario whose keys are looked for where they do not belong, the likeliest first."""
+
+_FOREIGN = {
+    **dict.fromkeys(("params", "query", "querystring"), "write them in the path, e.g. get: /items?limit=20"),
+    **dict.fromkeys(("url", "uri", "endpoint"), "write the method and the path, e.g. get: /items"),
+    **dict.fromkeys(("data", "payload", "content"), "write json:, form: or body:"),
+    **dict.fromkeys(("auth", "token", "bearer"), 'write headers: {Authorization: "Bearer ..."}'),
+    **dict.fromkeys(("extract", "save", "register"), "write capture: in a step of setup: or of a flow"),
+    **dict.fromkeys(("assert", "checks", "status", "status_code"), "write expect: {status: 200}"),
+}
+"""Keys of requests that people know from other tools, and what stands for them here."""
+
+_MEANT = {"rounds": "count", "expect": "status"}
+"""The key that a plain value is meant for where a mapping stands, by the last step of its path."""
 
 _ADD = {
     "name": "add e.g. `name: shop`",

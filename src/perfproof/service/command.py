@@ -8,7 +8,9 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 from perfproof.errors import UsageError
@@ -118,8 +120,25 @@ def _program(arm: str, name: str, directory: Path, environment: Mapping[str, str
             why=f"{blocked[0]} has no execute permission",
             hint=f"chmod +x {blocked[0]}",
         )
+    near = _likely(name, places)
     raise UsageError(
         f"{arm}: command not found: {name}",
-        why=f"no such program on PATH ({environment['PATH']})",
-        hint="install it, activate the environment it lives in, or write its full path",
+        why=f"no such program on PATH ({_shown(environment['PATH'].split(os.pathsep))})",
+        hint=(f"did you mean {near}? else " if near else "")
+        + "install it, activate the environment it lives in, or write its full path",
     )
+
+
+def _shown(places: Sequence[str]) -> str:
+    """Return folders as PATH has them, the first few of many."""
+    places = list(dict.fromkeys(places))
+    return os.pathsep.join(places) if len(places) < 6 else f"{os.pathsep.join(places[:3])} and {len(places) - 3} more"
+
+
+def _likely(name: str, places: Sequence[str]) -> str:
+    """Return the program that was meant perhaps; empty if none is alike."""
+    there: set[str] = set()
+    for place in dict.fromkeys(places):
+        with suppress(OSError):
+            there |= {each.name for each in os.scandir(place) if each.name[:1] == name[:1]}
+    return next(iter(get_close_matches(name, sorted(there), n=1, cutoff=0.8)), "")

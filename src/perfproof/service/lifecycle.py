@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from perfproof.errors import ServiceError, UsageError
-from perfproof.model.scenario import Arm, Service
+from perfproof.model.scenario import Arm, Service, Tls
 from perfproof.service.command import fill, more_ports, resolve
 from perfproof.service.guarded import Guarded
 from perfproof.service.health import Answer, ask, wait_until_healthy
@@ -27,6 +27,10 @@ _log = logging.getLogger(__name__)
 Redactor = Callable[[str], str]
 NOBODY_WITHIN = 1.5
 """Seconds after which nobody is expected any more where a `url:` refuses connections."""
+WRONG_PATH_WITHIN = 2.0
+"""Seconds for which the health path may be answered with one of ``NEVER`` before it is taken for a wrong one."""
+NEVER = ("status 401", "status 403", "status 404", "status 405", "status 410")
+"""Answers that waiting seldom changes: a service that is on its way says 503, or nothing."""
 PORT_FREE_WITHIN = 5.0
 """Seconds a port may stay taken after its service has ended."""
 
@@ -183,6 +187,17 @@ def run_command(arm: Arm, command: str, *, purpose: str, log: Path, redactor: Re
 
 def _ports(arms: Sequence[Arm]) -> list[int | None]:
     """Return the port of each arm: its fixed one or a free one; None for an arm that perfproof does not start."""
+    require_free_ports(arms)
+    fixed = [arm.service.port for arm in arms if arm.service.command is not None and arm.service.port]
+    free = [port for port in choose_ports(len(arms) + len(fixed)) if port not in fixed]
+    return [
+        None if arm.service.command is None else arm.service.port or chosen
+        for arm, chosen in zip(arms, free, strict=False)
+    ]
+
+
+def require_free_ports(arms: Sequence[Arm]) -> None:
+    """Raise ``UsageError`` where the fixed port of an arm is taken, by another arm or by another program."""
     fixed = [arm.service.port for arm in arms if arm.service.command is not None and arm.service.port]
     for arm in arms:
         port = arm.service.port
@@ -200,11 +215,28 @@ def _ports(arms: Sequence[Arm]) -> list[int | None]:
                 why=_who_listens(port),
                 hint="stop that process, or leave service.port out and write {port} into the command",
             )
-    free = [port for port in choose_ports(len(arms) + len(fixed)) if port not in fixed]
-    return [
-        None if arm.service.command is None else arm.service.port or chosen
-        for arm, chosen in zip(arms, free, strict=False)
-    ]
+
+
+def require_answer(arm: Arm) -> None:
+    """Raise ``ServiceError`` where nothing listens at an arm's ``url``, unless its file asks to wait for it."""
+    url = arm.service.url
+    if url is None or arm.service.start_timeout != Service.start_timeout:
+        return
+    answer = wait_until_healthy(
+        url,
+        arm.service.health,
+        NOBODY_WITHIN,
+        given_up=lambda: False,
+        ask=partial(_listening, tls=arm.service.tls),
+    )
+    if not answer.healthy:
+        raise _nobody(arm.name, url, answer)
+
+
+def _listening(base_url: str, path: str, timeout: float, *, tls: Tls | None) -> Answer:
+    """Ask whether anything listens: whatever it answers, and however late, is looked at when it is to be measured."""
+    answer = ask(base_url, path, min(timeout, 1.0), tls=tls)
+    return replace(answer, healthy=not answer.refused)
 
 
 def _other_ports(arms: Sequence[Arm], taken: Sequence[int | None]) -> list[tuple[int, ...]]:
@@ -229,21 +261,22 @@ def _who_listens(port: int) -> str:
 def _wait(service: RunningService, cancelled: threading.Event, any_status: bool) -> None:
     """Wait until one service is healthy; raise ``ServiceError`` when it will not be."""
     arm = service.arm
+    timeout = arm.service.start_timeout
+    hopeless = _Hopeless(partial(_ask_either, service, any_status), patient=timeout != Service.start_timeout)
     wait_for = partial(
         wait_until_healthy,
         service.base_url,
         arm.service.health,
-        given_up=lambda: cancelled.is_set() or service.check() is not None,
-        ask=partial(_ask_either, service, any_status),
+        given_up=lambda: cancelled.is_set() or service.check() is not None or hopeless.lost,
+        ask=hopeless,
     )
-    timeout = arm.service.start_timeout
     started = arm.service.command or arm.service.prepare or arm.service.reset  # these may start it, too
     if not started and timeout == Service.start_timeout:
         # Nobody asked for patience with a service that is started elsewhere: where nothing listens, nothing will.
         answer = wait_for(NOBODY_WITHIN)
         if answer.refused and not cancelled.is_set():
             cancelled.set()
-            raise _nobody(service, answer)
+            raise _nobody(arm.name, service.base_url, answer)
         timeout -= NOBODY_WITHIN
         answer = answer if answer.healthy else wait_for(timeout)
     else:
@@ -256,6 +289,14 @@ def _wait(service: RunningService, cancelled: threading.Event, any_status: bool)
     if not answer.healthy:
         health_url = service.base_url.rstrip("/") + "/" + arm.service.health.lstrip("/")
         cancelled.set()
+        if hopeless.lost:
+            raise ServiceError(
+                f"{arm.name} is up, but its health path is answered with {answer.text}",
+                why=f"GET {health_url}: {answer.text}, for {WRONG_PATH_WITHIN:g} s",
+                hint="write health: with a path that answers below 400 once it is ready; one that answers so only while"
+                " it starts is waited for with a start_timeout: of its own, e.g. 90s",
+                log_tail=service.log_tail(),
+            )
         raise ServiceError(
             f"{arm.name} was not healthy within {arm.service.start_timeout:g} s",
             why=f"GET {health_url}: {answer.text}",
@@ -280,6 +321,26 @@ def _wait(service: RunningService, cancelled: threading.Event, any_status: bool)
             raise _did_not_start(service, death, cancelled)
 
 
+class _Hopeless:
+    """Asks, and is ``lost`` once the answers have said for a while that the path is wrong; never with ``patient``."""
+
+    def __init__(self, asking: Callable[..., Answer], *, patient: bool) -> None:
+        self._asking = asking
+        self._patient = patient
+        self._since: float | None = None
+        self.lost = False
+
+    def __call__(self, base_url: str, path: str, timeout: float) -> Answer:
+        """Return what came back."""
+        answer = self._asking(base_url, path, timeout)
+        if self._patient or answer.text not in NEVER or answer.healthy:
+            self._since = None
+        else:
+            self._since = self._since or time.monotonic()
+            self.lost = time.monotonic() - self._since >= WRONG_PATH_WITHIN
+        return answer
+
+
 def _ask_either(service: RunningService, any_status: bool, base_url: str, path: str, timeout: float) -> Answer:
     """Ask a service; one that was started here and refuses on 127.0.0.1 may listen on ::1 alone, and is then kept so.
 
@@ -298,11 +359,10 @@ def _ask_either(service: RunningService, any_status: bool, base_url: str, path: 
     return replace(found, healthy=True)
 
 
-def _nobody(service: RunningService, answer: Answer) -> ServiceError:
+def _nobody(name: str, url: str, answer: Answer) -> ServiceError:
     """Return that nothing listens where an arm is said to be up already."""
-    name = service.arm.name
     return ServiceError(
-        f"{name}: nothing answers at {service.base_url}",
+        f"{name}: nothing answers at {url}",
         why=answer.text,
         hint="start it first, or write command: in place of url: so that perfproof starts it; one that is still on its "
         "way is waited for with a start_timeout: of its own, e.g. 90s",

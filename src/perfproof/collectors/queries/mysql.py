@@ -25,8 +25,9 @@ _LOST = frozenset((2002, 2003, 2006, 2013, 2014, 2055, 1053, 1927))
 class MysqlClient:
     """A connection in autocommit mode that is opened when first used and again after it was lost."""
 
-    def __init__(self, address: Address, role: str | None, mark: Callable[[], Hashable]) -> None:
+    def __init__(self, address: Address, role: str | None, mark: Callable[[], Hashable], patience: int = 10) -> None:
         self.address = address
+        self.patience = patience
         self.role = role
         self.quiet = Quiet(self._look)
         self._mark = mark
@@ -126,8 +127,8 @@ class MysqlClient:
                 password=address.password or "",
                 autocommit=True,
                 charset="utf8mb4",
-                connect_timeout=10,
-                read_timeout=30,
+                connect_timeout=self.patience,
+                read_timeout=3 * self.patience,
             )
         return self._connection
 

@@ -22,8 +22,9 @@ _IDLE = ("idle", "disabled")
 class PostgresClient:
     """A connection in autocommit mode that is opened when first used and again after it was lost."""
 
-    def __init__(self, address: Address, role: str | None = None) -> None:
+    def __init__(self, address: Address, role: str | None = None, patience: int = 10) -> None:
         self.address = address
+        self.patience = patience
         self.role = role
         self.quiet = Quiet(self._look)
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
@@ -114,7 +115,7 @@ class PostgresClient:
                 password=address.password,
                 dbname=address.database or None,
                 application_name=APPLICATION,
-                connect_timeout=10,
+                connect_timeout=self.patience,
                 **{key: value for key, value in address.options if key.startswith("ssl")},
             )
             self._connection = psycopg.connect(parameters, autocommit=True, prepare_threshold=None)
