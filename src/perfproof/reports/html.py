@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from perfproof.analysis.words import digits
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Comparison, Curve, Detail, QueryDetail, Result
-from perfproof.reports import capacity, charts, figures, pages, queries, rows, why_page
+from perfproof.reports import candidates_page, capacity, charts, figures, pages, queries, rows, why_page
 from perfproof.reports.cards import cards
 from perfproof.reports.json_report import to_document
 
@@ -48,6 +48,9 @@ KINDS = {
 
 def to_html(result: Result) -> str:
     """Return the report as one page; the same result gives the same bytes."""
+    if result.candidates:
+        raw = _raw(result)
+        return candidates_page.to_page(result, to_html, raw if len(raw["href"]) < PAGE_BYTES else raw | {"href": ""})
     ordered = rows.by_impact(result.comparisons)
     details = rows.details_by_impact(result.details, result.comparisons)[:MAX_DETAILS]
     anchors = {detail.request: f"d{at}" for at, detail in enumerate(details)}

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from perfproof.scenarios.document import Path
 from perfproof.scenarios.schema import ScenarioSpec
-from perfproof.scenarios.service_spec import ArmSpec, ServiceSpec
+from perfproof.scenarios.service_spec import BASELINE, CANDIDATE, ArmSpec, ServiceSpec
 
 
 def overrides(spec: ScenarioSpec) -> dict[str, ArmSpec]:
-    """Return what each arm has of its own, by name. Without ``arms`` there is ``baseline`` alone."""
-    arms = {"baseline": spec.arms.baseline}
-    if "candidate" in spec.arms.model_fields_set:
-        arms["candidate"] = spec.arms.candidate or ArmSpec()
-    return arms
+    """Return what each arm has of its own, by name; the first is the one that others are judged against.
+
+    Without ``arms`` there is ``baseline`` alone. Where ``baseline`` or ``candidate`` is among them, ``baseline`` comes
+    first and may be left out; names of one's own stand in the order of the file.
+    """
+    if spec.arms and not {BASELINE, CANDIDATE} & set(spec.arms):
+        return dict(spec.arms)
+    return {BASELINE: ArmSpec(), **{name: spec.arms[name] for name in (BASELINE,) if name in spec.arms}, **spec.arms}
 
 
 def merged(service: ServiceSpec, arm: ArmSpec) -> ServiceSpec:

@@ -72,6 +72,7 @@ class ComparisonRow(Base):
     notes: Mapped[Any]
     typical: Mapped[bool | None]
     accepted: Mapped[str | None] = mapped_column(Text)
+    arm: Mapped[str | None] = mapped_column(Text)
 
 
 class LevelRow(Base):

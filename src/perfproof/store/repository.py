@@ -184,13 +184,14 @@ class Store:
         metric: str | None = None,
         request: str | None = None,
         branch: str | None = None,
+        arm: str | None = None,
         limit: int = 200,
     ) -> dict[tuple[str, str, str], list[Point]]:
         """Return the points of the scenario's newest ``limit`` runs by (metric, request, unit), oldest first.
 
-        See ``queries.history`` for the runs and the arm that count.
+        See ``queries.history`` for the runs and the arm that count (``arm``: the version called so).
         """
-        query = queries.history(RunFilter(scenario=scenario, branch=branch), metric, request, limit)
+        query = queries.history(RunFilter(scenario=scenario, branch=branch), metric, request, limit, arm)
         found: dict[tuple[str, str, str], list[Point]] = {}
         with self._reading() as session:
             for run, row in session.execute(query):
@@ -199,6 +200,12 @@ class Store:
                 point = Point(*facts, level.estimate, run.label, revision_of(run))
                 found.setdefault((level.metric, level.request, level.unit), []).append(point)
         return found
+
+    def arms(self, scenario: str) -> list[str]:
+        """Return the names that versions had in runs of a scenario that were measured in turn, in no special order."""
+        query = select(LevelRow.arm).join(RunRow, RunRow.number == LevelRow.run).where(RunRow.scenario == scenario)
+        with self._reading() as session:
+            return sorted(set(session.scalars(query.where(RunRow.kind.in_(("ab", "count"))).distinct())))
 
     def repeats(
         self, scenario_hash: str, environment_hash: str, *, without: Collection[str] = (), limit: int = 200
