@@ -2,7 +2,7 @@
 
 Samples become sorted columns (``columns``), a figure per arm and round (``latency``, ``resources``, ``failures``), a
 series per metric and request name (``series``), a row with interval and verdict (``rows``, ``intervals``, ``verdicts``,
-``looks``), and one conclusion (``conclude``, ``sentence``); ``judging`` puts them in order, and ``several`` has it do so
+``looks``), and one conclusion (``conclude``, ``sentence``); ``judging`` puts them in order, ``several`` has it do so
 for each of more than two versions. See docs/statistics.md.
 
 The names below are imported on first use: NumPy alone takes as long to load as ``perfproof --help`` may take in all.
