@@ -28,6 +28,7 @@ def make_several(
     effects: Sequence[float],
     *,
     rounds: int = 12,
+    planned: int | None = None,
     each: int = 120,
     requests: Sequence[str] = ("list", "show"),
     base_ms: Sequence[float] = (4.0, 12.0),
@@ -38,7 +39,8 @@ def make_several(
 ) -> Recording:
     """Return a run of a first version and a candidate for each of ``effects``, so much slower (0.05 = +5 %).
 
-    ``failing`` is the share of requests that fail, by version. Neighbours slow everything by half a third of the time.
+    ``failing`` is the share of requests that fail, by version; ``planned`` the rounds that were
+    planned. Neighbours slow everything by half a third of the time.
     """
     rng = np.random.default_rng(seed)
     count = len(effects) + 1
@@ -46,7 +48,8 @@ def make_several(
     failing = tuple(failing) or (0.0,) * count
     info = make_recording(rounds=1, requests=requests, rules=rules, seed=seed).info
     details = tuple({"command": f"serve --{name}"} for name in NAMES[:count])
-    info = replace(info, arms=NAMES[:count], arm_details=details, rules=replace(info.rules, candidates=count - 1))
+    rules = replace(info.rules, candidates=count - 1, planned_rounds=planned or rounds)
+    info = replace(info, arms=NAMES[:count], arm_details=details, rules=rules)
     orders = balanced_orders(range(count))
     made, clock, serial = [], 1000 * SECOND, 0
     for number in range(1, rounds + 1):
@@ -77,7 +80,7 @@ def make_several(
         processes |= {"arm": np.arange(count, dtype=np.int8), "rss": np.arange(count, dtype=np.int64) + 7}
         arms = tuple(
             ArmRound(
-                arm, 1.0, 1, 50, 1.0, steady=True, idle_ns=SECOND, memory_peak=(100 + arm) << 20, memory_kind="pss"
+                arm, 1.0, 1, 50, 1.0, steady=True, idle_ns=SECOND, memory_peak=(1000 + arm) << 20, memory_kind="pss"
             )
             for arm in range(count)
         )

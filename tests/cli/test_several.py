@@ -215,6 +215,12 @@ def test_three_refs_of_a_repository_become_three_versions_and_what_has_room_for_
     info = json.loads((bench.runs[-1] / "run.json").read_text())
     assert [each["ref"] for each in info["arm_details"]] == ["main", "fix/a", "fix/b"]
     assert len({each["commit"] for each in info["arm_details"]}) == 3
+    git("checkout", "-q", "main")
+    git("commit", "-q", "--allow-empty", "-m", "later")
+    ran = bench.run("ab", str(path), *refs, "--json", "later.json")
+    lacking = "The baseline holds 1 commit that the candidate lacks: part of the difference may be theirs. "
+    doubts = bench.json("later.json")["candidates"][1]["comparability"]["warnings"]
+    assert f"{lacking}`--baseline-ref main...` takes the commit where they parted." in doubts
 
     named = bench.scenario(text=SEVERAL, name="named.yaml")
     for command, told in (
@@ -228,5 +234,5 @@ def test_three_refs_of_a_repository_become_three_versions_and_what_has_room_for_
         assert refused.code == 2, (command, refused.out, refused.err)
         assert told in refused.err
         assert "fix:" in refused.err
-    assert len(bench.runs) == 1, "nothing was measured"
+    assert len(bench.runs) == 2, "nothing was measured"
     assert not bench.leftovers()

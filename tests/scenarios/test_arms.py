@@ -57,7 +57,7 @@ def test_each_has_its_own_over_the_service(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arms", "told"),
     [
-        ("arms: {baseline: , candiate: {}}\n", "shop.yaml:4:19"),
+        ("arms: {baseline: , candiate: {}}\n", "shop.yaml:4:20"),
         ("arms: {baseline: , candiate: {}}\n", "did you mean candidate?"),
         ("arms: {main: , Basline: {}, x: {}}\n", "did you mean baseline?"),
         ("arms: {fix: {}}\n", "known: baseline, candidate"),

@@ -47,7 +47,7 @@ def check(scenario: options.ScenarioArgument = None) -> None:
 
 def _turns(scenario: Scenario) -> list[str]:
     """Return how the arms will be asked, and how long that takes as far as nothing has been started."""
-    from perfproof.analysis.pacing import LEAST_SECONDS, WARMUP, choose
+    from perfproof.analysis.pacing import LEAST_SECONDS, WARMUP, choose, for_arms
     from perfproof.experiment.warmup import most_warmup
 
     rounds = scenario.rounds
@@ -67,8 +67,10 @@ def _turns(scenario: Scenario) -> list[str]:
     if rounds.time is not None:
         return [*lines, f"takes about {rounds.time:.0f} s in all: as many rounds as fit, and the causes within a fifth"]
     if design is None or design.pairs:
-        each = (WARMUP if rounds.warmup is None else rounds.warmup) + (rounds.pairs or LEAST_SECONDS)
-        what = f"of {rounds.pairs or LEAST_SECONDS:g} s of pairs"
+        arms = len(scenario.arms)
+        seconds_of_pairs = rounds.pairs or for_arms(LEAST_SECONDS, arms)
+        each = (for_arms(WARMUP, arms) if rounds.warmup is None else rounds.warmup) + seconds_of_pairs
+        what = f"of {seconds_of_pairs:g} s of pairs"
     else:
         blocks = rounds.block_count * rounds.block_seconds
         shortest, longest = (

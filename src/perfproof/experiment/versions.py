@@ -54,6 +54,12 @@ def from_git(
         if len(arms) == 2 and repositories[0] == repositories[1]:
             ancestry = _ancestry(repositories[0], *revisions)
             arms[0] = replace(arms[0], source={**arms[0].source, **ancestry})
+        for at in range(1, len(arms)) if len(arms) > 2 else ():
+            if repositories[0] == repositories[at] and (
+                ancestry := _ancestry(repositories[0], revisions[0], revisions[at])
+            ):
+                # With several candidates it is each one's own matter.
+                arms[at] = replace(arms[at], source={**arms[at].source, **ancestry, "baseline ref": baseline_ref})
         yield replace(scenario, arms=tuple(arms))
 
 

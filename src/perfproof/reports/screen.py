@@ -119,6 +119,7 @@ def _table(result: Result, console: Console, most: int) -> tuple[list[Text], int
         if result.candidates:
             share = max(1, (most - len(budgets)) // len(result.candidates))
             chosen = [row for _, mine in candidates.rows_of_each(result) for row in deciding(mine, share)[0]]
+            chosen = chosen if len(chosen) <= most - len(budgets) else deciding(chosen, most - len(budgets))[0]
             left_out = len(result.comparisons) - len(chosen)
         else:
             chosen, left_out = deciding(result.comparisons, most - len(budgets))
