@@ -469,15 +469,15 @@ def runs(found: Sequence[RunSummary]) -> pd.DataFrame:
 
 
 def _of_each(result: Result, table: Callable[[Result], pd.DataFrame]) -> pd.DataFrame:
-    """Return the tables of several candidates below each other; the first column, ``candidate``, says whose they are.
+    """Return the tables of several candidates below each other; the first column, ``compared``, says whose they are.
 
     What is told of a version on its own stands there once for each candidate it was compared with.
     """
     frames = [table(part) for part in result.candidates]
     for frame, part in zip(frames, result.candidates, strict=True):
-        frame.insert(0, "candidate", part.arms[-1])
+        frame.insert(0, "compared", part.arms[-1])
     joined: pd.DataFrame = _pandas().concat(frames, ignore_index=True)
-    joined.attrs["columns"] = {"candidate": "which version is compared with the first", **frames[0].attrs["columns"]}
+    joined.attrs["columns"] = {"compared": "which version is compared with the first", **frames[0].attrs["columns"]}
     return joined
 
 
