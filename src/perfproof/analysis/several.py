@@ -267,7 +267,7 @@ def _together(recording: Recording, parts: Sequence[Result], ranking: Ranking | 
         run_ids=parts[0].run_ids,
         arms=info.arms,
         verdict=worst.verdict,
-        sentence=" ".join(filter(None, (ranking and ranking.sentence, _sentence(parts)))),
+        sentence=" ".join([*([ranking.sentence] if ranking is not None else []), _sentence(parts)]),
         exit_code=worst.exit_code,
         rounds=min(part.rounds for part in parts),
         planned_rounds=parts[0].planned_rounds,

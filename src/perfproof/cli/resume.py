@@ -51,7 +51,7 @@ def resume(
     commits = [details.get("commit") for details in info.arm_details]
     names = info.arms[1:] if len(info.arms) > 2 else ()
     from_git = all(commits) and len(commits) > 1
-    refs = (commits[0], [str(each) for each in commits[1:]]) if from_git else (None, None)
-    with session.versions(what, *refs, names=names) as versions:
+    before, after = (commits[0], [str(each) for each in commits[1:]]) if from_git else (None, None)
+    with session.versions(what, before, after, names) as versions:
         measured = session.measure(versions, info.kind, info.label, rules.policy, resumes=folder)
     raise typer.Exit(session.conclude(measured, json, output or (), what, opened=open_))

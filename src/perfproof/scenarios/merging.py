@@ -10,12 +10,12 @@ from perfproof.scenarios.service_spec import BASELINE, CANDIDATE, ArmSpec, Servi
 def overrides(spec: ScenarioSpec) -> dict[str, ArmSpec]:
     """Return what each arm has of its own, by name; the first is the one that others are judged against.
 
-    Without ``arms`` there is ``baseline`` alone. Where ``baseline`` or ``candidate`` is among them, ``baseline`` comes
-    first and may be left out; names of one's own stand in the order of the file.
+    They stand in the order of the file, ``baseline`` before all others; without ``arms``, and beside a ``candidate``
+    that stands alone, it may be left out.
     """
-    if spec.arms and not {BASELINE, CANDIDATE} & set(spec.arms):
-        return dict(spec.arms)
-    return {BASELINE: ArmSpec(), **{name: spec.arms[name] for name in (BASELINE,) if name in spec.arms}, **spec.arms}
+    if set(spec.arms) <= {CANDIDATE} or BASELINE in spec.arms:
+        return {BASELINE: ArmSpec(), **spec.arms}
+    return dict(spec.arms)
 
 
 def merged(service: ServiceSpec, arm: ArmSpec) -> ServiceSpec:

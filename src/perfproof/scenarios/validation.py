@@ -109,7 +109,8 @@ def _names_of_arms(arms: Any, findings: Findings) -> None:
     strange = [name for name in arms if name not in (BASELINE, CANDIDATE)]
     for name in strange:
         path: Path = ("arms", name)
-        if len(arms) == 1 or name in ServiceSpec.model_fields or _misspelt(str(name)):
+        beside = len(arms) == 2 and len(strange) == 1
+        if len(arms) == 1 or name in ServiceSpec.model_fields or _misspelt(str(name), beside=beside):
             findings.unknown.add(path)
             findings.add(path, *_of_unknown(path), at_key=True)
         elif not re.fullmatch(ARM_NAME, str(name)):
@@ -124,9 +125,14 @@ def _names_of_arms(arms: Any, findings: Findings) -> None:
         findings.add(("arms",), f"{len(arms)} versions are too many to tell apart in one run", fix)
 
 
-def _misspelt(name: str) -> bool:
-    """Tell whether a name is one of the usual two, written wrongly; ``candidate-2`` is not."""
+def _misspelt(name: str, *, beside: bool) -> bool:
+    """Tell whether a name is one of the usual two, written wrongly; ``candidate-2`` is not.
+
+    ``beside`` a usual one, what is only a little like the other is taken for it too: ``base`` beside ``candidate``.
+    """
     usual = (BASELINE, CANDIDATE)
+    if beside and not name.startswith(usual) and (closest(name, usual) or "").startswith("did"):
+        return True
     return not name.startswith(usual) and bool(difflib.get_close_matches(name.lower(), usual, n=1, cutoff=0.8))
 
 
