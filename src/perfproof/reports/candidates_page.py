@@ -11,7 +11,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Result
@@ -30,9 +30,9 @@ def to_page(result: Result, whole: Callable[[Result], str], raw: dict[str, str])
     symbol, word, tone = rows.headline(result)
     bodies, used = [], 0
     for number, part in enumerate(result.candidates, 1):
-        body = _body(whole(part), f"c{number}-")
+        body = _body(whole(part), f"c{number}-", part.arms[-1])
         if used + len(body.encode()) > MOST_BYTES:
-            body = _body(whole(replace(part, details=(), queries=(), why=None)), f"c{number}-")
+            body = _body(whole(replace(part, details=(), queries=(), why=None)), f"c{number}-", part.arms[-1])
         used += len(body.encode())
         bodies.append((f"c{number}", part.arms[-1], Markup(body)))  # noqa: S704 - a page of ours, escaped when made
     scripted = any("flame" in body for _, _, body in bodies)
@@ -74,11 +74,11 @@ def _forest(result: Result) -> Markup | None:
     return Markup(charts.forest(shown, "candidates-forest", title))  # noqa: S704 - made by ElementTree
 
 
-def _body(page: str, prefix: str) -> str:
-    """Return what a page holds between its header and how to read it, every id begun with ``prefix``."""
+def _body(page: str, prefix: str, arm: str) -> str:
+    """Return what a page holds above how to read it: ids begun with ``prefix``, parts named by ``arm``."""
     found = _MAIN.search(page)
     inner = found[1] if found else ""
-    renaming = _Renaming(prefix)
+    renaming = _Renaming(prefix, arm)
     renaming.feed(_LAST.split(inner)[0])
     renaming.close()
     return "".join(renaming.parts)
@@ -87,8 +87,9 @@ def _body(page: str, prefix: str) -> str:
 class _Renaming(HTMLParser):
     """Copies HTML to the letter, but for ids, what refers to them, and the first heading, which becomes a second."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, arm: str) -> None:
         super().__init__(convert_charrefs=False)
+        self._arm = escape(figures.plain(arm, 40))
         self.parts: list[str] = []
         self._prefix = prefix
         self._open: list[str] = []
@@ -106,6 +107,10 @@ class _Renaming(HTMLParser):
     def _renamed(self, tag: str, text: str) -> str:
         text = _REFERENCES.sub(lambda each: f'{each[1]}{" ".join(self._prefix + i for i in each[2].split())}"', text)
         text = _LINKS.sub(lambda each: each[1] + self._prefix, text)
+        # Parts of a page that are called alike cannot be told apart by who hears them: each says whose it is.
+        if tag == "section":
+            text = text.replace('aria-labelledby="', f'aria-labelledby="{self._prefix}of ')
+        text = text.replace('aria-label="', f'aria-label="{self._arm}: ')
         return f"<h2{text[3:]}" if tag == "h1" else text
 
     def handle_endtag(self, tag: str) -> None:
