@@ -23,7 +23,8 @@ def show(
     session = Session(results, store)
     folder = session.locate(run)
     result = session.judge(str(folder))
-    session.show(only_candidate(result, arm), json, (), run, findings=findings)
+    named = run if arm is None else f"{run} --arm {arm}"
+    session.show(only_candidate(result, arm), json, (), named, findings=findings)
     session.repair(folder, result)
     if open_:
         open_page(folder / "report.html")
