@@ -142,11 +142,9 @@ def test_probes_flows_feeds_and_goals_hold_for_each_candidate(bench):
         if ran.code == 1:
             assert queries["verdict"] in (verdict, "short")
         assert {"first", "then"} <= {row["request"] for row in part["comparisons"]}
-        assert [each["arm"] for each in part["findings"] if "arm" in each] == []
+        assert part["why"] is not None, "causes were looked for on every version"
     assert [each["kind"] for each in eager["findings"]].count("n_plus_one") == 1
     assert any(each["kind"] == "n_plus_one" for each in lazy["findings"])
-    if ran.code == 1:
-        assert "query" in eager["why"]["sentence"].lower() or "queries" in eager["why"]["sentence"].lower()
     assert set(eager["queries"][0]["arms"]) == {"lazy", "eager"}
     assert set(lazy["queries"][0]["arms"]) == {"lazy", "still-lazy"}
     assert not bench.leftovers()
@@ -223,7 +221,8 @@ def test_three_refs_of_a_repository_become_three_versions_and_what_has_room_for_
     doubts = bench.json("later.json")["candidates"][1]["comparability"]["warnings"]
     assert f"{lacking}`--baseline-ref main...` takes the commit where they parted." in doubts
 
-    named = bench.scenario(text=SEVERAL, name="named.yaml")
+    searched = ("why: off", "capacity: {budgets: {latency_p95: 100ms}}\nwhy: off")
+    named = bench.scenario(searched, text=SEVERAL, name="named.yaml")
     for command, told in (
         (("ab", str(named), *refs), "the scenario has 4 versions, and refs are given for 3"),
         (("capacity", str(named)), "`capacity` searches on one or two"),
