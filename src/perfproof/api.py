@@ -204,7 +204,7 @@ def ab(
     scenario: str | Path | Scenario,
     *,
     baseline_ref: str | None = None,
-    candidate_ref: str | None = None,
+    candidate_ref: str | Sequence[str] | None = None,
     label: str | None = None,
     results: str | Path | None = None,
     store: str | None = None,
@@ -212,7 +212,7 @@ def ab(
 ) -> Run:
     """Measure baseline and candidate against each other, record it, and return the run.
 
-    With ``baseline_ref`` both versions are taken from git, the candidate from ``candidate_ref`` (``HEAD``).
+    With ``baseline_ref`` the versions are taken from git, the candidate from ``candidate_ref`` (``HEAD``; or several).
     ``progress`` shows on stderr what goes on. An error that ends the measurement early is raised; the rounds that were
     finished are kept, and ``open_run("last")`` opens them.
     """
@@ -224,7 +224,7 @@ def ab(
 def run(
     scenario: str | Path | Scenario,
     *,
-    arm: str = "baseline",
+    arm: str | None = None,
     label: str | None = None,
     results: str | Path | None = None,
     store: str | None = None,
@@ -232,10 +232,12 @@ def run(
 ) -> Run:
     """Measure one arm of a scenario, record it under ``label``, and return the run; ``compare`` compares two such.
 
+    ``arm`` is by default the first.
+
     Raises as ``ab`` does, and ``UsageError`` for an arm that the scenario does not have.
     """
     what = _read(scenario)
-    chosen = tuple(each for each in what.arms if each.name == arm)
+    chosen = tuple(each for each in what.arms if each.name == (arm or what.arms[0].name))
     if not chosen:
         known = ", ".join(each.name for each in what.arms)
         raise UsageError(f"the scenario has no arm '{arm}'", where=str(what.file), hint=f"it has: {known}")
@@ -268,7 +270,7 @@ def gate(
     scenario: str | Path | Scenario,
     *,
     baseline_ref: str | None = None,
-    candidate_ref: str | None = None,
+    candidate_ref: str | Sequence[str] | None = None,
     baseline: str | Sequence[str] | None = None,
     policy: str | Path | None = None,
     inconclusive: WhenOpen | None = None,

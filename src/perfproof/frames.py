@@ -9,7 +9,7 @@ pandas is imported here alone and only when a table is made: nothing else of per
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -323,6 +323,8 @@ def first_moment(recording: Recording) -> int:
 
 def rows(result: Result) -> pd.DataFrame:
     """Return one row per comparison, as reports show them; where one arm was measured, ``levels``."""
+    if result.candidates:
+        return _of_each(result, rows)
     if result.alone:
         return levels(result)
     columns = _columns("rows", tables.records(result))
@@ -348,6 +350,8 @@ def levels(result: Result) -> pd.DataFrame:
 
 def round_changes(result: Result) -> pd.DataFrame:
     """Return one row per comparison and round: what the interval of the comparison is made of."""
+    if result.candidates:
+        return _of_each(result, round_changes)
     found = [
         {"metric": each.metric, "request": each.request, "position": position, "change": change}
         for each in result.comparisons
@@ -360,6 +364,8 @@ def round_changes(result: Result) -> pd.DataFrame:
 
 def queries(result: Result) -> pd.DataFrame:
     """Return one row per request, arm, size and statement that the probe counted; empty where nothing was probed."""
+    if result.candidates:
+        return _of_each(result, queries)
     found: list[Columns] = []
     for detail in result.queries:
         arms = list(detail.figures)
@@ -389,6 +395,8 @@ def queries(result: Result) -> pd.DataFrame:
 
 def query_counts(result: Result) -> pd.DataFrame:
     """Return one row per request, arm and size that was probed: how many queries, rows, bytes, and how long."""
+    if result.candidates:
+        return _of_each(result, query_counts)
     found: list[Columns] = [
         {
             "request": detail.request,
@@ -459,6 +467,19 @@ def runs(found: Sequence[RunSummary]) -> pd.DataFrame:
     columns = _columns("runs", records)
     columns |= {"rounds": np.array(columns["rounds"], dtype=np.int64), "started_at": _moments(columns["started_at"])}
     return _frame("runs", columns)
+
+
+def _of_each(result: Result, table: Callable[[Result], pd.DataFrame]) -> pd.DataFrame:
+    """Return the tables of several candidates below each other; the first column, ``compared``, says whose they are.
+
+    What is told of a version on its own stands there once for each candidate it was compared with.
+    """
+    frames = [table(part) for part in result.candidates]
+    for frame, part in zip(frames, result.candidates, strict=True):
+        frame.insert(0, "compared", part.arms[-1])
+    joined: pd.DataFrame = _pandas().concat(frames, ignore_index=True)
+    joined.attrs["columns"] = {"compared": "which version is compared with the first", **frames[0].attrs["columns"]}
+    return joined
 
 
 def _pandas() -> ModuleType:

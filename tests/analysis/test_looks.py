@@ -29,3 +29,18 @@ def test_looking_three_times_keeps_the_error_of_the_whole_run(planned: int) -> N
 
 def test_an_interrupted_run_is_judged_by_its_fraction() -> None:
     assert boundary(8, 12) > boundary(10, 12) > boundary(12, 12) == boundary(14, 12)
+
+
+@pytest.mark.parametrize(("candidates", "planned"), [(2, 12), (3, 6), (5, 12), (7, 5)])
+def test_several_candidates_that_share_a_first_version_keep_the_error_of_the_whole_run(
+    candidates: int, planned: int
+) -> None:
+    rng = np.random.default_rng(candidates)
+    moments = np.array(planned_looks(planned)) - 1
+    walks = rng.normal(size=(candidates + 1, 40_000, planned))
+    differences = np.cumsum((walks[1:] - walks[0]) / np.sqrt(2), axis=2)[:, :, moments]
+    limits = np.array([boundary(n + 1, planned, candidates=candidates) * np.sqrt(n + 1) for n in moments])
+    error = float((np.abs(differences) > limits).any(axis=(0, 2)).mean())
+    assert 0.35 * ALPHA < error <= ALPHA + 0.0015, "never too often, and not much more careful than needed"
+    alone = float((np.abs(differences[0]) > limits).any(axis=1).mean())
+    assert alone <= ALPHA / candidates + 0.0012

@@ -32,3 +32,14 @@ def test_every_pair_of_every_round_has_its_own_request_sequence() -> None:
     seeds = {block_seed(scenario(), number, pair) for number in range(1, 13) for pair in range(8)}
     assert len(seeds) == 12 * 8
     assert block_seed(scenario(), 3, 2) == block_seed(scenario(), 3, 2)
+
+
+@given(blocks=st.integers(1, 12), arms=st.integers(2, 5), first=st.integers(1, 40))
+def test_over_rounds_every_arm_leads_as_often_where_one_round_cannot_come_out_even(
+    blocks: int, arms: int, first: int
+) -> None:
+    turns = 2 * arms
+    leads = [
+        order[0] for number in range(first, first + turns) for order in block_order(scenario(), number, arms, blocks)
+    ]
+    assert {leads.count(arm) for arm in range(arms)} == {turns * blocks // arms}

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from analysis.builders import make_recording
+from analysis.several_builders import make_several
 from perfproof import frames
 from perfproof.analysis import analyse
 from perfproof.analysis.trends import trend
@@ -225,3 +226,17 @@ def test_without_pandas_the_error_says_what_to_install():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pandas is not installed" in done.stdout
     assert "pip install 'perfproof[notebook]'" in done.stdout
+
+
+def test_tables_of_several_candidates_begin_with_whose_a_row_is() -> None:
+    result = analyse(make_several((-0.3, 0.2), rounds=4))
+    for table in (frames.rows, frames.round_changes):
+        frame = table(result)
+        assert frame.columns[0] == "compared"
+        assert list(frame.columns) == list(frame.attrs["columns"])
+        assert frame["compared"].unique().tolist() == ["fix-a", "fix-b"]
+        for part in result.candidates:
+            mine = frame[frame["compared"] == part.arms[-1]].drop(columns="compared").reset_index(drop=True)
+            pd.testing.assert_frame_equal(mine, table(part), check_dtype=False)
+    assert set(frames.levels(result)["arm"]) == {"main", "fix-a", "fix-b"}
+    assert len(frames.queries(result)) == 0

@@ -57,9 +57,10 @@ def start_load(tmp_path: Path, warm_start: None) -> Iterator[StartLoad]:
     """Start load processes for a scenario of the given requests; all are stopped at the end."""
     started: list[LoadProcess] = []
 
-    def start(*requests: Request, load: Load | None = None, **rest: Any) -> LoadProcess:
-        arms = (Arm("baseline", Service(url="u")), Arm("candidate", Service(url="u")))
-        scenario = Scenario("test", Path("test.yaml"), arms, requests, load=load or Load(), **rest)
+    def start(*requests: Request, load: Load | None = None, arms: int = 2, **rest: Any) -> LoadProcess:
+        names = ("baseline", "candidate", *(f"candidate-{n}" for n in range(2, arms)))
+        versions = tuple(Arm(name, Service(url="u")) for name in names[:arms])
+        scenario = Scenario("test", Path("test.yaml"), versions, requests, load=load or Load(), **rest)
         started.append(LoadProcess.start(scenario, log=tmp_path / "load.log"))
         return started[-1]
 

@@ -134,3 +134,19 @@ def test_each_arm_leads_as_often_and_nearly_every_request_follows_one_of_the_oth
         same = sum(a == b for a, b in pairwise(asked))
         assert same <= max(1, pairs // 8)
     assert len({tuple(next(leaders([0, 1], pairs, seed))) for seed in range(20)}) == 2, "which one begins is drawn"
+
+
+def test_three_arms_get_every_request_one_right_after_the_other(server, start_load, sealed):
+    load = start_load(get("/ok"), get("/slow/0.002"), load=Load(model="closed", given=False), arms=3)
+    for arm in (0, 1, 2):
+        load.open(arm, server.url)
+    report = load.pairs(Stretch((0, 1, 2), 2, (60, 12), 20.0, seed=7))
+    rows = sealed(load)
+    assert [each.completed for each in report.arms] == [72, 72, 72]
+    order = np.argsort(rows["sent_ns"])
+    assert (rows["sent_ns"][order][1:] >= rows["done_ns"][order][:-1]).all(), "no two overlap"
+    arms, names = rows["arm"][order].reshape(-1, 3), rows["request"][order].reshape(-1, 3)
+    assert (np.sort(arms, axis=1) == [0, 1, 2]).all(), "each request goes to all of them before the next"
+    assert (names == names[:, :1]).all()
+    for place in range(3):
+        assert np.bincount(arms[:, place]).tolist() == [24, 24, 24]

@@ -2,7 +2,8 @@
 
 Samples become sorted columns (``columns``), a figure per arm and round (``latency``, ``resources``, ``failures``), a
 series per metric and request name (``series``), a row with interval and verdict (``rows``, ``intervals``, ``verdicts``,
-``looks``), and one conclusion (``conclude``, ``sentence``); ``judging`` puts them in order. See docs/statistics.md.
+``looks``), and one conclusion (``conclude``, ``sentence``); ``judging`` puts them in order, ``several`` has it do so
+for each of more than two versions. See docs/statistics.md.
 
 The names below are imported on first use: NumPy alone takes as long to load as ``perfproof --help`` may take in all.
 """
@@ -14,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from perfproof.analysis.daily import days
-    from perfproof.analysis.judging import analyse, compare, spreads
+    from perfproof.analysis.judging import compare, spreads
     from perfproof.analysis.looking import Look, look, progress
     from perfproof.analysis.planning import Plan, plan
+    from perfproof.analysis.several import analyse
 
 __all__ = ["Look", "Plan", "analyse", "compare", "days", "look", "plan", "progress", "spreads"]
 
 _HOMES = {
+    "analyse": "several",
     "days": "daily",
     "Plan": "planning",
     "plan": "planning",

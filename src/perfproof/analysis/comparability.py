@@ -67,10 +67,11 @@ def _source_doubts(arm: str, details: Mapping[str, str]) -> list[str]:
     if left_out := details.get("left out"):
         doubts.append(f"The {arm} is {details.get('ref', '')}: {left_out} were not measured.")
     lacking = details.get("commits the candidate lacks", "")
+    before = details.get("baseline ref") or details.get("ref", "")
     if lacking.isdigit():
         doubts.append(
             f"The baseline holds {count_of(int(lacking), 'commit')} that the candidate lacks: part of the difference "
-            f"may be theirs. `--baseline-ref {details.get('ref', '')}...` takes the commit where they parted."
+            f"may be theirs. `--baseline-ref {before}...` takes the commit where they parted."
         )
     elif lacking:
         doubts.append("Whether the candidate holds all of the baseline's commits is not known: the clone is shallow.")

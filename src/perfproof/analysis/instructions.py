@@ -215,7 +215,12 @@ def _shares(counted: Instructions | None) -> dict[str, float]:
 def _terms(rules: Rules, counted: Instructions) -> Terms:
     sharp = replace(rules, margin=min(rules.margin, MARGIN), regression=min(rules.regression, MARGIN))
     starts = len({start.number for start in counted.starts})
-    return Terms(sharp, looks.confidence(1, 1), paired=False, seconds_per_round=counted.seconds / max(1, starts))
+    return Terms(
+        sharp,
+        looks.confidence(1, 1, candidates=rules.candidates),
+        paired=False,
+        seconds_per_round=counted.seconds / max(1, starts),
+    )
 
 
 def _series(sides: Sequence[Sequence[StartCount]], counted: Instructions) -> list[Series]:

@@ -36,6 +36,7 @@ from perfproof.analysis.timing import measured_seconds, seconds_per_round
 from perfproof.analysis.troubles import unnamed
 from perfproof.analysis.turns import pair_facts
 from perfproof.analysis.why import across_causes, explain
+from perfproof.analysis.words import listed
 from perfproof.analysis.worth import rate_of, worth
 from perfproof.errors import ExitCode, UsageError
 from perfproof.model.levers import Causes
@@ -48,12 +49,26 @@ Kind = Literal["run", "ab", "compare", "noise"]
 
 
 def analyse(recording: Recording, spreads: Sequence[Spread] = ()) -> Result:
-    """Return the conclusion of one recorded run (any kind but ``compare``), by the rules stored with it."""
+    """Return the conclusion of one recorded run of one arm or two (any kind but ``compare``), by its own rules."""
     info = recording.info
     if info.kind == "capacity":
         return conclude_capacity(recording)
     if info.kind == "count":
         return conclude_count(recording, explain)
+    measured = _judged(recording, spreads)
+    return _single(measured) if len(info.arms) < 2 else _two(info.kind, measured)
+
+
+def rows_of(recording: Recording, spreads: Sequence[Spread] = ()) -> list[Comparison]:
+    """Return the judged rows of a run of two arms, without what else there is to say of it."""
+    if recording.info.kind == "count":
+        return list(conclude_count(recording, explain).comparisons)
+    return _judged(recording, spreads).rows()
+
+
+def _judged(recording: Recording, spreads: Sequence[Spread]) -> _Measured:
+    """Return everything computed from the arms of a run."""
+    info = recording.info
     arms = len(info.arms)
     sides = [Side(recording, arm) for arm in range(min(arms, 2))]
     rounds = len(sides[0].rounds)
@@ -61,7 +76,7 @@ def analyse(recording: Recording, spreads: Sequence[Spread] = ()) -> Result:
     confidence = (
         looks.confidence(1, 1)
         if single
-        else looks.confidence(max(1, rounds), info.rules.planned_rounds, info.rules.early_stop)
+        else looks.confidence(max(1, rounds), info.rules.planned_rounds, info.rules.early_stop, info.rules.candidates)
     )
     terms = Terms(info.rules, confidence, True, tuple(spreads), seconds_per_round(recording))
     failures = [count_failures(side) for side in sides]
@@ -72,8 +87,7 @@ def analyse(recording: Recording, spreads: Sequence[Spread] = ()) -> Result:
     if more:
         health = Health((*health.reasons, *more), health.warnings)
     measured = replace(_measure(sides, terms, failures, health), probed=probed)
-    measured = replace(measured, causes=with_functions(recording.causes, recording.instructions))
-    return _single(measured) if arms < 2 else _two(info.kind, measured)
+    return replace(measured, causes=with_functions(recording.causes, recording.instructions))
 
 
 def compare(baseline: Recording, candidate: Recording, days: Sequence[DayToDay] = (), *, force: bool = False) -> Result:
@@ -102,6 +116,14 @@ def compare(baseline: Recording, candidate: Recording, days: Sequence[DayToDay] 
     reasons, warnings = list(health.reasons), list(health.warnings)
     for text in _mismatches(baseline, candidate):
         (warnings if force else reasons).append(text)
+    for recording in (baseline, candidate):
+        if len(recording.info.arms) > 2:
+            names = listed(list(recording.info.arms[1:]), most=8)
+            raise UsageError(
+                f"{recording.info.id} has {len(recording.info.arms)} versions: which of them to compare is not said",
+                hint=f"it compares them itself: perfproof show {recording.info.id} (one alone: --arm, of {names}); "
+                "`perfproof run --arm NAME` records one version",
+            )
     for side, role in zip(sides, ("baseline", "candidate"), strict=True):
         if len(side.recording.info.arms) > 1:
             warnings.append(f"{side.recording.info.id} has two arms: its {side.name} is the {role} here.")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perfproof.analysis import latency, looks
 from perfproof.analysis.columns import Side
 from perfproof.analysis.conclude import decided
-from perfproof.analysis.judging import analyse
 from perfproof.analysis.pairs import has_pairs, part
 from perfproof.analysis.rows import Terms, ratio_row
 from perfproof.analysis.series import Series, resource_series
+from perfproof.analysis.several import analyse, pairs_with_first, settled
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.recording import Recording
 from perfproof.model.result import Comparison, Result, Verdict
@@ -38,22 +38,32 @@ def look(recording: Recording, spreads: Sequence[Spread] = ()) -> Look:
         return Look(planned, True, f"all {info.rules.planned_rounds} planned rounds are measured", result)
     if not planned or info.kind != "ab" or not info.rules.early_stop:
         return Look(False, False, "no look is planned here", result)
-    if result.verdict is Verdict.INVALID:
+    parts = result.candidates or (result,)
+    if any(part.verdict is Verdict.INVALID for part in parts):
         return Look(True, False, "the measurement is invalid so far", result)
-    if decided(result.comparisons):
+    if all(decided(part.comparisons) for part in parts) and settled(result):
         return Look(True, True, f"decided after {rounds} of {info.rules.planned_rounds} rounds", result)
     return Look(True, False, "not decided yet", result)
 
 
 def progress(recording: Recording) -> tuple[Comparison, ...]:
-    """Return the current estimate of p50 latency and CPU of all requests, for a live display; empty for one arm."""
+    """Return the current estimate of p50 latency and CPU of all requests, for a live display; empty for one arm.
+
+    Of more than two versions each is compared with the first.
+    """
     info = recording.info
     if len(info.arms) < 2:
         return ()
+    if len(info.arms) > 2:
+        names = info.arms[1:]
+        each = [progress(part) for part in pairs_with_first(recording)]
+        return tuple(replace(row, arm=name) for name, rows in zip(names, each, strict=True) for row in rows)
     sides = [Side(recording, arm) for arm in (0, 1)]
     if not sides[0].rounds:
         return ()
-    confidence = looks.confidence(len(sides[0].rounds), info.rules.planned_rounds, info.rules.early_stop)
+    confidence = looks.confidence(
+        len(sides[0].rounds), info.rules.planned_rounds, info.rules.early_stop, info.rules.candidates
+    )
     terms = Terms(info.rules, confidence)
     if has_pairs(recording):
         sides = [Side(part(recording, paired=True), arm) for arm in (0, 1)]

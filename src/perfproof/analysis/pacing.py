@@ -128,7 +128,12 @@ def stretches(found: Sequence[int], seconds: float) -> list[tuple[int, ...]]:
     return [part for part in parts if sum(part)]
 
 
-def round_seconds(overhead: float, one_pass: float, slowest: float, left: float | None) -> float:
+def for_arms(seconds: float, arms: int) -> float:
+    """Return seconds that are meant for two versions as they are for ``arms``: each is asked as often."""
+    return seconds * max(2, arms) / 2
+
+
+def round_seconds(overhead: float, one_pass: float, slowest: float, left: float | None, arms: int = 2) -> float:
     """Return the seconds of measuring to plan for each round.
 
     ``overhead`` is what a round takes beside (start, warm-up, stop), ``one_pass`` a pair of every entry, ``slowest`` a
@@ -136,14 +141,15 @@ def round_seconds(overhead: float, one_pass: float, slowest: float, left: float 
     part, so many short rounds are best; but where a start is dear it is used longer, and a round must hold some pairs
     of each. Four rounds if they fit, else as few as two.
     """
-    wanted = min(MOST_SECONDS, max(LEAST_SECONDS, overhead / 2, _ENOUGH_PAIRS * slowest))
+    least = for_arms(LEAST_SECONDS, arms)
+    wanted = min(for_arms(MOST_SECONDS, arms), max(least, overhead / 2, _ENOUGH_PAIRS * slowest))
     if left is None:
         return max(wanted, one_pass)
     for rounds in (_GOOD_ROUNDS, 3, 2):
         room = left / rounds - overhead
         if room >= wanted:
             return max(wanted, one_pass)
-        if room >= max(one_pass, min(wanted, LEAST_SECONDS) / 2):
+        if room >= max(one_pass, min(wanted, least) / 2):
             return max(room, one_pass)
     return max(one_pass, min(wanted, left / 2 - overhead))
 
@@ -153,7 +159,9 @@ def rounds_in(left: float, seconds_per_round: float) -> int:
     return max(0, floor(left / seconds_per_round + 1e-9)) if seconds_per_round > 0 else 0
 
 
-def block_plan(load: Load, rounds: Rounds, typical: float, slowest: float, seconds: float) -> tuple[int, float]:
+def block_plan(
+    load: Load, rounds: Rounds, typical: float, slowest: float, seconds: float, arms: int = 2
+) -> tuple[int, float]:
     """Return the number of block pairs and their length for ``seconds`` of a round.
 
     About 100 ms: the noise of shared machines is slower than that, so that both blocks of a pair meet the same of it.
@@ -165,5 +173,5 @@ def block_plan(load: Load, rounds: Rounds, typical: float, slowest: float, secon
     if length is None:
         pace = _REQUESTS_PER_BLOCK / load.rate if load.model == "open" and load.rate else _REQUESTS_PER_BLOCK * typical
         length = min(_LONG_BLOCK, max(_SHORT_BLOCK, pace, 2 * slowest))
-    number = rounds.blocks if rounds.blocks is not None else max(1, ceil(seconds / (2 * length)))
+    number = rounds.blocks if rounds.blocks is not None else max(1, ceil(seconds / (max(2, arms) * length)))
     return number, length

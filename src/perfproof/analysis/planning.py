@@ -49,7 +49,7 @@ def plan(
     planned = replace(rules, planned_rounds=rounds)
     known = next((s for s in spreads if s.metric == "latency_p50" and s.request == ALL), None)
     usual = TYPICAL_SD_OF_PAIRS if in_pairs else TYPICAL_SD
-    sure = looks.confidence(rounds, rounds, planned.early_stop)
+    sure = looks.confidence(rounds, rounds, planned.early_stop, planned.candidates)
     effect = smallest_change(known.sd if known else usual, rounds, sure)
     seconds = rounds * seconds_per_round
     basis = (

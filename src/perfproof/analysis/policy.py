@@ -23,8 +23,10 @@ def judge(result: Result, policy: Policy, *, notes: Sequence[str] = (), provisio
     """Return what ``policy`` makes of ``result``.
 
     Exit codes: 4 for an invalid measurement, whatever the policy; else 1 if a check failed; else 3 if one that is not
-    decided is to fail; else 0.
+    decided is to fail; else 0. Of several candidates each has to pass.
     """
+    if result.candidates:
+        return _together(result, [judge(each, policy) for each in result.candidates], notes, provisional)
     compared = accept(result.comparisons, result.queries, policy)
     decisive = {(row.metric, row.request) for row in primary_rows(compared)}
     rows = [_comparison(row, policy, (row.metric, row.request) in decisive) for row in compared]
@@ -41,6 +43,21 @@ def judge(result: Result, policy: Policy, *, notes: Sequence[str] = (), provisio
     else:
         code = ExitCode.PASSED
     return GateResult(result, found, int(code), _summary(found, code, provisional), tuple(notes), provisional)
+
+
+def _together(result: Result, gates: Sequence[GateResult], notes: Sequence[str], provisional: bool) -> GateResult:
+    """Return one gate of the gates of all candidates: every check, named by its candidate, and the worst outcome."""
+    worst = (ExitCode.INVALID, ExitCode.FAILED, ExitCode.INCONCLUSIVE, ExitCode.PASSED)
+    code = min((ExitCode(each.exit_code) for each in gates), key=worst.index)
+    rows = tuple(
+        replace(row, arm=gate.result.arms[-1], reason=f"{gate.result.arms[-1]}: {row.reason}")
+        for gate in gates
+        for row in gate.rows
+    )
+    summary = _summary(rows, code, provisional)
+    words = {ExitCode.PASSED: "passes", ExitCode.FAILED: "fails", ExitCode.INVALID: "is invalid"}
+    told = [f"{gate.result.arms[-1]} {words.get(ExitCode(gate.exit_code), 'is not decided')}" for gate in gates]
+    return GateResult(result, rows, int(code), f"{summary} {', '.join(told)}.", tuple(notes), provisional)
 
 
 def _comparison(row: Comparison, policy: Policy, decisive: bool) -> GateRow | None:

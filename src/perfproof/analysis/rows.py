@@ -89,7 +89,11 @@ def role_of(terms: Terms, metric: Metric, request: str) -> Role:
         return "goal"
     if metric.name == "latency_p95":
         prior = terms.prior(metric.name, request)
-        seen = expm1(smallest_effect(prior.sd, terms.rules.planned_rounds, 1 - looks.ALPHA)) if prior else None
+        seen = (
+            expm1(smallest_effect(prior.sd, terms.rules.planned_rounds, 1 - looks.ALPHA / terms.rules.candidates))
+            if prior
+            else None
+        )
         return "gate" if request == ALL or (seen is not None and seen < _P95_GATE) else "shown"
     if metric.name == "error_rate":
         return "gate" if request == ALL else "shown"
@@ -244,7 +248,7 @@ def growth_row(series: Series, terms: Terms, steady: float | None) -> Row:
 
 def settle(interval: Interval, goal: Goal | None, terms: Terms, metric: Metric) -> str:
     """Say how many rounds would settle a row if its estimate and its spread stay as they are."""
-    final = looks.confidence(1, 1)
+    final = looks.confidence(1, 1, candidates=terms.rules.candidates)
     undecided = {Verdict.INCONCLUSIVE} | ({Verdict.IMPROVED} if goal else set())
     for rounds in range(interval.rounds + 1, _MOST_ROUNDS + 1):
         extra = max(0.0, interval.df - interval.rounds + 1) if terms.paired else 0.0

@@ -24,7 +24,7 @@ def ab(
     ] = None,
     only: options.Only = None,
     baseline_ref: options.BaselineRef = None,
-    candidate_ref: options.CandidateRef = None,
+    candidate_ref: options.CandidateRefs = None,
     label: options.Label = None,
     rounds: options.Rounds = None,
     time: options.TimeBudget = None,

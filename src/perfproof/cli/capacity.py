@@ -18,7 +18,7 @@ from perfproof.errors import UsageError
 def capacity(
     scenario: options.ScenarioArgument = None,
     baseline_ref: options.BaselineRef = None,
-    candidate_ref: options.CandidateRef = None,
+    candidate_ref: options.CandidateRefs = None,
     arm: options.ArmAlone = None,
     only: options.Only = None,
     starts: Annotated[

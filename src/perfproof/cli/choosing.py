@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from perfproof.errors import UsageError
 
 if TYPE_CHECKING:
+    from perfproof.model.result import Result
     from perfproof.model.scenario import Budget, Goal, Scenario
 
     Demand = TypeVar("Demand", Goal, Budget)
@@ -25,6 +26,17 @@ def only_arm(scenario: Scenario, name: str | None) -> Scenario:
         names = ", ".join(each.name for each in scenario.arms)
         raise UsageError(f"the scenario has no arm '{name}'", where=str(scenario.file), hint=f"it has: {names}")
     return replace(scenario, arms=chosen)
+
+
+def only_candidate(result: Result, name: str | None) -> Result:
+    """Return what was concluded of the candidate called so alone, or all without a name; UsageError for any other."""
+    if name is None or (not result.candidates and name == result.arms[-1]):
+        return result
+    for part in result.candidates:
+        if part.arms[-1] == name:
+            return part
+    names = [part.arms[-1] for part in result.candidates] or [result.arms[-1]]
+    raise UsageError(f"the run has no candidate '{name}'", hint=f"it has: {', '.join(names)}")
 
 
 def only_requests(scenario: Scenario, names: Sequence[str]) -> Scenario:

@@ -27,7 +27,7 @@ class By(StrEnum):
 def count(
     scenario: options.ScenarioArgument = None,
     baseline_ref: options.BaselineRef = None,
-    candidate_ref: options.CandidateRef = None,
+    candidate_ref: options.CandidateRefs = None,
     arm: options.ArmAlone = None,
     only: options.Only = None,
     by: Annotated[By | None, typer.Option("--by", help="What counts, over the scenario.", show_default=False)] = None,

@@ -66,7 +66,7 @@ def gate(
         str | None, typer.Argument(metavar="[RUN]", help="With two runs: the one after.", show_default=False)
     ] = None,
     baseline_ref: options.BaselineRef = None,
-    candidate_ref: options.CandidateRef = None,
+    candidate_ref: options.CandidateRefs = None,
     baseline: Annotated[
         list[str] | None,
         typer.Option(
@@ -155,7 +155,7 @@ def _scenario(
 
 def _measured(
     made: Gate,
-    refs: tuple[str | None, str | None],
+    refs: tuple[str | None, Sequence[str] | None],
     baselines: Sequence[str] | None,
     label: str | None,
     reading: Callable[[], Scenario],
@@ -167,7 +167,7 @@ def _measured(
     scenario = reading()
     by = made.policy_of(scenario)  # before hours of measuring: a mistake in it comes out at once
     scenario = counting(scenario, count, named=names(by, COUNTED))
-    if baselines or (refs == (None, None) and len(scenario.arms) < 2):
+    if baselines or (not any(refs) and len(scenario.arms) < 2):
         return made.of_stored(scenario, label, baselines or [USUAL_BASELINE]), by
     return made.of_versions(scenario, label, *refs), by
 

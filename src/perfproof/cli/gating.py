@@ -49,10 +49,14 @@ class Gate:
     inconclusive: WhenOpen | None = None
 
     def of_versions(
-        self, scenario: Scenario, label: str | None, baseline_ref: str | None, candidate_ref: str | None
+        self,
+        scenario: Scenario,
+        label: str | None,
+        baseline_ref: str | None,
+        candidate_refs: Sequence[str] | str | None,
     ) -> Judged:
-        """Measure both arms, from git where a ref is given, in turn."""
-        with self.session.versions(scenario, baseline_ref, candidate_ref) as versions:
+        """Measure all arms, from git where a ref is given, in turn."""
+        with self.session.versions(scenario, baseline_ref, candidate_refs) as versions:
             measured = self.session.measure(versions, "ab", label, self.policy_of(scenario))
         return Judged(self.session.keep(measured), problem=measured.problem)
 
@@ -62,6 +66,12 @@ class Gate:
         A name is that of a baseline, a label or a branch. Where none fits, the new run is judged by its budgets alone
         and, if the first name is free, becomes that baseline.
         """
+        if len(scenario.arms) > 2:
+            raise UsageError(
+                f"the scenario has {len(scenario.arms)} versions, and one is compared with a stored run",
+                where=str(scenario.file),
+                hint="leave --baseline out: each is then judged against the first",
+            )
         measured = self.session.measure(
             replace(scenario, arms=scenario.arms[-1:]), "run", label, self.policy_of(scenario)
         )

@@ -29,6 +29,9 @@ def history(
     ] = None,
     request: Annotated[str, typer.Option("--request", help="Which request name.")] = ALL,
     branch: Annotated[str | None, typer.Option("--branch", help="Only runs of this branch.")] = None,
+    arm: Annotated[
+        str | None, typer.Option("--arm", help="The version called so. [default: candidate]", metavar="NAME")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most this many runs, the newest.")] = 200,
     output: Annotated[
         Path | None,
@@ -50,7 +53,7 @@ def history(
     with Session(results, store).store() as opened:
         opened.sync(results)
         name = _name(opened, scenario)
-        trends = _trends(opened, name, request, branch, limit)
+        trends = _trends(opened, name, request, branch, limit, arm)
     shown = _chosen(trends, metric or "latency_p50")
     render(shown, console())
     if output is not None:
@@ -59,11 +62,17 @@ def history(
             tell(f"history: {output}")
 
 
-def _trends(store: Store, scenario: str, request: str, branch: str | None, limit: int) -> list[Trend]:
+def _trends(store: Store, scenario: str, request: str, branch: str | None, limit: int, arm: str | None) -> list[Trend]:
     from perfproof.analysis.trends import trend
 
-    found = store.history(scenario, request=request, branch=branch, limit=limit)
+    found = store.history(scenario, request=request, branch=branch, arm=arm, limit=limit)
     if not found:
+        names = [each for each in store.arms(scenario) if each != (arm or "candidate")]
+        if names and "candidate" not in (*names, arm or ""):
+            raise UsageError(
+                f"no run of {scenario} has a version called {arm or 'candidate'}",
+                hint=f"say which to follow: --arm {names[-1]} (there are {', '.join(names)})",
+            )
         there = sorted({name for _, name, _ in store.history(scenario, limit=limit)})
         close = difflib.get_close_matches(request, there, n=3) or there[:5]
         raise UsageError(

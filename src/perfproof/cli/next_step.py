@@ -31,13 +31,15 @@ def next_step(result: Result, run: str = "last", scenario: str | None = None) ->
     if result.kind == "noise":
         return f"perfproof ab {file}", ""
     if result.exit_code == ExitCode.PASSED:
-        return f"perfproof report {run} -o report.pdf", "to hand on"
+        page = "report.html" if result.candidates else "report.pdf"  # a slide has room for one candidate
+        return f"perfproof report {run} -o {page}", "to hand on"
     return details, "what got in the way"
 
 
 def details_of(run: str) -> str:
     """Return the command that shows everything that was found in a run, or in two that are compared."""
-    return f"perfproof {'compare' if ' ' in run else 'show'} {run} --findings"
+    two = " " in run and " --arm " not in run
+    return f"perfproof {'compare' if two else 'show'} {run} --findings"
 
 
 def _more_rounds(result: Result) -> int:

@@ -49,6 +49,10 @@ Only = Annotated[
     typer.Option("--only", help="Send this request (or flow) alone. May be repeated.", metavar="NAME"),
 ]
 ArmAlone = Annotated[str | None, typer.Option("--arm", help="This arm alone.", metavar="NAME", show_default=False)]
+Candidate = Annotated[
+    str | None,
+    typer.Option("--arm", help="This candidate alone, where there are several.", metavar="NAME", show_default=False),
+]
 Findings = Annotated[
     bool,
     typer.Option("--findings", help="Everything that was found: all rows, budgets, queries, causes and doubts."),
@@ -102,9 +106,12 @@ BaselineRef = Annotated[
         metavar="REF",
     ),
 ]
-CandidateRef = Annotated[
-    str | None,
+CandidateRefs = Annotated[
+    list[str] | None,
     typer.Option(
-        "--candidate-ref", help="The version after: a ref, or 'worktree' for the files as they are. [default: HEAD]"
+        "--candidate-ref",
+        help="The version after: a ref, or 'worktree' for the files as they are. May be repeated: each is judged "
+        "against --baseline-ref. [default: HEAD]",
+        metavar="REF",
     ),
 ]

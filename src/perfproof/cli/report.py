@@ -9,6 +9,7 @@ import typer
 
 from perfproof.cli import options, outputs
 from perfproof.cli.browsing import open_page
+from perfproof.cli.choosing import only_candidate
 from perfproof.cli.printing import say
 from perfproof.cli.session import Session
 from perfproof.errors import UsageError
@@ -30,6 +31,7 @@ def report(
             callback=outputs.writable(outputs.recordings),
         ),
     ] = [Path("report.html")],  # noqa: B006 - typer reads the default, nothing mutates it
+    arm: options.Candidate = None,
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     open_: options.Open = False,
@@ -44,6 +46,7 @@ def report(
         raise UsageError(f"{raw[0].name} holds what one run recorded", hint="name one run")
     if len(raw) < len(output):
         result = session.judge(run) if against is None else session.compare(run, against)
+        result = only_candidate(result, arm)
     for file in output:
         if file in raw:
             session.export(run, file)

@@ -49,7 +49,9 @@ def resume(
     if info.kind == "run":
         what = replace(what, arms=tuple(arm for arm in what.arms if arm.name in info.arms))
     commits = [details.get("commit") for details in info.arm_details]
-    refs = (commits[0], commits[-1]) if all(commits) and len(commits) > 1 else (None, None)
-    with session.versions(what, *refs) as versions:
+    names = info.arms[1:] if len(info.arms) > 2 else ()
+    from_git = all(commits) and len(commits) > 1
+    before, after = (commits[0], [str(each) for each in commits[1:]]) if from_git else (None, None)
+    with session.versions(what, before, after, names) as versions:
         measured = session.measure(versions, info.kind, info.label, rules.policy, resumes=folder)
     raise typer.Exit(session.conclude(measured, json, output or (), what, opened=open_))

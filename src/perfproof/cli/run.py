@@ -17,7 +17,9 @@ def run(
     scenario: options.ScenarioArgument = None,
     only: options.Only = None,
     label: options.Label = None,
-    arm: Annotated[str, typer.Option("--arm", help="Which arm of the scenario to measure.")] = "baseline",
+    arm: Annotated[
+        str | None, typer.Option("--arm", help="Which arm of the scenario to measure. [default: the first]")
+    ] = None,
     rounds: options.Rounds = None,
     time: options.TimeBudget = None,
     no_why: options.NoWhy = False,
@@ -37,7 +39,7 @@ def run(
     what = read_scenario(
         scenario, rounds=rounds, time=time, why=not no_why, memory=memory_profile, count=count, only=only
     )
-    what = only_arm(what, arm)
+    what = only_arm(what, arm or what.arms[0].name)
     if dry_run:
         show_rehearsal(what)
         return

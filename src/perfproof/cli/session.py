@@ -169,10 +169,19 @@ class Session:
                 return measure(scenario, options, logs.Logged(live) if verbose else live)
 
     @contextmanager
-    def versions(self, scenario: Scenario, baseline_ref: str | None, candidate_ref: str | None) -> Iterator[Scenario]:
-        """Lend the scenario with its arms taken from git, or as it is where no ref is given."""
+    def versions(
+        self,
+        scenario: Scenario,
+        baseline_ref: str | None,
+        candidate_refs: Sequence[str] | str | None,
+        names: Sequence[str] = (),
+    ) -> Iterator[Scenario]:
+        """Lend the scenario with its arms taken from git, or as it is where no ref is given.
+
+        Of several candidates each is called as its ref, or as ``names`` say.
+        """
         if baseline_ref is None:
-            if candidate_ref is not None:
+            if candidate_refs:
                 raise UsageError("--candidate-ref needs --baseline-ref", hint="e.g. --baseline-ref origin/main")
             yield scenario
             return
@@ -182,7 +191,8 @@ class Session:
             if not self.quiet:
                 tell(text)
 
-        with from_git(scenario, baseline_ref, candidate_ref or "HEAD", say) as found:
+        refs = [candidate_refs] if isinstance(candidate_refs, str) else list(candidate_refs or ["HEAD"])
+        with from_git(scenario, baseline_ref, refs, say, names) as found:
             yield found
 
     def keep(self, measured: Measured) -> Result:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from perfproof.cli import options
 from perfproof.cli.browsing import open_page
+from perfproof.cli.choosing import only_candidate
 from perfproof.cli.session import Session
 
 
 def show(
     run: options.Run = "last",
     findings: options.Findings = False,
+    arm: options.Candidate = None,
     json: options.JsonFile = None,
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
@@ -21,7 +23,8 @@ def show(
     session = Session(results, store)
     folder = session.locate(run)
     result = session.judge(str(folder))
-    session.show(result, json, (), run, findings=findings)
+    named = run if arm is None else f"{run} --arm {arm}"
+    session.show(only_candidate(result, arm), json, (), named, findings=findings)
     session.repair(folder, result)
     if open_:
         open_page(folder / "report.html")
@@ -29,10 +32,11 @@ def show(
 
 def last(
     findings: options.Findings = False,
+    arm: options.Candidate = None,
     json: options.JsonFile = None,
     results: options.Results = Path("results"),
     store: options.StoreUrl = None,
     open_: options.Open = False,
 ) -> None:
     """Show what the last run concluded: short for `perfproof show last`."""
-    show("last", findings, json, results, store, open_)
+    show("last", findings, arm, json, results, store, open_)

@@ -99,6 +99,7 @@ def _trends(request: Request) -> Response:
         query.get("request") or ALL,
         query.get("branch", ""),
         _whole(query.get("last"), 100),
+        query.get("arm", ""),
     )
     return _page("trend_page.html", "Trends", context)
 

@@ -154,8 +154,11 @@ def named_run(store: Store, reference: str, scenario: str) -> RunSummary:
     return meant[0].run if meant else store.find(reference)
 
 
-def trends_page(store: Store, scenario: str, request: str, branch: str, last: int) -> dict[str, Any]:
-    """Return the trend of every metric of one request name of a scenario (by default that of the newest run)."""
+def trends_page(store: Store, scenario: str, request: str, branch: str, last: int, arm: str = "") -> dict[str, Any]:
+    """Return the trend of every metric of one request name of a scenario (by default that of the newest run).
+
+    It is the candidate's or, where versions have names of their own, that of ``arm``.
+    """
     choices = store.choices()
     if not scenario:
         newest = store.runs(limit=1)
@@ -163,7 +166,11 @@ def trends_page(store: Store, scenario: str, request: str, branch: str, last: in
     elif scenario not in choices.scenarios:
         raise StoreError(f"no run of a scenario `{scenario[:100]}` is stored")
     last = last if last in SPANS else 100
-    found = store.history(scenario, request=request, branch=branch or None, limit=last)
+    arms = store.arms(scenario)
+    own = [each for each in arms if each not in ("baseline", "candidate")]
+    if not arm and own and "candidate" not in arms:
+        arm = own[0]
+    found = store.history(scenario, request=request, branch=branch or None, arm=arm or None, limit=last)
     trends = [trend(scenario, metric, request, unit, points) for (metric, _, unit), points in found.items()]
     requests = [name for name in store.requests(scenario) if name != ALL]
     named = store.baselines(scenario=scenario) if scenario else []
@@ -175,6 +182,8 @@ def trends_page(store: Store, scenario: str, request: str, branch: str, last: in
         "scenario": scenario,
         "request": request,
         "branch": branch,
+        "arm": arm or "candidate",
+        "arms": arms if own else [],
         "last": last,
         "spans": SPANS,
         "requests": [ALL, *requests],
@@ -184,6 +193,7 @@ def trends_page(store: Store, scenario: str, request: str, branch: str, last: in
 
 def _comparison(row: Comparison) -> dict[str, Any]:
     return {
+        "arm": row.arm,
         "request": row.request,
         "metric": figures.title(row.metric),
         "baseline": figures.value(row.baseline, row.unit),

@@ -169,8 +169,8 @@ def _round(scenario: Scenario, arms: int, start: float, slowness: float) -> tupl
     )
     overhead = start + pacing.STOPPING + _SEALING + (_STEADY * slowness if rounds.warmup is None else 0.0)
     if design is None or design.pairs:
-        warmup = pacing.WARMUP if rounds.warmup is None else rounds.warmup
-        measuring = rounds.pairs or max(pacing.LEAST_SECONDS, (overhead + warmup) / 2)
+        warmup = pacing.for_arms(pacing.WARMUP, arms) if rounds.warmup is None else rounds.warmup
+        measuring = rounds.pairs or max(pacing.for_arms(pacing.LEAST_SECONDS, arms), (overhead + warmup) / 2)
         return design, overhead + warmup + measuring
     blocks = rounds.block_count * rounds.block_seconds
     shortest = max(rounds.block_warmup, 0.3)

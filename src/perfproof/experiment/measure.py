@@ -101,13 +101,19 @@ class Measured:
 def arms_of(scenario: Scenario, kind: Kind) -> tuple[Arm, ...]:
     """Return the arms a kind of run measures.
 
-    One for ``run``, both for ``ab``, the baseline twice for ``noise``, what there is for ``capacity`` and ``count``.
+    One for ``run``, all for ``ab`` and ``count``, the first twice for ``noise``, at most two for ``capacity``.
     """
     first = scenario.arms[0]
     if kind == "run":
         return (first,)
     if kind == "noise":
-        return (first, replace(first, name="again"))
+        return (first, replace(first, name="again" if first.name != "again" else "again-2"))
+    if kind == "capacity" and len(scenario.arms) > 2:
+        raise UsageError(
+            f"the scenario has {len(scenario.arms)} versions; `capacity` searches on one or two",
+            where=str(scenario.file),
+            hint=f"name one: perfproof capacity {scenario.file.name} --arm {scenario.arms[-1].name}",
+        )
     if kind in ("capacity", "count"):
         return scenario.arms
     if len(scenario.arms) < 2:
@@ -235,6 +241,12 @@ def probe_alone(scenario: Scenario, arm: str | None, observer: Observer) -> Prob
     Raises UsageError for an arm that is not there and what ``probe`` raises; nothing is recorded.
     """
     arms = tuple(each for each in scenario.arms if arm in (None, each.name))
+    if len(arms) > 2:
+        raise UsageError(
+            f"the scenario has {len(arms)} versions, and a probe alone holds two against each other",
+            where=str(scenario.file),
+            hint=f"name one: --arm {arms[-1].name}; `perfproof ab` probes all of them before it measures",
+        )
     if not arms:
         names = ", ".join(each.name for each in scenario.arms)
         raise UsageError(f"the scenario has no arm {arm!r}", hint=f"it has {names}")
@@ -434,12 +446,13 @@ def seconds_for_rounds(scenario: Scenario, kind: Kind, budget: float) -> float:
 
 def describe(rows: Sequence[Comparison]) -> str:
     """Return the current estimate in a few words, for the live display."""
+    told = []
     for row in rows:
         if row.request == ALL and row.metric == "latency_p50" and row.change is not None:
             # Two rounds give an interval so wide that it says nothing.
             known = interval(row.ci_low, row.ci_high) if row.rounds > 2 and row.ci_low is not None else ""
-            return f"p50 {percent(row.change)} {known}".rstrip()
-    return ""
+            told.append(f"{row.arm} p50 {percent(row.change)} {known}".strip())
+    return ", ".join(told)
 
 
 def _probe(
@@ -555,6 +568,7 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
             early_stop=scenario.rounds.early_stop and options.kind == "ab",
             restarts=not any(lives_on(arm) for arm in arms),
             policy=options.policy,
+            candidates=max(1, len(arms) - 1),
         ),
     )
 

@@ -107,12 +107,14 @@ class Pace:
         share = pacing.SHARE_OF_PAIRS if self.design.blocks else 1.0
         left = None if self.deadline is None else self.deadline - time.monotonic() + after
         asked = self.scenario.rounds.pairs
-        self.seconds = asked or pacing.round_seconds(overhead, sum(costs) / share, max(costs) / share, left)
+        self.seconds = asked or pacing.round_seconds(overhead, sum(costs) / share, max(costs) / share, left, self.arms)
         self.counts = pacing.counts(weights, costs, self.seconds * (share if asked is None else 1.0))
 
     def blocks(self) -> tuple[int, float]:
         """Return the number of block pairs in a round and the seconds of a block."""
         known = [each for arm in self.took for each in arm if each > 0]
         typical = sorted(known)[len(known) // 2] if known else 0.0
-        seconds = self.seconds * (1 - pacing.SHARE_OF_PAIRS) if self.seconds else 2 * 8 * 0.5
-        return pacing.block_plan(self.scenario.load, self.scenario.rounds, typical, max(known, default=0.0), seconds)
+        seconds = self.seconds * (1 - pacing.SHARE_OF_PAIRS) if self.seconds else max(2, self.arms) * 8 * 0.5
+        return pacing.block_plan(
+            self.scenario.load, self.scenario.rounds, typical, max(known, default=0.0), seconds, self.arms
+        )

@@ -1,4 +1,4 @@
-"""Rounds of paired requests: warm-up and measuring, both arms in turn."""
+"""Rounds of paired requests: warm-up and measuring, all arms in turn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import exp, log
 from statistics import median
 
-from perfproof.analysis.pacing import WARMUP, stretches
+from perfproof.analysis.pacing import WARMUP, for_arms, stretches
 from perfproof.collectors.warmth import cold
 from perfproof.errors import LoadError
 from perfproof.experiment.stage import Progress, Stage
@@ -35,7 +35,7 @@ def warm_pairs(run: Stage, number: int, progress: Progress) -> None:
     A service that does not answer is told after one request, not after one a stretch.
     """
     pace, rounds = run.pace, run.scenario.rounds
-    least = WARMUP if rounds.warmup is None else rounds.warmup
+    least = for_arms(WARMUP, len(progress.services)) if rounds.warmup is None else rounds.warmup
     limit = max(3 * least, least + 3.0)
     arms = tuple(range(len(progress.services)))
     trees = progress.trees

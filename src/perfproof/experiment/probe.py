@@ -57,7 +57,7 @@ def probe(phase: Phase) -> Probing:
         arms.append(one.run())
         replies.append(one.replies)
     found = Probing(tuple(arms), policy=phase.scenario.responses.policy, seconds=time.monotonic() - began)
-    return _compared(found, replies, phase.scenario) if phase.compare and len(replies) == 2 else found
+    return _compared(found, replies, phase.scenario) if phase.compare and len(replies) > 1 else found
 
 
 @dataclass
@@ -281,23 +281,37 @@ def _agree(observed: Sequence[Observed], repeats: int, sources: Sources) -> bool
 
 
 def _compared(found: Probing, replies: Sequence[Replies], scenario: Scenario) -> Probing:
-    """Compare the arms' responses; what differs between two responses of one arm is left out and told."""
+    """Compare the responses of each arm with the first's; what differs between two responses of one arm is told."""
+    differences: list[Difference] = []
+    volatile: dict[str, None] = {}
+    compared = 0
+    for arm, others in zip(scenario.arms[1:], replies[1:], strict=True):
+        unlike, moving, count = _unlike(replies[0], others, scenario)
+        name = arm.name if len(replies) > 2 else ""
+        differences += [replace(each, arm=name) for each in unlike]
+        volatile |= dict.fromkeys(moving)
+        compared = max(compared, count)
+    return replace(found, differences=tuple(differences), compared=compared, volatile=tuple(volatile))
+
+
+def _unlike(first: Replies, other: Replies, scenario: Scenario) -> tuple[list[Difference], list[str], int]:
+    """Return what two arms answer differently, what differs between two responses of one, and how many were held."""
     rules = scenario.responses
     ignore = [parse(path) for path in rules.ignore]
     differences: list[Difference] = []
-    volatile: dict[str, None] = {}
-    both = sorted(replies[0].keys() & replies[1].keys(), key=lambda key: (key[0], key[1] or 0, key[2]))
+    volatile: list[str] = []
+    both = sorted(first.keys() & other.keys(), key=lambda key: (key[0], key[1] or 0, key[2]))
     for key in both:
         moving: set[Steps] | None = set()
-        for side in replies:
+        for side in (first, other):
             own = unlike_paths(side[key][0], side[key][-1], order=rules.order)
             moving = None if own is None or moving is None else moving | own
         if moving is None:
-            volatile[f"{key[0]} (no JSON)"] = None
+            volatile.append(f"{key[0]} (no JSON)")
             continue
         untold = sorted(spell(steps) for steps in moving if not any(covers(pattern, steps) for pattern in ignore))
-        volatile |= dict.fromkeys(f"{key[0]} {path}" for path in untold)
-        unlike = compare(replies[0][key][-1], replies[1][key][-1], [*ignore, *moving], order=rules.order)
+        volatile += [f"{key[0]} {path}" for path in untold]
+        unlike = compare(first[key][-1], other[key][-1], [*ignore, *moving], order=rules.order)
         if unlike is not None:
             differences.append(Difference(key[0], key[1], unlike.what, unlike.paths, unlike.more, unlike.doubtful))
-    return replace(found, differences=tuple(differences), compared=len(both), volatile=tuple(volatile))
+    return differences, volatile, len(both)

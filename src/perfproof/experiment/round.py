@@ -20,6 +20,7 @@ from perfproof.experiment.answering import raise_if_wrong
 from perfproof.experiment.paired import measure_pairs, warm_pairs
 from perfproof.experiment.stage import ArmDiedError, Progress, Stage, block_of, death, raise_if_dead
 from perfproof.experiment.warmup import Warmth, warm_up
+from perfproof.load.orders import balanced_orders
 from perfproof.load.plan import Learned
 from perfproof.model.recording import ArmRound, Block, Round, Samples
 from perfproof.model.scenario import Scenario
@@ -30,14 +31,17 @@ UNDER_LOAD = 0.6
 
 
 def block_order(scenario: Scenario, round_number: int, arms: int, pairs: int) -> list[list[int]]:
-    """Return, per pair of blocks, the order of the arms: random, seeded, and balanced: each arm leads half the time.
+    """Return, per pair of blocks, the order of the arms: random, seeded, and balanced: each arm leads as often.
 
-    Balance keeps a first-in-pair effect (caches of the machine, frequency) from landing on one arm in a short round.
+    Balance keeps a first-in-pair effect (caches of the machine, frequency) from landing on one arm in a short round;
+    where the orders do not come out even in one round, they do over the rounds.
     """
     rng = random.Random(f"{scenario.load.seed}-{round_number}-order")  # noqa: S311 - not cryptography
-    leaders = [pair % arms for pair in range(pairs)]
-    rng.shuffle(leaders)
-    return [[(leader + k) % arms for k in range(arms)] for leader in leaders]
+    known = balanced_orders(range(arms))
+    start = (round_number - 1) * pairs
+    chosen = [(start + pair) % len(known) for pair in range(pairs)]
+    rng.shuffle(chosen)
+    return [known[each] for each in chosen]
 
 
 def block_seed(scenario: Scenario, round_number: int, pair: int) -> int:

@@ -1,11 +1,12 @@
-"""Both versions from git: the arms' folders mapped into checkouts of two refs, built where that is needed."""
+"""The versions from git: the arms' folders mapped into checkouts of their refs, built where that is needed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,20 +22,24 @@ from perfproof.service.private import private_folder
 
 BUILD_SECONDS = 3600.0
 """How long a build may take."""
+MOST_ARMS = 8
 
 
 @contextmanager
 def from_git(
-    scenario: Scenario, baseline_ref: str, candidate_ref: str, say: Callable[[str], None]
+    scenario: Scenario,
+    baseline_ref: str,
+    candidate_refs: Sequence[str],
+    say: Callable[[str], None],
+    names: Sequence[str] = (),
 ) -> Iterator[Scenario]:
-    """Lend ``scenario`` with its arms running the files of two refs; ``worktree`` stands for the files as they are.
+    """Lend ``scenario`` with its arms running the files of refs; ``worktree`` stands for the files as they are.
 
-    The scenario's requests, load and rules stay those of the file that was read. ``say`` is told what goes on. Raises
-    ``UsageError`` where git has no such commit or an arm's folder is not in a repository, ``ServiceError`` with the
-    end of its log where a build fails.
+    The scenario's requests, load and rules stay those of the file that was read. ``say`` is told what goes on. Of
+    several candidates each is called as its ref, or as ``names`` say. Raises ``UsageError`` where git has no such
+    commit or an arm's folder is not in a repository, ``ServiceError`` with the end of its log where a build fails.
     """
-    first, last = scenario.arms[0], scenario.arms[-1]
-    chosen = [(replace(first, name="baseline"), baseline_ref), (replace(last, name="candidate"), candidate_ref)]
+    chosen = _chosen(scenario, baseline_ref, candidate_refs, names)
     repositories = [_repository(arm, scenario) for arm, _ in chosen]
     revisions = [
         repository.resolve("HEAD" if ref == WORKTREE else ref)
@@ -46,10 +51,53 @@ def from_git(
             _place(arm, ref, repository, revision, builder)
             for (arm, ref), repository, revision in zip(chosen, repositories, revisions, strict=True)
         ]
-        if repositories[0] == repositories[1]:
+        if len(arms) == 2 and repositories[0] == repositories[1]:
             ancestry = _ancestry(repositories[0], *revisions)
             arms[0] = replace(arms[0], source={**arms[0].source, **ancestry})
+        for at in range(1, len(arms)) if len(arms) > 2 else ():
+            if repositories[0] == repositories[at] and (
+                ancestry := _ancestry(repositories[0], revisions[0], revisions[at])
+            ):
+                # With several candidates it is each one's own matter.
+                arms[at] = replace(arms[at], source={**arms[at].source, **ancestry, "baseline ref": baseline_ref})
         yield replace(scenario, arms=tuple(arms))
+
+
+def _chosen(
+    scenario: Scenario, baseline_ref: str, candidate_refs: Sequence[str], names: Sequence[str]
+) -> list[tuple[Arm, str]]:
+    """Return the arms to be taken from git, each with its ref.
+
+    Candidates are started like the scenario's last arm, or each like its own where there are as many.
+    """
+    first, last = scenario.arms[0], scenario.arms[-1]
+    if len(candidate_refs) == 1 and len(scenario.arms) <= 2:
+        return [(replace(first, name="baseline"), baseline_ref), (replace(last, name="candidate"), candidate_refs[0])]
+    if len(scenario.arms) > 2 and len(candidate_refs) != len(scenario.arms) - 1:
+        raise UsageError(
+            f"the scenario has {len(scenario.arms)} versions, and refs are given for {len(candidate_refs) + 1}",
+            where=str(scenario.file),
+            hint="give --candidate-ref once for each version after the first, in their order",
+        )
+    if len(candidate_refs) >= MOST_ARMS:
+        raise UsageError(f"{len(candidate_refs)} candidates are too many to tell apart in one run", hint="at most 7")
+    own = scenario.arms[1:] if len(scenario.arms) > 2 else ()
+    called = list(names) or [arm.name for arm in own] or _named(candidate_refs)
+    like = own or (last,) * len(candidate_refs)
+    candidates = [replace(arm, name=name) for arm, name in zip(like, called, strict=True)]
+    baseline = first if own else replace(first, name="baseline")
+    return [(baseline, baseline_ref), *zip(candidates, candidate_refs, strict=True)]
+
+
+def _named(refs: Sequence[str]) -> list[str]:
+    """Return a name for each ref that can be part of a file's name; alike ones are numbered."""
+    found: list[str] = []
+    for ref in refs:
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", ref).strip("-._")[:36] or "candidate"
+        taken = {*found, "baseline"}
+        more = next(each for each in ("", *(f"-{n}" for n in range(2, 10))) if name + each not in taken)
+        found.append(name + more)
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Pairs: the same request to every arm, one right after the other, never overlapping.
+"""Pairs: the same request to every arm, one right after the other, never overlapping; with three arms, triples.
 
 The noise of shared machines sits between 10 ms and 1 s, so two requests a few milliseconds apart see the same machine,
 where two blocks half a second apart do not (docs/statistics.md). Serial on purpose: sending both at once, as duet
@@ -15,6 +15,7 @@ from perfproof.errors import LoadError
 from perfproof.load.care import Message
 from perfproof.load.connection import Connection
 from perfproof.load.flow import Flow
+from perfproof.load.orders import balanced_orders
 from perfproof.load.pool import Pool
 from perfproof.load.timer import Timer
 from perfproof.load.traffic import Source
@@ -118,7 +119,7 @@ class PairSource(Source):
 
 
 def leaders(arms: Sequence[int], pairs: int, seed: int) -> Iterator[list[int]]:
-    """Yield the order of the arms for pair after pair: the same for a run of pairs, and each arm leads in as many runs.
+    """Yield the order of the arms for pair after pair: the same for a run of pairs, and each order in as many runs.
 
     Balance keeps what the first of a pair meets (a row that the other has brought into a shared cache) from landing on
     one arm. Drawing the order of every pair was tried first: then one request in three follows one of its own arm,
@@ -126,12 +127,12 @@ def leaders(arms: Sequence[int], pairs: int, seed: int) -> Iterator[list[int]]:
     mixture of two times. In runs nearly every request follows one of the other arm.
     """
     generator = random.Random(f"{seed}-leaders")  # noqa: S311 - not cryptography
-    groups = max(1, round(pairs / (_RUN * len(arms))))
-    length = max(1, -(-pairs // (groups * len(arms))))
+    known = balanced_orders(arms)
+    groups = max(1, round(pairs / (_RUN * len(known))))
+    length = max(1, -(-pairs // (groups * len(known))))
     while True:
-        firsts = list(range(len(arms)))
-        generator.shuffle(firsts)
-        for first in firsts:
-            order = [arms[(first + place) % len(arms)] for place in range(len(arms))]
+        chosen = list(range(len(known)))
+        generator.shuffle(chosen)
+        for each in chosen:
             for _ in range(length):
-                yield order
+                yield known[each]

@@ -18,7 +18,8 @@ CheckKind = Literal["goal", "regression", "budget"]
 class GateRow:
     """One check of the gate: its outcome and, in one sentence, why.
 
-    ``open`` says what an undecided check does. Exactly one of ``comparison`` and ``budget`` is set.
+    ``open`` says what an undecided check does. Exactly one of ``comparison`` and ``budget`` is set. ``arm`` names the
+    candidate where several are judged.
     """
 
     metric: str
@@ -29,6 +30,7 @@ class GateRow:
     open: WhenOpen = "pass"
     comparison: Comparison | None = None
     budget: BudgetCheck | None = None
+    arm: str = ""
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,8 @@ class Difference:
 
     ``what`` differs first: the status, the kind of content, JSON by meaning, or other bytes. ``paths`` are the first
     differing JSON paths, each with both values where they are harmless (numbers, booleans, null), else their kinds; the
-    last ``doubtful`` of them look like an identifier, a time or a random value.
+    last ``doubtful`` of them look like an identifier, a time or a random value. ``arm`` names the version that answers
+    otherwise than the first, where there are more than two.
     """
 
     request: str
@@ -132,6 +133,7 @@ class Difference:
     paths: tuple[str, ...] = ()
     more: int = 0
     doubtful: int = 0
+    arm: str = ""
 
 
 @dataclass(frozen=True)

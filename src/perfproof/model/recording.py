@@ -287,7 +287,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class RunInfo:
-    """Identity of a run: one recorded execution of a scenario, over one arm or two.
+    """Identity of a run: one recorded execution of a scenario, over one arm, two or more.
 
     ``arms`` and ``requests`` give the meaning of the sample columns; ``variants`` holds, per request, a label for each
     combination of values. ``settings`` are the load and rounds as measured (plain JSON values, no secrets).

@@ -61,7 +61,7 @@ class Comparison:
     per-round values behind the interval. ``impact`` orders rows: milliseconds saved (negative: lost) per second of
     traffic. ``notes`` are doubts and advice,
     in plain words. ``accepted`` says why a row that got worse fails nothing (the policy, or a small price); it is empty
-    for every other row.
+    for every other row. ``arm`` names the candidate where several are judged against the first, and is empty elsewhere.
     """
 
     metric: str
@@ -83,6 +83,7 @@ class Comparison:
     notes: tuple[str, ...] = ()
     typical: bool = False
     accepted: str = ""
+    arm: str = ""
 
 
 @dataclass(frozen=True)
@@ -347,8 +348,42 @@ class Traffic:
 
 
 @dataclass(frozen=True)
+class Versus:
+    """Two candidates of one run against each other: ``row`` is ``second`` against ``first``, from their own pairs."""
+
+    first: str
+    second: str
+    row: Comparison
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Which version is best by one metric of all requests, from the intervals of every two versions.
+
+    ``best`` are those that no other is proven better than, in the run's order: one where that is decided, several where
+    it is open or they are alike. ``sentence`` says so in plain words. ``versus`` are the candidates two by two, their
+    intervals corrected for the number of such pairs.
+    """
+
+    metric: str
+    best: tuple[str, ...]
+    sentence: str
+    versus: tuple[Versus, ...] = ()
+
+    @property
+    def decided(self) -> bool:
+        """Tell whether one version is proven the best."""
+        return len(self.best) == 1
+
+
+@dataclass(frozen=True)
 class Result:
-    """The whole conclusion of an ``ab``, ``compare``, ``noise``, ``capacity``, ``count`` or a single ``run``."""
+    """The whole conclusion of an ``ab``, ``compare``, ``noise``, ``capacity``, ``count`` or a single ``run``.
+
+    Of more than two versions, ``candidates`` hold the conclusion of each against the first, as a run of these two would
+    have it; verdict and exit code are those of the worst, ``comparisons``, ``levels``, ``budgets`` and ``findings`` are
+    everybody's (rows name their candidate in ``arm``), and ``ranking`` says which is best. Both are empty otherwise.
+    """
 
     kind: Literal["run", "ab", "compare", "noise", "capacity", "count"]
     scenario: str
@@ -372,6 +407,8 @@ class Result:
     why: Why | None = None
     capacity: CapacitySearch | None = None
     traffic: Traffic | None = None
+    candidates: tuple[Result, ...] = ()
+    ranking: Ranking | None = None
 
     @property
     def alone(self) -> bool:

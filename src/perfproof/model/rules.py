@@ -16,6 +16,7 @@ class Rules:
     or more rounds would turn a regression into no difference.
     ``max_error_rate`` the share of failed requests above which nothing is concluded. ``planned_rounds`` and
     ``early_stop`` fix the looks; ``attempts`` counts how often this measurement was started before (1 = first).
+    ``candidates`` is how many versions are judged against the first; intervals are corrected for their number.
     ``policy`` says which guards may give way, and how far (``perfproof.toml`` and the scenario's ``gate``).
     """
 
@@ -28,6 +29,7 @@ class Rules:
     early_stop: bool = True
     restarts: bool = True
     attempts: int = 1
+    candidates: int = 1
     policy: Policy = field(default_factory=Policy)
 
 

@@ -64,7 +64,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Arm:
-    """A named version of the service: ``baseline`` or ``candidate``, with every override applied.
+    """A named version of the service, with every override applied: ``baseline``, ``candidate``, or as it was called.
 
     ``source`` says where its files came from, if from git: ``ref``, ``commit``, ``directory`` and doubts about them.
     """

@@ -21,7 +21,8 @@ def to_gate_json(gate: GateResult) -> str:
         "provisional": gate.provisional,
         "notes": gate.notes,
         "checks": [
-            {
+            ({"arm": row.arm} if row.arm else {})
+            | {
                 "metric": row.metric,
                 "request": row.request,
                 "kind": row.kind,

@@ -76,7 +76,8 @@ def _table(cells: Sequence[Sequence[str]]) -> list[str]:
 
 def _cells(row: GateRow) -> tuple[str, ...]:
     metric, reason = escaped(figures.title(row.metric)), escaped(row.reason, 400)
-    return f"{SIGNS[row.outcome]} {_outcome(row)}", row.kind, name(row.request), metric, reason
+    of = f"{escaped(row.arm)}: " if row.arm else ""
+    return f"{SIGNS[row.outcome]} {_outcome(row)}", row.kind, f"{of}{name(row.request)}", metric, reason
 
 
 def _outcome(row: GateRow) -> str:

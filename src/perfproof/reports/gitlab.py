@@ -16,8 +16,11 @@ from perfproof.model.result import Result
 
 
 def to_load_performance(gate: GateResult) -> str:
-    """Return the candidate's (or the only arm's) figures as JSON in k6's flat form; unknown figures are left out."""
-    result = gate.result
+    """Return the candidate's (or the only arm's) figures as JSON in k6's flat form; unknown figures are left out.
+
+    There is room for one: of several candidates it is the one whose verdict is the run's, the worst.
+    """
+    result = next((part for part in gate.result.candidates if part.verdict is gate.result.verdict), gate.result)
     arm = result.arms[-1] if result.arms else ""
     counts = next((dict(detail.counts.get(arm, {})) for detail in result.details if detail.request == ALL), {})
     level = {each.metric: each.estimate.value for each in result.levels if each.arm == arm and each.request == ALL}

@@ -21,7 +21,7 @@ from perfproof.analysis.words import digits
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Comparison, Curve, Detail, QueryDetail, Result
 from perfproof.model.scenario import Goal
-from perfproof.reports import capacity, charts, figures, goal_bands, pages, queries, rows, why_page
+from perfproof.reports import candidates_page, capacity, charts, figures, goal_bands, pages, queries, rows, why_page
 from perfproof.reports.cards import cards
 from perfproof.reports.first_screen import first_screen
 from perfproof.reports.json_report import to_document
@@ -50,6 +50,9 @@ KINDS = {
 
 def to_html(result: Result) -> str:
     """Return the report as one page; the same result gives the same bytes."""
+    if result.candidates:
+        raw = _raw(result)
+        return candidates_page.to_page(result, to_html, raw if len(raw["href"]) < PAGE_BYTES else raw | {"href": ""})
     ordered = rows.by_impact(result.comparisons)
     details = rows.details_by_impact(result.details, result.comparisons)[:MAX_DETAILS]
     anchors = {detail.request: f"d{at}" for at, detail in enumerate(details)}

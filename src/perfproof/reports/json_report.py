@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from perfproof.model.result import Comparison, Detail, Level, QueryDetail, Result
+from perfproof.model.result import Comparison, Detail, Level, QueryDetail, Ranking, Result
 from perfproof.model.why import FunctionChange, ProfileDifference, Why
 from perfproof.reports import rows
 
@@ -58,13 +58,28 @@ def to_document(result: Result) -> dict[str, Any]:
         document["capacity"] = asdict(result.capacity)
     if result.traffic is not None:
         document["traffic"] = asdict(result.traffic)
+    if result.candidates:
+        document["candidates"] = [_candidate(each) for each in result.candidates]
+        document["ranking"] = None if result.ranking is None else _ranking(result.ranking)
     cleaned: dict[str, Any] = clean(document)
     return cleaned
 
 
+def _candidate(result: Result) -> dict[str, Any]:
+    """Return the conclusion of one candidate of several, as a document of its own without what stands above already."""
+    shared = ("schema_version", "kind", "scenario", "run_ids", "started_at", "seconds", "planned_rounds")
+    return {name: value for name, value in to_document(result).items() if name not in (*shared, "levels")}
+
+
+def _ranking(found: Ranking) -> dict[str, Any]:
+    versus = [{"baseline": each.first, "candidate": each.second, "row": _comparison(each.row)} for each in found.versus]
+    return {"metric": found.metric, "best": found.best, "sentence": found.sentence, "versus": versus}
+
+
 def _comparison(row: Comparison) -> dict[str, Any]:
     goal = row.goal and {"improve": row.goal.improve, "stretch": row.goal.stretch}
-    return {
+    of = {"arm": row.arm} if row.arm else {}
+    return of | {
         "metric": row.metric,
         "request": row.request,
         "unit": row.unit,

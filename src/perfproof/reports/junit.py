@@ -55,7 +55,7 @@ def _verdict_case(suite: ElementTree.Element, gate: GateResult) -> None:
 
 
 def _case(suite: ElementTree.Element, row: GateRow, scenario: str) -> None:
-    title = f"{figures.title(row.metric)} of {row.request}: {row.kind}"
+    title = f"{f'{row.arm}: ' if row.arm else ''}{figures.title(row.metric)} of {row.request}: {row.kind}"
     case = ElementTree.SubElement(suite, "testcase", classname=_safe(scenario), name=_safe(title, 300), time="0")
     _properties(case, _figures(row))
     if row.outcome == "failed":
@@ -69,6 +69,7 @@ def _case(suite: ElementTree.Element, row: GateRow, scenario: str) -> None:
 def _figures(row: GateRow) -> dict[str, str]:
     """Return the figures of a check as they are, for programs."""
     found: dict[str, object] = {"metric": row.metric, "request": row.request, "kind": row.kind}
+    found |= {"arm": row.arm} if row.arm else {}
     if row.comparison is not None:
         of = row.comparison
         found |= {"verdict": of.verdict.value, "unit": of.unit, "baseline": of.baseline, "candidate": of.candidate}

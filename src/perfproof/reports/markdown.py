@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Result
-from perfproof.reports import figures, queries, rows, why
+from perfproof.reports import candidates, figures, queries, rows, why
 
 MAX_ROWS = 60
 MAX_ITEMS = 20
@@ -16,6 +16,8 @@ _SPECIAL = re.compile(r"([\\`*_\[\]|~$@#])")
 
 def to_markdown(result: Result) -> str:
     """Return the result as Markdown, ending in a newline."""
+    if result.candidates:
+        return _of_candidates(result)
     symbol, word, _ = rows.headline(result)
     blocks = [f"## {symbol} {word}: {escaped(result.scenario)}", f"**{escaped(result.sentence, 10_000)}**"]
     if result.why is not None and result.kind != "run":
@@ -31,6 +33,37 @@ def to_markdown(result: Result) -> str:
     blocks += [listing("### What weakens the claim", [escaped(text, 1000) for text in result.comparability.warnings])]
     if result.advice:
         blocks.append(f"→ {escaped(result.advice, 1000)}")
+    blocks.append(_footer(result))
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _of_candidates(result: Result) -> str:
+    """Return which candidate is best, a table with a line for each, then what there is to say of each."""
+    symbol, word, _ = rows.headline(result)
+    metrics = candidates.shown_metrics(result)
+    heading = ("candidate", "verdict", *(text for each in metrics for text in (figures.title(each), "interval in %")))
+    table = pipe_table(
+        heading,
+        "ll" + "rl" * len(metrics),
+        (
+            (
+                escaped(each.arm),
+                f"{each.symbol} {escaped(each.word)}",
+                *(text for cell in each.cells for text in cell[:2]),
+            )
+            for each in candidates.lines(result)
+        ),
+    )
+    blocks = [f"## {symbol} {escaped(word)}: {escaped(result.scenario)}", f"**{escaped(result.sentence, 10_000)}**"]
+    blocks += [f"### Each candidate against {escaped(result.arms[0])}\n\n{table}"]
+    pairs = [(escaped(which), *cells) for which, *cells in candidates.versus(result)]
+    if pairs:
+        blocks.append(pipe_table(("candidates", "change", "interval in %", "verdict"), "lrll", pairs))
+    blocks += [listing("### What weakens the claim", [escaped(text, 1000) for text in result.comparability.warnings])]
+    for part in result.candidates:
+        title, *rest = to_markdown(part).rstrip("\n").split("\n\n")
+        title = f"## {escaped(part.arms[-1])} against {escaped(result.arms[0])}: {title.split(' ', 2)[2].split(':')[0]}"
+        blocks += [title, *rest[:-1]]
     blocks.append(_footer(result))
     return "\n\n".join(block for block in blocks if block) + "\n"
 

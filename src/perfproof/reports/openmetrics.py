@@ -38,7 +38,10 @@ def to_openmetrics(gate: GateResult) -> str:
         ("perfproof_change_high_ratio", "ci_high", "Upper end of the change's interval."),
     ):
         rows = [
-            (scenario | {"metric": row.metric, "request": row.request}, getattr(row, field))
+            (
+                scenario | {"metric": row.metric, "request": row.request} | ({"arm": row.arm} if row.arm else {}),
+                getattr(row, field),
+            )
             for row in result.comparisons
             if row.metric in METRICS
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
+from perfproof.analysis.words import listed
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.result import BudgetCheck, Comparison, Detail, Level, Result, Verdict
 from perfproof.reports import figures
@@ -48,8 +49,14 @@ _METRIC_ORDER = {name: position for position, name in enumerate(METRICS)}
 def headline(result: Result) -> tuple[str, str, Tone]:
     """Return the sign, the word and the tone that stand above the sentence.
 
-    A single run compares nothing, so none of the seven verdicts but ``invalid`` would say what happened.
+    A single run compares nothing, so none of the seven verdicts but ``invalid`` would say what happened. Of several
+    candidates it is that of the worst, with its name.
     """
+    if result.candidates:
+        deciding = [part for part in result.candidates if part.verdict is result.verdict]
+        symbol, word, tone = headline(deciding[0])
+        who = "" if len(deciding) == len(result.candidates) else f": {listed([p.arms[-1] for p in deciding], most=8)}"
+        return symbol, f"{word}{who}", tone
     if (result.kind == "run" or (result.kind == "count" and result.alone)) and result.verdict is not Verdict.INVALID:
         if any(budget.broken for budget in result.budgets):
             return "✗", "budget broken", "bad"

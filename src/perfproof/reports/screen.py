@@ -17,7 +17,7 @@ from rich.text import Text
 
 from perfproof.model.metrics import ALL
 from perfproof.model.result import BudgetCheck, Comparison, Finding, Result, Verdict
-from perfproof.reports import capacity, figures, rows
+from perfproof.reports import candidates, capacity, figures, rows
 from perfproof.reports.terminal import PROSE, STYLES
 
 LINES = 22
@@ -61,7 +61,8 @@ def render_screen(result: Result, console: Console, ending: Ending = Ending()) -
 def _ending(result: Result, console: Console, ending: Ending) -> list[Text]:
     symbol, word, tone = rows.headline(result)
     lines = [Text(f"{symbol} {word.upper()}", style=STYLES[tone])]
-    lines += _prose(console, result.sentence, most=_SENTENCE_LINES_OF_GATE if ending.lines else _SENTENCE_LINES)
+    most = _SENTENCE_LINES_OF_GATE if ending.lines else _SENTENCE_LINES
+    lines += _of_candidates(result, console, most) if result.candidates else _prose(console, result.sentence, most=most)
     for at, (text, style) in enumerate(ending.lines, 1):
         most = 2 if at == len(ending.lines) else 1
         lines += _prose(console, text, most=most, style=STYLES.get(style, ""))
@@ -71,6 +72,17 @@ def _ending(result: Result, console: Console, ending: Ending) -> list[Text]:
         whole = cell_len(f"next: {ending.next}{told}") <= console.width
         line = Text("next: ", style="dim").append(figures.plain(ending.next, 500), "none")
         lines += [line.append(told, "dim") if whole else line]
+    return lines
+
+
+def _of_candidates(result: Result, console: Console, most: int) -> list[Text]:
+    """Return what each candidate's verdict says, as long as there is room, and which is best."""
+    each, lines = max(1, (most - 2) // len(result.candidates)), []
+    for line in candidates.lines(result):
+        lead = f"{line.symbol} {line.arm}: "
+        lines += _prose(console, line.sentence, lead=lead, style=STYLES[line.tone], most=each)
+    if result.ranking is not None:
+        lines += _prose(console, result.ranking.sentence, style="bold", most=2)
     return lines
 
 
@@ -86,6 +98,9 @@ def _middle(result: Result, console: Console) -> list[Text]:
     if result.why is not None:
         lead = "" if result.kind == "run" else "Why: "
         lines += _prose(console, result.why.sentence, lead=lead, style="bold" if lead else "", most=_WHY_LINES)
+    for part in result.candidates:
+        if part.why is not None:
+            lines += _prose(console, part.why.sentence, lead=f"Why {part.arms[-1]}: ", style="bold", most=1)
     if result.advice and result.advice.rstrip(".") not in result.sentence:
         lines += _prose(console, result.advice, lead="→ ", most=2)
     return lines
@@ -101,7 +116,13 @@ def _table(result: Result, console: Console, most: int) -> tuple[list[Text], int
     budgets = [each for each in rows.by_weight(result.budgets) if each.broken or each.open]
     if result.comparisons:
         budgets = budgets[: most // 2]
-        chosen, left_out = deciding(result.comparisons, most - len(budgets))
+        if result.candidates:
+            share = max(1, (most - len(budgets)) // len(result.candidates))
+            chosen = [row for _, mine in candidates.rows_of_each(result) for row in deciding(mine, share)[0]]
+            chosen = chosen if len(chosen) <= most - len(budgets) else deciding(chosen, most - len(budgets))[0]
+            left_out = len(result.comparisons) - len(chosen)
+        else:
+            chosen, left_out = deciding(result.comparisons, most - len(budgets))
         lines = _columns(
             ("", "before → after", "change", "interval in %", "verdict"), [_cells(row) for row in chosen], console
         )
@@ -163,7 +184,7 @@ def _weight(row: Comparison) -> int:
 def _cells(row: Comparison) -> tuple[tuple[str, ...], str]:
     mark = "~ " if rows.noise(row) and figures.known(row.change) else ""
     cells = (
-        _name(row.metric, row.request),
+        (f"{figures.plain(row.arm, 20)}: " if row.arm else "") + _name(row.metric, row.request),
         f"{figures.value(row.baseline, row.unit)} → {figures.value(row.candidate, row.unit)}",
         mark + figures.change(row.change, typical=row.typical),
         figures.interval(row.ci_low, row.ci_high),
@@ -219,7 +240,7 @@ def _details(result: Result, left_out: int, command: str, width: int) -> str:
             (left_out, "more figure"),
             (len(result.findings), "finding"),
             (doubts, "doubt"),
-            (len(result.why.causes) if result.why is not None else 0, "cause"),
+            (sum(len(each.why.causes) for each in result.candidates or (result,) if each.why is not None), "cause"),
         )
         if number
     ]

@@ -33,8 +33,11 @@ _TEXTS = {"scenario", "run_id", "started_at", "metric", "request", "arm", "unit"
 
 
 def columns(result: Result) -> tuple[str, ...]:
-    """Return the names of the columns: those of comparisons, or of levels for a single run."""
-    return _RUN + (_SINGLE if result.alone else _COMPARED)
+    """Return the names of the columns: those of comparisons, or of levels for a single run.
+
+    Of several candidates, ``arm`` says which one a row is about.
+    """
+    return _RUN + (_SINGLE if result.alone else (*(("arm",) if result.candidates else ()), *_COMPARED))
 
 
 def records(result: Result) -> list[dict[str, Any]]:
@@ -50,6 +53,7 @@ def records(result: Result) -> list[dict[str, Any]]:
         ]
     return [
         run
+        | ({"arm": row.arm} if result.candidates else {})
         | {name: getattr(row, name) for name in _COMPARED if name not in {"goal", "stretch"}}
         | {"goal": row.goal.improve if row.goal else None, "stretch": row.goal.stretch if row.goal else None}
         for row in result.comparisons

@@ -27,7 +27,7 @@ from perfproof.model.result import (
     Verdict,
 )
 from perfproof.model.why import Why
-from perfproof.reports import capacity, figures, queries, rows, why
+from perfproof.reports import candidates, capacity, figures, queries, rows, why
 from perfproof.reports.live import Live
 
 __all__ = ["Live", "RunRow", "render", "render_runs"]
@@ -74,7 +74,17 @@ class RunRow(Protocol):
 
 
 def render(result: Result, console: Console) -> None:
-    """Print the rows that decided, everything that weakens or explains them, and last the verdict and its sentence."""
+    """Print the rows that decided, everything that weakens or explains them, and last the verdict and its sentence.
+
+    Of several candidates each in its turn, then which is best.
+    """
+    if result.candidates:
+        for part in result.candidates:
+            console.print()
+            console.print(Text(f"== {part.arms[-1]} against {result.arms[0]}", style="bold"))
+            render(part, console)
+        _of_candidates(console, result)
+        return
     _comparisons(console, result.comparisons)
     if result.capacity is not None:
         _capacity(console, result.capacity)
@@ -98,6 +108,20 @@ def render(result: Result, console: Console) -> None:
     symbol, word, tone = rows.headline(result)
     console.print(Text(f"{symbol} {word.upper()}", style=STYLES[tone]))
     _prose(console, result.sentence)
+
+
+def _of_candidates(console: Console, result: Result) -> None:
+    """Print the candidates against each other, and what all of them come to."""
+    found = candidates.versus(result)
+    if found:
+        console.print()
+        console.print(Text("Candidates against each other", style="bold"))
+    for which, change, interval, verdict in found:
+        console.print(Text(f"  {which}: {change} {interval}  {verdict}"))
+    symbol, word, tone = rows.headline(result)
+    console.print()
+    console.print(Text(f"{symbol} {word.upper()}", style=STYLES[tone]))
+    _prose(console, candidates.final_word(result))
 
 
 def render_runs(runs: Sequence[RunRow], console: Console) -> None:

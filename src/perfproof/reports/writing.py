@@ -52,15 +52,17 @@ def _junit(result: Result, path: Path) -> None:
 
 
 def _pdf(result: Result, path: Path) -> None:
+    from perfproof.reports.candidates import one_alone
     from perfproof.reports.slide import to_slide
 
-    path.write_bytes(to_slide(result, "pdf"))
+    path.write_bytes(to_slide(one_alone(result, ".pdf"), "pdf"))
 
 
 def _png(result: Result, path: Path) -> None:
+    from perfproof.reports.candidates import one_alone
     from perfproof.reports.slide import to_slide
 
-    path.write_bytes(to_slide(result, "png"))
+    path.write_bytes(to_slide(one_alone(result, ".png"), "png"))
 
 
 WRITERS: dict[str, Writer] = {

@@ -74,7 +74,7 @@ def _target(name: str, arm: ArmSpec, service: ServiceSpec, spec: ScenarioSpec, f
         in_arm = bool({"command", "url"} & arm.model_fields_set) or _only_other(spec, name)
         path: Path = ("arms", name) if in_arm else ("service",)
         fix = "add command: (how to start it) or url: (where it is already up)"
-        if path != ("service",) or name == "baseline":
+        if path != ("service",) or name == next(iter(overrides(spec))):
             findings.add(path, "has neither command nor url", fix, at_key=True)
         return
     if service.url:
@@ -141,16 +141,17 @@ def _placeholders(path: Path, part: ServiceSpec, findings: Findings) -> None:
 
 
 def _ports(spec: ScenarioSpec, own: dict[str, ArmSpec], findings: Findings) -> None:
-    if len(own) < 2:
-        return
-    one, two = (merged(spec.service, arm) for arm in own.values())
-    if one.port is not None and one.port == two.port and not one.url and not two.url:
-        path = origin("candidate", own["candidate"], "port")
-        findings.add(
-            path,
-            f"both arms would listen on port {one.port} at the same time",
-            "leave port out and write {port} in command, or give each arm its own port",
-        )
+    taken: set[int] = set()
+    for name, arm in own.items():
+        service = merged(spec.service, arm)
+        if service.port is None or service.url:
+            continue
+        if service.port in taken:
+            who = "both arms" if len(own) == 2 else "two arms"
+            fix = "leave port out and write {port} in command, or give each arm its own port"
+            what = f"{who} would listen on port {service.port} at the same time"
+            _once(findings, origin(name, arm, "port"), what, fix)
+        taken.add(service.port)
 
 
 def _load(spec: ScenarioSpec, findings: Findings) -> None:

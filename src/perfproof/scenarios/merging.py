@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from perfproof.scenarios.document import Path
 from perfproof.scenarios.schema import ScenarioSpec
-from perfproof.scenarios.service_spec import ArmSpec, ServiceSpec
+from perfproof.scenarios.service_spec import BASELINE, CANDIDATE, ArmSpec, ServiceSpec
 
 
 def overrides(spec: ScenarioSpec) -> dict[str, ArmSpec]:
-    """Return what each arm has of its own, by name. Without ``arms`` there is ``baseline`` alone."""
-    arms = {"baseline": spec.arms.baseline}
-    if "candidate" in spec.arms.model_fields_set:
-        arms["candidate"] = spec.arms.candidate or ArmSpec()
-    return arms
+    """Return what each arm has of its own, by name; the first is the one that others are judged against.
+
+    They stand in the order of the file, ``baseline`` before all others; without ``arms``, and beside a ``candidate``
+    that stands alone, it may be left out.
+    """
+    if set(spec.arms) <= {CANDIDATE} or BASELINE in spec.arms:
+        return {BASELINE: ArmSpec(), **spec.arms}
+    return dict(spec.arms)
 
 
 def merged(service: ServiceSpec, arm: ArmSpec) -> ServiceSpec:

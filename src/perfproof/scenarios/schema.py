@@ -20,7 +20,7 @@ from perfproof.scenarios.locust_spec import Locustfile
 from perfproof.scenarios.probe_spec import Responses, ResponsesSpec
 from perfproof.scenarios.request_spec import METHODS, RequestSpec, SetupSpec
 from perfproof.scenarios.rules_spec import Budgets, Goals, budgets_schema, goals_schema
-from perfproof.scenarios.service_spec import ArmsSpec, ServiceSpec
+from perfproof.scenarios.service_spec import Arms, ServiceSpec, arms_schema
 from perfproof.scenarios.units import Mistake
 from perfproof.scenarios.why_spec import Why, WhySpec
 
@@ -43,8 +43,9 @@ class ScenarioSpec(Spec):
     """What runs of it are called."""
     service: Annotated[ServiceSpec, Empty] = ServiceSpec()
     """The system under test."""
-    arms: Annotated[ArmsSpec, Empty] = ArmsSpec()
-    """The versions compared. Without it there is one, baseline, enough for `perfproof run`."""
+    arms: Arms = Field(default_factory=dict)
+    """The versions compared: baseline and candidate, or up to eight under names of their own, each judged against the
+    first. Without it there is one, baseline, enough for `perfproof run`."""
     setup: list[SetupSpec] = Field(default_factory=list)
     """Requests sent per arm before measuring, e.g. a login."""
     requests: Annotated[list[RequestSpec], Field(json_schema_extra={"minItems": 1})] = Field(default_factory=list)
@@ -97,8 +98,7 @@ def json_schema() -> dict[str, Any]:
     found["title"] = "perfproof scenario"
     found["patternProperties"] = {"^x-": {"description": "Ignored: a place for anchors."}}
     found["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    baseline = found["$defs"]["ArmsSpec"]["properties"]["baseline"]
-    baseline["anyOf"] = [{"$ref": baseline.pop("$ref")}, {"type": "null"}]
+    found["properties"]["arms"] = {"description": found["properties"]["arms"]["description"], **arms_schema()}
     for step in ("RequestSpec", "SetupSpec", "FlowStepSpec"):
         found["$defs"][step]["oneOf"] = [
             *({"required": [verb]} for verb in METHODS),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, PlainValidator
@@ -141,10 +141,26 @@ class ArmSpec(ServiceSpec):
     """What one arm has other than `service`; environment is merged key by key, the rest replaces."""
 
 
-class ArmsSpec(Spec):
-    """The two versions that are compared."""
+BASELINE, CANDIDATE = "baseline", "candidate"
+"""What two versions are usually called."""
+MOST_ARMS = 8
+ARM_NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,39}"
+"""Names of versions: they become names of files, placeholders and labels."""
 
-    baseline: Annotated[ArmSpec, Empty] = ArmSpec()
-    """The version before the change."""
-    candidate: Annotated[ArmSpec, Empty] | None = None
-    """The version with the change."""
+Arms = Annotated[dict[str, Annotated[ArmSpec, Empty]], Empty]
+
+
+def arms_schema() -> dict[str, Any]:
+    """Return the JSON Schema of ``arms``: the usual two, or two and more under names of their own."""
+    arm: dict[str, Any] = {"anyOf": [{"$ref": "#/$defs/ArmSpec"}, {"type": "null"}]}
+    usual = {
+        BASELINE: {"description": "The version before the change.", **arm},
+        CANDIDATE: {"description": "The version with the change.", **arm},
+    }
+    several = {"type": "object", "propertyNames": {"pattern": f"^{ARM_NAME}$"}, "additionalProperties": arm}
+    return {
+        "anyOf": [
+            {"type": "object", "properties": usual, "additionalProperties": False},
+            {**several, "minProperties": 2, "maxProperties": MOST_ARMS},
+        ]
+    }

@@ -7,6 +7,7 @@ that the checks which need several keys still see everything else, and all mista
 from __future__ import annotations
 
 import copy
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from perfproof.model.scenario import JsonValue
 from perfproof.scenarios.document import Document, Path
 from perfproof.scenarios.fields import closest, kind_of
 from perfproof.scenarios.schema import ScenarioSpec, json_schema
-from perfproof.scenarios.service_spec import UNSUPPORTED
+from perfproof.scenarios.service_spec import ARM_NAME, BASELINE, CANDIDATE, MOST_ARMS, UNSUPPORTED, ServiceSpec
 from perfproof.scenarios.units import Mistake
 
 STEPS = ("requests", "setup")
@@ -69,6 +70,7 @@ def validate(data: Mapping[str, JsonValue], findings: Findings) -> ScenarioSpec:
     """Return the specification of what is right in ``data``; mistakes go to ``findings``."""
     rest: dict[str, Any] = copy.deepcopy(dict(data))
     _mappings_meant_as_placeholders(rest, (), findings)
+    _names_of_arms(rest.get("arms"), findings)
     while True:
         try:
             return ScenarioSpec.model_validate(rest)
@@ -98,6 +100,40 @@ def _mappings_meant_as_placeholders(value: Any, path: Path, findings: Findings) 
     if isinstance(value, dict | list):
         for step, inner in value.items() if isinstance(value, dict) else enumerate(value):
             _mappings_meant_as_placeholders(inner, (*path, step), findings)
+
+
+def _names_of_arms(arms: Any, findings: Findings) -> None:
+    """Note what cannot be the name of a version, and take it out: misspelt names, keys of the service, too many."""
+    if not isinstance(arms, dict):
+        return
+    strange = [name for name in arms if name not in (BASELINE, CANDIDATE)]
+    for name in strange:
+        path: Path = ("arms", name)
+        beside = len(arms) == 2 and len(strange) == 1
+        if len(arms) == 1 or name in ServiceSpec.model_fields or _misspelt(str(name), beside=beside):
+            findings.unknown.add(path)
+            findings.add(path, *_of_unknown(path), at_key=True)
+        elif not re.fullmatch(ARM_NAME, str(name)):
+            fix = "at most 40 letters, digits and . _ -, beginning with a letter or a digit"
+            findings.add(path, f"`{name}` is not a name for a version", fix, at_key=True)
+        else:
+            continue
+        findings.broken.add(path)
+        del arms[name]
+    if len(arms) > MOST_ARMS:
+        fix = f"at most {MOST_ARMS}: each takes its share of every round, and of what chance may decide"
+        findings.add(("arms",), f"{len(arms)} versions are too many to tell apart in one run", fix)
+
+
+def _misspelt(name: str, *, beside: bool) -> bool:
+    """Tell whether a name is one of the usual two, written wrongly; ``candidate-2`` is not.
+
+    ``beside`` a usual one, what is only a little like the other is taken for it too: ``base`` beside ``candidate``.
+    """
+    usual = (BASELINE, CANDIDATE)
+    if beside and not name.startswith(usual) and (closest(name, usual) or "").startswith("did"):
+        return True
+    return not name.startswith(usual) and bool(difflib.get_close_matches(name.lower(), usual, n=1, cutoff=0.8))
 
 
 def _note(detail: ErrorDetails, path: Path, findings: Findings) -> None:

@@ -76,6 +76,7 @@ class ComparisonRow(Base):
     notes: Mapped[Any]
     typical: Mapped[bool | None]
     accepted: Mapped[str | None] = mapped_column(Text)
+    arm: Mapped[str | None] = mapped_column(Text)
 
 
 class LevelRow(Base):

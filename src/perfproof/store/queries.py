@@ -39,12 +39,17 @@ def _conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
 
 
 def history(
-    wanted: RunFilter, metric: str | Collection[str] | None, request: str | None, limit: int
+    wanted: RunFilter,
+    metric: str | Collection[str] | None,
+    request: str | None,
+    limit: int,
+    arm: str | None = None,
 ) -> Select[RunRow, LevelRow]:
     """Return the levels that tell how a scenario fared, of its newest ``limit`` runs, oldest first.
 
     Of a run with two arms the candidate's: it is the code that was proposed then. A run of identical arms (``noise``)
-    says nothing of the code, an unfinished one may hold too few rounds, an invalid one carries no figure.
+    says nothing of the code, an unfinished one may hold too few rounds, an invalid one carries no figure. With ``arm``
+    it is the version called so, of those runs that have one.
     """
     newest = (
         select(RunRow.number)
@@ -58,7 +63,7 @@ def history(
         select(RunRow, LevelRow)
         .join(newest, newest.c.number == RunRow.number)
         .join(LevelRow, LevelRow.run == RunRow.number)
-        .where(or_(RunRow.kind == "run", LevelRow.arm == CANDIDATE))
+        .where(LevelRow.arm == arm if arm else or_(RunRow.kind == "run", LevelRow.arm == CANDIDATE))
         .order_by(RunRow.started_at, RunRow.number, LevelRow.position)
     )
     if metric is not None:

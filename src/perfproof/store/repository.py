@@ -197,15 +197,16 @@ class Store:
         metric: str | Collection[str] | None = None,
         request: str | None = None,
         branch: str | None = None,
+        arm: str | None = None,
         limit: int = 200,
     ) -> dict[tuple[str, str, str], list[Point]]:
         """Return the points of the scenario's newest ``limit`` runs by (metric, request, unit), oldest first.
 
         ``metric`` may be one or several; by default all.
 
-        See ``queries.history`` for the runs and the arm that count.
+        See ``queries.history`` for the runs and the arm that count (``arm``: the version called so).
         """
-        query = queries.history(RunFilter(scenario=scenario, branch=branch), metric, request, limit)
+        query = queries.history(RunFilter(scenario=scenario, branch=branch), metric, request, limit, arm)
         found: dict[tuple[str, str, str], list[Point]] = {}
         with self._reading() as session:
             promised = _promised(session, scenario)
@@ -217,6 +218,12 @@ class Store:
                 point = Point(*facts, level.estimate, run.label, revision_of(run), rests_on, wanted)
                 found.setdefault((level.metric, level.request, level.unit), []).append(point)
         return found
+
+    def arms(self, scenario: str) -> list[str]:
+        """Return the names that versions had in runs of a scenario that were measured in turn, in no special order."""
+        query = select(LevelRow.arm).join(RunRow, RunRow.number == LevelRow.run).where(RunRow.scenario == scenario)
+        with self._reading() as session:
+            return sorted(set(session.scalars(query.where(RunRow.kind.in_(("ab", "count"))).distinct())))
 
     def repeats(
         self, scenario_hash: str, environment_hash: str, *, without: Collection[str] = (), limit: int = 200

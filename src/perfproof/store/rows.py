@@ -70,7 +70,9 @@ def comparison_row(run: int, position: int, comparison: Comparison) -> Compariso
 def comparison_of(row: ComparisonRow) -> Comparison:
     """Return the comparison of a row."""
     known = {field.name: getattr(row, field.name) for field in fields(Comparison)}
-    return decode(Comparison, known | {"typical": bool(row.typical), "accepted": row.accepted or ""})
+    return decode(
+        Comparison, known | {"typical": bool(row.typical), "accepted": row.accepted or "", "arm": row.arm or ""}
+    )
 
 
 def level_row(run: int, position: int, level: Level) -> LevelRow:
