@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from perfproof.store.repository import Store
 
 _log = logging.getLogger(__name__)
-Kind = Literal["run", "ab", "noise", "capacity", "count"]
+Kind = Literal["run", "ab", "noise", "capacity", "count", "checks"]
 
 
 @contextmanager

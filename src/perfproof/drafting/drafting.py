@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from perfproof.asking import Client, require_loopback
 from perfproof.drafting.api_versions import of_both, told_versions
-from perfproof.drafting.asking import Client, require_loopback
 from perfproof.drafting.asks import Found
 from perfproof.drafting.choosing import chosen
 from perfproof.drafting.command_lines import adapted

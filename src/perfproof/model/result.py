@@ -301,9 +301,9 @@ class CapacitySearch:
 
 @dataclass(frozen=True)
 class Result:
-    """The whole conclusion of an ``ab``, ``compare``, ``noise``, ``capacity``, ``count`` or a single ``run``."""
+    """The whole conclusion of an ``ab``, ``compare``, ``noise``, ``capacity``, ``count``, ``checks`` or one ``run``."""
 
-    kind: Literal["run", "ab", "compare", "noise", "capacity", "count"]
+    kind: Literal["run", "ab", "compare", "noise", "capacity", "count", "checks"]
     scenario: str
     run_ids: tuple[str, ...]
     arms: tuple[str, ...]

@@ -50,7 +50,9 @@ def headline(result: Result) -> tuple[str, str, Tone]:
 
     A single run compares nothing, so none of the seven verdicts but ``invalid`` would say what happened.
     """
-    if (result.kind == "run" or (result.kind == "count" and result.alone)) and result.verdict is not Verdict.INVALID:
+    if (
+        result.kind == "run" or (result.kind in ("count", "checks") and result.alone)
+    ) and result.verdict is not Verdict.INVALID:
         if any(budget.broken for budget in result.budgets):
             return "✗", "budget broken", "bad"
         if any(budget.open for budget in result.budgets):

@@ -46,7 +46,7 @@ def history(wanted: RunFilter, metric: str | None, request: str | None, limit: i
     """
     newest = (
         select(RunRow.number)
-        .where(*_conditions(wanted), RunRow.kind.in_(("ab", "run", "count")), RunRow.status == "complete")
+        .where(*_conditions(wanted), RunRow.kind.in_(("ab", "run", "count", "checks")), RunRow.status == "complete")
         .where(or_(RunRow.verdict.is_(None), RunRow.verdict != "invalid"))
         .order_by(*NEWEST_FIRST)
         .limit(limit)

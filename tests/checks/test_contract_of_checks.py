@@ -1,0 +1,28 @@
+"""Our own checks keep what is asked of every check, and what is found by entry points is what is ours."""
+
+import pytest
+
+from perfproof.checks import registry
+from perfproof.testing import CheckContract
+
+
+class TestErrorContract(CheckContract):
+    check = registry.find("error_contract")
+
+
+def test_every_check_of_ours_is_registered_as_a_plugin_would_be():
+    from importlib.metadata import distribution
+
+    registered = {
+        each.name: each.value for each in distribution("perfproof").entry_points if each.group == registry.GROUP
+    }
+    assert registered == registry.OWN
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_check_can_be_loaded_by_its_name(name):
+    assert registry.find(name).name == name
+
+
+def test_a_name_that_no_package_has_is_not_found():
+    assert registry.find("telepathy") is None
