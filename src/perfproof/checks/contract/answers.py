@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from perfproof.asking import Answer
@@ -180,9 +181,6 @@ def _allowed_more(arm: CheckedArm, rightly: Rightly) -> list[str]:
     ]
 
 
-def _pattern(path: str) -> Any:
-    import re
-
-    return re.compile(
-        "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{[^{}]*\})", path)) + "/?"
-    )
+def _pattern(path: str) -> re.Pattern[str]:
+    parts = re.split(r"(\{[^{}]*\})", path)
+    return re.compile("".join("[^/]+" if part.startswith("{") else re.escape(part) for part in parts) + "/?")

@@ -27,16 +27,9 @@ def compare(before: Facts | None, after: Facts) -> Compared:
         _both("batch_queries", sides, _batch_queries, _why_queries(after), shown=True),
     ]
     changes, why = _changes(before, after)
-    measures.append(
-        Measure(
-            "breaking_changes",
-            None if changes is None else float(len(changes)),
-            None if before is None else 0.0,
-            why=why,
-        )
-    )
-    if changes is None:
-        measures[-1] = Measure("breaking_changes", None, None, why=why)
+    known = changes is not None
+    now = float(len(changes)) if changes is not None else None
+    measures.append(Measure("breaking_changes", now, 0.0 if known else None, why=why))
     findings = [] if before is None else _findings(before, "baseline", after)
     findings += _findings(after, "candidate" if before is not None else "", None)
     if changes:

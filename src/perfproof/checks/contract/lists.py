@@ -29,8 +29,8 @@ _HOLDERS = (
 )  # fmt: skip
 _NEXT = ("next", "next_url", "nextUrl", "next_page_url", "nextLink", "next_link", "@odata.nextLink")
 _NEXT_CURSOR = (
-    "next_cursor", "nextCursor", "cursor", "next_page_token", "nextPageToken", "next_token", "nextToken", "continuation",
-    "after", "end_cursor", "endCursor",
+    "next_cursor", "nextCursor", "cursor", "next_page_token", "nextPageToken", "next_token", "nextToken",
+    "continuation", "after", "end_cursor", "endCursor",
 )  # fmt: skip
 _PAGES = 6
 """Pages into which the first answer is cut."""
@@ -144,7 +144,7 @@ def _paged(
     seen: list[str] = []
     pages, ended = 0, False
     first_page: list[str] = []
-    while target is not None and pages < _MOST_PAGES and len(seen) < len(rows):
+    while target is not None and pages < _MOST_PAGES and len(set(seen)) < len(rows):
         answer = arm.asker.ask("GET", target, listed.headers)
         found = rows_in(answer, listed.target)
         if found is None:
@@ -160,15 +160,12 @@ def _paged(
             ended = True
             break
         seen += marks
-        following = _next_of(answer, listed.target)
+        following = _next_of(answer, target, listed.parameters)
         target = following if following is not None else _computed(listed, first, size, wanted, pages)
         ended = target is None and not _has_place(listed)
         if target is None and len(seen) < len(rows):
-            flaws.append(
-                "it ends before its last row"
-                if _has_place(listed) or (following is None and pages > 1)
-                else "nothing says how to go on after a page"
-            )
+            leads_on = _has_place(listed) or pages > 1
+            flaws.append("it ends before its last row" if leads_on else "nothing says how to go on after a page")
             return {"pages": pages, "flaws": flaws, "told": ""}
     twice = len(seen) - len(set(seen))
     if twice:
@@ -202,8 +199,11 @@ def _computed(listed: Listed, first: str, size: str | None, wanted: int, pages: 
     return None
 
 
-def _next_of(answer: Answer, target: str) -> str | None:
-    """Return path and query of the next page as the answer tells it: a link in the body or a header, or a cursor."""
+def _next_of(answer: Answer, target: str, parameters: tuple[str, ...] = ()) -> str | None:
+    """Return path and query of the next page as the answer tells it: a link in the body or a header, or a cursor.
+
+    A cursor goes into the one of ``parameters`` that takes one.
+    """
     for part in answer.headers.get("link", "").split(","):
         match = re.match(r"\s*<([^>]*)>\s*;.*\brel=\"?next\"?", part)
         if match is not None:
@@ -223,7 +223,8 @@ def _next_of(answer: Answer, target: str) -> str | None:
         for name in _NEXT_CURSOR:
             value = holder.get(name)
             if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
-                return _with(target, {_cursor_name(name): value})
+                taken = next((each for each in parameters if _CURSOR.fullmatch(each)), _cursor_name(name))
+                return _with(target, {taken: value})
     return None
 
 
