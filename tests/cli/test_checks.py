@@ -157,3 +157,49 @@ def test_plain_sqlite_is_what_the_shop_keeps_its_rows_in(tmp_path):
     database.close()
     assert corpus.content(file) != before
     assert sys.version_info >= (3, 11)
+
+
+PLUGIN = """\
+from perfproof.checks.protocol import Setting
+from perfproof.model.checks import Compared, Measure
+from perfproof.model.metrics import Metric
+
+
+class Hats:
+    name = "hats"
+    title = "hats"
+    version = 1
+    metrics = (Metric("hats_worn", "hats worn", "ratio", better="higher", exact=True, per_request=False, check="hats"),)
+    settings = (Setting("path", "text", "/health", "Where hats are"),)
+
+    def observe(self, arm):
+        return {"worn": arm.asker.ask("GET", arm.settings["path"]).status == 200}
+
+    def compare(self, before, after, settings):
+        worn = None if before is None else float(before["worn"])
+        return Compared((Measure("hats_worn", float(after["worn"]), worn),))
+
+
+CHECK = Hats()
+"""
+
+
+def test_another_package_may_bring_a_check_with_metrics_and_settings_of_its_own(bench):
+    folder = bench.folder / "site"
+    (folder / "hats-1.0.dist-info").mkdir(parents=True)
+    (folder / "hats_check.py").write_text(PLUGIN)
+    (folder / "hats-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: hats\nVersion: 1.0\n")
+    (folder / "hats-1.0.dist-info" / "entry_points.txt").write_text("[perfproof.checks]\nhats = hats_check:CHECK\n")
+    path = written(bench, more="checks: {hats: {path: /nowhere}}\nbudgets: {hats_worn: 100%}\n")
+    lacking = bench.run("check", path)
+    assert lacking.code == 2
+    assert "checks.hats: unknown key" in lacking.err
+    bench.environ["PYTHONPATH"] = str(folder)
+    ran = bench.run("checks", path, "--json", "out.json", "-o", "page.html")
+    assert ran.code == 1, ran.out + ran.err
+    (row,) = bench.json("out.json")["comparisons"]
+    assert (row["metric"], row["baseline"], row["candidate"], row["verdict"]) == ("hats_worn", 0.0, 0.0, "equivalent")
+    assert "hats worn" in (bench.folder / "page.html").read_text()
+    del bench.environ["PYTHONPATH"]
+    shown = bench.run("show", "last", "--findings")
+    assert "install the package that has this check" in " ".join(shown.out.split())

@@ -54,9 +54,15 @@ def conclude_checked(checked: Checked | None, rules: Rules, arms: Sequence[str])
                 warnings.append(f"{each.check} told of {measure.metric}, which is no metric: it is left out.")
                 continue
             metric = METRICS[measure.metric]
+            cut = _cut_short(each)
             if len(arms) == 2:
-                rows.append(_row(measure, metric, rules))
+                row = _row(measure, metric, rules)
+                if cut and row.verdict in (Verdict.MET, Verdict.IMPROVED, Verdict.EQUIVALENT):
+                    row = replace(row, verdict=Verdict.INCONCLUSIVE, notes=(*row.notes, cut))
+                rows.append(row)
             levels += _levels(measure, metric, arms)
+            if cut:
+                uncounted[metric.name, measure.request] = cut
             if measure.candidate is None:
                 uncounted[metric.name, measure.request] = measure.why or "the check did not tell why"
     asked = sum(arm.requests for each in checked.checks for arm in each.arms)
@@ -96,7 +102,7 @@ def compare_facts(facts: CheckFacts, arms: Sequence[str]) -> Compared:
         return Compared(notes=(f"{facts.check} was not judged: {error.what}.",))
     if check is None:
         return Compared(notes=(f"{facts.check} was not judged: install the package that has this check.",))
-    notes = [f"{facts.check} on {arm.arm}: {text}." for arm in facts.arms for text in arm.left_out]
+    notes = _left_out(facts)
     sides = [
         next((arm for arm in facts.arms if arm.arm == name), ArmFacts(name, problem="it was not asked"))
         for name in arms
@@ -114,6 +120,25 @@ def compare_facts(facts: CheckFacts, arms: Sequence[str]) -> Compared:
             return replace(found, notes=(*notes, *found.notes))
     measures = tuple(Measure(metric.name, None, why=problem) for metric in check.metrics)
     return Compared(measures, notes=(*notes, f"{facts.check} could not be judged: {problem}."))
+
+
+def _left_out(facts: CheckFacts) -> list[str]:
+    """Return what was not done, once where it holds for every arm."""
+    texts = dict.fromkeys(text for arm in facts.arms for text in arm.left_out)
+    found = []
+    for text in texts:
+        arms = [arm.arm for arm in facts.arms if text in arm.left_out]
+        where = f" on {arms[0]}" if len(arms) < len(facts.arms) else ""
+        found.append(f"{facts.check}{where}: {text}.")
+    return found + [
+        f"{facts.check} on {arm.arm} ended {arm.ended}: not all was asked." for arm in facts.arms if arm.ended
+    ]
+
+
+def _cut_short(facts: CheckFacts) -> str:
+    """Return why nothing can be said to hold: an arm was not asked to the end; "" where all were."""
+    ended = next((arm for arm in facts.arms if arm.ended), None)
+    return "" if ended is None else f"{ended.arm} was not asked to the end: it ended {ended.ended}"
 
 
 def _row(measure: Measure, metric: Metric, rules: Rules) -> Comparison:

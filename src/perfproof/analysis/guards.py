@@ -47,7 +47,8 @@ def primary_rows(rows: Sequence[Comparison]) -> list[Comparison]:
     whole = [row for row in rows if row.request == ALL]
     timed = [row for row in whole if row.metric in PRIMARY]
     counted = [row for row in whole if row.metric == COUNTED]
-    return goals or timed or counted or [row for row in rows if row.role == "gate" and METRICS[row.metric].check]
+    checked = [row for row in rows if row.role == "gate" and METRICS[row.metric].check]
+    return goals or timed or counted or [row for row in checked if None not in (row.baseline, row.candidate)]
 
 
 def accept(rows: Sequence[Comparison], queries: Sequence[QueryDetail], policy: Policy) -> list[Comparison]:

@@ -48,6 +48,7 @@ class Asker:
     seconds: float
     asked: int = 0
     began: float = field(default_factory=time.monotonic)
+    _over: str = ""
 
     def ask(
         self,
@@ -61,6 +62,11 @@ class Asker:
         """Send one request without any cookie but those in ``headers``; a failure is an answer with a ``problem``."""
         left = self.seconds - (time.monotonic() - self.began)
         if self.asked >= self.most or left <= 0:
+            self._over = (
+                f"after {self.asked:,} requests (more: `checks: {{requests: ...}}`)"
+                if self.asked >= self.most
+                else f"after {self.seconds:g} s (more: `checks: {{time: ...}}`)"
+            )
             raise OverError
         self.asked += 1
         self.client.cookies.clear()
@@ -70,11 +76,7 @@ class Asker:
     @property
     def over(self) -> str:
         """Return in words what is used up; "" while nothing is."""
-        if self.asked >= self.most:
-            return f"after {self.most:,} requests (`checks: {{requests: ...}}`)"
-        if time.monotonic() - self.began >= self.seconds:
-            return f"after {self.seconds:g} s (`checks: {{time: ...}}`)"
-        return ""
+        return self._over
 
 
 @dataclass
@@ -82,18 +84,19 @@ class CheckedArm:
     """One arm, up and healthy, and what one check may do with it.
 
     ``settings`` are the check's own, ``headers`` let a request in (a token, a cookie; empty where none is needed).
-    ``document`` is the service's OpenAPI document, or None and ``undocumented`` says why. ``writes`` says that requests
-    of methods that write may be sent, if their bodies must fail; ``reset`` brings the data back then. ``statements``
-    runs a function that sends one request with the given headers, and returns how often each statement ran at the
-    database meanwhile (by its fingerprint), or None where nothing counts. ``earlier`` are the facts of the same check
-    on the arm before. ``run`` runs a command of the arm and returns its exit code and output. ``left_out`` takes what
-    was not done, and why.
+    ``prefix`` stands before every path of the service. ``document`` is its OpenAPI document, or None and
+    ``undocumented`` says why. ``writes`` says that requests of methods that write may be sent, if their bodies must
+    fail; ``reset`` brings the data back then. ``statements`` runs a function that sends one request with the given
+    headers, and returns how often each statement ran at the database meanwhile (by its fingerprint), or None where
+    nothing counts. ``earlier`` are the facts of the same check on the arm before. ``run`` runs a command of the arm and
+    returns its exit code and output. ``left_out`` takes what was not done, and why.
     """
 
     arm: Arm
     asker: Asker
     settings: Mapping[str, Any]
     requests: tuple[KnownRequest, ...] = ()
+    prefix: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     document: Document | None = None
     undocumented: str = ""

@@ -46,8 +46,18 @@ class Rightly:
 
     @property
     def prefix(self) -> str:
-        """Return what stands before the paths of the document."""
-        return self.operations.prefix if self.operations is not None else ""
+        """Return what stands before the paths of the document: its own prefix, and the service's if it lacks that."""
+        if self.operations is None:
+            return self.arm.prefix
+        prefix, whole = self.operations.prefix, self.arm.prefix
+        paths = [each.path for each in self.operations.found]
+        if not whole or prefix.startswith(whole) or all(path.startswith(f"{whole}/") for path in paths):
+            return prefix
+        return whole + prefix
+
+    def barred(self, operation: Operation) -> bool:
+        """Tell whether an operation asks for credentials that no request of the scenario has."""
+        return operation.secured and not self.arm.headers
 
     def target(self, operation: Operation, *, without: str = "", values: Mapping[str, Any] | None = None) -> str | None:
         """Return path and query of a right request; None where a value is not known.

@@ -164,7 +164,8 @@ class _Running:
         where = self.phase.scenario.checks.document
         try:
             if where is None:
-                self.document = next(shown_by(client, self.headers), None)
+                bases = dict.fromkeys((self.service.base_url.rstrip("/"), self.origin))
+                self.document = next((each for base in bases for each in shown_by(Client(base), self.headers)), None)
                 self.undocumented = "" if self.document else "the service shows no OpenAPI document at the usual paths"
             elif not where.startswith("/") or Path(where).is_file():
                 path = Path(where)
@@ -189,6 +190,7 @@ class _Running:
             asker=asker,
             settings=wanted.wanted[check.name],
             requests=self.requests,
+            prefix=self.prefix,
             headers=self.headers,
             document=self.document,
             undocumented=self.undocumented,
@@ -207,8 +209,6 @@ class _Running:
             problem = _sentence(error)
         except Exception as error:  # noqa: BLE001 - a defect of one check must not cost the others their facts
             problem = f"the check itself failed: {type(error).__name__}"
-        if asker.over:
-            arm.left_out.append(f"it ended {asker.over}")
         died = self.service.check()
         if died:
             problem = f"{self.arm.name} {died} while it was asked"
@@ -216,9 +216,8 @@ class _Running:
             self._reset()
         hide = self.phase.redactor
         seconds = time.monotonic() - asker.began
-        return ArmFacts(
-            self.arm.name, facts, asker.asked, seconds, hide(problem), tuple(hide(each) for each in arm.left_out)
-        )
+        left_out = tuple(hide(each) for each in arm.left_out)
+        return ArmFacts(self.arm.name, facts, asker.asked, seconds, hide(problem), left_out, asker.over)
 
     def _reset(self) -> None:
         if self.arm.service.reset:

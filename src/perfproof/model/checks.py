@@ -20,7 +20,8 @@ Facts = Mapping[str, Any]
 class ArmFacts:
     """What one check observed of one arm with so many requests in so many seconds; ``problem`` says why it could not.
 
-    ``left_out`` is what it would have done, and why it did not, in plain sentences.
+    ``left_out`` is what it would have done, and why it did not, in plain sentences. ``ended`` says that its requests
+    or seconds were used up, so that the facts are not whole.
     """
 
     arm: str
@@ -29,6 +30,7 @@ class ArmFacts:
     seconds: float = 0.0
     problem: str = ""
     left_out: tuple[str, ...] = ()
+    ended: str = ""
 
 
 @dataclass(frozen=True)

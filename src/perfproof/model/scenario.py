@@ -349,7 +349,7 @@ class Checks:
 
     wanted: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
     document: str | None = None
-    requests: int = 400
+    requests: int = 1000
     time: float = 60.0
     writes: bool = False
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)

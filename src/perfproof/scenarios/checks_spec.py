@@ -38,7 +38,7 @@ class CommonSpec(Spec):
     document: Text | None = None
     """The OpenAPI document: a path at the service (/openapi.json) or a file. Default: the usual paths"""
     requests: whole_between(1, 100_000) = _CHECKS.requests  # type: ignore[valid-type]
-    """Most requests that one check sends to one arm. Default: 400"""
+    """Most requests that one check sends to one arm. Default: 1000"""
     time: Time = _CHECKS.time
     """Longest that one check takes with one arm. Default: 60s"""
     writes: Flag = _CHECKS.writes

@@ -63,6 +63,8 @@ def _asked(
     if operation.method not in ("GET", "HEAD"):
         return _is_there(arm, operation, target, headers, guessed=guessed)
     answer = arm.asker.ask(operation.method, target, headers)
+    if answer.status == 429 or (answer.status in (401, 403) and not arm.headers):
+        return None
     if guessed and answer.status in _NOT_THERE:
         return None
     _note_deprecation(operation, answer, facts)

@@ -74,6 +74,8 @@ def observe(arm: CheckedArm) -> dict[str, Any]:
     schemas: list[Any] = []
     with suppress(OverError):  # what was seen so far stands, and the arm's facts say that it ended early
         cases.extend(_case(arm, wrong, validator, schemas) for wrong in _all(arm, rightly, ignored))
+    if any(case["status"] == 429 for case in cases):
+        arm.left_out.append("the service limits rates: what it answered with 429 says nothing of its errors")
     if not arm.writes:
         arm.left_out.append(
             "requests that write were not sent wrongly (`checks: {writes: true}` with a `service.reset` lets them)"
@@ -100,6 +102,11 @@ def _all(arm: CheckedArm, rightly: Rightly, ignored: set[str]) -> Iterator[Wrong
 
 
 def _of_operation(arm: CheckedArm, rightly: Rightly, operation: Operation) -> Iterator[Wrong]:
+    if rightly.barred(operation):
+        arm.left_out.append(f"{operation.name} asks for credentials that no request of the scenario has")
+        if operation.method == "GET":
+            yield from _without_token(rightly, operation)
+        return
     if operation.method == "GET":
         yield from _in_path(rightly, operation)
         yield from _in_query(rightly, operation)
@@ -279,7 +286,8 @@ def _case(arm: CheckedArm, wrong: Wrong, validator: Validator | None, schemas: l
         return {**case, "status": 0, "counts": True, "flaws": ["no answer"], "ms": 0.0}
     case |= look_at(answer, wrong.target, str(arm.settings.get("correlation") or ""))
     taken = answer.status < 400
-    case["counts"] = wrong.sure or not taken
+    kept_out = answer.status in (401, 403) and not arm.headers and "token" not in wrong.kind
+    case["counts"] = (wrong.sure or not taken) and answer.status != 429 and not kept_out
     case["taken"] = taken
     case |= _as_documented(wrong, answer, validator, schemas)
     if taken and wrong.writes:
