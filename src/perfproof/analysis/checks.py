@@ -32,7 +32,7 @@ from perfproof.errors import ExitCode, UsageError
 from perfproof.model.checks import ArmFacts, Checked, CheckFacts, Compared, Measure
 from perfproof.model.metrics import METRICS, Metric
 from perfproof.model.recording import Recording
-from perfproof.model.result import Comparison, Estimate, Fact, Finding, Level, Result, Role, Verdict
+from perfproof.model.result import BudgetCheck, Comparison, Estimate, Fact, Finding, Level, Result, Role, Verdict
 from perfproof.model.rules import Rules
 
 
@@ -290,7 +290,7 @@ _LEADS: Mapping[Verdict, str] = {
 
 
 def _sentence(
-    verdict: Verdict, rows: Sequence[Comparison], found: Conclusion, budgets: Sequence, arms: Sequence[str]
+    verdict: Verdict, rows: Sequence[Comparison], found: Conclusion, budgets: Sequence[BudgetCheck], arms: Sequence[str]
 ) -> str:
     """Return the verdict in words: budgets first, then the rows that decide (or, of one arm, its levels)."""
     parts = [part for part in (broken_budgets(budgets), open_budgets(budgets)) if part]

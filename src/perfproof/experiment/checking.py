@@ -32,7 +32,7 @@ from perfproof.load.message import TRACE, outgoing, trace_header
 from perfproof.load.reply import Reply
 from perfproof.load.template import combinations
 from perfproof.model.checks import ArmFacts, Checked, CheckFacts
-from perfproof.model.scenario import Arm, JsonValue, Request
+from perfproof.model.scenario import Arm, Checks, JsonValue, Request
 from perfproof.service.lifecycle import RunningService, run_command, start
 
 _LETS_IN = ("authorization", "cookie", "x-api-key", "api-key", "x-auth-token", "x-access-token")
@@ -200,7 +200,8 @@ class _Running:
             earlier=earlier,
             run=self._run,
         )
-        problem, facts = "", {}
+        problem = ""
+        facts: dict[str, Any] = {}
         try:
             facts = bounded(check.observe(arm), self.phase.redactor)
         except OverError:
@@ -273,16 +274,16 @@ def bounded(facts: Mapping[str, Any], redactor: Callable[[str], str]) -> dict[st
     return {str(key): one(each) for key, each in facts.items()}
 
 
-def with_checks(scenario_checks: Any, names: tuple[str, ...], *, writes: bool) -> Any:
+def with_checks(checks: Checks, names: tuple[str, ...], *, writes: bool) -> Checks:
     """Return the checks of a scenario narrowed to ``names`` (none: as they are, or all where it wants none)."""
-    wanted = dict(scenario_checks.wanted)
+    wanted = dict(checks.wanted)
     for name in names or (() if wanted else registry.names()):
         check = registry.find(name)
         if check is None:
             raise UsageError(f"there is no check {name!r}", hint=f"known: {', '.join(registry.names())}")
         wanted.setdefault(name, {each.name: each.default for each in check.settings})
     kept = {name: wanted[name] for name in wanted if not names or name in names}
-    return replace(scenario_checks, wanted=kept, writes=scenario_checks.writes or writes)
+    return replace(checks, wanted=kept, writes=checks.writes or writes)
 
 
 def _sentence(error: PerfproofError) -> str:

@@ -50,7 +50,7 @@ class _Metrics(dict[str, Metric]):
     def __contains__(self, name: object) -> bool:
         return super().__contains__(name) or name in _of_plugins()
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override]
         try:
             return self[name]
         except KeyError:

@@ -94,7 +94,7 @@ def _make() -> type[CommonSpec]:
 
 
 ChecksSpec = _make()
-Checking = Annotated[ChecksSpec, BeforeValidator(_named), Empty]
+Checking = Annotated[ChecksSpec, BeforeValidator(_named), Empty]  # type: ignore[valid-type]
 
 
 def checks(spec: CommonSpec, demanded: set[str]) -> Checks:

@@ -19,7 +19,7 @@ from perfproof.documents.references import BrokenReferenceError
 _AT = re.compile(r"[$_]?(offset|skip|start|from|start_?index|first_?result)", re.IGNORECASE)
 _PAGE = re.compile(r"[$_]?(page|page_?(no|num|number|index)|p)|page\[number\]", re.IGNORECASE)
 _CURSOR = re.compile(
-    r"[$_]?(cursor|after|page_?token|next_?token|continuation(_?token)?|starting_?after|since_?id|marker|bookmark)"
+    r"[$_]?(cursor|after|token|page_?token|next_?token|continuation(_?token)?|starting_?after|since_?id|marker|bookmark)"
     r"|page\[(cursor|after)\]",
     re.IGNORECASE,
 )
@@ -208,6 +208,8 @@ def _next_of(answer: Answer, target: str, parameters: tuple[str, ...] = ()) -> s
         match = re.match(r"\s*<([^>]*)>\s*;.*\brel=\"?next\"?", part)
         if match is not None:
             return _here(match[1], target)
+    if answer.headers.get("next-page", "").startswith(("http", "/")):  # Kinto's
+        return _here(answer.headers["next-page"], target)
     data = answer.data
     if not isinstance(data, dict):
         return None
