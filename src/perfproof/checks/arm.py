@@ -12,6 +12,8 @@ from perfproof.documents.document import Document
 from perfproof.errors import PerfproofError
 from perfproof.model.scenario import Arm
 
+_ACCEPT = "application/json, application/problem+json, */*;q=0.5"
+"""What clients of an API say: a service that has pages as well need not guess."""
 _REQUEST_WITHIN = 10.0
 """Seconds that an answer may take."""
 
@@ -71,7 +73,10 @@ class Asker:
         self.asked += 1
         self.client.cookies.clear()
         within = min(_REQUEST_WITHIN, max(0.5, left))
-        return self.client.send(method, target, headers, data=data, body=body, within=within)
+        sent = dict(headers or {})
+        if not any(name.lower() == "accept" for name in sent):
+            sent["Accept"] = _ACCEPT
+        return self.client.send(method, target, sent, data=data, body=body, within=within)
 
     @property
     def over(self) -> str:

@@ -101,11 +101,12 @@ def _wrong(operation: Operation, answer: Answer, validator: Validator, arm: Chec
     if answer.status >= 400 or operation.response(answer.status) is None:
         documented = [key for key in operation.responses if key[:1] in "23"]
         told = f"status {answer.status}"
-        return [told] if not documented else [f"{told}, and {' and '.join(documented)} documented"]
+        verb = "is" if len(documented) == 1 else "are"
+        return [f"{told}, where {' and '.join(documented)} {verb} documented" if documented else told]
     media = operation.media(answer.status)
     schema = operation.schema(answer.status, answer.media)
     if media and schema is None and not any(_same(each, answer.media) for each in media) and answer.body:
-        return [f"{answer.media or 'no media type'}, and {' or '.join(media)} documented"]
+        return [f"{answer.media or 'no media type'}, where {' or '.join(media)} is documented"]
     if schema is None or operation.method == "HEAD" or (media and "json" not in answer.media):
         return []
     if answer.data is None and answer.body.strip() != b"null":

@@ -108,7 +108,8 @@ def _of_status(case: Mapping[str, Any]) -> str:
     if status >= 500:
         return f"is answered with status {status}, as if the service were to blame"
     known = [key for key in case["documented"] if key != "default"]
-    return f"is answered with status {status}{f', and {listed(known)} are documented' if known else ''}"
+    verb = "is" if len(known) == 1 else "are"
+    return f"is answered with status {status}{f', where {listed(known)} {verb} documented' if known else ''}"
 
 
 def _shape(cases: Sequence[Mapping[str, Any]], wanted: str) -> Shape:
