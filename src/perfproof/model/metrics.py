@@ -50,7 +50,7 @@ class _Metrics(dict[str, Metric]):
     def __contains__(self, name: object) -> bool:
         return super().__contains__(name) or name in _of_plugins()
 
-    def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override]
+    def get(self, name: str, default: Any = None) -> Any:
         try:
             return self[name]
         except KeyError:

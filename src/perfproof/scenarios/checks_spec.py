@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field, PlainValidator, create_model
 
@@ -82,7 +82,8 @@ def _make() -> type[CommonSpec]:
     fields: dict[str, Any] = {}
     for check in registry.every():
         name = "".join(map(str.capitalize, check.name.split("_"))) + "CheckSpec"
-        inner = create_model(name, __base__=Spec, **{each.name: _one(each) for each in check.settings})
+        own: dict[str, Any] = {each.name: _one(each) for each in check.settings}
+        inner = create_model(name, __base__=Spec, **own)
         inner.__doc__ = f"Settings of the check: {check.title}."
         fields[check.name] = (
             Annotated[inner | None, BeforeValidator(_words)],
@@ -93,8 +94,12 @@ def _make() -> type[CommonSpec]:
     return made
 
 
-ChecksSpec = _make()
-Checking = Annotated[ChecksSpec, BeforeValidator(_named), Empty]  # type: ignore[valid-type]
+if TYPE_CHECKING:  # what each check adds is read by its name
+    ChecksSpec = CommonSpec
+    Checking = CommonSpec
+else:
+    ChecksSpec = _make()
+    Checking = Annotated[ChecksSpec, BeforeValidator(_named), Empty]
 
 
 def checks(spec: CommonSpec, demanded: set[str]) -> Checks:

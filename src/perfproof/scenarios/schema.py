@@ -76,7 +76,7 @@ class ScenarioSpec(Spec):
     """What is looked at after the timed rounds to say why, e.g. {profile: py-spy}, or off"""
     count: Counting = CountSpec()
     """Whether instructions per request are counted too: auto, counters, callgrind or off. Default: off"""
-    checks: Checking = ChecksSpec()  # type: ignore[valid-type]
+    checks: Checking = ChecksSpec()
     """What is checked beside the load: errors, contract, ... (docs/checks.md), e.g. [error_contract, contract]"""
     max_error_rate: Ratio = 0.01
     """Share of failed requests above which nothing is concluded. Default: 1%"""

@@ -281,7 +281,7 @@ def _case(arm: CheckedArm, wrong: Wrong, validator: Validator | None, schemas: l
     if wrong.body is not None and not any(name.lower() == "content-type" for name in headers):
         headers["Content-Type"] = "application/json"
     answer = arm.asker.ask(wrong.method, wrong.target, headers, body=wrong.body)
-    case = {"kind": wrong.kind, "operation": wrong.name, "method": wrong.method}
+    case: dict[str, Any] = {"kind": wrong.kind, "operation": wrong.name, "method": wrong.method}
     if not answer.status:
         return {**case, "status": 0, "counts": True, "flaws": ["no answer"], "ms": 0.0}
     case |= look_at(answer, wrong.target, str(arm.settings.get("correlation") or ""))
