@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from perfproof.asking import Client, require_loopback
+from perfproof.documents.operations import DOCUMENT_PATHS
 from perfproof.drafting.api_versions import of_both, told_versions
 from perfproof.drafting.asks import Found
 from perfproof.drafting.choosing import chosen
 from perfproof.drafting.command_lines import adapted
 from perfproof.drafting.databases import find_database
 from perfproof.drafting.entries import PASSWORDS
-from perfproof.drafting.sources import DOCUMENT_PATHS, document_of, file_in, plain, read_sources
+from perfproof.drafting.sources import document_of, file_in, plain, read_sources
 from perfproof.drafting.startup import Start, ways_to_start
 from perfproof.drafting.templates import with_variables
 from perfproof.drafting.trial import Credentials, Trial, Trying

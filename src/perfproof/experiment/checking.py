@@ -179,7 +179,8 @@ class _Running:
         except UsageError as error:
             self.undocumented = str(error).replace("\n", " ")
         if self.document is not None and not looks_like_openapi(self.document.data):
-            self.document, self.undocumented = None, f"{self.document.file} is no OpenAPI document"
+            self.undocumented = f"{self.document.file} is no OpenAPI document"
+            self.document = None
 
     def observe(self, check: Check, earlier: Mapping[str, Any] | None) -> ArmFacts:
         """Return what one check observes of the arm."""
