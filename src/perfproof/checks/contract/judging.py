@@ -129,6 +129,8 @@ def _findings(facts: Facts, arm: str, after: Facts | None) -> list[Finding]:
         severity: Literal["info", "warning"] = "info" if after is not None and left < len(wrong) else "warning"
         where = f" on {arm}" if arm else ""
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        if after is not None:
+            more += f"; on candidate {left or 'none'}"
         evidence = {"arm": arm, "all": wrong[:_MOST_SHOWN]}
         told.append(Finding(kind, "all", severity, f"{what}{where}: {wrong[0]}{more}", evidence))
     return told

@@ -196,6 +196,8 @@ def _findings(side: Judged, arm: str, mended: Judged | None) -> list[Finding]:
         where = f" of {arm}" if arm else ""
         which = f"{case['operation']} ({case['kind']}) {first}{more}"
         text = f"{len(wrong)} of {len(side.cases)} errors{where} are {told}: {which}"
+        if mended is not None:
+            text += f"; on candidate {left or 'none'}"
         evidence = {
             "arm": arm,
             "shape": side.shape.told if aspect == "shape" else None,
