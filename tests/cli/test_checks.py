@@ -77,7 +77,7 @@ def test_a_mended_error_contract_is_proven_and_judged_again_from_the_facts(bench
     assert broke.code == 1, broke.out + broke.err
     assert "Budget broken" in broke.out
     assert rows(bench.json("back.json"))["error_contract"]["verdict"] == "regressed"
-    history = bench.run("history", path)
+    history = bench.run("history", path, "--metric", "error_contract")
     assert history.code == 0, history.err
     assert "error contract" in history.out
 

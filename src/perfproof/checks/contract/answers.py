@@ -124,6 +124,8 @@ def _same(documented: str, media: str) -> bool:
 
 
 def _note_deprecation(operation: Operation, answer: Answer, facts: dict[str, Any]) -> None:
+    if not 200 <= answer.status < 400:
+        return
     told = deprecation_of(answer.headers)
     if operation.deprecated or told["deprecation"]:
         facts["deprecations"].append({"operation": operation.name, "documented": operation.deprecated, **told})

@@ -128,7 +128,8 @@ def _shape(cases: Sequence[Mapping[str, Any]], wanted: str) -> Shape:
         def fits(case: Mapping[str, Any]) -> str:
             if case["schema"] is None:
                 return common.fits(case)
-            return f"does not fit its schema ({'; '.join(case['schema'])})" if case["schema"] else ""
+            unfit = [text for text in case["schema"] if text != f"{case['code_at']}: enum"]  # which is told of codes
+            return f"does not fit its schema ({'; '.join(unfit)})" if unfit else ""
 
         return Shape(wanted, f"what the document says, and where it says nothing, {common.told}", fits)
     return common
@@ -195,7 +196,8 @@ def _findings(side: Judged, arm: str, mended: Judged | None) -> list[Finding]:
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         where = f" of {arm}" if arm else ""
         which = f"{case['operation']} ({case['kind']}) {first}{more}"
-        text = f"{len(wrong)} of {len(side.cases)} errors{where} are {told}: {which}"
+        verb = "is" if len(wrong) == 1 else "are"
+        text = f"{len(wrong)} of {len(side.cases)} errors{where} {verb} {told}: {which}"
         if mended is not None:
             text += f"; on candidate {left or 'none'}"
         evidence = {

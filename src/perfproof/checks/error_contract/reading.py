@@ -101,6 +101,10 @@ def _message(data: Any) -> tuple[str, str]:
             value = holder.get(name)
             if isinstance(value, str) and value.strip():
                 return f"{where}.{name}", value
+    for where, holder in _holders(data):
+        for name in ("message", "detail", *_MESSAGES):
+            if isinstance(holder.get(name), str):  # its place is right, and nothing stands there
+                return f"{where}.{name}", ""
     return "", data if isinstance(data, str) else ""
 
 
