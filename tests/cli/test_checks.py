@@ -100,6 +100,28 @@ def test_checks_are_made_after_the_timed_rounds_in_a_pass_of_their_own(bench):
     assert "contract" in gated.out
 
 
+def test_what_breaks_for_clients_and_what_a_batch_costs_are_held_against_budgets(bench):
+    more = "checks: {contract: {batch: {some prices: one price}}}\nbudgets: {breaking_changes: 0, contract: 100%}\n"
+    path = written(bench, before="batch_one_by_one", after="breaks_clients", more=more)
+    text = Path(path).read_text()
+    Path(path).write_text(text.replace("  health: /health\n", "  health: /health\n  database: sqlite\n"))
+    ran = bench.run("checks", path, "--json", "out.json")
+    assert ran.code == 1, ran.out + ran.err
+    result = bench.json("out.json")
+    found = rows(result)
+    assert (found["breaking_changes"]["verdict"], found["breaking_changes"]["candidate"]) == ("regressed", 4.0)
+    (broken,) = [each for each in result["budgets"] if each["broken"]]
+    assert broken["metric"] == "breaking_changes"
+    changes = next(each for each in result["findings"] if each["kind"] == "breaking_change")["evidence"]["changes"]
+    assert "GET /catalogue is gone (it was deprecated)" in changes
+    assert "GET /products needs the parameter query limit now" in changes
+    assert "GET /products answers without $.items[].note" in changes
+    # The route is still there, so what the other version documents is answered and undocumented.
+    assert found["undocumented_operations"]["candidate"] == 1.0
+    assert (found["batch_queries"]["baseline"], found["batch_queries"]["candidate"]) == (1.0, 0.25)
+    assert found["batch_cost"]["baseline"] > found["batch_cost"]["candidate"]
+
+
 def test_what_cannot_be_measured_is_open_with_reason_and_fix(bench):
     path = written(bench, more="checks: {contract: true, document: /nowhere.json}\nbudgets: {contract: 100%}\n")
     ran = bench.run("checks", path, "--json", "out.json")
