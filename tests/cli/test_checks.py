@@ -109,7 +109,7 @@ def test_what_breaks_for_clients_and_what_a_batch_costs_are_held_against_budgets
     assert ran.code == 1, ran.out + ran.err
     result = bench.json("out.json")
     found = rows(result)
-    assert (found["breaking_changes"]["verdict"], found["breaking_changes"]["candidate"]) == ("regressed", 4.0)
+    assert (found["breaking_changes"]["verdict"], found["breaking_changes"]["candidate"]) == ("regressed", 5.0)
     (broken,) = [each for each in result["budgets"] if each["broken"]]
     assert broken["metric"] == "breaking_changes"
     changes = next(each for each in result["findings"] if each["kind"] == "breaking_change")["evidence"]["changes"]
