@@ -118,7 +118,7 @@ app.get("/prices", async (request, response, next) => {
     const ids = request.query.ids.split(",").map((each) => whole(each));
     const found = [];
     for (const id of ids) {
-      if (faults.has("batch_one_by_one")) await pause(6);
+      if (faults.has("batch_one_by_one")) await pause(20);
       const row = data().products.find((each) => each.id === id);
       if (row) found.push({ id, price: row.price });
     }

@@ -203,7 +203,7 @@ def prices():
         found = []
         for each in numbers:
             found += rows("select id, price from products where id = ?", each)
-            time.sleep(0.006)
+            time.sleep(0.02)
     else:
         found = rows(f"select id, price from products where id in ({','.join('?' * len(numbers))})", *numbers)
     return jsonify([{"id": n, "price": p} for n, p in found])

@@ -230,7 +230,7 @@ class Shop(BaseHTTPRequestHandler):
             found = []
             for number in numbers:
                 found += rows("select id, price from products where id = ?", number)
-                time.sleep(0.004)
+                time.sleep(0.02)
         else:
             marks = ",".join("?" * len(numbers))
             found = rows(f"select id, price from products where id in ({marks})", *numbers)
