@@ -49,6 +49,7 @@ def test_message_and_code_are_found_where_services_put_them(body, message_at, co
     [
         ("", "no message"),
         ("ERR_42", "a code instead of a message"),
+        ("INVALID_ARGUMENT", "a code instead of a message"),
         ('Traceback (most recent call last):\n File "a.py", line 3', "stack trace"),
         ("at Object.<anonymous> (index.js:12:3)", "stack trace"),
         ('ERROR: syntax error at or near "FROM"', "SQL"),
@@ -74,6 +75,7 @@ def test_what_nobody_can_understand_is_a_flaw(message, flaw):
         "Please select a date from the list",
         "Your order could not be found; please check its number",
         "Das Produkt gibt es nicht",
+        "商品が見つかりません",
         "limit must be between 1 and 50",
     ],
 )

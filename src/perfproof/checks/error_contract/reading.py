@@ -45,7 +45,9 @@ _INTERNALS = re.compile(
 )
 LACKS = ("no message", "a code instead of a message")
 """Flaws that are something missing; the others are something shown."""
-_WORDS = re.compile(r"[^\W\d_]{2,}")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff]{3,}")
+"""Writing that puts no blanks between words."""
 
 
 def look_at(answer: Answer, target: str, correlation: str) -> dict[str, Any]:
@@ -149,12 +151,19 @@ def flaws(text: str, message: str, target: str) -> list[str]:
     found = []
     if not message.strip():
         found.append(LACKS[0])
-    elif len(_WORDS.findall(message)) < 2 and not re.fullmatch(r"[A-Z][a-z]{3,}\.?", message.strip()):
+    elif not _of_words(message):
         found.append(LACKS[1])
     for name, pattern in (("stack trace", _STACK), ("SQL", _SQL), ("file path", _PATH), ("internals", _INTERNALS)):
         if pattern.search(shown if name != "internals" else message.replace(target, "")):
             found.append(name)
     return found
+
+
+def _of_words(message: str) -> bool:
+    """Tell whether a message has at least two words, or is one that stands for itself: ``Unauthorized``."""
+    words = [each for each in message.split() if _WORD.search(each)]
+    alone = re.fullmatch(r"[A-Z][a-z]{3,}[.!]?", message.strip())
+    return len(words) > 1 or alone is not None or _UNSPACED.search(message) is not None
 
 
 def _correlation(answer: Answer, data: Any, wanted: str) -> bool:
