@@ -197,7 +197,7 @@ class _Running:
             undocumented=self.undocumented,
             writes=wanted.writes and bool(self.arm.service.reset),
             reset=self._reset,
-            statements=self._statements,
+            statements=lambda send: self._statements(send, arm.left_out),
             earlier=earlier,
             run=self._run,
         )
@@ -237,7 +237,7 @@ class _Running:
         text = log.read_text("utf-8", "replace") if log.exists() else ""
         return code, self.phase.redactor(text)
 
-    def _statements(self, send: Callable[[Mapping[str, str]], Answer]) -> Mapping[str, int] | None:
+    def _statements(self, send: Callable[[Mapping[str, str]], Answer], left_out: list[str]) -> Mapping[str, int] | None:
         """Return how often each statement ran while ``send`` sent one request; None where nothing counts."""
         if not self.sources.any:
             return None
@@ -247,6 +247,8 @@ class _Running:
         seen = self.sources.count(before, trace.split("-")[1])
         merged = merge([seen], prefer_agent=self.sources.prefer_agent) if seen is not None else None
         if merged is None or merged.statements is None:
+            told = f"queries were not counted: {'; '.join(merged.doubts if merged else self.sources.problems[-1:])}"
+            left_out += [told] if told not in left_out else []
             return None
         return {each.count.statement.key: each.count.calls for each in merged.statements if each.application}
 

@@ -42,19 +42,19 @@ def _number(name: str, title: str, check: str) -> Metric:
 
 
 class _Metrics(dict[str, Metric]):
-    """Our own metrics, and behind them those of checks that other packages bring: looked for when one is asked for."""
+    """Our own metrics, and behind them those of checks that other packages bring: looked for when one is asked for.
+
+    A run may name a metric whose package is not installed here: it is shown by its name, without a unit.
+    """
 
     def __missing__(self, name: str) -> Metric:
-        return _of_plugins()[name]
+        return _of_plugins().get(name) or Metric(name, name.replace("_", " "), "", exact=True, per_request=False)
 
     def __contains__(self, name: object) -> bool:
         return super().__contains__(name) or name in _of_plugins()
 
     def get(self, name: str, default: Any = None) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            return default
+        return self[name] if name in self else default  # noqa: SIM401 - this is what get is
 
 
 @cache

@@ -17,6 +17,10 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 FAULTS = set(sys.argv[3:])
 DATABASE = sys.argv[2]
 DOCUMENT = json.loads(Path(__file__).with_name("openapi.json").read_text())
+if "breaks_clients" in FAULTS:  # the document of a version that no longer gives what clients rest on
+    del DOCUMENT["paths"]["/catalogue"]
+    DOCUMENT["components"]["schemas"]["Product"]["properties"].pop("note")
+    DOCUMENT["paths"]["/products"]["get"]["parameters"][0]["required"] = True
 CODES = {400: "bad_request", 401: "unauthorised", 404: "not_found", 405: "method_not_allowed"}
 WORDS = {404: "there is nothing at this address", 405: "this address cannot be used in that way"}
 
