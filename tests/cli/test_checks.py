@@ -115,6 +115,7 @@ def test_what_breaks_for_clients_and_what_a_batch_costs_are_held_against_budgets
     assert broken["metric"] == "breaking_changes"
     changes = next(each for each in result["findings"] if each["kind"] == "breaking_change")["evidence"]["changes"]
     assert "GET /catalogue is gone (it was deprecated)" in changes
+    assert any("its version goes from 1.4.0 to 1.4.0" in each["summary"] for each in result["findings"])
     assert "GET /products needs the parameter query limit now" in changes
     assert "GET /products answers without $.items[].note" in changes
     # The route is still there, so what the other version documents is answered and undocumented.

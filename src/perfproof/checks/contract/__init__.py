@@ -47,7 +47,9 @@ class Contract:
         facts: dict[str, Any] = {
             "document": arm.document is not None,
             "undocumented": arm.undocumented,
-            "digest": digest_of(rightly.operations) if rightly.operations is not None else {},
+            "digest": digest_of(rightly.operations, rightly.prefix) if rightly.operations is not None else {},
+            "version": _version(arm),
+            "version_header": "",
             "operations": [],
             "extra": [],
             "deprecations": [],
@@ -63,6 +65,12 @@ class Contract:
     def compare(self, before: Facts | None, after: Facts, settings: Mapping[str, Any]) -> Compared:  # noqa: ARG002 - all are the asking's
         """Return what fits, what is missing, what breaks, and what is wrong."""
         return compare(before, after)
+
+
+def _version(arm: CheckedArm) -> str:
+    """Return the version that the document gives itself."""
+    info = arm.document.data.get("info") if arm.document is not None else None
+    return str(info.get("version") or "") if isinstance(info, dict) else ""
 
 
 CHECK = Contract()

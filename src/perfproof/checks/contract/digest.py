@@ -25,12 +25,13 @@ def key_of(prefix: str, operation: Operation) -> str:
     return f"{operation.method} {prefix}{re.sub(r'{[^{}]*}', '{}', operation.path)}"
 
 
-def digest_of(operations: Operations) -> dict[str, Any]:
-    """Return what clients rest on, by operation."""
+def digest_of(operations: Operations, prefix: str | None = None) -> dict[str, Any]:
+    """Return what clients rest on, by operation; ``prefix`` stands before every path (by default the document's)."""
+    prefix = operations.prefix if prefix is None else prefix
     found: dict[str, Any] = {}
     for each in operations.found[:_MOST_OPERATIONS]:
         try:
-            found[key_of(operations.prefix, each)] = _operation(operations.prefix, each)
+            found[key_of(prefix, each)] = _operation(prefix, each)
         except BrokenReferenceError:
             continue
     return found

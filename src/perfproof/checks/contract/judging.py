@@ -32,8 +32,10 @@ def compare(before: Facts | None, after: Facts) -> Compared:
     measures.append(Measure("breaking_changes", now, 0.0 if known else None, why=why))
     findings = [] if before is None else _findings(before, "baseline", after)
     findings += _findings(after, "candidate" if before is not None else "", None)
-    if changes:
-        findings.append(_told_changes(changes))
+    if changes and before is not None:
+        findings.append(_told_changes(changes, before["version"], after["version"]))
+    if after["version"] or after["version_header"]:
+        findings.append(_told_version(after))
     return Compared(tuple(measures), tuple(findings))
 
 
@@ -176,8 +178,16 @@ def _wrong(facts: Facts) -> list[tuple[str, str, list[str]]]:
     return [each for each in found if each[2]]
 
 
-def _told_changes(changes: Sequence[tuple[str, str]]) -> Finding:
+def _told_version(facts: Facts) -> Finding:
+    by = f"the header {facts['version_header']}" if facts["version_header"] else "no header"
+    text = f"the document is of version {facts['version'] or 'unknown'}, and {by} tells clients which version answers"
+    return Finding("api_version", "all", "info", text, {"version": facts["version"], "header": facts["version_header"]})
+
+
+def _told_changes(changes: Sequence[tuple[str, str]], before: str, after: str) -> Finding:
     lines = [f"{name} {text}" for name, text in changes]
     more = f", and {len(lines) - 1} more" if len(lines) > 1 else ""
     text = f"the candidate breaks what clients of the baseline rest on: {lines[0]}{more}"
+    if before and before.partition(".")[0] == after.partition(".")[0]:
+        text += f"; its version goes from {before} to {after}, as if nothing broke"
     return Finding("breaking_change", "all", "warning", text, {"changes": lines[: _MOST_SHOWN * 2]})
