@@ -131,3 +131,11 @@ def test_what_holds_for_both_arms_is_told_once():
     arms = (ArmFacts("baseline", GOOD, left_out=("this",)), ArmFacts("candidate", GOOD, left_out=("this", "that")))
     found = conclude_checked(Checked((CheckFacts("error_contract", 1, arms, {}),)), Rules(), ARMS)
     assert found.warnings[:2] == ("error_contract: this.", "error_contract on candidate: that.")
+
+
+def test_a_budget_on_a_metric_of_a_package_that_is_not_installed_is_open():
+    rules = Rules(budgets=(Budget("hats_worn", 1.0),))
+    found = conclude_checked(checked(GOOD, GOOD, check="hats"), rules, ARMS)
+    (check,) = check_budgets(rules, found.levels, "candidate", (), found.uncounted)
+    assert check.open
+    assert "install the package that has its check" in check.why
