@@ -1,4 +1,4 @@
-"""Contract tests for plugins: import them in the tests of a package that brings a report format.
+"""Contract tests for plugins: import them in the tests of a package that brings a report format, or a check.
 
     from perfproof.testing import ReportFormatContract
     from perfproof_asciidoc import write
@@ -6,17 +6,34 @@
     class TestAsciidoc(ReportFormatContract):
         write = staticmethod(write)
 
-pytest then runs every test of the contract on every sample result. Needs pytest, which installs with perfproof.
+pytest then runs every test of the contract on every sample result. For a check:
+
+    from perfproof.testing import CheckContract
+    from perfproof_licences import CHECK
+
+    class TestLicences(CheckContract):
+        check = CHECK
+
+Needs pytest, which does not install with perfproof.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
+from perfproof.asking import Client
+from perfproof.checks.arm import Asker, CheckedArm, KnownRequest, NotCheckedError, OverError
+from perfproof.checks.protocol import Check
+from perfproof.documents.document import Document, parse
+from perfproof.model.checks import Compared
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.result import (
     BudgetCheck,
@@ -31,7 +48,7 @@ from perfproof.model.result import (
     Role,
     Verdict,
 )
-from perfproof.model.scenario import Goal
+from perfproof.model.scenario import Arm, Goal, Service
 
 HOSTILE = "<script>alert(1)</script> \x1b[31m | \u202e `'\" =cmd() \udcff"
 """A request name that tries to break out of what it is written into: markup, a terminal, a table, a formula, UTF-8."""
@@ -191,3 +208,146 @@ class ReportFormatContract:
         file = folder / f"report{self.ending}"
         type(self).write(result, file)
         return file
+
+
+class _Tried(BaseHTTPRequestHandler):
+    """A small service that counts whoever asks it to write."""
+
+    protocol_version = "HTTP/1.1"
+    written: ClassVar[list[str]] = []
+    document: ClassVar[dict[str, Any]] = {
+        "openapi": "3.1.0",
+        "info": {"title": "tried", "version": "1"},
+        "paths": {
+            "/things": {
+                "get": {
+                    "parameters": [{"name": "limit", "in": "query", "schema": {"type": "integer"}}],
+                    "responses": {"200": {"description": "some"}},
+                },
+                "post": {
+                    "requestBody": {
+                        "required": True,
+                        "content": {"application/json": {"schema": {"type": "object", "required": ["name"]}}},
+                    },
+                    "responses": {"201": {"description": "made"}, "400": {"description": "wrong"}},
+                },
+            },
+            "/things/{id}": {
+                "get": {
+                    "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}],
+                    "responses": {"200": {"description": "one"}, "404": {"description": "none"}},
+                }
+            },
+        },
+    }
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+    def _answer(self) -> None:
+        path = self.path.partition("?")[0]
+        length = int(self.headers.get("content-length") or 0)
+        self.rfile.read(length)
+        if self.command not in ("GET", "HEAD", "OPTIONS"):
+            self.written.append(f"{self.command} {self.path}")
+        known: dict[str, Any] = {
+            "/openapi.json": self.document,
+            "/things": [{"id": number, "secret": "hunter2-hunter2"} for number in range(1, 6)],
+            "/things/1": {"id": 1, "secret": "hunter2-hunter2"},
+        }
+        found = known.get(path) if self.command in ("GET", "HEAD") else None
+        body = json.dumps(found if found is not None else {"message": "there is no such thing"}).encode()
+        self.send_response(200 if found is not None else 404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_HEAD = do_OPTIONS = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - http.server's names
+
+
+class CheckContract:
+    """What every check keeps. ``check`` is the object that the entry point names, ``configured`` its settings."""
+
+    check: ClassVar[Check]
+    configured: ClassVar[dict[str, Any]] = {}
+
+    @pytest.fixture
+    def origin(self) -> Iterator[str]:
+        """Lend a small service with an OpenAPI document, on this machine."""
+        _Tried.written.clear()
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _Tried)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        server.server_close()
+
+    def _settings(self) -> dict[str, Any]:
+        return {each.name: each.default for each in self.check.settings} | self.configured
+
+    def _arm(self, origin: str, *, most: int = 300, document: bool = True, writes: bool = False) -> CheckedArm:
+        written: Document | None = parse(json.dumps(_Tried.document), "/openapi.json") if document else None
+        return CheckedArm(
+            arm=Arm("candidate", Service(url=origin)),
+            asker=Asker(Client(origin), most, 30.0),
+            settings=self._settings(),
+            requests=(KnownRequest("things", "GET", "/things", path="/things"),),
+            document=written,
+            undocumented="" if document else "there is none",
+            writes=writes,
+        )
+
+    def _observed(self, origin: str, **kwargs: Any) -> dict[str, Any]:
+        try:
+            return dict(self.check.observe(self._arm(origin, **kwargs)))
+        except (NotCheckedError, OverError):
+            return {}
+
+    def test_it_names_itself_and_its_metrics_and_settings(self) -> None:
+        """Names stand in scenarios; a metric says which check it is of, so that a goal on it makes the check."""
+        assert self.check.name.isidentifier()
+        assert self.check.name == self.check.name.lower()
+        assert self.check.version >= 1
+        assert self.check.metrics
+        assert all(metric.check == self.check.name for metric in self.check.metrics)
+        assert all(each.help and each.name.isidentifier() for each in self.check.settings)
+
+    def test_its_facts_are_json_and_hold_no_body(self, origin: str) -> None:
+        """What a service holds of people must not end in a run directory that is handed round."""
+        text = json.dumps(self._observed(origin), allow_nan=False)
+        assert "hunter2" not in text
+
+    def test_it_writes_nothing_unless_it_may(self, origin: str) -> None:
+        """A check that is not opted in sends requests that read, and no others."""
+        self._observed(origin)
+        assert _Tried.written == []
+
+    def test_it_ends_when_its_requests_are_used_up(self, origin: str) -> None:
+        """With one request it tells what it has, or that it has nothing."""
+        arm = self._arm(origin, most=1)
+        with suppress(OverError, NotCheckedError):
+            self.check.observe(arm)
+        assert arm.asker.asked <= 1
+
+    def test_it_can_do_without_a_document(self, origin: str) -> None:
+        """Whatever it cannot see without one is left out or open; nothing else may be raised."""
+        self._judged(self._observed(origin, document=False))
+
+    def test_the_same_facts_on_both_arms_are_no_change(self, origin: str) -> None:
+        """An arm compared with itself has the same value on both sides."""
+        facts = self._observed(origin)
+        if facts:
+            for measure in self.check.compare(facts, facts, self._settings()).measures:
+                assert measure.baseline == measure.candidate or measure.baseline is None
+
+    def test_what_it_could_not_measure_says_why(self, origin: str) -> None:
+        """An open figure without a reason and a fix helps nobody."""
+        compared = self._judged(self._observed(origin))
+        assert all(measure.why for measure in compared.measures if measure.candidate is None)
+        assert {measure.metric for measure in compared.measures} <= {metric.name for metric in self.check.metrics}
+
+    def _judged(self, facts: dict[str, Any]) -> Compared:
+        # As they are read back from a run directory.
+        return self.check.compare(None, json.loads(json.dumps(facts)), self._settings()) if facts else Compared()

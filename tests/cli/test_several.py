@@ -105,6 +105,51 @@ def test_an_equal_a_faster_and_a_slower_version_each_get_their_verdict_and_the_b
     assert not bench.leftovers()
 
 
+SHELVES = """\
+name: shelves
+service:
+  command: "{python} -m uvicorn shelf:app --host 127.0.0.1 --port {port} --log-level warning --no-access-log"
+  directory: DIRECTORY
+  start_timeout: 20s
+  database: sqlite
+arms:
+  lazy: {environment: {LAZY: "1"}}
+  eager: {environment: {LAZY: "0"}}
+  still-lazy: {environment: {LAZY: "1"}}
+feeds: {words: words.csv}
+requests:
+  - {name: books, get: "/books?limit={limit}", values: {limit: [10]}, scale: {parameter: limit, sizes: [1, 10, 50]}}
+  - name: reading
+    steps:
+      - {name: first, get: "/books?limit=3&word={words.word}"}
+      - {name: then, get: "/books?limit=2"}
+goals: {queries_per_request: {improve: 50%, requests: [books]}}
+rounds: {count: 2, warmup: 200ms, warmup_requests: 5, pairs: 800ms}
+why: {profile: off}
+"""
+
+
+def test_probes_flows_feeds_and_goals_hold_for_each_candidate(bench):
+    (bench.folder / "words.csv").write_text("word\none\ntwo\nthree\n")
+    ran = bench.run("ab", str(bench.scenario(text=SHELVES)), "--json", "out.json", "-o", "page.html")
+    assert ran.code in (1, 4), ran.err + ran.out
+    result = bench.json("out.json")
+    eager, lazy = result["candidates"]
+    for part, counts, verdict in ((eager, (11, 1), "met"), (lazy, (11, 11), "equivalent")):
+        rows = {(row["metric"], row["request"]): row for row in part["comparisons"]}
+        queries = rows["queries_per_request", "books"]
+        assert (queries["baseline"], queries["candidate"]) == counts
+        if ran.code == 1:
+            assert queries["verdict"] in (verdict, "short")
+        assert {"first", "then"} <= {row["request"] for row in part["comparisons"]}
+        assert part["why"] is not None, "causes were looked for on every version"
+    assert [each["kind"] for each in eager["findings"]].count("n_plus_one") == 1
+    assert any(each["kind"] == "n_plus_one" for each in lazy["findings"])
+    assert set(eager["queries"][0]["arms"]) == {"lazy", "eager"}
+    assert set(lazy["queries"][0]["arms"]) == {"lazy", "still-lazy"}
+    assert not bench.leftovers()
+
+
 def test_an_interrupted_run_of_three_goes_on_and_compares_all_of_them(bench):
     fewer = ('  same: {environment: {WORK_US: "3000"}}\n', "")
     path = bench.scenario(("count: 4", "count: 3, early_stop: false"), fewer, text=SEVERAL)

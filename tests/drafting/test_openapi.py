@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from documents_made import PETS, SHOP, large, shop
+from perfproof.documents.document import parse
 from perfproof.drafting.asks import Ask, Found
-from perfproof.drafting.documents import parse
 from perfproof.drafting.openapi import read_openapi
 from perfproof.drafting.sources import read_sources
 from perfproof.errors import UsageError

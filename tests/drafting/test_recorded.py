@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from perfproof.documents.document import parse
 from perfproof.drafting.curl import read_curl
-from perfproof.drafting.documents import parse
 from perfproof.drafting.har import read_har
 from perfproof.drafting.k6 import read_k6
 from perfproof.drafting.locust import read_locust

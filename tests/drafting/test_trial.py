@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from perfproof.drafting.asking import Client, require_loopback
+from perfproof.asking import Client, require_loopback
 from perfproof.drafting.asks import Ask, Entry, Found, Login, Sought
 from perfproof.drafting.messages import paged
 from perfproof.drafting.templates import typed, with_variables, written

@@ -47,9 +47,19 @@ def check_budgets(
             if not broken and (metric.name, name) in uncounted:
                 value, why = None, uncounted[metric.name, name]
             elif value is None:
-                why = _USUAL.get(metric.name, _ELSE)
+                why = _USUAL.get(metric.name, _unchecked(metric))
             checks.append(BudgetCheck(metric.name, name, arm, metric.unit, budget.limit, value, broken, why))
     return tuple(checks)
+
+
+def _unchecked(metric: Metric) -> str:
+    if not metric.unit:
+        return "nothing that is installed here measures it: install the package that has its check"
+    return (
+        f"the check {metric.check} was not made: name it in `checks:`, or run `perfproof checks`"
+        if metric.check
+        else _ELSE
+    )
 
 
 def _held(known: Estimate, limit: float, metric: Metric) -> tuple[float | None, bool, str]:

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from perfproof.analysis.series import PRIMARY
 from perfproof.analysis.words import digits, percent
-from perfproof.model.metrics import ALL, COUNTED
+from perfproof.model.metrics import ALL, COUNTED, METRICS
 from perfproof.model.policy import GateRule, Policy, names
 from perfproof.model.result import Comparison, QueryDetail, SizeFigures, Verdict
 
@@ -41,12 +41,14 @@ def effective(policy: Policy, metric: str, request: str) -> GateRule:
 def primary_rows(rows: Sequence[Comparison]) -> list[Comparison]:
     """Return the rows that decide: those with a goal or, without goals, p50 latency and CPU of all requests.
 
-    Where nothing was timed, the instructions of all requests decide.
+    Where nothing was timed, the instructions of all requests decide, and where nothing was counted, what checks guard.
     """
     goals = [row for row in rows if row.role == "goal"]
     whole = [row for row in rows if row.request == ALL]
     timed = [row for row in whole if row.metric in PRIMARY]
-    return goals or timed or [row for row in whole if row.metric == COUNTED]
+    counted = [row for row in whole if row.metric == COUNTED]
+    checked = [row for row in rows if row.role == "gate" and METRICS[row.metric].check]
+    return goals or timed or counted or [row for row in checked if None not in (row.baseline, row.candidate)]
 
 
 def accept(rows: Sequence[Comparison], queries: Sequence[QueryDetail], policy: Policy) -> list[Comparison]:

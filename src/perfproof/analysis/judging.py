@@ -13,6 +13,7 @@ from perfproof.analysis import daily, latency, looks, sentence
 from perfproof.analysis.additions import Conclusion, joined
 from perfproof.analysis.budgets import check_budgets
 from perfproof.analysis.capacity import conclude_capacity
+from perfproof.analysis.checks import across_checks, compare_checks, conclude_checked, conclude_checks
 from perfproof.analysis.claims import correct, missing_goals
 from perfproof.analysis.columns import Side
 from perfproof.analysis.comparability import describe, environment_differences
@@ -55,6 +56,8 @@ def analyse(recording: Recording, spreads: Sequence[Spread] = ()) -> Result:
         return conclude_capacity(recording)
     if info.kind == "count":
         return conclude_count(recording, explain)
+    if info.kind == "checks":
+        return conclude_checks(recording)
     measured = _judged(recording, spreads)
     return _single(measured) if len(info.arms) < 2 else _two(info.kind, measured)
 
@@ -83,6 +86,8 @@ def _judged(recording: Recording, spreads: Sequence[Spread]) -> _Measured:
     health = examine(sides, failures, info.rules)
     probed = conclude_queries(recording.probing, info.rules)
     probed = joined(probed, conclude_instructions(recording.instructions, info.rules, info.arms[:2]))
+    if info.kind != "noise":
+        probed = joined(probed, conclude_checked(recording.checked, info.rules, info.arms[:2]))
     more = (*probed.reasons, *unnamed(sides[0], info.rules))
     if more:
         health = Health((*health.reasons, *more), health.warnings)
@@ -106,6 +111,8 @@ def compare(baseline: Recording, candidate: Recording, days: Sequence[DayToDay] 
         )
     if "count" in (baseline.info.kind, candidate.info.kind):
         return compare_counts(baseline, candidate, _mismatches(baseline, candidate), explain, force=force)
+    if "checks" in (baseline.info.kind, candidate.info.kind):
+        return compare_checks(baseline, candidate, _mismatches(baseline, candidate), force=force)
     first, last = (Side(recording, len(recording.info.arms) - 1) for recording in (baseline, candidate))
     sides = [first, last]
     rules = candidate.info.rules
@@ -137,6 +144,8 @@ def compare(baseline: Recording, candidate: Recording, days: Sequence[DayToDay] 
     last_arms = [side.name for side in (first, last)]
     counted = across_counts(baseline.instructions, candidate.instructions, last_arms, measured.labels)
     probed = joined(conclude_queries(probing, rules), conclude_instructions(counted, rules, measured.labels))
+    checked = across_checks(baseline.checked, candidate.checked, last_arms, measured.labels)
+    probed = joined(probed, conclude_checked(checked, rules, measured.labels))
     return _two("compare", replace(measured, probed=probed, causes=causes))
 
 

@@ -76,7 +76,7 @@ def row_in_short(row: Comparison) -> str:
 
 def moved(row: Comparison) -> str:
     """Return ``peak memory rose by 21.0 %``, or ``queries of list 28 → 29`` of what is told by its values."""
-    if row.change is None or row.unit in ("queries", "rows", "ratio"):
+    if row.change is None or row.unit in ("queries", "rows", "ratio", "count"):
         return row_in_short(row)
     name = METRICS[row.metric].title + ("" if row.request == ALL else f" of {row.request}")
     return f"{name} {'rose' if row.change > 0 else 'fell'} by {_size(row.change)} %"
@@ -86,7 +86,9 @@ def describe(row: Comparison) -> str:
     """Return ``p95 latency of list projects −24.1 % (98 % CI −26.0 to −22.1)``."""
     title = METRICS[row.metric].title
     name = title if row.request == ALL else f"{title} of {row.request}"
-    if row.unit in ("queries", "rows"):
+    if row.unit in ("queries", "rows") or (METRICS[row.metric].check and METRICS[row.metric].exact):
+        if row.baseline is None or row.candidate is None:
+            return f"{name} not measured"
         return f"{name} {in_unit(row.baseline or 0.0, row.unit)} → {in_unit(row.candidate or 0.0, row.unit)}"
     if row.metric == "error_rate":
         levels = [in_unit(value or 0.0, "ratio") for value in (row.baseline, row.candidate)]

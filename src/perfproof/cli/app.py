@@ -17,6 +17,7 @@ from perfproof.cli.ab import ab
 from perfproof.cli.baseline import baseline
 from perfproof.cli.capacity import capacity
 from perfproof.cli.check import check
+from perfproof.cli.checks import checks
 from perfproof.cli.compare import compare
 from perfproof.cli.completion import completion
 from perfproof.cli.count import count
@@ -60,6 +61,7 @@ app.command("ab")(ab)
 app.command("run")(run_command)
 app.command("probe")(probe)
 app.command("count")(count)
+app.command("checks")(checks)
 app.command("resume")(resume)
 app.command("compare")(compare)
 app.command("gate")(gate)

@@ -44,6 +44,9 @@ def check(scenario: options.ScenarioArgument = None, results: options.Results = 
     for text in _turns(found, results, slowness.found()):
         say(f"  {text}")
     say(f"  {_why(found.explain)}")
+    if found.checks.wanted:
+        writing = " (also by requests that write, with bodies that must fail)" if found.checks.writes else ""
+        say(f"  then the checks: {', '.join(found.checks.wanted)}{writing}")
     for arm in found.arms:
         if _reads_port(arm.service):
             say(f"  note: {arm.name}'s command has no {{port}}; it must listen on the port in its variable PORT")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from perfproof.model.history import Trend
     from perfproof.store.repository import Store
 
+_USUAL = "latency_p50"
+
 
 def history(
     scenario: Annotated[
@@ -54,7 +56,7 @@ def history(
         opened.sync(results)
         name = _name(opened, scenario)
         trends = _trends(opened, name, request, branch, limit, arm)
-    shown = _chosen(trends, metric or "latency_p50")
+    shown = _chosen(trends, metric or _usual(trends))
     render(shown, console())
     if output is not None:
         write(name, request, trends if metric is None else [shown], output)
@@ -81,6 +83,12 @@ def _trends(store: Store, scenario: str, request: str, branch: str | None, limit
             hint=f"requests there are: {', '.join(close)}" if there else "measure with `perfproof ab` or `run` first",
         )
     return [trend(scenario, metric, request, unit, points) for (metric, _, unit), points in found.items()]
+
+
+def _usual(trends: list[Trend]) -> str:
+    """Return the metric that is shown unasked: p50 latency, or the first there is where nothing was timed."""
+    names = [each.metric for each in trends]
+    return _USUAL if _USUAL in names else names[0]
 
 
 def _chosen(trends: list[Trend], metric: str) -> Trend:

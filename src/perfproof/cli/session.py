@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _LONGEST_OUTSIDE = 60.0
 """Seconds beside measuring that are perfproof's own; what takes longer is a build of versions from git, made once."""
-Kind = Literal["run", "ab", "noise", "capacity", "count"]
+Kind = Literal["run", "ab", "noise", "capacity", "count", "checks"]
 
 
 @contextmanager

@@ -32,6 +32,7 @@ KINDS = {
     "noise": "identical sides",
     "capacity": "search for the capacity",
     "count": "count of instructions",
+    "checks": "checks",
 }
 
 

@@ -6,15 +6,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from perfproof.drafting.asking import Answer
-from perfproof.drafting.asks import Ask, Sought
+from perfproof.asking import Answer
+from perfproof.drafting.asks import Ask
 from perfproof.model.scenario import Scalar
 
 _TOKENS = ("access_token", "accessToken", "token", "id_token", "idToken", "jwt", "auth_token", "authToken", "key")
 IN_PATHS = re.compile(r"[\w.~:@,-]+", re.ASCII)
 """Values that stand in a path as they are."""
-VALUES = 5
-"""Different ids that a request is sent with."""
 
 
 def unlike(ask: Ask, answer: Answer) -> str | None:
@@ -50,51 +48,6 @@ def combined(good: Sequence[Mapping[str, Scalar]], names: Iterable[str]) -> dict
     found: dict[str, tuple[Scalar, ...]] = {name: (first[name],) for name in names if name != last}
     found[last] = tuple(dict.fromkeys(values[last] for values in same))
     return found
-
-
-def rows_of(data: Any) -> list[Any] | None:
-    """Return the longest list in an answer, looked for from the outside in; None if there is none."""
-    if isinstance(data, list):
-        return data
-    if isinstance(data, dict):
-        lists = [value for value in data.values() if isinstance(value, list) and value]
-        if lists:
-            return max(lists, key=len)
-        for value in data.values():
-            if isinstance(value, dict) and (inner := rows_of(value)):
-                return inner
-    return None
-
-
-def ids_in(rows: Sequence[Any], sought: Sought, above: str) -> list[Scalar]:
-    """Return the values of the field that a placeholder means: of its own name, or what rows are told apart by."""
-    last = above.rstrip("/").rpartition("/")[2]
-    singular = re.sub(r"(ies|s)$", lambda match: "y" if match[1] == "ies" else "", last)
-    squeezed = {_squeeze(each) for each in sought.fields}
-    fields = [*sought.fields, "id", "Id", "ID", f"{singular}_id", f"{singular}Id", "_id", "uuid", "slug", "key", "code"]
-    tail = re.sub(r"^.*_(id|slug|key|name|code|uuid)$", r"\1", sought.name)
-    fields = [sought.name, tail, *fields] if tail != sought.name else [*fields, "name"]
-    plain: list[Scalar] = [row for row in rows if isinstance(row, str | int) and not isinstance(row, bool)]
-    if plain:
-        return plain[:VALUES]
-    mappings = [row for row in rows if isinstance(row, dict)]
-    if not mappings:
-        return []
-    for name in [*(key for key in mappings[0] if _squeeze(key) in squeezed), *fields]:
-        found = [row[name] for row in mappings if isinstance(row.get(name), str | int) and row.get(name) != ""]
-        if found:
-            return _spread(found)
-    return []
-
-
-def _spread(values: list[Scalar]) -> list[Scalar]:
-    """Return some values from the whole list, not only its beginning."""
-    step = max(1, len(values) // VALUES)
-    return values[::step][:VALUES]
-
-
-def _squeeze(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def largest_list(data: Any) -> str | None:

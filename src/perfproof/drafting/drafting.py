@@ -10,14 +10,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from perfproof.asking import Client, require_loopback
+from perfproof.documents.operations import DOCUMENT_PATHS
 from perfproof.drafting.api_versions import of_both, told_versions
-from perfproof.drafting.asking import Client, require_loopback
 from perfproof.drafting.asks import Found
 from perfproof.drafting.choosing import chosen
 from perfproof.drafting.command_lines import adapted
 from perfproof.drafting.databases import find_database
 from perfproof.drafting.entries import PASSWORDS
-from perfproof.drafting.sources import DOCUMENT_PATHS, document_of, file_in, plain, read_sources
+from perfproof.drafting.sources import document_of, file_in, plain, read_sources
 from perfproof.drafting.startup import ways_to_start
 from perfproof.drafting.startup_base import Start
 from perfproof.drafting.templates import with_variables

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from perfproof.documents.references import BrokenReferenceError, Part
+from perfproof.documents.samples import given, kind_of
 from perfproof.drafting.asks import Entry, Login
-from perfproof.drafting.references import BrokenReferenceError, Part
-from perfproof.drafting.samples import given, kind_of
 from perfproof.drafting.templates import written
 from perfproof.model.scenario import JsonValue
 

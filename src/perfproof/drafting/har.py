@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from perfproof.documents.document import Document
 from perfproof.drafting.asks import Ask, Entry, Found, Login
-from perfproof.drafting.documents import Document
 from perfproof.drafting.entries import PASSWORDS
 from perfproof.drafting.messages import body_of, kept_headers, merged, path_of, reads_graphql, split_query
 from perfproof.drafting.names import is_health, resource_of, unique

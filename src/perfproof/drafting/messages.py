@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
+from perfproof.documents.operations import PAGING
 from perfproof.drafting.asks import Ask
-from perfproof.drafting.names import PAGING, identifier, resource_of
+from perfproof.drafting.names import identifier, resource_of
 from perfproof.drafting.templates import written, written_json
 from perfproof.errors import UsageError
 from perfproof.model.redaction import sounds_secret

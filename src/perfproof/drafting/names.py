@@ -22,12 +22,6 @@ _DOCUMENT = re.compile(
 _VERSION = re.compile(r"v\d+(?:[._]\d+)?(?:(?:alpha|beta)\d*)?", re.IGNORECASE)
 LONGEST_NAME = 60
 _TAKEN = (*BUILT_INS, "port", "arm", "work", "python", "token")
-PAGING = re.compile(
-    r"[$_]?(limit|top|first|take|(page|per)[_-]?(size|page|limit)|size|count|max[_-]?(results|items|count)|rows"
-    r"|num[_-]?results)|\$top|page\[(size|limit)\]",
-    re.IGNORECASE,
-)
-"""Query parameters that say how many rows are wanted."""
 HEALTH_PATHS = (
     "/health", "/healthz", "/health/", "/api/health", "/ready", "/readyz", "/livez", "/ping", "/status", "/up",
     "/actuator/health", "/-/healthy", "/_health", "/__heartbeat__", "/api", "/api/", "/",

@@ -5,27 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from perfproof.documents.document import Document
+from perfproof.documents.operations import METHODS, PAGING, VERSION, parameters_of, prefix_of, schema_of, secured
+from perfproof.documents.references import BrokenReferenceError, Part, root_of
+from perfproof.documents.samples import given, kind_of, sample
 from perfproof.drafting.asks import Ask, Found, Sought
-from perfproof.drafting.documents import Document
 from perfproof.drafting.entries import entry_of, is_login, let_out
-from perfproof.drafting.names import PAGING, identifier, is_document, is_health, named_after, resource_of, unique
-from perfproof.drafting.references import BrokenReferenceError, Part, root_of
-from perfproof.drafting.samples import given, kind_of, sample
+from perfproof.drafting.names import identifier, is_document, is_health, named_after, resource_of, unique
 from perfproof.drafting.templates import written, written_json
 from perfproof.model.scenario import JsonValue, Scalar
 
-_METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-_VERSION = re.compile(r"(2\.0|3\.[012])(?:\.\d+)?")
 _IN_BRACES = re.compile(r"\{([^{}]*)\}")
 _STREAMS = ("text/event-stream", "application/octet-stream", "multipart/", "video/", "audio/")
-
-
-def looks_like_openapi(data: Mapping[str, Any]) -> bool:
-    """Tell whether a document calls itself one."""
-    return "openapi" in data or "swagger" in data
 
 
 def read_openapi(document: Document) -> Found:
@@ -69,7 +62,7 @@ def _version(document: Document) -> str:
             else "its first line is `openapi: 3.1.0` or `swagger: '2.0'`"
         )
         raise document.error((), "this is no OpenAPI document: it says neither openapi nor swagger", hint=hint)
-    match = _VERSION.fullmatch(str(data[key]).strip())
+    match = VERSION.fullmatch(str(data[key]).strip())
     if match is None or (key == "swagger") != (match[1] == "2.0"):
         raise document.error(
             (key,),
@@ -92,14 +85,7 @@ class _Reader:
     @property
     def prefix(self) -> str:
         """Return what stands before every path: basePath, or the path of the first server."""
-        if self.v2:
-            return _prefix(str(self.document.data.get("basePath") or ""))
-        for server in self.root.items("servers"):
-            url = str(server.data.get("url") or "")
-            for name, variable in server.entries("variables"):
-                url = url.replace("{" + name + "}", str(variable.data.get("default", "")))
-            return _prefix(urlsplit(url).path if "://" in url or url.startswith("//") else url)
-        return ""
+        return written(prefix_of(self.root, v2=self.v2))
 
     def asks(self) -> Iterator[Ask]:
         """Yield what every operation asks for."""
@@ -118,7 +104,7 @@ class _Reader:
                 if written_item is not None:
                     self._leave(("paths", path), "is no mapping of methods")
                 continue
-            for method in _METHODS:
+            for method in METHODS:
                 if method in item.data:
                     yield from self._operation(str(path), method, item)
 
@@ -143,10 +129,7 @@ class _Reader:
             self._leave(at, str(error))
 
     def _ask(self, path: str, method: str, item: Part, operation: Part) -> Ask:
-        parameters: dict[tuple[str, str], Part] = {}
-        for part in (item, operation):
-            for each in part.items("parameters"):
-                parameters[str(each.data.get("in")), str(each.data.get("name"))] = each
+        parameters = parameters_of(item, operation)
         making = _Making(self.v2)
         template = _IN_BRACES.sub(lambda match: making.in_path(match[1], parameters.get(("path", match[1]))), path)
         for (place, name), parameter in parameters.items():
@@ -170,7 +153,7 @@ class _Reader:
             most=making.most,
             statuses=statuses,
             media=media,
-            secured=self._secured(operation),
+            secured=secured(operation, self.root),
             resource=resource_of(path),
         )
 
@@ -216,10 +199,6 @@ class _Reader:
                 kinds = list((response.at("content") or response).data) if "content" in response.data else []
             media = next((str(each) for each in kinds if "json" in str(each)), str(kinds[0]) if kinds else "")
         return tuple(statuses), "" if "*" in media else media
-
-    def _secured(self, operation: Part) -> bool:
-        wanted = operation.data.get("security", self.document.data.get("security"))
-        return isinstance(wanted, list) and bool(wanted) and all(isinstance(each, dict) and each for each in wanted)
 
     def _where(self, at: tuple[str, ...]) -> str:
         return ".".join(at)
@@ -290,11 +269,7 @@ class _Making:
         self.values[variable] = (size,)
 
     def _schema(self, parameter: Part | None) -> Part | None:
-        if parameter is None or self.v2:
-            return parameter
-        if "schema" in parameter.data:
-            return parameter.at("schema")
-        return next((content.at("schema") for _, content in parameter.entries("content")), None)
+        return schema_of(parameter, v2=self.v2)
 
     def _given(self, parameter: Part | None) -> list[JsonValue]:
         if parameter is None:
@@ -302,11 +277,6 @@ class _Making:
         schema = self._schema(parameter)
         own = given(parameter)
         return own + ([each for each in given(schema) if each not in own] if schema is not None else [])
-
-
-def _prefix(path: str) -> str:
-    path = "/" + path.strip("/")
-    return "" if path == "/" else written(path)
 
 
 def _text(value: JsonValue) -> str:

@@ -8,21 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from perfproof.drafting.asking import Client, require_loopback
+from perfproof.asking import Client, require_loopback
+from perfproof.documents.document import Document, decoded, parse, read_file
+from perfproof.documents.operations import DOCUMENT_PATHS, looks_like_openapi, shown_by
 from perfproof.drafting.asks import Ask, Entry, Found
-from perfproof.drafting.documents import Document, decoded, parse, read_file
 from perfproof.drafting.messages import paged
 from perfproof.drafting.names import resource_of, unique
-from perfproof.drafting.openapi import looks_like_openapi, read_openapi
+from perfproof.drafting.openapi import read_openapi
 from perfproof.errors import UsageError
 
-_PATHS = """/openapi.json /v3/api-docs /swagger.json /api-docs /openapi.yaml /api/openapi.json /swagger/v1/swagger.json
-    /v2/api-docs /api-docs.json /api/swagger.json /api/schema/?format=json /api/schema/ /schema/?format=json
-    /docs/openapi.json /api/docs/openapi.json /api/v1/openapi.json /v1/openapi.json /__api__ /v1/__api__
-    /swagger/doc.json /api-json /docs-json /documentation/json /openapi /apispec_1.json /api/v3/openapi.json
-    /q/openapi?format=json"""
-DOCUMENT_PATHS = tuple(_PATHS.split())
-"""Where frameworks show their document: FastAPI, Spring, Swagger UI, DRF, NestJS, Fastify, Flask's, Kinto, Quarkus."""
 _FILES = ("openapi", "swagger", "api", "docs/openapi", "docs/swagger", "api/openapi", "spec/openapi", "static/openapi")
 _ENDINGS = (".json", ".yaml", ".yml")
 
@@ -110,18 +104,8 @@ def _from_url(url: str) -> Found:
 
 def document_of(client: Client) -> Found | None:
     """Return what the OpenAPI document of a running service holds, from the first usual path that has one."""
-    for path in DOCUMENT_PATHS:
-        answer = client.send("GET", path, {"Accept": "application/json, application/yaml"}, within=10)
-        if answer.problem and "refused" in answer.problem.lower():
-            return None
-        if answer.status != 200 or not answer.body or answer.body.lstrip()[:1] == b"<":
-            continue
-        try:
-            document = parse(decoded(answer.body, path), path)
-        except UsageError:
-            continue
-        if looks_like_openapi(document.data):
-            return read_openapi(document)
+    for document in shown_by(client):
+        return read_openapi(document)
     return None
 
 

@@ -12,19 +12,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from perfproof.analysis.responses import rows_in
+from perfproof.asking import Answer, Client
+from perfproof.documents.rows import VALUES, ids_in, rows_of
 from perfproof.drafting.answers import (
     IN_PATHS,
-    VALUES,
     combined,
-    ids_in,
     largest_list,
     milliseconds,
-    rows_of,
     token_in,
     unlike,
     value_at,
 )
-from perfproof.drafting.asking import Answer, Client
 from perfproof.drafting.asks import Ask, Found, Login, Sought
 from perfproof.drafting.entries import PASSWORDS, USERS
 from perfproof.drafting.names import HEALTH_PATHS
@@ -402,7 +400,7 @@ class Trying:
             rows = rows_of(answer.data) if answer.status == 200 else None
             if "{" not in above:
                 self._bodies[above] = answer.data if answer.status == 200 else None
-        found = ids_in(rows, sought, above) if rows else []
+        found = ids_in(rows, sought.name, sought.fields, above) if rows else []
         if not found:
             found = list(sought.guess)
         return [each for each in dict.fromkeys(found) if IN_PATHS.fullmatch(str(each))]

@@ -14,6 +14,7 @@ from perfproof.errors import EvidenceError
 from perfproof.evidence.files import flush, write_whole, writing
 from perfproof.evidence.formats import (
     CAUSES_FILE,
+    CHECKS_FILE,
     HISTOGRAMS_FILE,
     INSTRUCTIONS_FILE,
     PROBE_FILE,
@@ -27,6 +28,7 @@ from perfproof.evidence.formats import (
 from perfproof.evidence.logs import masked_extract
 from perfproof.evidence.reading import read_info, sealed_rounds
 from perfproof.evidence.tables import check_table, empty_table, write_table
+from perfproof.model.checks import Checked
 from perfproof.model.instructions import Instructions
 from perfproof.model.levers import Causes
 from perfproof.model.owner import Owner
@@ -161,6 +163,11 @@ class RunDirectory:
         """Write ``instructions.json.gz``: what the count pass counted."""
         with writing(self.path / INSTRUCTIONS_FILE):
             write_whole(self.path / INSTRUCTIONS_FILE, write_compressed(instructions))
+
+    def save_checked(self, checked: Checked) -> None:
+        """Write ``checks.json.gz``: what the checks observed."""
+        with writing(self.path / CHECKS_FILE):
+            write_whole(self.path / CHECKS_FILE, write_compressed(checked))
 
     def save_result(self, result_json: str) -> None:
         """Write ``result.json``, replacing an earlier one."""

@@ -19,6 +19,7 @@ from perfproof.model.recording import ArmRound, Block, Trouble
 PROBE_FILE = "probe.json"
 CAUSES_FILE = "causes.json.gz"
 INSTRUCTIONS_FILE = "instructions.json.gz"
+CHECKS_FILE = "checks.json.gz"
 SAMPLES_FILE, HISTOGRAMS_FILE = "samples.parquet", "histograms.parquet"
 """What was recorded of the requests of a round: one of the two."""
 FORMAT = 1

@@ -12,6 +12,7 @@ import numpy as np
 from perfproof.errors import EvidenceError
 from perfproof.evidence.formats import (
     CAUSES_FILE,
+    CHECKS_FILE,
     HISTOGRAMS_FILE,
     INSTRUCTIONS_FILE,
     PROBE_FILE,
@@ -21,7 +22,8 @@ from perfproof.evidence.formats import (
     round_folder,
 )
 from perfproof.evidence.tables import Columns, read_table
-from perfproof.evidence.validation import check_facts, check_info, check_round
+from perfproof.evidence.validation import check_checked, check_facts, check_info, check_round
+from perfproof.model.checks import Checked
 from perfproof.model.instructions import Instructions
 from perfproof.model.levers import Causes
 from perfproof.model.owner import Owner
@@ -51,7 +53,9 @@ def read(path: Path) -> Recording:
     info = read_info(path)
     check_info(info, path / "run.json")
     rounds = tuple(read_round(path, number, info) for number in sealed_rounds(path))
-    return Recording(info, rounds, read_probing(path), read_causes(path), read_instructions(path))
+    return Recording(
+        info, rounds, read_probing(path), read_causes(path), read_instructions(path), read_checked(path, info)
+    )
 
 
 def read_probing(path: Path) -> Probing | None:
@@ -70,6 +74,16 @@ def read_instructions(path: Path) -> Instructions | None:
     """Return what the count pass of the run in the folder ``path`` counted; None if it had none."""
     file = path / INSTRUCTIONS_FILE
     return read_document(file, Instructions) if file.exists() else None
+
+
+def read_checked(path: Path, info: RunInfo) -> Checked | None:
+    """Return what the checks of the run in the folder ``path`` observed; None if it had none."""
+    file = path / CHECKS_FILE
+    if not file.exists():
+        return None
+    checked = read_document(file, Checked)
+    check_checked(info, checked, file)
+    return checked
 
 
 def read_info(path: Path) -> RunInfo:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from perfproof.evidence.formats import SAMPLES_FILE, RoundFacts, damaged
+from perfproof.model.checks import Checked
 from perfproof.model.recording import Outcome, Round, RunInfo, Samples
 
 _SETTINGS: dict[str, type | tuple[type, ...]] = {
@@ -50,6 +51,19 @@ def check_facts(info: RunInfo, number: int, facts: RoundFacts, file: Path) -> No
             raise damaged(file, f"block {at} has a negative count or ends before it begins")
         if block.completed + block.failed > block.sent:
             raise damaged(file, f"block {at} has more answers than requests")
+
+
+def check_checked(info: RunInfo, checked: Checked, file: Path) -> None:
+    """Raise ``EvidenceError`` where checks speak of arms that the run has not, or one was made twice."""
+    names = [each.check for each in checked.checks]
+    if len(set(names)) < len(names):
+        raise damaged(file, "it holds a check twice")
+    for each in checked.checks:
+        arms = [arm.arm for arm in each.arms]
+        if len(set(arms)) < len(arms) or not set(arms) <= set(info.arms):
+            raise damaged(file, f"{each.check} speaks of arms that the run has not")
+        if each.version < 1 or min((arm.requests for arm in each.arms), default=0) < 0:
+            raise damaged(file, f"{each.check} has a version or a count that cannot be")
 
 
 def check_round(info: RunInfo, measured: Round, folder: Path) -> None:

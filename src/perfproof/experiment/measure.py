@@ -24,6 +24,7 @@ from perfproof.evidence.directory import RunDirectory, new_id
 from perfproof.evidence.reading import read_round
 from perfproof.experiment.capacity import Search, searching, so_far
 from perfproof.experiment.causes import find_causes
+from perfproof.experiment.checking import run_checks
 from perfproof.experiment.estimate import OUTSIDE, estimate, spelled
 from perfproof.experiment.instructions import count_instructions
 from perfproof.experiment.observer import Observer
@@ -36,9 +37,10 @@ from perfproof.experiment.round import interrupted, run_round
 from perfproof.experiment.stage import Stage
 from perfproof.experiment.starting import Phase, tell_debugging
 from perfproof.load.handle import LoadProcess
+from perfproof.model.checks import Checked
 from perfproof.model.instructions import Instructions
 from perfproof.model.levers import Causes
-from perfproof.model.metrics import ALL, COUNTED
+from perfproof.model.metrics import ALL, COUNTED, METRICS
 from perfproof.model.owner import Owner
 from perfproof.model.policy import Policy
 from perfproof.model.probe import Probing
@@ -57,7 +59,7 @@ from perfproof.service.snapshots import taken
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T", Goal, Budget)
-Kind = Literal["run", "ab", "noise", "capacity", "count"]
+Kind = Literal["run", "ab", "noise", "capacity", "count", "checks"]
 
 _PLANNING_ROUNDS = 2
 """Rounds whose length decides how many there will be."""
@@ -101,20 +103,23 @@ class Measured:
 def arms_of(scenario: Scenario, kind: Kind) -> tuple[Arm, ...]:
     """Return the arms a kind of run measures.
 
-    One for ``run``, all for ``ab`` and ``count``, the first twice for ``noise``, at most two for ``capacity``.
+    One for ``run``, all for ``ab`` and ``count``, the first twice for ``noise``, at most two for ``capacity`` and
+    ``checks``.
     """
     first = scenario.arms[0]
     if kind == "run":
         return (first,)
     if kind == "noise":
         return (first, replace(first, name="again" if first.name != "again" else "again-2"))
-    if kind == "capacity" and len(scenario.arms) > 2:
+    if len(scenario.arms) > 2 and (kind in ("capacity", "checks") or (kind == "ab" and scenario.checks.wanted)):
+        what, command = ("searches on", kind) if kind == "capacity" else ("are made of", "checks")
         raise UsageError(
-            f"the scenario has {len(scenario.arms)} versions; `capacity` searches on one or two",
+            f"the scenario has {len(scenario.arms)} versions; `{command}` {what} one or two",
             where=str(scenario.file),
-            hint=f"name one: perfproof capacity {scenario.file.name} --arm {scenario.arms[-1].name}",
+            hint=f"name one: perfproof {command} {scenario.file.name} --arm {scenario.arms[-1].name}"
+            + (", and leave out `checks:` here" if kind == "ab" else ""),
         )
-    if kind in ("capacity", "count"):
+    if kind in ("capacity", "count", "checks"):
         return scenario.arms
     if len(scenario.arms) < 2:
         raise UsageError(
@@ -178,7 +183,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                         scenario, load, private, redactor, cpus, observer, kept, compare=False, snapshots=snapshots
                     )
                     rounds.part("before", began)
-                    if options.kind != "count":
+                    if options.kind not in ("count", "checks"):
                         if rounds.probing is None and not rounds.done:
                             rounds.probing = _probe(
                                 scenario, options.kind, load, private, redactor, cpus, observer, kept
@@ -215,6 +220,11 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                         rounds.instructions = count_instructions(phase)
                         directory.save_instructions(rounds.instructions)
                         rounds.part("count")
+                    if options.kind in ("run", "ab", "checks") and scenario.checks.wanted:
+                        rounds.doing = "" if options.kind == "checks" else "the checks"
+                        rounds.checked = run_checks(phase)
+                        directory.save_checked(rounds.checked)
+                        rounds.part("checks")
             finally:
                 load.stop()
         except (PerfproofError, KeyboardInterrupt) as error:
@@ -231,7 +241,11 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
         directory.finish(info)  # before anything else that needs room on the disk
         directory.keep_log(private / "load.log", redactor)
         recording = rounds.recording(info)
-        result = analyse(recording, rounds.spreads) if recording.rounds or recording.instructions else None
+        result = (
+            analyse(recording, rounds.spreads)
+            if recording.rounds or recording.instructions or recording.checked
+            else None
+        )
         return Measured(info, directory.path, result, problem)
 
 
@@ -295,6 +309,7 @@ class _Rounds:
     probing: Probing | None = None
     causes: Causes | None = None
     instructions: Instructions | None = None
+    checked: Checked | None = None
     doing: str = ""
     done: int = 0
     ended: bool = False
@@ -410,7 +425,7 @@ class _Rounds:
             if number not in self._read:
                 self._read[number] = read_round(self.directory.path, number)
         read = tuple(self._read[number] for number in sorted(self._read))
-        return Recording(info, read, self.probing, self.causes, self.instructions)
+        return Recording(info, read, self.probing, self.causes, self.instructions, self.checked)
 
 
 def _left(scenario: Scenario, began: float) -> float | None:
@@ -577,6 +592,8 @@ def _timing(scenario: Scenario, kind: Kind) -> dict[str, Any]:
     """Return how much load and how many rounds there are, or how many starts where nothing is timed."""
     if kind == "count":
         return {"count": asdict(scenario.count)}
+    if kind == "checks":
+        return {"checks": {"requests": scenario.checks.requests, "time": scenario.checks.time}}
     return {"load": _load(scenario), "rounds": asdict(scenario.rounds)}
 
 
@@ -611,6 +628,8 @@ def _of_kind(demands: tuple[T, ...], kind: Kind) -> tuple[T, ...]:
         return ()
     if kind == "count":
         return tuple(each for each in demands if each.metric == COUNTED)
+    if kind == "checks":
+        return tuple(each for each in demands if METRICS[each.metric].check)
     return demands if kind == "capacity" else tuple(each for each in demands if each.metric != "capacity")
 
 

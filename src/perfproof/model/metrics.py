@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Literal
 
 Better = Literal["lower", "higher"]
 ALL = "all"
@@ -18,7 +21,7 @@ class Metric:
 
     ``unit`` is the unit of every stored value (``ms``, ``bytes``, ``1/s``, ``ratio``, ``bytes/1000``);
     ``exact`` metrics (counts) are compared without an interval. ``per_request`` says whether rows for
-    single request names exist beside the one for ``all``.
+    single request names exist beside the one for ``all``. ``check`` is the check that measures it, if one does.
     """
 
     name: str
@@ -27,10 +30,46 @@ class Metric:
     better: Better = "lower"
     exact: bool = False
     per_request: bool = True
+    check: str = ""
 
 
-METRICS: dict[str, Metric] = {
-    metric.name: metric
+def _share(name: str, title: str, check: str) -> Metric:
+    return Metric(name, title, "ratio", better="higher", exact=True, per_request=False, check=check)
+
+
+def _number(name: str, title: str, check: str) -> Metric:
+    return Metric(name, title, "count", exact=True, per_request=False, check=check)
+
+
+class _Metrics(dict[str, Metric]):
+    """Our own metrics, and behind them those of checks that other packages bring: looked for when one is asked for.
+
+    A run may name a metric whose package is not installed here: it is shown by its name, without a unit.
+    """
+
+    def __missing__(self, name: str) -> Metric:
+        return _of_plugins().get(name) or Metric(name, name.replace("_", " "), "", exact=True, per_request=False)
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in _of_plugins()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self else default  # noqa: SIM401 - this is what get is
+
+
+@cache
+def _of_plugins() -> dict[str, Metric]:
+    found: dict[str, Metric] = {}
+    for entry in entry_points(group="perfproof.checks"):
+        if entry.value.startswith("perfproof."):
+            continue
+        with suppress(Exception):  # one that cannot be loaded is told where its check is asked for
+            found |= {metric.name: metric for metric in entry.load().metrics}
+    return found
+
+
+METRICS: dict[str, Metric] = _Metrics(
+    (metric.name, metric)
     for metric in (
         Metric("latency_p50", "p50 latency", "ms"),
         Metric("latency_mean", "mean latency", "ms"),
@@ -52,6 +91,23 @@ METRICS: dict[str, Metric] = {
         Metric("rows_fetched_per_request", "rows fetched", "rows", exact=True),
         Metric("db_time_per_request", "database time", "ms"),
         Metric("response_bytes", "response size", "bytes", exact=True),
+        _share("error_contract", "error contract", "error_contract"),
+        _share("error_shape", "errors of one shape", "error_contract"),
+        _share("error_status", "errors with the right status", "error_contract"),
+        _share("error_messages", "errors with a message for people", "error_contract"),
+        _share("error_codes", "errors with a documented code", "error_contract"),
+        _share("error_correlation", "errors with a correlation id", "error_contract"),
+        Metric("error_latency", "latency of errors", "ms", per_request=False, check="error_contract"),
+        _share("contract", "contract", "contract"),
+        _number("missing_operations", "operations documented but missing", "contract"),
+        _number("undocumented_operations", "operations answered but undocumented", "contract"),
+        _number("breaking_changes", "breaking changes", "contract"),
+        _share("deprecation_headers", "deprecated operations that say so", "contract"),
+        _share("pagination", "lists that page", "contract"),
+        Metric("batch_cost", "batch, per item of a single", "ratio", per_request=False, check="contract"),
+        Metric(
+            "batch_queries", "queries per item of a batch", "queries", exact=True, per_request=False, check="contract"
+        ),
     )
-}
+)
 """Every metric by its name, in the order reports show them."""

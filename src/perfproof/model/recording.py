@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from perfproof.model.checks import Checked
 from perfproof.model.instructions import Instructions
 from perfproof.model.levers import Causes
 from perfproof.model.probe import Probing
@@ -299,7 +300,7 @@ class RunInfo:
     """
 
     id: str
-    kind: Literal["run", "ab", "noise", "capacity", "count"]
+    kind: Literal["run", "ab", "noise", "capacity", "count", "checks"]
     label: str | None
     scenario_name: str
     scenario_hash: str
@@ -329,10 +330,11 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class Recording:
-    """A run as read back: its identity, its sealed rounds, and what its probe, cause and count passes observed."""
+    """A run as read back: its identity, its sealed rounds, and what its other passes observed."""
 
     info: RunInfo
     rounds: tuple[Round, ...]
     probing: Probing | None = None
     causes: Causes | None = None
     instructions: Instructions | None = None
+    checked: Checked | None = None

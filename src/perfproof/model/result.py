@@ -378,14 +378,14 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Result:
-    """The whole conclusion of an ``ab``, ``compare``, ``noise``, ``capacity``, ``count`` or a single ``run``.
+    """The whole conclusion of an ``ab``, ``compare``, ``noise``, ``capacity``, ``count``, ``checks`` or one ``run``.
 
     Of more than two versions, ``candidates`` hold the conclusion of each against the first, as a run of these two would
     have it; verdict and exit code are those of the worst, ``comparisons``, ``levels``, ``budgets`` and ``findings`` are
     everybody's (rows name their candidate in ``arm``), and ``ranking`` says which is best. Both are empty otherwise.
     """
 
-    kind: Literal["run", "ab", "compare", "noise", "capacity", "count"]
+    kind: Literal["run", "ab", "compare", "noise", "capacity", "count", "checks"]
     scenario: str
     run_ids: tuple[str, ...]
     arms: tuple[str, ...]

@@ -341,6 +341,23 @@ class Count:
 
 
 @dataclass(frozen=True)
+class Checks:
+    """Which checks are made beside the load, each ``wanted`` by its name with its settings.
+
+    ``document`` is the OpenAPI document: a path at the service, or a file; None looks at the usual paths. ``requests``
+    and ``time`` (seconds) are the most that one check may take of one arm. ``writes`` lets requests be sent whose
+    methods write, with bodies that must fail; ``headers`` go with every request.
+    """
+
+    wanted: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
+    document: str | None = None
+    requests: int = 1000
+    time: float = 60.0
+    writes: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
 class Budget:
     """An absolute limit in the metric's own unit, for the candidate (or the only arm)."""
 
@@ -416,6 +433,7 @@ class Scenario:
     locustfile: LocustFile | None = None
     capacity: Capacity = Capacity()
     count: Count = Count()
+    checks: Checks = Checks()
     text: str = field(default="", repr=False)
     hash: str = ""
     secrets: frozenset[str] = field(default=frozenset(), repr=False)

@@ -42,6 +42,21 @@ SHORT_TITLES = {
     "rows_fetched_per_request": "rows fetched",
     "db_time_per_request": "DB time",
     "response_bytes": "response",
+    "error_contract": "err. contract",
+    "error_shape": "error shape",
+    "error_status": "error status",
+    "error_messages": "messages",
+    "error_codes": "error codes",
+    "error_correlation": "correlation",
+    "error_latency": "error latency",
+    "contract": "contract",
+    "missing_operations": "missing ops",
+    "undocumented_operations": "undocumented",
+    "breaking_changes": "breaking",
+    "deprecation_headers": "deprecations",
+    "pagination": "pagination",
+    "batch_cost": "batch/item",
+    "batch_queries": "batch queries",
 }
 """Titles for narrow places; at most 13 characters."""
 
@@ -92,7 +107,7 @@ def value(number: float | None, unit: str) -> str:
             return f"{_digits(number)}/s"
         case "ratio":
             return percent(number)
-        case "queries" | "rows":
+        case "queries" | "rows" | "count":
             return count(round(number)) if float(number).is_integer() else _digits(number)
         case "instructions":
             return _large(number)

@@ -45,6 +45,7 @@ KINDS = {
     "noise": "identical sides",
     "capacity": "search for the capacity",
     "count": "count of instructions",
+    "checks": "checks",
 }
 
 

@@ -191,7 +191,8 @@ def _queries(result: Result) -> str:
 
 
 def _footer(result: Result) -> str:
-    parts = [f"{result.rounds} of {figures.plural(result.planned_rounds, 'round')}", figures.duration(result.seconds)]
+    rounds = f"{result.rounds} of {figures.plural(result.planned_rounds, 'round')}"
+    parts = [*([] if result.kind == "checks" else [rounds]), figures.duration(result.seconds)]
     parts += [f"`{figures.plain(run).replace('`', '')}`" for run in result.run_ids]
     return f"<sub>{' · '.join(parts)}</sub>"
 

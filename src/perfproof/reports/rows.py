@@ -57,7 +57,9 @@ def headline(result: Result) -> tuple[str, str, Tone]:
         symbol, word, tone = headline(deciding[0])
         who = "" if len(deciding) == len(result.candidates) else f": {listed([p.arms[-1] for p in deciding], most=8)}"
         return symbol, f"{word}{who}", tone
-    if (result.kind == "run" or (result.kind == "count" and result.alone)) and result.verdict is not Verdict.INVALID:
+    if (
+        result.kind == "run" or (result.kind in ("count", "checks") and result.alone)
+    ) and result.verdict is not Verdict.INVALID:
         if any(budget.broken for budget in result.budgets):
             return "✗", "budget broken", "bad"
         if any(budget.open for budget in result.budgets):

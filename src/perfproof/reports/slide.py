@@ -299,7 +299,8 @@ class _Slide:
 
     def _bottom(self, y: float) -> float:
         result = self.result
-        parts = [f"{result.rounds} of {figures.plural(result.planned_rounds, 'round')}"]
+        rounds = f"{result.rounds} of {figures.plural(result.planned_rounds, 'round')}"
+        parts = [] if result.kind == "checks" else [rounds]
         parts += [figures.duration(result.seconds), *(figures.plain(run, 80) for run in result.run_ids)]
         said = self.type.cut(" · ".join(parts), WIDTH - 2 * MARGIN - 2, 8.5)
         self.type.put(MARGIN, y, said, 8.5, colour=PALETTE.muted)

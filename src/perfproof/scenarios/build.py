@@ -11,6 +11,7 @@ from perfproof.model.placeholders import literal
 from perfproof.model.scenario import (
     Arm,
     Capture,
+    Checks,
     Count,
     Expect,
     Explain,
@@ -33,6 +34,7 @@ from perfproof.model.scenario import (
     Tls,
 )
 from perfproof.scenarios.capacity_spec import budget, capacity
+from perfproof.scenarios.checks_spec import checks
 from perfproof.scenarios.gate_spec import policy
 from perfproof.scenarios.load_spec import LoadSpec
 from perfproof.scenarios.locust_spec import LocustSpec
@@ -70,7 +72,16 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
         gate=policy(spec.gate, str(file)),
         explain=Explain(**dict(spec.why)),
         count=Count(**dict(spec.count)),
+        checks=_checks(spec, base),
     )
+
+
+def _checks(spec: ScenarioSpec, base: Path) -> Checks:
+    """Return the checks that are named or demanded; a document that is a file is looked for beside the scenario's."""
+    found = checks(spec.checks, {*spec.goals, *spec.budgets})
+    if found.document is None or found.document.startswith("/"):
+        return found
+    return replace(found, document=str(base / found.document))
 
 
 def _load(spec: ScenarioSpec, base: Path) -> Load:

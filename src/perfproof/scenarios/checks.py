@@ -18,6 +18,7 @@ from perfproof.scenarios.command_checks import check_commands
 from perfproof.scenarios.document import Path
 from perfproof.scenarios.fields import closest
 from perfproof.scenarios.file_checks import check_feeds, check_files
+from perfproof.scenarios.files import exists
 from perfproof.scenarios.gate_spec import GateSpec
 from perfproof.scenarios.locust_checks import check_locustfile
 from perfproof.scenarios.merging import merged, origin, overrides
@@ -47,6 +48,7 @@ def check(spec: ScenarioSpec, file: pathlib.Path, findings: Findings) -> None:
     check_probes(spec, findings)
     check_locustfile(spec, file.parent, findings)
     _load(spec, findings)
+    _checked(spec, file, findings)
     _rules(spec, findings)
 
 
@@ -172,6 +174,19 @@ def _load(spec: ScenarioSpec, findings: Findings) -> None:
     _pairing(spec, findings)
     if spec.rounds.time is not None and "count" in spec.rounds.model_fields_set:
         findings.add(("rounds", "time"), "stands beside count", "keep the one that is meant", at_key=True)
+
+
+def _checked(spec: ScenarioSpec, file: pathlib.Path, findings: Findings) -> None:
+    checks = spec.checks
+    if findings.rests_on_sand(("checks",)):
+        return
+    if checks.document is not None and not checks.document.startswith("/"):
+        exists(("checks", "document"), file.parent / checks.document, checks.document, findings)
+    if checks.writes:
+        lacking = [name for name, arm in overrides(spec).items() if not merged(spec.service, arm).reset]
+        if lacking:
+            reason = f"needs a reset, and {lacking[0]} has none"
+            findings.add(("checks", "writes"), reason, "add service.reset: a command that brings the data back")
 
 
 def _pairing(spec: ScenarioSpec, findings: Findings) -> None:

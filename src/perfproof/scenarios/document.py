@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import yaml
 
+from perfproof.documents.yaml_mistakes import explain
 from perfproof.errors import Problem
 from perfproof.model.scenario import JsonValue
-from perfproof.scenarios.syntax import explain
 
 Path = tuple[str | int, ...]
 

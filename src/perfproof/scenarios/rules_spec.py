@@ -54,6 +54,7 @@ LIMITS: dict[str, tuple[Callable[[object], float], float, dict[str, Any]]] = {
     "instructions": (INSTRUCTIONS, 1, INSTRUCTIONS_SCHEMA),
     "queries": (COUNT, 1, COUNT_SCHEMA),
     "rows": (COUNT, 1, COUNT_SCHEMA),
+    "count": (COUNT, 1, COUNT_SCHEMA),
 }
 """Unit of a metric -> how its limit is read, what the reading is multiplied by to be in that unit, its JSON Schema."""
 

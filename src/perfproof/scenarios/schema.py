@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator
 
-from perfproof.scenarios import count_spec, feed_spec, locust_spec, payload_spec, reply_spec, why_spec
+from perfproof.scenarios import checks_spec, count_spec, feed_spec, locust_spec, payload_spec, reply_spec, why_spec
 from perfproof.scenarios.capacity_spec import SEARCHED, CapacitySpec
+from perfproof.scenarios.checks_spec import Checking, ChecksSpec
 from perfproof.scenarios.count_spec import Counting, CountSpec
 from perfproof.scenarios.feed_spec import Feeds
 from perfproof.scenarios.fields import Empty, Many, Name, Ratio, Spec, schema, text
@@ -76,6 +77,8 @@ class ScenarioSpec(Spec):
     """What is looked at after the timed rounds to say why, e.g. {profile: py-spy}, or off"""
     count: Counting = CountSpec()
     """Whether instructions per request are counted too: auto, counters, callgrind or off. Default: off"""
+    checks: Checking = ChecksSpec()
+    """What is checked beside the load: errors, contract, ... (docs/checks.md), e.g. [error_contract, contract]"""
     max_error_rate: Ratio = 0.01
     """Share of failed requests above which nothing is concluded. Default: 1%"""
 
@@ -123,6 +126,7 @@ def json_schema() -> dict[str, Any]:
     feed_spec.shorthand(found)
     why_spec.shorthand(found)
     count_spec.shorthand(found)
+    checks_spec.shorthand(found)
     locust_spec.shorthand(found)
     found["oneOf"] = [{"required": [one]} for one in ("requests", "locustfile")]
     for rule in ("GoalSpec", "BudgetSpec"):

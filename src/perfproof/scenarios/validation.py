@@ -220,7 +220,7 @@ def _leave_out(rest: dict[str, Any], path: Path, findings: Findings, *, missing:
         holder.pop(path[-1], None)
 
 
-_SECTIONS = ("load", "rounds", "service", "gate", "why", "responses", "capacity")
+_SECTIONS = ("load", "rounds", "service", "gate", "why", "responses", "capacity", "checks")
 """Parts of a scenario whose keys are looked for where they do not belong, the likeliest first."""
 
 _FOREIGN = {

@@ -53,7 +53,7 @@ def history(
     """
     newest = (
         select(RunRow.number)
-        .where(*_conditions(wanted), RunRow.kind.in_(("ab", "run", "count")), RunRow.status == "complete")
+        .where(*_conditions(wanted), RunRow.kind.in_(("ab", "run", "count", "checks")), RunRow.status == "complete")
         .where(or_(RunRow.verdict.is_(None), RunRow.verdict != "invalid"))
         .order_by(*NEWEST_FIRST)
         .limit(limit)

@@ -58,7 +58,7 @@ def require_loopback(url: str) -> None:
     if away:
         raise UsageError(
             f"{url} is not on this machine ({away[0]})",
-            why="a draft asks many requests, which is only done to a service that runs here",
+            why="drafts and checks ask many requests, which is only done to a service that runs here",
             hint="start it here, or write the scenario with `url:` and `allow:` by hand (docs/scenarios.md)",
         )
 
@@ -78,7 +78,7 @@ class Client:
         *,
         data: Any = None,
         form: Mapping[str, str] | None = None,
-        body: str | None = None,
+        body: str | bytes | None = None,
         within: float = WITHIN,
     ) -> Answer:
         """Send one request; whatever a service may do is an ``Answer``, never an exception."""
@@ -89,7 +89,7 @@ class Client:
         elif form:
             content, kind = urlencode(form).encode(), "application/x-www-form-urlencoded"
         elif body is not None:
-            content, kind = body.encode(), ""
+            content, kind = body.encode() if isinstance(body, str) else body, ""
         if content is not None and kind and not any(name.lower() == "content-type" for name in sent):
             sent["Content-Type"] = kind
         if self.cookies and not any(name.lower() == "cookie" for name in sent):

@@ -17,7 +17,7 @@ from referencing import Registry, Resource
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
-from perfproof.drafting.documents import Document, parse, read_file
+from perfproof.documents.document import Document, parse, read_file
 from perfproof.errors import UsageError
 
 _HOPS = 30

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
+from perfproof.documents.yaml_mistakes import explain
 from perfproof.errors import UsageError
-from perfproof.scenarios.syntax import explain
 
 MAX_BYTES = 64 * 1024 * 1024
 _PLACED_UP_TO = 3_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from perfproof.drafting.references import Part
+from perfproof.documents.references import Part
 from perfproof.model.scenario import JsonValue
 
 _DEEPEST = 8

@@ -1,0 +1,75 @@
+"""How right the checks are: every planted fault and its mended twin, on three stacks.
+
+    NODE_PATH=... python benchmarks/checks.py [STACK...]
+
+Prints a line for each fault, then precision and recall of each check. A mended twin must not be accused of anything,
+and no row of its data may differ afterwards: either ends with exit code 1. So does a fault that is not found.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+import checks_corpus as corpus
+
+CHECKS = ("error_contract", "contract")
+
+
+def main(stacks: list[str]) -> int:
+    """Check every shop; return the exit code."""
+    counts: Counter[tuple[str, str]] = Counter()
+    unlike = 0
+    began = time.monotonic()
+    for stack in stacks:
+        with TemporaryDirectory() as folder:
+            for check in CHECKS:
+                with corpus.shop(stack, Path(folder)) as (origin, database):
+                    before = corpus.content(database)
+                    for writes in (False, True):
+                        _, compared = corpus.checked(check, origin, database, writes=writes)
+                        for finding in corpus.told(compared):
+                            counts[check, "accused twins"] += 1
+                            print(f"ACCUSED   {stack:8} mended twin: {finding.summary}")
+                        if corpus.content(database) != before:
+                            unlike += 1
+                            print(f"WRITTEN   {stack:8} {check}: the data is not as it was")
+            for fault, about in corpus.FAULTS.items():
+                if stack not in about.stacks:
+                    continue
+                with corpus.shop(stack, Path(folder), fault) as (origin, database):
+                    _, compared = corpus.checked(about.check, origin, database, writes=about.writes)
+                kinds = corpus.accusations(compared)
+                hit = bool(kinds & set(about.kinds))
+                wrong = kinds - set(about.kinds) - set(corpus.ALSO.get(fault, ()))
+                counts[about.check, "found" if hit else "missed"] += 1
+                counts[about.check, "wrong"] += len(wrong)
+                told = next((each.summary for each in corpus.told(compared) if each.kind in about.kinds), "not found")
+                print(f"{'found' if hit else 'MISSED':9} {stack:8} {fault}: {told[:150]}")
+                for kind in sorted(wrong):
+                    text = next(each.summary for each in corpus.told(compared) if each.kind == kind)
+                    print(f"WRONG     {stack:8} {fault}: {text[:200]}")
+    print()
+    bad = unlike
+    for check in CHECKS:
+        found, missed = counts[check, "found"], counts[check, "missed"]
+        wrong = counts[check, "wrong"] + counts[check, "accused twins"]
+        precision = found / (found + wrong) if found + wrong else 0.0
+        recall = found / (found + missed) if found + missed else 0.0
+        bad += missed + wrong
+        print(
+            f"{check}: {found + missed} faults on {len(stacks)} stacks, precision {precision:.3f}, "
+            f"recall {recall:.3f}, {counts[check, 'accused twins']} accusations of mended twins"
+        )
+    print(f"{time.monotonic() - began:.0f} s")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    chosen = sys.argv[1:] or [each for each in corpus.STACKS if corpus.available(each)]
+    sys.exit(main(chosen))

@@ -1,0 +1,66 @@
+"""What a check is: it observes one arm at a time, and compares what it observed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from perfproof.checks.arm import CheckedArm
+from perfproof.model.checks import Compared, Facts
+from perfproof.model.metrics import Metric
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One key below the check's name in a scenario.
+
+    ``flag`` is true or false, ``text`` a text (one of ``choices``, if there are any), ``texts`` a list of texts,
+    ``whole`` a whole number from ``low`` to ``high``, ``names`` a mapping of texts to texts. ``help`` is one sentence.
+    """
+
+    name: str
+    kind: Literal["flag", "text", "texts", "whole", "names"]
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+    low: int = 0
+    high: int = 10**9
+
+
+class Check(Protocol):
+    """A check. Its object is what an entry point of the group ``perfproof.checks`` names; it holds no state."""
+
+    @property
+    def name(self) -> str:
+        """Return its name in scenarios: small letters and ``_``."""
+
+    @property
+    def title(self) -> str:
+        """Return what reports call it."""
+
+    @property
+    def version(self) -> int:
+        """Return the version of its facts: raise it when ``compare`` could misread older ones."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Return the metrics of its measures; each has the check's name as its ``check``."""
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """Return its settings."""
+
+    def observe(self, arm: CheckedArm) -> Facts:
+        """Ask the service and return what was seen, as JSON values of at most some thousand entries.
+
+        It must change nothing unless ``arm.writes``, and leave out bodies, tokens and whatever else is private. It
+        stops when ``arm.asker`` raises ``OverError``, with what it has. Other errors are told as the arm's problem.
+        """
+
+    def compare(self, before: Facts | None, after: Facts, settings: Mapping[str, Any]) -> Compared:
+        """Return what facts show: of one arm where ``before`` is None. Pure: it also judges recorded runs again.
+
+        What could not be measured is a measure without a value, with the reason and what to do about it. Of facts that
+        make no sense, ``KeyError``, ``TypeError`` and ``ValueError`` may be raised.
+        """

@@ -1,0 +1,230 @@
+"""The same shop in Flask: ``shop_flask.py PORT DATABASE FAULT...``."""
+
+import json
+import random
+import re
+import sqlite3
+import sys
+import time
+import traceback
+import uuid
+from pathlib import Path
+
+from flask import Flask, Response, abort, jsonify, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+FAULTS = set(sys.argv[3:])
+DATABASE = sys.argv[2]
+DOCUMENT = json.loads(Path(__file__).with_name("openapi.json").read_text())
+if "breaks_clients" in FAULTS:  # the document of a version that no longer gives what clients rest on
+    del DOCUMENT["paths"]["/catalogue"]
+    DOCUMENT["components"]["schemas"]["Product"]["properties"].pop("note")
+    DOCUMENT["paths"]["/products"]["get"]["parameters"][0]["required"] = True
+CODES = {400: "bad_request", 401: "unauthorised", 404: "not_found", 405: "method_not_allowed"}
+WORDS = {404: "there is nothing at this address", 405: "this address cannot be used in that way"}
+
+app = Flask("shop")
+
+
+def rows(sql, *values):
+    database = sqlite3.connect(DATABASE, timeout=5)
+    try:
+        return database.execute(sql, values).fetchall()
+    finally:
+        database.close()
+
+
+def number(text, low=None, high=None):
+    try:
+        found = int(text)
+        if abs(found) > 10**12:
+            raise ValueError(text)
+    except ValueError:
+        if "stack_trace" in FAULTS:
+            abort(400, traceback.format_exc())
+        abort(400, "a whole number is wanted here")
+    if (low is not None and found < low) or (high is not None and found > high):
+        abort(400, f"a number between {low} and {high} is wanted here")
+    return found
+
+
+@app.errorhandler(HTTPException)
+def failed(error):
+    own = error.description != type(error).description
+    status, code = error.code, CODES.get(error.code, "bad_request")
+    message = error.description if own else WORDS.get(error.code, "the request could not be understood")
+    if status == 404 and "html_not_found" in FAULTS:
+        return error
+    if status == 404 and request.path.startswith("/orders") and "other_shape" in FAULTS:
+        return jsonify(status="error", errors=[{"text": "order not found"}]), 404
+    if status == 404 and "unknown_is_500" in FAULTS:
+        status = 500
+    if status == 404 and "unknown_is_200" in FAULTS:
+        status = 200
+    if status == 400 and "no_message" in FAULTS:
+        message = ""
+    if status == 400 and "code_for_message" in FAULTS:
+        message = "INVALID_ARGUMENT"
+    if error.code == 404 and "sql_in_message" in FAULTS:
+        message = 'sqlite3.OperationalError near "WHERE": syntax error'
+    if error.code == 404 and "path_in_message" in FAULTS:
+        message = "not found by /srv/shop/app/views.py"
+    if status == 400 and "unlisted_code" in FAULTS:
+        code = "validation_failed"
+    return jsonify(code=code, message=message, request_id=uuid.uuid4().hex), status
+
+
+@app.after_request
+def named(response):
+    response.headers["X-Request-Id"] = uuid.uuid4().hex
+    return response
+
+
+@app.get("/health")
+def health():
+    return jsonify(up=True)
+
+
+@app.get("/openapi.json")
+def document():
+    return jsonify(DOCUMENT)
+
+
+if "hidden_route" in FAULTS:
+
+    @app.get("/internal/stats")
+    def stats():
+        return jsonify(products=60)
+
+
+if "missing_route" not in FAULTS:
+
+    @app.get("/catalogue")
+    def catalogue():
+        answer = jsonify(names=60)
+        if "silent_deprecation" not in FAULTS:
+            answer.headers["Deprecation"] = "true" if "deprecation_true" in FAULTS else "@1767225600"
+            year = 2014 if "sunset_before" in FAULTS else 2036
+            answer.headers["Sunset"] = f"Wed, 31 Dec {year} 23:59:59 GMT"
+        return answer
+
+
+def shown(row):
+    found = dict(zip(("id", "name", "price", "note", "state"), row, strict=True))
+    if "price_as_text" in FAULTS:
+        found["price"] = f"{found['price']} EUR"
+    if "name_left_out" in FAULTS:
+        found.pop("name")
+    if "unlisted_value" in FAULTS:
+        found["state"] = "archived"
+    return found
+
+
+@app.get("/products")
+def products():
+    if "lax_types" in FAULTS:
+        limit = request.args.get("limit", 20, type=int)
+    else:
+        limit = number(request.args.get("limit", "20"), 1, 50)
+    offset = number(request.args.get("offset", "0"), 0)
+    found = rows("select id, name, price, note, state from products order by id")
+    if "unstable_order" in FAULTS:
+        random.shuffle(found)
+    start = offset + ("page_gap" in FAULTS and offset > 0) - ("page_overlap" in FAULTS and offset > 0)
+    size = 25 if "ignores_limit" in FAULTS else limit
+    page = found[start : start + size]
+    if "unbounded" in FAULTS and "limit" not in request.args:
+        page = found * 3
+    following = f"/products?limit={limit}&offset={offset + limit}" if offset + limit < 60 else None
+    return jsonify(items=[shown(row) for row in page], total=60, next=following)
+
+
+@app.post("/products")
+def make():
+    data = request.get_json(force=True, silent=True)
+    if data is None:
+        abort(400, "the body must be JSON")
+    if "takes_anything" not in FAULTS:
+        if not isinstance(data.get("name"), str) or not 0 < len(data["name"]) <= 80:
+            abort(400, "name must be a text of at most 80 characters")
+        if isinstance(data.get("price"), bool) or not isinstance(data.get("price"), int | float):
+            abort(400, "price must be a number")
+    database = sqlite3.connect(DATABASE, timeout=5)
+    with database:
+        made = database.execute("insert into products (name, price) values (?, ?)", (str(data.get("name")), 1.0))
+    database.close()
+    return jsonify(id=made.lastrowid, name=str(data.get("name")), price=1.0), 201
+
+
+@app.get("/products/<text>")
+def product(text):
+    found = rows("select id, name, price, note, state from products where id = ?", number(text))
+    if not found:
+        abort(404, "there is no product of that number")
+    return jsonify(shown(found[0])), 203 if "unlisted_status" in FAULTS else 200
+
+
+if "allows_delete" in FAULTS:
+
+    @app.delete("/products/<text>")
+    def remove(text):
+        return Response(status=204)
+
+
+def let_in():
+    if "lets_anyone_in" not in FAULTS and request.headers.get("Authorization") != "Bearer let-me-in":
+        abort(401, "send the token that you were given")
+
+
+@app.get("/orders")
+def orders():
+    let_in()
+    limit = number(request.args.get("limit", "20"), 1, 50)
+    after = number(request.args.get("cursor", "0"))
+    if "cursor_repeats" in FAULTS and after:
+        after -= 1
+    found = rows("select id, total from orders where id > ? order by id limit ?", after, limit)
+    following = found[-1][0] if found and found[-1][0] < 40 else None
+    return jsonify(data=[{"id": n, "total": t} for n, t in found], next_cursor=following)
+
+
+@app.get("/orders/<text>")
+def order(text):
+    let_in()
+    found = rows("select id, total from orders where id = ?", number(text))
+    if not found:
+        abort(404, "there is no order of that number")
+    return jsonify(id=found[0][0], total=found[0][1])
+
+
+@app.get("/prices")
+def prices():
+    if "ids" not in request.args:
+        abort(400, "say which ids you want")
+    numbers = [number(each) for each in request.args["ids"].split(",")]
+    if "batch_one_by_one" in FAULTS:
+        found = []
+        for each in numbers:
+            found += rows("select id, price from products where id = ?", each)
+            time.sleep(0.02)
+    else:
+        found = rows(f"select id, price from products where id in ({','.join('?' * len(numbers))})", *numbers)
+    return jsonify([{"id": n, "price": p} for n, p in found])
+
+
+@app.get("/prices/<text>")
+def price(text):
+    found = rows("select id, price from products where id = ?", number(text))
+    if not found:
+        abort(404, "there is no price of that product")
+    return jsonify(id=found[0][0], price=found[0][1])
+
+
+class Quiet(WSGIRequestHandler):
+    def log_request(self, *_):
+        pass
+
+
+assert re.match(r"\d+", sys.argv[1])
+make_server("127.0.0.1", int(sys.argv[1]), app, threaded=True, request_handler=Quiet).serve_forever()

@@ -1,0 +1,243 @@
+"""A shop on Python's own HTTP server and SQLite: ``shop_stdlib.py PORT DATABASE FAULT...``; without faults it is right.
+
+Each fault is one that services have, named after what is wrong with it (``corpus.FAULTS``).
+"""
+
+import json
+import random
+import re
+import sqlite3
+import sys
+import time
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs
+
+FAULTS = set(sys.argv[3:])
+DATABASE = sys.argv[2]
+DOCUMENT = json.loads(Path(__file__).with_name("openapi.json").read_text())
+NAMES = ("id", "name", "price", "note", "state")
+
+
+class WrongError(Exception):
+    def __init__(self, status, code, message):
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+
+
+def rows(sql, *values):
+    database = sqlite3.connect(DATABASE, timeout=5)
+    try:
+        return database.execute(sql, values).fetchall()
+    finally:
+        database.close()
+
+
+def whole(text, name, low=None, high=None):
+    if not re.fullmatch(r"-?\d{1,12}", text or ""):
+        raise WrongError(400, "bad_request", f"{name} must be a whole number")
+    if (low is not None and int(text) < low) or (high is not None and int(text) > high):
+        raise WrongError(400, "bad_request", f"{name} must lie between {low} and {high}")
+    return int(text)
+
+
+class Shop(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def say(self, status, data, headers=(), kind="application/json"):
+        body = data.encode() if isinstance(data, str) else json.dumps(data).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Request-Id", uuid.uuid4().hex)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def handle_one(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        sent = self.rfile.read(length)
+        path, _, query = self.path.partition("?")
+        asked = {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
+        try:
+            self.route(path, asked, sent)
+        except WrongError as wrong:
+            self.fail(wrong, path)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = handle_one  # noqa: N815 - http.server's names
+
+    def do_OPTIONS(self):
+        allowed = {"/products": "GET, POST"}.get(self.path, "GET")
+        if "allows_delete" in FAULTS and self.path.startswith("/products/"):
+            allowed = "GET, DELETE"
+        self.say(200, {}, [("Allow", allowed)])
+
+    def fail(self, wrong, path):
+        status, code, message = wrong.status, wrong.code, wrong.message
+        if code == "not_found" and "html_not_found" in FAULTS:
+            return self.say(status, "<html><h1>Not Found, sorry</h1></html>", kind="text/html")
+        if code == "not_found" and path.startswith("/orders") and "other_shape" in FAULTS:
+            return self.say(status, {"error": {"text": "order not found", "number": 17}})
+        if code == "not_found" and "unknown_is_500" in FAULTS:
+            status = 500
+        if code == "not_found" and "unknown_is_200" in FAULTS:
+            status = 200
+        if code == "bad_request" and "no_message" in FAULTS:
+            message = ""
+        if code == "bad_request" and "code_for_message" in FAULTS:
+            message = "ERR_4711"
+        if code == "bad_request" and "stack_trace" in FAULTS:
+            message = 'Traceback (most recent call last):\n  File "shop.py", line 12, in whole\nValueError: wrong'
+        if code == "not_found" and "sql_in_message" in FAULTS:
+            message = "no rows for SELECT id, name FROM products WHERE id = 2000000011"
+        if code == "not_found" and "path_in_message" in FAULTS:
+            message = "could not be read from /var/lib/shop/products.db"
+        if code == "bad_request" and "unlisted_code" in FAULTS:
+            code = "E1234"
+        return self.say(status, {"code": code, "message": message, "request_id": uuid.uuid4().hex})
+
+    def route(self, path, asked, sent):
+        if path == "/health":
+            return self.say(200, {"up": True})
+        if path == "/openapi.json":
+            return self.say(200, DOCUMENT)
+        if path == "/internal/stats" and "hidden_route" in FAULTS:
+            return self.say(200, {"products": 60})
+        known = re.fullmatch(r"/(products|orders|prices)(?:/([^/]+))?|/catalogue", path)
+        if known is None or (path == "/catalogue" and "missing_route" in FAULTS):
+            raise WrongError(404, "not_found", "there is nothing at this address")
+        if self.command == "POST" and path == "/products":
+            return self.make(sent)
+        if self.command not in ("GET", "HEAD"):
+            raise WrongError(405, "method_not_allowed", "this address cannot be used in that way")
+        what, name = known[1], known[2]
+        if (
+            what == "orders"
+            and "lets_anyone_in" not in FAULTS
+            and self.headers.get("Authorization") != "Bearer let-me-in"
+        ):
+            raise WrongError(401, "unauthorised", "send the token that you were given")
+        if path == "/catalogue":
+            return self.catalogue()
+        if what == "products":
+            return self.product(whole(name, "the id")) if name else self.products(asked)
+        if what == "orders":
+            return self.order(whole(name, "the id")) if name else self.orders(asked)
+        return self.price(whole(name, "the id")) if name else self.prices(asked)
+
+    def catalogue(self):
+        headers = [("Deprecation", "@1767225600"), ("Sunset", "Wed, 31 Dec 2036 23:59:59 GMT")]
+        if "silent_deprecation" in FAULTS:
+            headers = []
+        if "deprecation_true" in FAULTS:
+            headers[0] = ("Deprecation", "true")
+        if "sunset_before" in FAULTS:
+            headers[1] = ("Sunset", "Wed, 31 Dec 2014 23:59:59 GMT")
+        self.say(200, {"names": 60}, headers)
+
+    def products(self, asked):
+        if "lax_types" in FAULTS and not asked.get("limit", "1").isdigit():
+            asked["limit"] = "20"
+        limit = whole(asked.get("limit", "20"), "limit", 1, 50)
+        offset = whole(asked.get("offset", "0"), "offset", 0)
+        order = "id"
+        if "ignores_limit" in FAULTS:
+            limit = 20
+        start = offset
+        if "page_overlap" in FAULTS and offset:
+            start = offset - 1
+        if "page_gap" in FAULTS and offset:
+            start = offset + 1
+        found = rows(f"select {', '.join(NAMES)} from products order by {order} limit ? offset ?", limit, start)
+        if "unstable_order" in FAULTS:
+            random.shuffle(found)
+        if "unbounded" in FAULTS and "limit" not in asked:
+            found = rows("select id, name, price, note, state from products") * 3
+        items = [self.shown(row) for row in found]
+        following = f"/products?limit={limit}&offset={offset + limit}" if offset + limit < 60 else None
+        answer = {"items": items, "total": 60, "next": following}
+        if "unpaged" in FAULTS:
+            answer["next"] = None
+        self.say(200, answer)
+
+    def shown(self, row):
+        found = dict(zip(NAMES, row, strict=True))
+        if "price_as_text" in FAULTS:
+            found["price"] = str(found["price"])
+        if "name_left_out" in FAULTS:
+            del found["name"]
+        if "unlisted_value" in FAULTS:
+            found["state"] = "lost"
+        return found
+
+    def product(self, number):
+        found = rows(f"select {', '.join(NAMES)} from products where id = ?", number)
+        if not found:
+            raise WrongError(404, "not_found", "there is no product of that number")
+        self.say(203 if "unlisted_status" in FAULTS else 200, self.shown(found[0]))
+
+    def make(self, sent):
+        try:
+            data = json.loads(sent)
+        except ValueError:
+            raise WrongError(400, "bad_request", "the body must be JSON") from None
+        if not isinstance(data, dict):
+            raise WrongError(400, "bad_request", "the body must be an object")
+        if "takes_anything" in FAULTS:
+            data = {"name": "unnamed", "price": 0, **data}
+        name, price = data.get("name"), data.get("price")
+        if not isinstance(name, str) or not name or len(name) > 80:
+            raise WrongError(400, "bad_request", "name must be a text of at most 80 characters")
+        if "takes_anything" not in FAULTS and (isinstance(price, bool) or not isinstance(price, int | float)):
+            raise WrongError(400, "bad_request", "price must be a number")
+        database = sqlite3.connect(DATABASE, timeout=5)
+        with database:
+            made = database.execute(
+                "insert into products (name, price, state) values (?, ?, 'open')", (name, str(price))
+            )
+        database.close()
+        self.say(201, {"id": made.lastrowid, "name": name, "price": 1.0, "note": None, "state": "open"})
+
+    def orders(self, asked):
+        limit, after = whole(asked.get("limit", "20"), "limit", 1, 50), whole(asked.get("cursor", "0"), "cursor")
+        if "cursor_repeats" in FAULTS and after:
+            after -= 1
+        found = rows("select id, total from orders where id > ? order by id limit ?", after, limit)
+        following = found[-1][0] if found and found[-1][0] < 40 else None
+        self.say(200, {"data": [{"id": n, "total": t} for n, t in found], "next_cursor": following})
+
+    def order(self, number):
+        found = rows("select id, total from orders where id = ?", number)
+        if not found:
+            raise WrongError(404, "not_found", "there is no order of that number")
+        self.say(200, {"id": found[0][0], "total": found[0][1]})
+
+    def prices(self, asked):
+        if "ids" not in asked:
+            raise WrongError(400, "bad_request", "say which ids you want")
+        numbers = [whole(each, "each id") for each in asked["ids"].split(",")]
+        if "batch_one_by_one" in FAULTS:
+            found = []
+            for number in numbers:
+                found += rows("select id, price from products where id = ?", number)
+                time.sleep(0.02)
+        else:
+            marks = ",".join("?" * len(numbers))
+            found = rows(f"select id, price from products where id in ({marks})", *numbers)
+        self.say(200, [{"id": n, "price": p} for n, p in found])
+
+    def price(self, number):
+        found = rows("select id, price from products where id = ?", number)
+        if not found:
+            raise WrongError(404, "not_found", "there is no price of that product")
+        self.say(200, {"id": found[0][0], "price": found[0][1]})
+
+
+ThreadingHTTPServer.daemon_threads = True
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Shop).serve_forever()

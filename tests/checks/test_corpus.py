@@ -1,0 +1,55 @@
+"""The checks on planted truth: every fault of the corpus is found, and no mended twin is accused of anything."""
+
+from __future__ import annotations
+
+import pytest
+
+import checks_corpus as corpus
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+
+QUICK = [("stdlib", fault) for fault in corpus.FAULTS] + [
+    (stack, fault)
+    for stack in ("flask", "express")
+    for fault in (
+        "other_shape",
+        "takes_anything",
+        "stack_trace",
+        "price_as_text",
+        "allows_delete",
+        "page_gap",
+        "batch_one_by_one",
+    )
+]
+"""Every fault on the quickest stack, some on the others; benchmarks/checks.py has all."""
+
+
+@pytest.mark.parametrize(("stack", "fault"), QUICK)
+def test_a_planted_fault_is_found_and_nothing_else(stack, fault, tmp_path):
+    if not corpus.available(stack):
+        pytest.skip(f"{stack} is not installed")
+    about = corpus.FAULTS[fault]
+    with corpus.shop(stack, tmp_path, fault) as (origin, database):
+        _, compared = corpus.checked(about.check, origin, database, writes=about.writes)
+    kinds = corpus.accusations(compared)
+    assert kinds & set(about.kinds), [each.summary for each in compared.findings]
+    assert kinds <= set(about.kinds) | set(corpus.ALSO.get(fault, ())), [each.summary for each in compared.findings]
+
+
+@pytest.mark.parametrize("check", ["error_contract", "contract"])
+@pytest.mark.parametrize("stack", corpus.STACKS)
+def test_a_mended_twin_is_accused_of_nothing_and_its_data_is_as_it_was(stack, check, tmp_path):
+    if not corpus.available(stack):
+        pytest.skip(f"{stack} is not installed")
+    with corpus.shop(stack, tmp_path) as (origin, database):
+        before = corpus.content(database)
+        facts, compared = corpus.checked(check, origin, database)
+        assert corpus.content(database) == before
+        _, let_write = corpus.checked(check, origin, database, writes=True)
+        assert corpus.content(database) == before
+    assert not corpus.told(compared), [each.summary for each in corpus.told(compared)]
+    assert not corpus.told(let_write), [each.summary for each in corpus.told(let_write)]
+    values = {measure.metric: measure.candidate for measure in compared.measures}
+    wanted = {"error_contract": 1.0} if check == "error_contract" else {"contract": 1.0, "pagination": 1.0}
+    assert {name: values[name] for name in wanted} == wanted
+    assert facts

@@ -1,0 +1,174 @@
+"""Small services with one known fault each, on three stacks, and their mended twins: what checks are judged by.
+
+A fault says which finding it has to bring up (several, where any of them tells it), and in which check.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from perfproof.asking import Client
+from perfproof.checks import registry
+from perfproof.checks.arm import Asker, CheckedArm, KnownRequest
+from perfproof.documents.operations import shown_by
+from perfproof.experiment.checking import bounded
+from perfproof.model.checks import Compared
+from perfproof.model.result import Finding
+from perfproof.model.scenario import Arm, Service
+
+SHOPS = Path(__file__).parent / "checks" / "shops"
+STACKS = ("stdlib", "flask", "express")
+TOKEN = {"authorization": "Bearer let-me-in"}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault: the check that has to find it, the findings that tell it, and whether it needs to be let write."""
+
+    check: str
+    kinds: tuple[str, ...]
+    writes: bool = False
+    stacks: tuple[str, ...] = STACKS
+
+
+FAULTS: Mapping[str, Fault] = {
+    "html_not_found": Fault("error_contract", ("error_shape",)),
+    "other_shape": Fault("error_contract", ("error_shape",)),
+    "unknown_is_500": Fault("error_contract", ("error_status",)),
+    "unknown_is_200": Fault("error_contract", ("error_status",)),
+    "no_message": Fault("error_contract", ("error_message",)),
+    "code_for_message": Fault("error_contract", ("error_message",)),
+    "stack_trace": Fault("error_contract", ("error_message",)),
+    "sql_in_message": Fault("error_contract", ("error_message",)),
+    "path_in_message": Fault("error_contract", ("error_message",)),
+    "unlisted_code": Fault("error_contract", ("error_code",)),
+    "lax_types": Fault("error_contract", ("error_status",)),
+    "lets_anyone_in": Fault("error_contract", ("error_status",)),
+    "takes_anything": Fault("error_contract", ("error_status",), writes=True),
+    "price_as_text": Fault("contract", ("contract_broken",)),
+    "name_left_out": Fault("contract", ("contract_broken",)),
+    "unlisted_value": Fault("contract", ("contract_broken",)),
+    "unlisted_status": Fault("contract", ("contract_broken",)),
+    "missing_route": Fault("contract", ("operation_missing",)),
+    "hidden_route": Fault("contract", ("operation_undocumented",)),
+    "allows_delete": Fault("contract", ("operation_undocumented",)),
+    "silent_deprecation": Fault("contract", ("deprecation_untold",)),
+    "deprecation_true": Fault("contract", ("deprecation_untold",)),
+    "sunset_before": Fault("contract", ("deprecation_untold",)),
+    "unbounded": Fault("contract", ("pagination",)),
+    "page_overlap": Fault("contract", ("pagination",)),
+    "page_gap": Fault("contract", ("pagination",)),
+    "unstable_order": Fault("contract", ("pagination",)),
+    "ignores_limit": Fault("contract", ("pagination",)),
+    "cursor_repeats": Fault("contract", ("pagination",)),
+    "batch_one_by_one": Fault("contract", ("batch_dear", "batch_queries")),
+}
+ALSO: Mapping[str, tuple[str, ...]] = {
+    "html_not_found": ("error_message", "error_code"),  # a page has neither a message field nor a code
+    "other_shape": ("error_message", "error_code"),
+    "unknown_is_200": ("error_shape",),
+}
+"""What is true of a fault besides, so that a finding of it is no false accusation."""
+
+
+def command(stack: str, port: str, database: Path, faults: tuple[str, ...]) -> list[str]:
+    """Return how a shop is started."""
+    if stack == "express":
+        return ["node", str(SHOPS / "shop_express.js"), port, str(database), *faults]
+    return [sys.executable, str(SHOPS / f"shop_{stack}.py"), port, str(database), *faults]
+
+
+def database_of(stack: str, folder: Path) -> Path:
+    """Return where a shop keeps its data."""
+    return folder / ("shop.json" if stack == "express" else "shop.db")
+
+
+def seed(file: Path) -> None:
+    """Put the shop's data back."""
+    subprocess.run([sys.executable, str(SHOPS / "seed.py"), str(file)], check=True)
+
+
+@contextmanager
+def shop(stack: str, folder: Path, *faults: str) -> Iterator[tuple[str, Path]]:
+    """Lend a shop that runs: where it answers, and its data."""
+    database = database_of(stack, folder)
+    seed(database)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    line = command(stack, str(port), database, faults)
+    process = subprocess.Popen(line, env=dict(os.environ), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    origin = f"http://127.0.0.1:{port}"
+    try:
+        client, deadline = Client(origin), time.monotonic() + 20
+        while client.send("GET", "/health").status != 200:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{' '.join(line)} did not start")
+            time.sleep(0.05)
+        yield origin, database
+    finally:
+        process.kill()
+        process.wait()
+
+
+def checked(check: str, origin: str, database: Path, *, writes: bool = False) -> tuple[dict[str, Any], Compared]:
+    """Return what a check observes of the shop at ``origin``, and what it makes of that alone."""
+    found = registry.find(check)
+    assert found is not None
+    settings = {each.name: each.default for each in found.settings}
+    if check == "contract":
+        settings["batch"] = {"some prices": "one price"}
+    arm = CheckedArm(
+        arm=Arm("candidate", Service(url=origin)),
+        asker=Asker(Client(origin), 600, 60.0),
+        settings=settings,
+        requests=(
+            KnownRequest("some prices", "GET", "/prices?ids=1,2,3,4,5,6,7,8", path="/prices"),
+            KnownRequest("one price", "GET", "/prices/1", path="/prices/{id}", values={"id": 1}),
+            KnownRequest("statistics", "GET", "/internal/stats", path="/internal/stats"),
+        ),
+        headers=TOKEN,
+        document=next(shown_by(Client(origin)), None),
+        writes=writes,
+        reset=lambda: seed(database),
+    )
+    facts = bounded(found.observe(arm), lambda text: text)
+    return facts, found.compare(None, facts, settings)
+
+
+def accusations(compared: Compared) -> set[str]:
+    """Return the kinds of findings that accuse a service."""
+    return {finding.kind for finding in compared.findings if finding.severity != "info"}
+
+
+def content(file: Path) -> list[Any]:
+    """Return every row of a shop's data."""
+    if file.suffix == ".json":
+        data: list[Any] = sorted(json.loads(file.read_text()).items())
+        return data
+    database = sqlite3.connect(file)
+    try:
+        return [database.execute(f"select * from {name} order by id").fetchall() for name in ("products", "orders")]
+    finally:
+        database.close()
+
+
+def told(compared: Compared) -> list[Finding]:
+    """Return the findings that accuse a service."""
+    return [finding for finding in compared.findings if finding.severity != "info"]
+
+
+def available(stack: str) -> bool:
+    """Tell whether a stack is installed here."""
+    return stack != "express" or shutil.which("node") is not None
