@@ -73,7 +73,7 @@ lock:                            ## needs `uv` on PATH; hashes, no registry addr
 		--extra demo --extra dashboard --extra docs requirements/build.in pyproject.toml -c requirements/dev.txt -o requirements/docs.txt
 
 schema: $(VENV)/run.stamp        ## what editors complete scenario files from
-	$(BIN)/python -m perfproof.scenarios.schema > docs/scenario.schema.json
+	$(BIN)/python -m perfproof.scenario.schema.scenario > docs/scenario.schema.json
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from perfproof.load.handle import LoadProcess
+from perfproof.load.load_client import LoadProcess
 from perfproof.model.recording import Outcome
 from perfproof.model.scenario import Arm, Load, Request, Scenario, Service
 

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-from perfproof.analysis.changepoints import LEVEL, change_points
+from perfproof.stats.changepoints import LEVEL, change_points
 
 HISTORIES = 2000
 BAR = 2 * LEVEL

@@ -11,7 +11,7 @@ import sys
 import time
 from contextlib import ExitStack
 
-from perfproof.collectors.processes import ProcessTree, Sampler
+from perfproof.service.processes import ProcessTree, Sampler
 from perfproof.service.tree import Descendants
 
 SECONDS = 8

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from generator import nginx, scenario
 from memory import peak_mb
 
-from perfproof.load.handle import LoadProcess
+from perfproof.load.load_client import LoadProcess
 from perfproof.model.scenario import Arm, Load, Request, Scenario, Service
 
 LARGE = 10_000_000

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from filled import fill, requests
 from perfproof.cli.history import _trends
-from perfproof.reports.history import to_html
+from perfproof.report.history.history import to_html
 from perfproof.store.repository import Store
 from postgres import find_binaries, new_database, running_server, unprivileged_user
 from serving import served

@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from nginx import nginx
-from perfproof.load.handle import LoadProcess
+from perfproof.load.load_client import LoadProcess
 from perfproof.model.scenario import Arm, Load, Request, Scenario, Service
 
 CONNECTIONS = 16

@@ -29,7 +29,7 @@ from pathlib import Path
 import psutil
 
 from perfproof.errors import PerfproofError
-from perfproof.evidence.reading import read
+from perfproof.evidence.reader import read
 
 ROWS = 2000
 """What the database is prepared with; the service adds rows and removes none."""

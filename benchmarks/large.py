@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from perfproof.collectors.environment import fingerprint
 from perfproof.evidence.directory import RunDirectory, new_id
+from perfproof.machine.environment import fingerprint
 from perfproof.model.recording import SAMPLE_COLUMNS, ArmRound, Block, Outcome, Round, RunInfo, Samples
 
 ROUNDS, PAIRS, REQUESTS, BLOCK_NS = 12, 8, 50, 1_000_000_000
@@ -86,9 +86,9 @@ def make_run(results: Path, label: str, samples: int, speed: float) -> Path:
 
 def report_of_errors(before: str, after: str, page: str) -> None:
     """Compare two runs and report them with a million different errors among the details, in three formats."""
-    from perfproof.analysis import compare
-    from perfproof.evidence.reading import read
-    from perfproof.reports import write
+    from perfproof.evidence.reader import read
+    from perfproof.judge import compare
+    from perfproof.report import write
 
     result = compare(read(Path(before)), read(Path(after)))
     share = ERRORS // len(result.details)

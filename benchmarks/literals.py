@@ -25,7 +25,7 @@ import counting  # noqa: E402 - from the folder that was just added
 import literals  # noqa: E402
 import mariadb  # noqa: E402
 import postgres  # noqa: E402
-from perfproof.collectors.queries.urls import parse  # noqa: E402
+from perfproof.databases.urls import parse  # noqa: E402
 
 MOST = 3000
 TABLES = ("CREATE TABLE stock (id int PRIMARY KEY, title varchar(40))", "CREATE TABLE sent (title varchar(40))")

@@ -19,7 +19,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from generator import CONNECTIONS, nginx, scenario
 
-from perfproof.load.handle import LoadProcess
+from perfproof.load.load_client import LoadProcess
 from perfproof.model.scenario import Load
 
 LIMIT_MB = 300.0

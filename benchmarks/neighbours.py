@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from perfproof.service.cpus import split_cpus
+from perfproof.machine.cores import split_cpus
 
 BURSTS = """
 import random, time

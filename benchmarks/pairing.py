@@ -26,11 +26,11 @@ from typing import Any
 import numpy as np
 from neighbours import NEIGHBOURS, neighbour
 
-from perfproof.analysis.columns import Side
-from perfproof.analysis.latency import measure_pairs
-from perfproof.analysis.pairs import has_pairs, part
-from perfproof.evidence.reading import read
+from perfproof.evidence.reader import read
 from perfproof.model.metrics import ALL
+from perfproof.stats.columns import Side
+from perfproof.stats.latency import measure_pairs
+from perfproof.stats.pairs import has_pairs, part
 
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parent / "scenarios"

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "profiling" / "apps")]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "why" / "profiling" / "apps")]
 
 from profiling_pass import ms_per_request, profiled  # noqa: E402 - from the tests
 

@@ -39,13 +39,13 @@ import psycopg  # noqa: E402
 import counting  # noqa: E402 - from the folder that was just added
 import mariadb  # noqa: E402
 import postgres  # noqa: E402
-from perfproof.collectors.queries.agent_source import AgentSource  # noqa: E402
-from perfproof.collectors.queries.mysql_log import MysqlLog  # noqa: E402
-from perfproof.collectors.queries.mysql_schema import MysqlSchema  # noqa: E402
-from perfproof.collectors.queries.postgres_log import PostgresLog  # noqa: E402
-from perfproof.collectors.queries.postgres_statements import PostgresStatements  # noqa: E402
-from perfproof.collectors.queries.source import AnySource  # noqa: E402
-from perfproof.collectors.queries.urls import parse  # noqa: E402
+from perfproof.databases.agent import AgentSource  # noqa: E402
+from perfproof.databases.mysql_log import MysqlLog  # noqa: E402
+from perfproof.databases.mysql_schema import MysqlSchema  # noqa: E402
+from perfproof.databases.postgres_log import PostgresLog  # noqa: E402
+from perfproof.databases.postgres_statements import PostgresStatements  # noqa: E402
+from perfproof.databases.source import AnySource  # noqa: E402
+from perfproof.databases.urls import parse  # noqa: E402
 from perfproof.model.queries import ProbeCount  # noqa: E402
 
 APPS = Path(__file__).parent / "queries_apps"

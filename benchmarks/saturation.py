@@ -26,11 +26,11 @@ from pathlib import Path
 
 from generator import nginx, scenario
 
-from perfproof.analysis.generator import WAITED_DOUBT, Fared, fared
-from perfproof.load.handle import LoadProcess
+from perfproof.load.load_client import LoadProcess
 from perfproof.load.plan import BlockReport
 from perfproof.model.recording import Block
 from perfproof.model.scenario import Limits, Load
+from perfproof.stats.generator import WAITED_DOUBT, Fared, fared
 
 SECONDS = 0.5
 MOST_ATTEMPTS = 10

@@ -35,7 +35,7 @@ from scipy.stats import t as student  # noqa: E402
 import counting  # noqa: E402 - from the folder that was just added
 import postgres  # noqa: E402
 from perfproof.agent import injected  # noqa: E402
-from perfproof.evidence.reading import read_causes  # noqa: E402
+from perfproof.evidence.reader import read_causes  # noqa: E402
 
 TABLE = "CREATE TABLE stock (id int PRIMARY KEY, title varchar(40))"
 ROWS = "INSERT INTO stock SELECT n, 'item ' || n FROM generate_series(1, 100) n"

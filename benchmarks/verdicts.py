@@ -25,22 +25,23 @@ from pathlib import Path
 import numpy as np
 from scipy import signal, special
 
-from perfproof.analysis import analyse, look, looks, spreads
-from perfproof.analysis.claims import correct
-from perfproof.analysis.conclude import conclude, decided
-from perfproof.analysis.error_rows import error_rows
-from perfproof.analysis.failures import Failures
-from perfproof.analysis.intervals import Prior, one_sample
-from perfproof.analysis.rows import Row, Terms, ratio_row, spread_of
-from perfproof.analysis.series import Series
+from perfproof.judge import analyse, look, spreads
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.recording import Recording
 from perfproof.model.result import Comparison, Verdict
 from perfproof.model.rules import Rules, Spread
 from perfproof.model.scenario import Goal
+from perfproof.stats import alpha_spending
+from perfproof.stats.failures import Failures
+from perfproof.stats.intervals import Prior, one_sample
+from perfproof.stats.series import Series
+from perfproof.verdict.claims import correct
+from perfproof.verdict.conclude import conclude, decided
+from perfproof.verdict.error_rows import error_rows
+from perfproof.verdict.rows import Row, Terms, ratio_row, spread_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from analysis.builders import make_recording
+from recording_builders import make_recording
 
 RECORDINGS = Path(__file__).parent / "recordings" / "rounds.json"
 SECONDS_PER_ROUND = 11.6
@@ -111,8 +112,8 @@ def cut(series: Series, rounds: int) -> Series:
 def judged(series: Sequence[Series], rules: Rules, known: tuple[Spread, ...] = ()) -> tuple[list[Row], Verdict, int]:
     """Look where looks are planned and return rows, verdict and rounds of the look that ended the run."""
     rows: list[Row] = []
-    for rounds in looks.planned_looks(rules.planned_rounds, rules.early_stop):
-        confidence = looks.confidence(rounds, rules.planned_rounds, rules.early_stop)
+    for rounds in alpha_spending.planned_looks(rules.planned_rounds, rules.early_stop):
+        confidence = alpha_spending.confidence(rounds, rules.planned_rounds, rules.early_stop)
         terms = Terms(rules, confidence, spreads=known, seconds_per_round=SECONDS_PER_ROUND)
         rows = [ratio_row(cut(each, rounds), terms) for each in series]
         rows = correct([*rows, *error_rows(_CLEAN, _CLEAN, terms, rounds)], terms)
@@ -283,7 +284,7 @@ def sampled(rng: np.random.Generator, effect: float, rounds: int, rules: Rules) 
 
 def looked(recording: Recording) -> tuple[Recording, int]:
     """Return the recording cut where ``look`` stops it."""
-    for rounds in looks.planned_looks(recording.info.rules.planned_rounds):
+    for rounds in alpha_spending.planned_looks(recording.info.rules.planned_rounds):
         so_far = Recording(recording.info, recording.rounds[:rounds])
         if look(so_far).stop:
             return so_far, rounds

@@ -33,18 +33,18 @@ from psycopg import sql  # noqa: E402
 import counting  # noqa: E402 - from the tests
 import postgres  # noqa: E402
 import why_builders  # noqa: E402
-from perfproof.analysis.why import explain  # noqa: E402
-from perfproof.experiment.observer import Silent  # noqa: E402
-from perfproof.experiment.profiling import profile_arms  # noqa: E402
-from perfproof.experiment.starting import Phase  # noqa: E402
-from perfproof.load.handle import LoadProcess  # noqa: E402
+from perfproof.core.redaction import Redactor  # noqa: E402
+from perfproof.load.load_client import LoadProcess  # noqa: E402
+from perfproof.machine.cores import split_cpus  # noqa: E402
 from perfproof.model.levers import Causes  # noqa: E402
-from perfproof.model.redaction import Redactor  # noqa: E402
 from perfproof.model.result import Verdict  # noqa: E402
 from perfproof.model.scenario import Scenario  # noqa: E402
 from perfproof.model.why import Why  # noqa: E402
-from perfproof.scenarios import read  # noqa: E402
-from perfproof.service.cpus import split_cpus  # noqa: E402
+from perfproof.rounds.observer import Silent  # noqa: E402
+from perfproof.rounds.single_start import Phase  # noqa: E402
+from perfproof.scenario import read  # noqa: E402
+from perfproof.why.explain import explain  # noqa: E402
+from perfproof.why.passes.profile import profile_arms  # noqa: E402
 
 ATTEMPTS = 3
 APPS = Path(__file__).parent / "why_apps"

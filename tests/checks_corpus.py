@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from perfproof.asking import Client
 from perfproof.checks import registry
 from perfproof.checks.arm import Asker, CheckedArm, KnownRequest
 from perfproof.documents.operations import shown_by
-from perfproof.experiment.checking import bounded
+from perfproof.http.plain_client import Client
+from perfproof.measure.checks import bounded
 from perfproof.model.checks import Compared
 from perfproof.model.result import Finding
 from perfproof.model.scenario import Arm, Service

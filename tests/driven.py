@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from perfproof.collectors.queries.agent_source import AgentSource, Offsets
-from perfproof.collectors.queries.fingerprint import fingerprints
+from perfproof.databases.agent import AgentSource, Offsets
+from perfproof.databases.fingerprint import fingerprints
 from perfproof.model.queries import ProbeCount
 
 APP = Path(__file__).parent / "agent" / "apps" / "drivers.py"

@@ -1,6 +1,6 @@
 """An engine that sends no load: what a request takes is read from the scenario, with a seeded spread around it.
 
-It stands where the load process does and is asked the same commands in the same JSON (``perfproof.load.serving``), so
+It stands where the load process does and is asked the same commands in the same JSON (``perfproof.load.rpc``), so
 everything before and behind it is real: the scenario, the services that are started and probed, the rounds, what is
 recorded, judged, stored and reported. Its figures are the same in every run and on every machine, so a test can say
 which verdict they come to. ``tests/load/test_fake_engine.py`` holds it to the real engine.
@@ -29,11 +29,12 @@ from typing import Any
 
 import numpy as np
 
-from perfproof.collectors.processes import ProcessTree
 from perfproof.errors import LoadError
-from perfproof.load import jsonpath
-from perfproof.load.handle import LoadProcess
-from perfproof.load.message import TRACE, outgoing, trace_header
+from perfproof.http import json_paths
+from perfproof.http.message import TRACE, outgoing, trace_header
+from perfproof.http.target import locate
+from perfproof.http.template import combinations
+from perfproof.load.load_client import LoadProcess
 from perfproof.load.pairs import leaders
 from perfproof.load.plan import (
     BlockReport,
@@ -48,14 +49,13 @@ from perfproof.load.plan import (
     line,
     plan_of,
 )
+from perfproof.load.request_source import weights
+from perfproof.load.rpc import commands, obey, raised
+from perfproof.load.sample_files import write_samples
 from perfproof.load.schedule import DECK, arrivals, sequence, steady
-from perfproof.load.sealing import write_samples
-from perfproof.load.serving import commands, obey, raised
-from perfproof.load.stock import weights
-from perfproof.load.target import locate
-from perfproof.load.template import combinations
 from perfproof.model.recording import SAMPLE_COLUMNS, Outcome
 from perfproof.model.scenario import Arm, Request, Scenario
+from perfproof.service.processes import ProcessTree
 
 OVERHEAD_NS = 400_000
 """What a request takes beside the work of the service."""
@@ -67,7 +67,7 @@ _BODY = 60
 
 
 class FakeEngine:
-    """The commands of ``perfproof.load.serving.Commanded``. ``cpu_ns`` is by arm what its service would have used."""
+    """The commands of ``perfproof.load.rpc.Commanded``. ``cpu_ns`` is by arm what its service would have used."""
 
     def __init__(self, plan: Plan, arms: tuple[Arm, ...]) -> None:
         _refuse_unknown(plan)
@@ -96,7 +96,7 @@ class FakeEngine:
             if reply.outcome != "ok":
                 raise LoadError(f"set-up step {step.name!r} was answered with status {reply.status}")
             for name, path in step.capture.items():
-                captured[name] = jsonpath.find(json.loads(reply.content), path)
+                captured[name] = json_paths.find_one(json.loads(reply.content), path)
         self._captured[arm] = captured
         self._secrets += [value for value in captured.values() if isinstance(value, str)]
         self._starts[arm] += 1

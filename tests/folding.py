@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from perfproof.evidence.reading import samples_of
+from perfproof.evidence.reader import samples_of
 from perfproof.evidence.tables import read_table
-from perfproof.load.tally import Tally
+from perfproof.load.histogram_recorder import Tally
 from perfproof.model.recording import HISTOGRAM_COLUMNS, SAMPLE_COLUMNS, Recording, Round
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from perfproof.experiment.levers import observe_levers
-from perfproof.experiment.memory import profile_memory
-from perfproof.experiment.observer import Observer
-from perfproof.experiment.probe import probe
-from perfproof.experiment.starting import Phase
-from perfproof.load.handle import LoadProcess
+from perfproof.core.redaction import Redactor
+from perfproof.load.load_client import LoadProcess
+from perfproof.machine.cores import split_cpus
 from perfproof.model.levers import ArmLevers
 from perfproof.model.profile import MemoryProfile
-from perfproof.model.redaction import Redactor
-from perfproof.scenarios import read
-from perfproof.service.cpus import split_cpus
+from perfproof.queries.probe import probe
+from perfproof.rounds.observer import Observer
+from perfproof.rounds.single_start import Phase
+from perfproof.scenario import read
+from perfproof.why.passes.allocations import profile_memory
+from perfproof.why.passes.mechanisms import observe_levers
 
-APPS = Path(__file__).parent / "levers" / "apps"
+APPS = Path(__file__).parent / "why" / "passes" / "apps"
 
 
 class Quiet(Observer):

@@ -7,16 +7,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from perfproof.experiment.observer import Silent
-from perfproof.experiment.profiling import profile_arms
-from perfproof.experiment.starting import Phase
-from perfproof.load.handle import LoadProcess
+from perfproof.core.redaction import Redactor
+from perfproof.load.load_client import LoadProcess
+from perfproof.machine.cores import split_cpus
 from perfproof.model.profile import ArmProfile
-from perfproof.model.redaction import Redactor
-from perfproof.scenarios import read
-from perfproof.service.cpus import split_cpus
+from perfproof.rounds.observer import Silent
+from perfproof.rounds.single_start import Phase
+from perfproof.scenario import read
+from perfproof.why.passes.profile import profile_arms
 
-APPS = Path(__file__).parent / "profiling" / "apps"
+APPS = Path(__file__).parent / "why" / "profiling" / "apps"
 SERVERS = {
     "uvicorn": "uvicorn --host 127.0.0.1 --port {port} --log-level warning --no-access-log {app}",
     "uvicorn on uvloop": "uvicorn --loop uvloop --host 127.0.0.1 --port {port} --log-level warning {app}",

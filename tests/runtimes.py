@@ -8,11 +8,11 @@ import subprocess
 from pathlib import Path
 
 import why_builders
-from perfproof.analysis.why import explain
 from perfproof.model.levers import Causes
 from perfproof.model.profile import ArmProfile
 from perfproof.model.result import Verdict
 from perfproof.model.why import Why
+from perfproof.why.explain import explain
 
 HERE = Path(__file__).parent / "services" / "runtimes"
 COMMANDS = {

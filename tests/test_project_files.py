@@ -24,7 +24,7 @@ def test_every_link_leads_to_a_file(page):
 @pytest.mark.parametrize("page", PAGES)
 def test_every_file_that_is_named_is_there(page):
     for name in re.findall(r"`([\w./-]+\.(?:py|md|json|txt|toml))`", (ROOT / page).read_text()):
-        homes = (ROOT, ROOT / "src" / "perfproof", ROOT / "src" / "perfproof" / "analysis" / "why")
+        homes = (ROOT, ROOT / "src" / "perfproof", ROOT / "src" / "perfproof" / "why")
         assert any((home / name).exists() for home in homes) or name in _EXAMPLES, name
 
 
@@ -49,13 +49,13 @@ def test_contributors_are_told_the_layers_that_are_checked():
 
 
 def test_code_that_contributors_are_pointed_to_has_these_names():
-    from perfproof.analysis.why import causes
-    from perfproof.collectors.queries import choosing, source
+    from perfproof.databases import source, sources
     from perfproof.model.why import Lever
-    from perfproof.reports.writing import WRITERS
+    from perfproof.report.writers import WRITERS
     from perfproof.testing import ReportFormatContract
+    from perfproof.why import causes
 
-    assert choosing._candidates
+    assert sources._candidates
     assert source.QuerySource
     assert Lever
     assert WRITERS

@@ -151,27 +151,39 @@ def _import_cli() -> None:
     import pkgutil
 
     import perfproof.cli.app
-    import perfproof.experiment.measure
-    import perfproof.reports
+    import perfproof.measure.run
+    import perfproof.report
     import perfproof.store.repository  # noqa: F401
 
-    for package in ("cli", "experiment", "reports", "analysis", "store", "evidence", "scenarios", "service"):
+    for package in (
+        "cli",
+        "measure",
+        "rounds",
+        "report",
+        "judge",
+        "verdict",
+        "stats",
+        "store",
+        "evidence",
+        "scenario",
+        "service",
+    ):
         room = importlib.import_module(f"perfproof.{package}")
         for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
             if ".migrations" not in module.name and "__main__" not in module.name:
                 importlib.import_module(module.name)
     for name in ("alembic.command", "alembic.config", "pyarrow.parquet", "pyarrow.compute", "rich.console",
                  "rich.table", "matplotlib.figure", "matplotlib.backends.backend_svg", "sqlalchemy.dialects.sqlite",
-                 "perfproof.diagnosis", "perfproof.load.handle"):  # fmt: skip
+                 "perfproof.doctor", "perfproof.load.load_client"):  # fmt: skip
         importlib.import_module(name)
 
 
 def _run_cli(words: list[str]) -> None:
-    import perfproof.load.handle
+    import perfproof.load.load_client
     from perfproof.cli import main
 
     # The load process comes from a server, too. ``stand_in`` is a module that takes the place of the real engine.
-    perfproof.load.handle.subprocess = LoadSubprocess  # type: ignore[attr-defined,assignment]
+    perfproof.load.load_client.subprocess = LoadSubprocess  # type: ignore[attr-defined,assignment]
     if stand_in := os.environ.pop("PERFPROOF_TEST_ENGINE", None):
         import importlib
 
@@ -182,20 +194,19 @@ def _run_cli(words: list[str]) -> None:
 
 
 class LoadSubprocess:
-    """What ``load/handle.py`` uses of ``subprocess``, its load process forked from a server."""
+    """What ``load/load_client.py`` uses of ``subprocess``, its load process forked from a server."""
 
     DEVNULL, TimeoutExpired = subprocess.DEVNULL, subprocess.TimeoutExpired
 
     @staticmethod
     def Popen(command: list[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: N802
-        assert command[1:3] == ["-m", "perfproof.load.process"]
+        assert command[1:3] == ["-m", "perfproof.load.locust.process"]
         if not fits(os.environ):
             return subprocess.Popen(command, **options)
         return WarmProcess(["load", *command[3:]], **options)
 
 
 def _import_load() -> None:
-    import perfproof.load.process  # noqa: F401  # isort: skip - first, as Locust wants to be
     import gevent
     import pyarrow.parquet  # noqa: F401
 
@@ -204,9 +215,9 @@ def _import_load() -> None:
 
 
 def _run_load(words: list[str]) -> None:
-    from perfproof.load.process import main
+    from perfproof.load.locust.process import main
 
-    sys.argv = ["perfproof.load.process", *words]
+    sys.argv = ["perfproof.load.locust.process", *words]
     main(int(words[0]))
 
 

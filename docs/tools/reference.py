@@ -19,8 +19,8 @@ from perfproof.cli.app import app
 from perfproof.cli.gate import Format
 from perfproof.errors import ExitCode
 from perfproof.model.metrics import METRICS
-from perfproof.reports.writing import WRITERS
-from perfproof.scenarios.schema import json_schema
+from perfproof.report.writers import WRITERS
+from perfproof.scenario.schema.scenario import json_schema
 
 DOCS = Path(__file__).parents[1]
 Schema = dict[str, Any]

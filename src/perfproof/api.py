@@ -24,7 +24,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perfproof.cli.session import Session
+from perfproof.cli.common.session import Session
 from perfproof.errors import PerfproofError, UsageError
 from perfproof.model.metrics import COUNTED
 from perfproof.model.policy import WhenOpen, names
@@ -32,7 +32,7 @@ from perfproof.model.policy import WhenOpen, names
 if TYPE_CHECKING:
     import pandas as pd
 
-    from perfproof.experiment import Measured
+    from perfproof.measure import Measured
     from perfproof.model.gate import GateResult
     from perfproof.model.history import Trend
     from perfproof.model.recording import Recording, RunInfo
@@ -88,7 +88,7 @@ class _Concluded:
 
     def report(self, file: str | Path) -> Path:
         """Write a report; the ending of ``file`` says which (as for ``perfproof report -o``). Return its path."""
-        from perfproof.reports import write
+        from perfproof.report import write
 
         path = Path(file)
         write(self.result, path)
@@ -113,14 +113,14 @@ class Run(_Concluded):
     @cached_property
     def info(self) -> RunInfo:
         """Return what was measured, where and when: scenario, arms, requests, environment, revision, status."""
-        from perfproof.evidence.reading import read_info
+        from perfproof.evidence.reader import read_info
 
         return read_info(self.folder)
 
     @cached_property
     def recording(self) -> Recording:
         """Return everything that was recorded, round by round, as NumPy arrays and dataclasses."""
-        from perfproof.evidence.reading import read
+        from perfproof.evidence.reader import read
 
         return read(self.folder)
 
@@ -195,7 +195,7 @@ def read_scenario(
     ``early_stop`` all of them are measured. ``why`` looks for causes afterwards, as the file says; ``count`` says
     whether to count instructions per request. Raises ``ScenarioError`` with every mistake in the file.
     """
-    from perfproof.cli import session
+    from perfproof.cli.common import session
 
     return session.read_scenario(Path(file), rounds=rounds, time=time, early_stop=early_stop, why=why, count=count)
 
@@ -286,8 +286,8 @@ def gate(
     does when nothing is decided. A gate that fails, or whose measurement ended early, is no error: look at
     ``exit_code``, ``summary`` and ``rows``.
     """
-    from perfproof.cli.gating import USUAL_BASELINE, Gate
-    from perfproof.cli.session import counting
+    from perfproof.cli.common.gate import USUAL_BASELINE, Gate
+    from perfproof.cli.common.session import counting
 
     what = _read(scenario)
     made = Gate(_session(results, store, progress), None if policy is None else Path(policy), inconclusive)
@@ -346,7 +346,7 @@ def open_history(
     With ``request`` only of that request name (``all``: of all together), with ``branch`` only of that branch. Raises
     ``UsageError`` with suggestions when there is no such scenario.
     """
-    from perfproof.analysis.trends import trend
+    from perfproof.stats.changepoints import trend
 
     session = _session(results, store)
     with session.store() as opened:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from perfproof.analysis.columns import completed, usable
 from perfproof.errors import UsageError
 from perfproof.model.recording import LEFT_OUT, Outcome, Recording, Round
-from perfproof.reports import tables
+from perfproof.report import tables
+from perfproof.stats.columns import completed, usable
 
 if TYPE_CHECKING:
     import pandas as pd

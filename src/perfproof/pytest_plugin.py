@@ -107,7 +107,7 @@ def _told() -> Iterator[None]:
 
     pytest would show the frames of an exception with their arguments, and the environment is one of them.
     """
-    from perfproof.cli.failure import defect, told
+    from perfproof.cli.common.failure import defect, told
     from perfproof.errors import PerfproofError
 
     try:
@@ -122,7 +122,7 @@ def _told() -> Iterator[None]:
 
 
 def _fail(text: str) -> None:
-    from perfproof.reports.figures import printable
+    from perfproof.model.formatting import printable
 
     pytest.fail(printable(text), pytrace=False)
 

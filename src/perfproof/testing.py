@@ -29,10 +29,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from perfproof.asking import Client
 from perfproof.checks.arm import Asker, CheckedArm, KnownRequest, NotCheckedError, OverError
 from perfproof.checks.protocol import Check
 from perfproof.documents.document import Document, parse
+from perfproof.http.plain_client import Client
 from perfproof.model.checks import Compared
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.result import (

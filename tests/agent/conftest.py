@@ -16,7 +16,7 @@ import pytest
 
 from counting import counting_server, database
 from mariadb import mariadb
-from perfproof.collectors.queries.agent_source import AgentSource
+from perfproof.databases.agent import AgentSource
 
 __all__ = ["counting_server", "database", "mariadb"]
 

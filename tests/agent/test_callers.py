@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from perfproof.collectors.queries.agent_source import Offsets
+from perfproof.databases.agent import Offsets
 from postgres import missing
 
 APP = Path(__file__).parent / "apps" / "orm.py"

@@ -9,11 +9,11 @@ from collections import Counter
 import pytest
 
 from driven import APP, counted, texts
-from perfproof.collectors.queries.agent_source import Offsets
-from perfproof.collectors.queries.fingerprint import fingerprint
-from perfproof.collectors.queries.mysql_log import MysqlLog
-from perfproof.collectors.queries.postgres_log import PostgresLog
-from perfproof.collectors.queries.urls import parse
+from perfproof.databases.agent import Offsets
+from perfproof.databases.fingerprint import fingerprint
+from perfproof.databases.mysql_log import MysqlLog
+from perfproof.databases.postgres_log import PostgresLog
+from perfproof.databases.urls import parse
 from postgres import missing
 
 pytestmark = pytest.mark.database

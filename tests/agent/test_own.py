@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from perfproof.agent.inject.perfproof_agent.own import of_command
-from perfproof.collectors.queries.agent_source import Offsets
+from perfproof.databases.agent import Offsets
 
 
 @pytest.mark.parametrize(

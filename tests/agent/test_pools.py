@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from perfproof.agent import WANTS_VARIABLE
-from perfproof.collectors.levers.connections import pool_facts, sqlite_files
-from perfproof.collectors.queries.agent_source import Offsets
+from perfproof.databases.agent import Offsets
+from perfproof.why.observed.connections import pool_facts, sqlite_files
 from postgres import missing
 
 APP = Path(__file__).parent / "apps" / "connecting.py"

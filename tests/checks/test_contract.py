@@ -10,7 +10,7 @@ from perfproof.checks.contract.deprecation import deprecation_of
 from perfproof.checks.contract.digest import breaking, digest_of
 from perfproof.documents.document import parse
 from perfproof.documents.operations import operations_of
-from perfproof.documents.validating import Validator
+from perfproof.documents.validator import Validator
 
 
 def document(**changes):

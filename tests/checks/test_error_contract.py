@@ -7,9 +7,9 @@ import json
 import pytest
 
 from checks_facts import case, facts_of
-from perfproof.asking import Answer
-from perfproof.checks.error_contract.judging import compare
-from perfproof.checks.error_contract.reading import flaws, look_at
+from perfproof.checks.error_contract.judge import compare
+from perfproof.checks.error_contract.reader import flaws, look_at
+from perfproof.http.plain_client import Answer
 
 
 def answer(body, status=404, media="application/json", **headers):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from perfproof.analysis.policy import judge
 from perfproof.model.gate import GateResult
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.policy import Policy
@@ -20,6 +19,7 @@ from perfproof.model.result import (
     Verdict,
 )
 from perfproof.model.scenario import Goal
+from perfproof.verdict.policy import judge
 
 EVIL = (
     "<script>alert(1)</script>",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from perfproof.errors import ServiceError, UsageError
-from perfproof.experiment.versions import from_git
+from perfproof.measure.versions import from_git
 from perfproof.model.scenario import Arm, Request, Scenario, Service
 from perfproof.service.checkouts import KEPT, cache_folder, checked_out
 from perfproof.service.git import Repository

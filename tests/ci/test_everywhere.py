@@ -20,8 +20,8 @@ import pytest
 
 import browsing
 from ci.conftest import Repo, new_repo
-from perfproof.reports.why_page import script
 from perfproof.store.repository import Store
+from perfproof.why.page import script
 from serving import served
 
 pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(300)]

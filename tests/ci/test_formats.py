@@ -12,17 +12,16 @@ import pytest
 from markdown_it import MarkdownIt
 
 from ci.builders import EVIL, a_budget, a_result, a_row, every_outcome, evil_gate
-from perfproof.analysis.policy import judge
 from perfproof.model.policy import Policy
 from perfproof.model.result import Comparability, Fact, Verdict
-from perfproof.reports import write
-from perfproof.reports.gate_files import FILES, write_gate
-from perfproof.reports.gate_json import to_gate_json
-from perfproof.reports.gate_markdown import to_gate_markdown
-from perfproof.reports.github import annotation_lines, append_summary, marker, to_comment
-from perfproof.reports.gitlab import to_load_performance
-from perfproof.reports.junit import to_junit
-from perfproof.reports.openmetrics import to_openmetrics
+from perfproof.report import write
+from perfproof.report.ci.files import FILES, to_gate_json, write_gate
+from perfproof.report.ci.github import annotation_lines, append_summary, marker, to_comment
+from perfproof.report.ci.gitlab import to_load_performance
+from perfproof.report.ci.markdown import to_gate_markdown
+from perfproof.report.ci.openmetrics import to_openmetrics
+from perfproof.report.junit import to_junit
+from perfproof.verdict.policy import judge
 
 
 def text_of(markdown: str) -> str:

@@ -8,14 +8,14 @@ import pytest
 
 from ci.builders import a_result, a_row, every_outcome
 from golden_files import agreed
-from perfproof.analysis.policy import judge
 from perfproof.model.policy import Policy
 from perfproof.model.result import Verdict
-from perfproof.reports.gate_markdown import to_gate_markdown
-from perfproof.reports.github import annotation_lines, to_comment
-from perfproof.reports.gitlab import to_load_performance
-from perfproof.reports.junit import to_junit
-from perfproof.reports.openmetrics import to_openmetrics
+from perfproof.report.ci.github import annotation_lines, to_comment
+from perfproof.report.ci.gitlab import to_load_performance
+from perfproof.report.ci.markdown import to_gate_markdown
+from perfproof.report.ci.openmetrics import to_openmetrics
+from perfproof.report.junit import to_junit
+from perfproof.verdict.policy import judge
 
 GOLDEN = Path(__file__).parent / "golden"
 GATES = {

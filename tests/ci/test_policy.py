@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci.builders import a_budget, a_result, a_row
-from perfproof.analysis.policy import judge
 from perfproof.model.metrics import METRICS
 from perfproof.model.policy import GateRule, Policy, merged
 from perfproof.model.result import Verdict
 from perfproof.model.scenario import Goal
+from perfproof.verdict.policy import judge
 
 GOAL = Goal("latency_p95", 0.2)
 

@@ -9,8 +9,8 @@ import pytest
 
 from perfproof.errors import ScenarioError
 from perfproof.model.policy import GateRule
-from perfproof.scenarios.policy_file import find, of_recording, read_toml
-from perfproof.scenarios.reading import read_text
+from perfproof.scenario.policy_file import find, of_recording, read_toml
+from perfproof.scenario.reader import read_text
 
 SMALL = "name: shop\nservice: {command: serve}\nrequests:\n  - {name: item, get: /item}\n"
 

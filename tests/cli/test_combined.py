@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from perfproof.cli.session import Session, read_scenario
-from perfproof.evidence.reading import read
+from perfproof.cli.common.session import Session, read_scenario
+from perfproof.evidence.reader import read
 from perfproof.model.recording import Outcome
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]

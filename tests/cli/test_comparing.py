@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.builders import make_recording
-from perfproof.analysis import analyse
 from perfproof.evidence.directory import RunDirectory
-from perfproof.model.revision import Revision
+from perfproof.judge import analyse
+from perfproof.model.recording import Revision
 from perfproof.store.repository import Store
+from recording_builders import make_recording
 
 BEGAN = datetime(2026, 8, 1, 6, tzinfo=UTC)
 

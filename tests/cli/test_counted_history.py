@@ -9,13 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from filled import commit
-from perfproof.analysis import analyse
 from perfproof.evidence.directory import RunDirectory
-from perfproof.evidence.reading import read
+from perfproof.evidence.reader import read
+from perfproof.judge import analyse
 from perfproof.model.instructions import Instructions, RequestCount, StartCount
-from perfproof.model.recording import Environment, RunInfo
-from perfproof.model.revision import Revision
-from perfproof.reports.json_report import to_json
+from perfproof.model.recording import Environment, Revision, RunInfo
+from perfproof.report.json_report import to_json
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 import perfproof
-from perfproof.collectors.queries.urls import parse
+from perfproof.databases.urls import parse
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from perfproof.evidence.reading import read
+from perfproof.evidence.reader import read
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 

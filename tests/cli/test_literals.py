@@ -8,7 +8,7 @@ import pytest
 import literals
 from counting import Server, counting_server
 from mariadb import MariaDB, mariadb
-from perfproof.collectors.queries.urls import parse
+from perfproof.databases.urls import parse
 
 __all__ = ["counting_server", "mariadb"]
 pytestmark = [pytest.mark.database, pytest.mark.timeout(240)]

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from perfproof.reports import figures
+from perfproof.model import formatting
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 
@@ -131,7 +131,7 @@ def test_percentiles_of_all_requests_are_those_of_the_samples_in_every_export(be
         found = next(r for r in written if (r["metric"], r["request"]) == (metric, "all"))
         assert (float(found["baseline"]), float(found["candidate"])) == (row["baseline"], row["candidate"])
         for page in [*pages, ran.out]:
-            assert figures.value(row["baseline"], "ms") in page.replace("\N{NO-BREAK SPACE}", " ")
+            assert formatting.value(row["baseline"], "ms") in page.replace("\N{NO-BREAK SPACE}", " ")
             assert "typ." in page
     assert "p50 latency typically" in result["sentence"]
 

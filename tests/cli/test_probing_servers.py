@@ -17,7 +17,7 @@ import mariadb as mariadb_server
 import postgres
 from counting import SETTINGS, Server, counting_server
 from mariadb import MariaDB, mariadb
-from perfproof.collectors.queries.urls import parse
+from perfproof.databases.urls import parse
 
 __all__ = ["counting_server", "mariadb"]
 # Mostly counts are asserted, but the verdicts of `ab` want a calm machine.

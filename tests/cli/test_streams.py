@@ -10,7 +10,7 @@ import pytest
 PROGRAM = """
 import sys
 from pathlib import Path
-from perfproof.cli.streams import make_enduring, unwritten
+from perfproof.cli.common.streams import make_enduring, unwritten
 make_enduring()
 for _ in range(100):
     print("x" * 1000)

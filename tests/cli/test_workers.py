@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from perfproof.evidence.reading import read
+from perfproof.evidence.reader import read
 
 pytestmark = [pytest.mark.server, pytest.mark.quiet, pytest.mark.timeout(180)]
 

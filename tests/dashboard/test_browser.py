@@ -16,7 +16,7 @@ from browsing import Page, wanted
 from filled import fill, make_result
 from perfproof.evidence.directory import RunDirectory
 from perfproof.model.metrics import METRICS
-from perfproof.reports import write
+from perfproof.report import write
 from perfproof.store.repository import Store
 from serving import served
 

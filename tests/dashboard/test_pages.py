@@ -10,9 +10,9 @@ import httpx
 import pytest
 from boards import EVIL, Board, keep
 
-from perfproof.reports.why_page import script
 from perfproof.store.repository import Store
 from perfproof.store.summary import RunFilter
+from perfproof.why.page import script
 from serving import served
 
 

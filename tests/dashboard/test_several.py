@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 
-from analysis.several_builders import make_several
-from perfproof.analysis import analyse
+from judge.several_builders import make_several
 from perfproof.evidence.directory import RunDirectory
+from perfproof.judge import analyse
 from perfproof.store.repository import Store
 from serving import served
 

@@ -21,9 +21,9 @@ from documentation.commands import mistakes_in, mistakes_in_arguments, options
 from documentation.pages import ROOT, Block, blocks
 from perfproof.errors import ScenarioError
 from perfproof.model.metrics import METRICS
-from perfproof.reports import plugins
-from perfproof.scenarios.reading import read_file
-from perfproof.scenarios.schema import json_schema
+from perfproof.report import plugins
+from perfproof.scenario.reader import read_file
+from perfproof.scenario.schema.scenario import json_schema
 
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")] + sorted(
     (ROOT / "docs").rglob("*.md")

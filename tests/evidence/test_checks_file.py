@@ -8,7 +8,7 @@ import json
 import pytest
 
 from perfproof.errors import EvidenceError
-from perfproof.evidence.reading import read
+from perfproof.evidence.reader import read
 from perfproof.model.checks import ArmFacts, Checked, CheckFacts
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfproof.evidence.codec import CodecError, decode, encode
+from perfproof.core.codec import CodecError, decode, encode
 from perfproof.evidence.formats import RoundFacts
 from perfproof.model.recording import ArmRound, Block, Environment, RunInfo
 from perfproof.model.result import Comparison, Detail, Verdict

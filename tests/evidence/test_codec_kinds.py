@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from perfproof.evidence.codec import decode, encode
+from perfproof.core.codec import decode, encode
 from perfproof.model.scenario import Capture, JsonValue
 
 

@@ -21,11 +21,11 @@ from evidence_helpers import facts, sample_columns
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perfproof.core.owner import Owner
 from perfproof.errors import EvidenceError
 from perfproof.evidence.directory import IMPORTING, STARTING, RunDirectory, new_id, tidy
-from perfproof.evidence.reading import read, read_info
+from perfproof.evidence.reader import read, read_info
 from perfproof.evidence.tables import write_table
-from perfproof.model.owner import Owner
 from perfproof.model.recording import SAMPLE_COLUMNS, RunInfo
 from postgres import missing
 

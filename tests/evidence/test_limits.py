@@ -17,14 +17,14 @@ import pytest
 
 from perfproof.errors import EvidenceError
 from perfproof.evidence.archive import pack, unpack
-from perfproof.evidence.reading import read
+from perfproof.evidence.reader import read
 from perfproof.model.recording import SAMPLE_COLUMNS
 
 READ = """
 import resource, sys
 from pathlib import Path
 from perfproof.errors import EvidenceError
-from perfproof.evidence.reading import read
+from perfproof.evidence.reader import read
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     read(Path(sys.argv[1]))

@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perfproof.evidence.logs import HEAD_BYTES, MARGIN, TAIL_BYTES, masked_extract
+from perfproof.evidence.directory import HEAD_BYTES, MARGIN, TAIL_BYTES, masked_extract
 
 SECRET = "s3cr3t-" + "k" * 50 + "\nwith a second line"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.builders import make_recording
 from perfproof.model.recording import Recording
+from recording_builders import make_recording
 from recordings import keep
 
 

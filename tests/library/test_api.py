@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 import perfproof
-from analysis.builders import make_recording
 from filled import fill
 from perfproof import api, pytest_plugin
-from perfproof.analysis import analyse
-from perfproof.experiment import Measured
+from perfproof.judge import analyse
+from perfproof.measure import Measured
 from perfproof.store.repository import Store
+from recording_builders import make_recording
 
 ROOT = Path(__file__).parents[2]
 

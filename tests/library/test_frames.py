@@ -10,18 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.builders import make_recording
-from analysis.several_builders import make_several
+from judge.several_builders import make_several
 from perfproof import frames
-from perfproof.analysis import analyse
-from perfproof.analysis.trends import trend
-from perfproof.evidence.reading import samples_of
+from perfproof.evidence.reader import samples_of
+from perfproof.judge import analyse
 from perfproof.model.history import Point
-from perfproof.model.recording import HISTOGRAM_COLUMNS, Outcome
+from perfproof.model.recording import HISTOGRAM_COLUMNS, Outcome, Revision
 from perfproof.model.result import Estimate
-from perfproof.model.revision import Revision
-from perfproof.reports import tables
+from perfproof.report import tables
+from perfproof.stats.changepoints import trend
 from probe_builders import both, probed
+from recording_builders import make_recording
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ from time import monotonic_ns
 from gevent import get_hub
 from gevent.event import Event
 
-from perfproof.load.care import Place, attentive, message_of
-from perfproof.load.message import outgoing
-from perfproof.load.pool import Pool
-from perfproof.load.redirect import Ways
-from perfproof.load.target import locate
+from perfproof.http.exchange import Place, attentive, message_of
+from perfproof.http.message import outgoing
+from perfproof.http.pool import Pool
+from perfproof.http.redirect import Ways
+from perfproof.http.target import locate
 from perfproof.model.scenario import Expect, Request
 
 target = locate(sys.argv[1], ())

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import warm
-from perfproof.load.handle import LoadProcess
+from perfproof.load.load_client import LoadProcess
 from perfproof.model.recording import Trouble
 from perfproof.model.scenario import Arm, Limits, Load, LocustFile, Request, Scenario, Service
 
@@ -49,7 +49,7 @@ StartLoad = Callable[..., LoadProcess]
 @pytest.fixture
 def warm_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have load processes forked from one that has imported Locust."""
-    monkeypatch.setattr("perfproof.load.handle.subprocess", warm.LoadSubprocess)
+    monkeypatch.setattr("perfproof.load.load_client.subprocess", warm.LoadSubprocess)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from perfproof.errors import LoadError
-from perfproof.load.handle import LoadProcess
+from perfproof.load.load_client import LoadProcess
 from perfproof.model.recording import Outcome
 from perfproof.model.scenario import Arm, Load, LocustFile, Request, Scenario, Service
 

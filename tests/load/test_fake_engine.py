@@ -15,9 +15,9 @@ import pytest
 from fake_engine import OVERHEAD_NS, FakeEngine, FakeLoad, takes
 from perfproof.errors import LoadError
 from perfproof.load.engine import Engine
-from perfproof.load.handle import LoadProcess
+from perfproof.load.load_client import LoadProcess
 from perfproof.load.plan import Stretch
-from perfproof.load.serving import Commanded
+from perfproof.load.rpc import Commanded
 from perfproof.model.recording import SAMPLE_COLUMNS, Outcome
 from perfproof.model.scenario import Arm, Load, Request, Scenario, Service
 

@@ -35,7 +35,7 @@ FEW_FILES = """
 import resource, sys
 from pathlib import Path
 from perfproof.errors import LoadError
-from perfproof.load.handle import LoadProcess
+from perfproof.load.load_client import LoadProcess
 from perfproof.model.scenario import Arm, Load, Request, Scenario, Service
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (128, int(sys.argv[3])))

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from perfproof.errors import LoadError
-from perfproof.load.handle import LoadProcess
+from perfproof.load.load_client import LoadProcess
 from perfproof.load.plan import BlockReport
 from perfproof.model.recording import SAMPLE_COLUMNS, Outcome
 from perfproof.model.scenario import Expect, Load, Request, Stage
@@ -436,7 +436,7 @@ def test_the_child_outlives_ctrl_c_and_its_death_is_reported(server, start_load,
 ORPHAN = """
 import sys, time
 from pathlib import Path
-from perfproof.load.handle import LoadProcess
+from perfproof.load.load_client import LoadProcess
 from perfproof.load.plan import BlockReport
 from perfproof.model.scenario import Arm, Load, Request, Scenario, Service
 scenario = Scenario("t", Path("t"), (Arm("baseline", Service(url="u")),), (Request("ok", "GET", "/ok"),), load=Load())
@@ -499,7 +499,7 @@ def test_every_worker_of_a_real_server_is_reached(command, start_load, sealed, t
 
 
 def test_the_parents_side_imports_neither_gevent_nor_locust():
-    code = "import sys, perfproof.load.handle; sys.exit(bool({'gevent', 'locust'} & set(sys.modules)))"
+    code = "import sys, perfproof.load.load_client; sys.exit(bool({'gevent', 'locust'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -18,12 +18,12 @@ import pytest
 
 from browsing import wanted
 from nginx import nginx
-from perfproof.analysis.generator import WAITED_DOUBT, Fared, fared
 from perfproof.evidence.tables import read_table
-from perfproof.load.handle import LoadProcess
+from perfproof.load.load_client import LoadProcess
 from perfproof.load.plan import BlockReport
 from perfproof.model.recording import SAMPLE_COLUMNS, Block
 from perfproof.model.scenario import Limits, Load, Request
+from perfproof.stats.generator import WAITED_DOUBT, Fared, fared
 
 pytestmark = [pytest.mark.server, pytest.mark.quiet, pytest.mark.timeout(120)]
 

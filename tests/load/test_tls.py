@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from perfproof.errors import LoadError
-from perfproof.load.handle import LoadProcess
+from perfproof.load.load_client import LoadProcess
 from perfproof.model.recording import Outcome
 from perfproof.model.scenario import Arm, Expect, Load, Request, Scenario, Service, Tls
 from perfproof.service.health import ask

@@ -18,7 +18,7 @@ from statistics import median
 import numpy as np
 import pytest
 
-from perfproof.load.handle import LoadProcess
+from perfproof.load.load_client import LoadProcess
 from perfproof.model.scenario import Load, Request
 
 pytestmark = [pytest.mark.server, pytest.mark.quiet, pytest.mark.timeout(240)]

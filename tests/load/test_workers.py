@@ -28,7 +28,7 @@ SLOW = Request("slow", "GET", "/slow/0.01")
 
 
 def workers_of(pid: int) -> list[psutil.Process]:
-    return [each for each in psutil.Process(pid).children() if "perfproof.load.worker" in each.cmdline()]
+    return [each for each in psutil.Process(pid).children() if "perfproof.load.locust.worker" in each.cmdline()]
 
 
 def test_one_worker_and_four_send_the_same_schedule_and_lose_nothing(server, start_load, sealed):
@@ -285,7 +285,8 @@ def test_messages_of_strangers_keep_no_worker_from_joining(server, start_load, s
 
 
 def test_a_forged_message_ends_no_measurement(server, start_load, sealed, port, listening, tmp_path):
-    code = "import sys, uuid; uuid.uuid4 = lambda: uuid.UUID(int=7); from perfproof.load.worker import main; main(*{})"
+    code = "import sys, uuid; uuid.uuid4 = lambda: uuid.UUID(int=7); "
+    code += "from perfproof.load.locust.worker import main; main(*{})"
     known = f"{socket.gethostname()}_{7:032x}"
     worker = subprocess.Popen(
         [sys.executable, "-c", code.format(("127.0.0.1", port))], stdin=subprocess.PIPE, stderr=subprocess.PIPE

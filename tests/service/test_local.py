@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import socket
 
-from perfproof.service.local import LocalProcesses, is_local
+from perfproof.service.sockets import LocalProcesses, is_local
 
 
 def test_own_addresses_are_local_and_others_are_not():

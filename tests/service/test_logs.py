@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from perfproof.service.logs import WINDOW, tail
+from perfproof.service.lifecycle import WINDOW, tail
 
 
 def test_only_the_last_lines_are_given(tmp_path):

@@ -3,8 +3,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from perfproof.service import settle
-from perfproof.service.settle import wait_until_settled
+from perfproof.service import health
+from perfproof.service.health import wait_until_settled
 from perfproof.service.tree import is_alive
 
 BUSY_THEN_IDLE = """
@@ -24,7 +24,7 @@ def test_a_worker_that_is_still_starting_is_waited_for():
     ):
         try:
             assert wait_until_settled(lambda: [worker.pid, idle.pid], given_up=lambda: False)
-            assert settle._cpu([worker.pid])[worker.pid] >= 300_000_000
+            assert health._cpu([worker.pid])[worker.pid] >= 300_000_000
             assert is_alive(worker.pid)
         finally:
             worker.kill()

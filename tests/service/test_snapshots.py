@@ -15,9 +15,9 @@ import psycopg
 import pytest
 
 from arms import an_arm
+from perfproof.core.owner import Owner
 from perfproof.errors import ServiceError, UsageError
-from perfproof.model.owner import Owner
-from perfproof.service.snapshots import taken, tidied
+from perfproof.service.snapshots.snapshot import taken, tidied
 
 
 def rows(file) -> list[int]:

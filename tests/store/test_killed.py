@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 import pytest
 
 from filled import make_info
+from perfproof.core.owner import Owner
 from perfproof.evidence.directory import RunDirectory
-from perfproof.evidence.reading import KILLED, read_info
-from perfproof.model.owner import Owner
+from perfproof.evidence.reader import KILLED, read_info
 from perfproof.store.repository import Store
 
 INFO = make_info(0, datetime(2026, 8, 1, 6, 15, tzinfo=UTC), ("list projects",), "projects", "e417")

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from perfproof.asking import Answer, Client
 from perfproof.documents.document import Document
 from perfproof.errors import PerfproofError
+from perfproof.http.plain_client import Answer, Client
 from perfproof.model.scenario import Arm
 
 _ACCEPT = "application/json, application/problem+json, */*;q=0.5"

@@ -12,24 +12,26 @@ import click
 import typer
 
 from perfproof import __version__
-from perfproof.cli import options
 from perfproof.cli.ab import ab
 from perfproof.cli.baseline import baseline
 from perfproof.cli.capacity import capacity
 from perfproof.cli.check import check
 from perfproof.cli.checks import checks
+from perfproof.cli.common import options
+from perfproof.cli.common.completion import completion
+from perfproof.cli.common.console import tell
+from perfproof.cli.common.failure import defect, misuse, report_failure
+from perfproof.cli.common.streams import make_enduring, unwritten
 from perfproof.cli.compare import compare
-from perfproof.cli.completion import completion
 from perfproof.cli.count import count
 from perfproof.cli.demo import demo
 from perfproof.cli.doctor import doctor
-from perfproof.cli.failure import defect, misuse, report_failure
+from perfproof.cli.export_import import export, import_
 from perfproof.cli.gate import gate
 from perfproof.cli.history import history
 from perfproof.cli.init import init
-from perfproof.cli.listing import list_runs
+from perfproof.cli.list_runs import list_runs
 from perfproof.cli.noise import noise
-from perfproof.cli.printing import tell
 from perfproof.cli.probe import probe
 from perfproof.cli.prune import prune
 from perfproof.cli.report import report
@@ -38,11 +40,9 @@ from perfproof.cli.run import run as run_command
 from perfproof.cli.schema import schema
 from perfproof.cli.serve import serve
 from perfproof.cli.show import last, show
-from perfproof.cli.streams import make_enduring, unwritten
-from perfproof.cli.transfer import export, import_
 from perfproof.cli.worker import worker
 from perfproof.errors import ExitCode, PerfproofError
-from perfproof.service.signals import end_by_exception, end_undisturbed
+from perfproof.machine.signals import end_by_exception, end_undisturbed
 
 app = typer.Typer(
     name="perfproof",
@@ -103,7 +103,7 @@ def _options(
     verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
 ) -> None:
     """Take the options that stand before a command; take away first what killed ones have left."""
-    from perfproof.service.private import tidy_up
+    from perfproof.service.private_folders import tidy_up
 
     for done in tidy_up():
         tell(done)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perfproof.cli import options
-from perfproof.cli.printing import console, say
-from perfproof.cli.session import Session
+from perfproof.cli.common import options
+from perfproof.cli.common.console import console, say
+from perfproof.cli.common.session import Session
 from perfproof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _print(found: list[Baseline]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from perfproof.reports.figures import plain
+    from perfproof.model.formatting import plain
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for head in ("name", "scenario", "branch", "commit", "environment", "run"):

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from perfproof.cli import options
-from perfproof.cli.choosing import only_arm
-from perfproof.cli.rehearsing import show_rehearsal
-from perfproof.cli.session import Session, read_scenario
+from perfproof.cli.common import options
+from perfproof.cli.common.dry_run import show_rehearsal
+from perfproof.cli.common.selection import only_arm
+from perfproof.cli.common.session import Session, read_scenario
 from perfproof.errors import UsageError
 
 
@@ -53,7 +53,7 @@ def capacity(
 
 
 def _duration(hold: str) -> float:
-    from perfproof.scenarios.capacity_spec import hold_of
+    from perfproof.scenario.schema.passes import hold_of
 
     try:
         return hold_of(hold)

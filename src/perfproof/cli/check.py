@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perfproof.cli import options
-from perfproof.cli.printing import say
-from perfproof.cli.session import Slowness, read_scenario
+from perfproof.cli.common import options
+from perfproof.cli.common.console import say
+from perfproof.cli.common.session import Slowness, read_scenario
 
 if TYPE_CHECKING:
     from perfproof.model.scenario import Explain, Scenario, Service
@@ -19,9 +19,9 @@ def check(scenario: options.ScenarioArgument = None, results: options.Results = 
     A Locust file is loaded, as Locust does to list its users.
     """
     slowness = Slowness()
-    from perfproof.analysis.words import count_of
-    from perfproof.experiment.preflight import alike, hitches
-    from perfproof.scenarios.places import place_of
+    from perfproof.core.numbers import count_of
+    from perfproof.measure.preflight import alike, hitches
+    from perfproof.scenario.places import place_of
 
     found = read_scenario(scenario)
     load = found.load
@@ -32,7 +32,7 @@ def check(scenario: options.ScenarioArgument = None, results: options.Results = 
     arms = ", ".join(arm.name for arm in found.arms)
     classes: list[str] = []
     if found.locustfile is not None:
-        from perfproof.experiment.inspection import inspect
+        from perfproof.measure.dry_run import inspect
 
         looked = inspect(found)
         classes = [*map(str, looked.classes), *looked.notes]
@@ -62,9 +62,9 @@ def check(scenario: options.ScenarioArgument = None, results: options.Results = 
 
 def _turns(scenario: Scenario, results: Path, slowness: float) -> list[str]:
     """Return how the arms will be asked, how long that takes, and what can be seen."""
-    from perfproof.analysis.pacing import choose
-    from perfproof.experiment.estimate import earlier_run, estimate
-    from perfproof.experiment.warmup import most_warmup
+    from perfproof.measure.estimate import earlier_run, estimate
+    from perfproof.rounds.pace import choose
+    from perfproof.rounds.warmup import most_warmup
 
     rounds = scenario.rounds
     metrics = {goal.metric for goal in scenario.goals} | {budget.metric for budget in scenario.budgets}

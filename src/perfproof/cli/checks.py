@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from perfproof.cli import options
-from perfproof.cli.choosing import only_arm
-from perfproof.cli.session import Session, read_scenario
+from perfproof.cli.common import options
+from perfproof.cli.common.selection import only_arm
+from perfproof.cli.common.session import Session, read_scenario
 
 
 def checks(
@@ -36,7 +36,7 @@ def checks(
 ) -> None:
     """Check errors, contract and what else the scenario names on both arms, and give the verdict; no load runs."""
     from perfproof.errors import UsageError
-    from perfproof.experiment.checking import with_checks
+    from perfproof.measure.checks import with_checks
 
     session = Session(results, store, quiet)
     what = read_scenario(scenario)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from perfproof.cli import completion, options
-from perfproof.cli.session import Session
+from perfproof.cli.common import completion, options
+from perfproof.cli.common.session import Session
 
 
 def compare(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import typer
 
-from perfproof.cli import options
-from perfproof.cli.browsing import has_display
-from perfproof.cli.session import Session, read_scenario
+from perfproof.cli.common import options
+from perfproof.cli.common.console import has_display
+from perfproof.cli.common.session import Session, read_scenario
 from perfproof.errors import UsageError
 
 

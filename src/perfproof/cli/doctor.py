@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from perfproof.cli import options
-from perfproof.cli.printing import console
+from perfproof.cli.common import options
+from perfproof.cli.common.console import console
 from perfproof.errors import UsageError
 
 
@@ -42,10 +42,10 @@ def doctor(
 
     Exits with 1 if anything is a problem.
     """
-    from perfproof.diagnosis.context import Asked
-    from perfproof.diagnosis.examining import examine
-    from perfproof.diagnosis.telling import render, to_json
-    from perfproof.reports.terminal import Live
+    from perfproof.doctor.context import Asked
+    from perfproof.doctor.examine import examine
+    from perfproof.doctor.text import render, to_json
+    from perfproof.report.terminal.full import Live
 
     if scenario is not None and not scenario.is_file():
         raise UsageError(f"there is no scenario file {scenario}", hint="name one, or none to look at the machine alone")

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perfproof.cli import completion, options
-from perfproof.cli.failure import report_failure
-from perfproof.cli.gating import USUAL_BASELINE, Gate, Judged
-from perfproof.cli.printing import tell
-from perfproof.cli.session import Session, counting, find_scenario, read_scenario
+from perfproof.cli.common import completion, options
+from perfproof.cli.common.console import tell
+from perfproof.cli.common.failure import report_failure
+from perfproof.cli.common.gate import USUAL_BASELINE, Gate, Judged
+from perfproof.cli.common.session import Session, counting, find_scenario, read_scenario
 from perfproof.errors import PerfproofError, UsageError
 from perfproof.model.metrics import COUNTED
 from perfproof.model.policy import names
@@ -101,7 +101,7 @@ def gate(
     open_: options.Open = False,
 ) -> None:
     """Pass or fail by a policy: measure a scenario, or judge recorded runs; write what the CI shows."""
-    from perfproof.reports.gate_files import formats_of, write_report
+    from perfproof.report.ci.files import formats_of, write_report
 
     session = Session(results, store, quiet)
     chosen = tuple(each.value for each in formats) if formats else formats_of(os.environ)
@@ -129,7 +129,7 @@ def gate(
         except PerfproofError as error:
             report_failure(error)
             if "github" in chosen:
-                from perfproof.reports.github import command
+                from perfproof.report.ci.github import command
 
                 say([command("error", "perfproof gate", error.what)])
             raise typer.Exit(int(error.exit_code)) from None
@@ -174,10 +174,10 @@ def _measured(
 
 def _show(session: Session, gate: GateResult, json: Path | None, run: str) -> None:
     """Print the result as every command does and, below its verdict, what the policy made of it: that stays."""
-    from perfproof.evidence.files import write_text
-    from perfproof.reports.figures import plain, plural
-    from perfproof.reports.gate_json import to_gate_json
-    from perfproof.reports.gate_markdown import SIGNS, headline
+    from perfproof.core.files import write_text
+    from perfproof.model.formatting import plain, plural
+    from perfproof.report.ci.files import to_gate_json
+    from perfproof.report.ci.markdown import SIGNS, headline
 
     to_stdout = json is not None and str(json) == "-"
     if to_stdout:
@@ -203,8 +203,8 @@ def _holds_up(row: GateRow) -> bool:
 
 def _publish(gate: GateResult, formats: Sequence[str], out: Path, say: Callable[[list[str]], None]) -> None:
     """Write what the CI reads. Whatever goes wrong here is told and changes nothing: the gate alone decides."""
-    from perfproof.reports.gate_files import write_gate
-    from perfproof.reports.github import annotation_lines, append_summary
+    from perfproof.report.ci.files import write_gate
+    from perfproof.report.ci.github import annotation_lines, append_summary
 
     if not formats:
         return

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perfproof.cli import options, outputs
-from perfproof.cli.printing import console, tell
-from perfproof.cli.session import Session, read_scenario
+from perfproof.cli.common import options, outputs
+from perfproof.cli.common.console import console, tell
+from perfproof.cli.common.session import Session, read_scenario
 from perfproof.errors import UsageError
 from perfproof.model.metrics import ALL
 
@@ -50,7 +50,7 @@ def history(
     quiet: options.Quiet = False,
 ) -> None:
     """Show the trend of a metric, and where its level changed."""
-    from perfproof.reports.history import render, write
+    from perfproof.report.history.history import render, write
 
     with Session(results, store).store() as opened:
         opened.sync(results)
@@ -65,7 +65,7 @@ def history(
 
 
 def _trends(store: Store, scenario: str, request: str, branch: str | None, limit: int, arm: str | None) -> list[Trend]:
-    from perfproof.analysis.trends import trend
+    from perfproof.stats.changepoints import trend
 
     found = store.history(scenario, request=request, branch=branch, arm=arm, limit=limit)
     if not found:

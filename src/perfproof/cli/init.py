@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perfproof.cli.printing import say, tell
+from perfproof.cli.common.console import say, tell
 from perfproof.errors import ScenarioError, UsageError
 
 if TYPE_CHECKING:
-    from perfproof.drafting.drafting import Wishes
-    from perfproof.drafting.trial import Credentials
+    from perfproof.draft.draft import Wishes
+    from perfproof.draft.trial import Credentials
 
 _RUNNING = "Where the service is up already, instead of starting it."
 
@@ -93,7 +93,7 @@ def init(
 
     Nothing but reading requests is sent unless --writes says so. On a terminal what is missing is asked for.
     """
-    from perfproof.drafting.drafting import Wishes, draft
+    from perfproof.draft.draft import Wishes, draft
 
     if output.exists() and not force:
         raise UsageError(f"{output} is there already", hint="perfproof init -o other.yaml, or --force to overwrite it")
@@ -101,7 +101,7 @@ def init(
         raise UsageError(f"the folder {output.parent} does not exist", hint=f"mkdir -p {output.parent}")
     if not directory.is_dir():
         raise UsageError(f"there is no folder {directory}", hint="--directory is the folder of the service")
-    from perfproof.drafting.versions import versions_of
+    from perfproof.draft.versions import versions_of
 
     api = _api_versions(versions)
     if api is not None and (baseline_ref is not None or before is not None):
@@ -155,7 +155,7 @@ def _check_options(wishes: Wishes) -> None:
     """Raise ``UsageError`` for options that no scenario may hold, before anything is started."""
     import yaml
 
-    from perfproof.scenarios.reading import read_text
+    from perfproof.scenario.reader import read_text
 
     service = {
         "command": wishes.command or "x",
@@ -178,11 +178,11 @@ def _check_options(wishes: Wishes) -> None:
 
 def _save(text: str, output: Path) -> None:
     """Write the scenario once it is right: it is read as ``check`` reads it, and stands there whole or not at all."""
-    from perfproof.scenarios.reading import read_text
+    from perfproof.scenario.reader import read_text
 
     scenario = read_text(text, output, os.environ)
     if scenario.locustfile is not None:
-        from perfproof.experiment.inspection import inspect
+        from perfproof.measure.dry_run import inspect
 
         inspect(scenario)
     partial = output.with_name(f".{output.name}.partial")
@@ -195,8 +195,8 @@ def _save(text: str, output: Path) -> None:
 
 
 def _credentials(user: str | None, headers: list[str] | None, key: str | None) -> Credentials:
-    from perfproof.drafting.templates import typed
-    from perfproof.drafting.trial import Credentials
+    from perfproof.draft.templates import typed
+    from perfproof.draft.trial import Credentials
 
     name, colon, password = (user or "").partition(":")
     if user is not None and (not colon or not name):

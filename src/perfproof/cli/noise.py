@@ -6,8 +6,8 @@ from pathlib import Path
 
 import typer
 
-from perfproof.cli import options
-from perfproof.cli.session import Session, read_scenario, warned
+from perfproof.cli.common import options
+from perfproof.cli.common.session import Session, read_scenario, warned
 
 
 def noise(
@@ -23,14 +23,14 @@ def noise(
     open_: options.Open = False,
 ) -> None:
     """Measure the baseline against itself; later runs here know the smallest effect they can see."""
-    from perfproof.analysis import spreads
+    from perfproof.judge import spreads
 
     session = Session(results, store, quiet)
     what = read_scenario(scenario, rounds=rounds, time=time)
     measured = session.measure(what, "noise", None)
     code = session.conclude(measured, json, output or (), what, opened=open_)
     if measured.problem is None:
-        from perfproof.evidence.reading import read
+        from perfproof.evidence.reader import read
 
         found = spreads(read(measured.directory))
         with warned("later runs here do not know what it showed"), session.store() as opened:

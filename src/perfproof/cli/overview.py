@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perfproof import __version__
-from perfproof.cli.finding import found_here
-from perfproof.cli.printing import console
+from perfproof.cli.common.console import console
+from perfproof.cli.common.selection import found_here
 from perfproof.errors import PerfproofError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def overview(results: Path, store: str | None, *, beginning: str) -> None:
     """Print a few lines on this folder; ``beginning`` is the command for one that holds no scenario."""
     from rich.text import Text
 
-    from perfproof.reports.figures import plain
+    from perfproof.model.formatting import plain
 
     scenarios, out = found_here(), console()
     last, problem = _last(results, store)
@@ -45,7 +45,7 @@ def overview(results: Path, store: str | None, *, beginning: str) -> None:
 
 def _last(results: Path, store: str | None) -> tuple[RunSummary | None, str]:
     """Return the newest run, and why there is none to be found if something is in the way."""
-    from perfproof.cli.session import Session
+    from perfproof.cli.common.session import Session
 
     if store is None and not results.is_dir():
         return None, ""
@@ -68,9 +68,9 @@ def _scenarios(found: list[Path]) -> str:
 def _run(run: RunSummary) -> Text:
     from rich.text import Text
 
+    from perfproof.model.formatting import plain
     from perfproof.model.result import Verdict
-    from perfproof.reports.figures import plain
-    from perfproof.reports.rows import SYMBOLS
+    from perfproof.verdict.display_rows import SYMBOLS
 
     label = f", label {plain(run.label, 40)}" if run.label else ""
     word = str(run.verdict) if run.verdict else run.status

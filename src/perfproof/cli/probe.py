@@ -6,9 +6,9 @@ import sys
 
 import typer
 
-from perfproof.cli import options
-from perfproof.cli.printing import console
-from perfproof.cli.session import read_scenario
+from perfproof.cli.common import options
+from perfproof.cli.common.console import console
+from perfproof.cli.common.session import read_scenario
 
 
 def probe(
@@ -20,9 +20,9 @@ def probe(
     verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
 ) -> None:
     """Send each request alone at its sizes: queries, N+1, responses. Nothing is timed or recorded."""
-    from perfproof.experiment import probe_alone
-    from perfproof.reports.probe_report import probe_json, render_probe
-    from perfproof.reports.terminal import Live
+    from perfproof.measure import probe_alone
+    from perfproof.report.probe import probe_json, render_probe
+    from perfproof.report.terminal.full import Live
 
     what = read_scenario(scenario, only=only)
     with Live(console(stderr=True), quiet=quiet, planned_rounds=1) as live:

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from perfproof.cli import options
-from perfproof.cli.printing import say, tell
-from perfproof.cli.session import Session
+from perfproof.cli.common import options
+from perfproof.cli.common.console import say, tell
+from perfproof.cli.common.session import Session
 from perfproof.errors import PerfproofError, UsageError
 
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -29,7 +29,7 @@ def prune(
     store: options.StoreUrl = None,
 ) -> None:
     """Delete old runs and their directories. Named baselines and running measurements are never deleted."""
-    from perfproof.store.pruning import prunable, remove, sweep
+    from perfproof.store.prune import prunable, remove, sweep
 
     if keep is None and older_than is None:
         raise UsageError("which runs are old?", hint="say --keep 50 or --older-than 90d, or both")

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from perfproof.cli import options, outputs
-from perfproof.cli.browsing import open_page
-from perfproof.cli.choosing import only_candidate
-from perfproof.cli.printing import say
-from perfproof.cli.session import Session
+from perfproof.cli.common import options, outputs
+from perfproof.cli.common.console import open_page, say
+from perfproof.cli.common.selection import only_candidate
+from perfproof.cli.common.session import Session
 from perfproof.errors import UsageError
 
 
@@ -37,8 +36,8 @@ def report(
     open_: options.Open = False,
 ) -> None:
     """Write the report of a run (or of two, compared) in any format; the ending of the file decides."""
-    from perfproof.reports import write
-    from perfproof.reports.recorded import writer_of
+    from perfproof.report import write
+    from perfproof.report.exports import writer_of
 
     session = Session(results, store)
     raw = [file for file in output if writer_of(file) is not None]

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from perfproof.cli import options
-from perfproof.cli.session import Session, read_scenario
+from perfproof.cli.common import options
+from perfproof.cli.common.session import Session, read_scenario
 from perfproof.errors import UsageError
 
 
@@ -33,7 +33,7 @@ def resume(
 
     Refused where scenario, machine, code or the way the arms are started are not as they were.
     """
-    from perfproof.experiment.resuming import resumable
+    from perfproof.measure.resume import resumable
 
     session = Session(results, store, quiet)
     folder = session.locate(run)

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from perfproof.cli import options
-from perfproof.cli.choosing import only_arm
-from perfproof.cli.rehearsing import show_rehearsal
-from perfproof.cli.session import Session, read_scenario
+from perfproof.cli.common import options
+from perfproof.cli.common.dry_run import show_rehearsal
+from perfproof.cli.common.selection import only_arm
+from perfproof.cli.common.session import Session, read_scenario
 
 
 def run(

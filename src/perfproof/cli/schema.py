@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from perfproof.cli import outputs
-from perfproof.cli.printing import tell
+from perfproof.cli.common import outputs
+from perfproof.cli.common.console import tell
 
 
 def schema(
@@ -26,8 +26,8 @@ def schema(
     ] = None,
 ) -> None:
     """Print the JSON Schema of scenario files, as this version reads them."""
-    from perfproof.evidence.files import write_text
-    from perfproof.scenarios.schema import json_schema
+    from perfproof.core.files import write_text
+    from perfproof.scenario.schema.scenario import json_schema
 
     text = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
     if output is None:

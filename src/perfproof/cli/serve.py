@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perfproof.cli import options
-from perfproof.cli.session import Session
+from perfproof.cli.common import options
+from perfproof.cli.common.session import Session
 from perfproof.errors import UsageError
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from perfproof.cli import options
-from perfproof.cli.browsing import open_page
-from perfproof.cli.choosing import only_candidate
-from perfproof.cli.session import Session
+from perfproof.cli.common import options
+from perfproof.cli.common.console import open_page
+from perfproof.cli.common.selection import only_candidate
+from perfproof.cli.common.session import Session
 
 
 def show(

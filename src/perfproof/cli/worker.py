@@ -29,7 +29,7 @@ def worker(
     except OSError as error:
         raise UsageError(f"cannot read {token_file}", why=error.strerror) from error
     child = subprocess.Popen(
-        [sys.executable, "-m", "perfproof.load.worker", host.strip("[]"), port], stdin=subprocess.PIPE
+        [sys.executable, "-m", "perfproof.load.locust.worker", host.strip("[]"), port], stdin=subprocess.PIPE
     )
     assert child.stdin is not None  # noqa: S101 - it was asked for
     try:

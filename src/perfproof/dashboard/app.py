@@ -21,7 +21,7 @@ from perfproof.dashboard.documents import Documents
 from perfproof.dashboard.lately import lately_page
 from perfproof.errors import EvidenceError, PerfproofError, StoreError
 from perfproof.model.metrics import ALL
-from perfproof.reports import pages
+from perfproof.report.page import templating
 from perfproof.store.repository import Store
 from perfproof.store.summary import RunFilter, RunSummary
 
@@ -32,8 +32,8 @@ REPORT_POLICY = (
 """A report is a page of its own, and may come from an imported file: it runs nothing, and has no origin to act for."""
 _HERE = Path(__file__).parent
 _STYLES = (
-    _HERE.parent / "reports" / "templates" / "report.css",
-    _HERE.parent / "reports" / "templates" / "trend.css",
+    _HERE.parent / "report" / "templates" / "report.css",
+    _HERE.parent / "report" / "templates" / "trend.css",
     _HERE / "templates" / "dashboard.css",
 )
 
@@ -144,7 +144,7 @@ def _whole(text: str | None, otherwise: int) -> int:
 @lru_cache(maxsize=1)
 def _templates() -> Environment:
     """Return the templates; kept, since compiling them costs more than filling them."""
-    return pages.environment(PackageLoader("perfproof.dashboard"))
+    return templating.environment(PackageLoader("perfproof.dashboard"))
 
 
 @lru_cache(maxsize=1)

@@ -7,13 +7,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-from perfproof.analysis import analyse, compare, days
 from perfproof.errors import EvidenceError
-from perfproof.evidence.reading import read
-from perfproof.reports.html import to_html
-from perfproof.reports.why_page import still
+from perfproof.evidence.reader import read
+from perfproof.judge import analyse, compare, days
+from perfproof.report.page.html import to_html
 from perfproof.store.repository import Store
 from perfproof.store.summary import RunSummary
+from perfproof.why.page import still
 
 KEPT = 16
 """Drawn pages that are remembered; each is at most 1 MB."""

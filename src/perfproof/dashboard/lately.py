@@ -12,16 +12,18 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from perfproof.analysis.trends import trend
 from perfproof.dashboard.pairing import Partner, partner
 from perfproof.dashboard.saying import head, line, run_address
 from perfproof.errors import StoreError
+from perfproof.model import formatting
 from perfproof.model.history import ChangePoint, Point, Stretch, Trend
 from perfproof.model.metrics import ALL, COUNTED, METRICS
 from perfproof.model.result import Comparison, Verdict
-from perfproof.reports import figures, history, rows, trend_svg, trend_words
+from perfproof.report.history import history, trend_svg, trend_text
+from perfproof.stats.changepoints import trend
 from perfproof.store.repository import Store
 from perfproof.store.summary import Baseline, RunSummary
+from perfproof.verdict import display_rows
 
 SCENARIOS = 12
 """Scenarios on a page, those that were measured last first."""
@@ -89,7 +91,7 @@ def ago(text: str, now: datetime) -> str:
         (60, "minute"),
     ):
         if seconds >= size * (2 if name in ("month", "week") else 1):
-            return f"{figures.plural(int(seconds // size), name)} ago"
+            return f"{formatting.plural(int(seconds // size), name)} ago"
     return "just now"
 
 
@@ -132,7 +134,7 @@ def _card(store: Store, scenario: str, named: Sequence[Baseline], anchor: str, n
     }
 
 
-def plain_verdict(run: RunSummary, comparisons: Sequence[Comparison]) -> tuple[str, str, rows.Tone]:
+def plain_verdict(run: RunSummary, comparisons: Sequence[Comparison]) -> tuple[str, str, display_rows.Tone]:
     """Return the sign, plain words and the tone of what a run concluded; its rows say whether it had a goal."""
     if run.verdict is None or not comparisons:
         return head(run)
@@ -141,7 +143,7 @@ def plain_verdict(run: RunSummary, comparisons: Sequence[Comparison]) -> tuple[s
         return "✗", "goal met, but not passed", "bad"
     if run.verdict is Verdict.EQUIVALENT and goals:
         return "✗", "goal missed", "bad"
-    return rows.SYMBOLS[run.verdict], _PLAIN[run.verdict], rows.TONES[run.verdict]
+    return display_rows.SYMBOLS[run.verdict], _PLAIN[run.verdict], display_rows.TONES[run.verdict]
 
 
 def _in_order(cards: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -157,7 +159,7 @@ def _summary(cards: Sequence[dict[str, Any]], scenarios: int) -> str:
     counts = Counter(card["word"] for card in cards)
     order = {card["word"]: _URGENCY[card["tone"]] for card in cards}
     parts = [f"{counts[word]} {word}" for word in sorted(counts, key=lambda word: (order[word], word))]
-    first = figures.plural(scenarios, "scenario")
+    first = formatting.plural(scenarios, "scenario")
     shown = "" if len(cards) == scenarios else f", of {len(cards)} shown here"
     slid = sum(card["shift"] is not None and card["shift"]["tone"] == "bad" for card in cards)
     also = f"; {slid} at a worse level than before" if slid else ""
@@ -166,21 +168,21 @@ def _summary(cards: Sequence[dict[str, Any]], scenarios: int) -> str:
 
 def _deciding(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """Return the rows that say how much changed; none where nothing did, which the sentence says."""
-    gated = rows.gated(comparisons) or list(comparisons)
-    moved = [row for row in gated if not rows.noise(row) and row.change is not None]
+    gated = display_rows.gated(comparisons) or list(comparisons)
+    moved = [row for row in gated if not display_rows.noise(row) and row.change is not None]
     whole = [row for row in moved if row.request == ALL]
-    return rows.most_urgent(rows.by_impact(whole or moved), MOST_ROWS)[0]
+    return display_rows.most_urgent(display_rows.by_impact(whole or moved), MOST_ROWS)[0]
 
 
 def _row(row: Comparison) -> dict[str, str]:
     return {
-        "what": figures.plain(figures.title(row.metric), 60)
-        + ("" if row.request == ALL else f" of {figures.ends(row.request, 40)}"),
-        "between": f"{figures.value(row.baseline, row.unit)} → {figures.value(row.candidate, row.unit)}",
-        "change": figures.change(row.change, typical=row.typical),
-        "interval": figures.interval(row.ci_low, row.ci_high),
-        "tone": rows.tone_of(row),
-        "word": f"{rows.SYMBOLS[row.verdict]} {rows.verdict_words(row)}",
+        "what": formatting.plain(formatting.title(row.metric), 60)
+        + ("" if row.request == ALL else f" of {formatting.ends(row.request, 40)}"),
+        "between": f"{formatting.value(row.baseline, row.unit)} → {formatting.value(row.candidate, row.unit)}",
+        "change": formatting.change(row.change, typical=row.typical),
+        "interval": formatting.interval(row.ci_low, row.ci_high),
+        "tone": display_rows.tone_of(row),
+        "word": f"{display_rows.SYMBOLS[row.verdict]} {display_rows.verdict_words(row)}",
     }
 
 
@@ -190,7 +192,7 @@ def _meanwhile(recent: Sequence[RunSummary], run: RunSummary) -> list[str]:
     if not newer:
         return []
     last = newer[0]
-    said = "is being measured" if last.status == "running" else f"was {figures.plain(last.status, 20)}"
+    said = "is being measured" if last.status == "running" else f"was {formatting.plain(last.status, 20)}"
     return [f"A newer run {said} ({_day(last.started_at)})."]
 
 
@@ -263,10 +265,10 @@ class _Move:
     @property
     def words(self) -> str:
         """Return what changed and by how much: "p50 latency 23.9 ms → 28.2 ms (+18.1 %, worse)"."""
-        before, after = (figures.value(each, self.shown.unit) for each in (self.change.before, self.change.after))
+        before, after = (formatting.value(each, self.shown.unit) for each in (self.change.before, self.change.after))
         judged = {True: "better", False: "worse", None: ""}[self.good]
-        told = ", ".join(filter(None, (figures.change(self.change.change) if self.change.change else "", judged)))
-        return f"{figures.title(self.shown.metric)} {before} → {after}" + (f" ({told})" if told else "")
+        told = ", ".join(filter(None, (formatting.change(self.change.change) if self.change.change else "", judged)))
+        return f"{formatting.title(self.shown.metric)} {before} → {after}" + (f" ({told})" if told else "")
 
 
 def _moves(trends: Sequence[Trend]) -> list[_Move]:
@@ -287,8 +289,8 @@ def _told(moves: Sequence[_Move]) -> list[str]:
     sentences = []
     for same in together.values():
         first = same[0]
-        commits = trend_words.commits_between(first.stretch, first.change)
-        kept = figures.plural(len(first.stretch.points) - first.change.index, "run")
+        commits = trend_text.commits_between(first.stretch, first.change)
+        kept = formatting.plural(len(first.stretch.points) - first.change.index, "run")
         sentences.append(
             f"another level since {_day(first.first.started_at)}: {', '.join(each.words for each in same)}; "
             f"kept over {kept}" + (f"; commits {commits}" if commits else "") + "."
@@ -325,21 +327,21 @@ def _level(store: Store, shown: Trend, run: RunSummary, against: Partner | None)
     mine = next((point for point in stretch.points if point.run == run.id), None)
     if mine is None:
         return ""
-    now = f"{figures.title(shown.metric)} of all requests is {figures.value(mine.estimate.value, shown.unit)}"
+    now = f"{formatting.title(shown.metric)} of all requests is {formatting.value(mine.estimate.value, shown.unit)}"
     if against is None:
         return f"{now}; no earlier run of this scenario on this machine to hold it against."
     other = _value_of(store, shown, stretch, against.run)
     if other is None:
         return f"{now}."
-    what = f"baseline “{figures.plain(against.name, 60)}”" if against.name else "the run before"
-    where = f"{what} ({figures.value(other, shown.unit)}, {_day(against.run.started_at)})"
+    what = f"baseline “{formatting.plain(against.name, 60)}”" if against.name else "the run before"
+    where = f"{what} ({formatting.value(other, shown.unit)}, {_day(against.run.started_at)})"
     if not other:
         return f"{now}, against {where}."
     change = mine.estimate.value / other - 1
     if abs(change) < 0.0005:
         return f"{now}, as {where}."
     more = "above" if change > 0 else "below"
-    return f"{now}, {figures.change(abs(change)).lstrip('+')} {more} {where}."
+    return f"{now}, {formatting.change(abs(change)).lstrip('+')} {more} {where}."
 
 
 def _value_of(store: Store, shown: Trend, stretch: Stretch, run: RunSummary) -> float | None:
@@ -356,7 +358,7 @@ def level_of(store: Store, run: RunSummary, metric: str, request: str) -> float 
     """Return the level of the arm that history follows."""
     levels = [each for each in store.levels(run.id) if (each.metric, each.request) == (metric, request)]
     value = levels[-1].estimate.value if levels else None
-    return value if figures.known(value) else None
+    return value if formatting.known(value) else None
 
 
 def references(store: Store, shown: Trend, named: Sequence[Baseline]) -> list[trend_svg.Reference]:
@@ -372,17 +374,17 @@ def references(store: Store, shown: Trend, named: Sequence[Baseline]) -> list[tr
     found = []
     for each in sorted(fit, key=lambda each: each.set_at, reverse=True)[: trend_svg.MAX_REFERENCES]:
         value = _value_of(store, shown, stretch, each.run)
-        if value is not None and figures.known(value):
+        if value is not None and formatting.known(value):
             found.append(trend_svg.Reference(each.name, value))
     return found
 
 
 def _spark(shown: Trend, named: Sequence[Baseline], store: Store, anchor: str) -> dict[str, Any]:
     lines = references(store, shown, named)[:1]
-    title = f"{figures.title(shown.metric)} of all requests, {figures.plural(len(shown.points), 'run')}"
+    title = f"{formatting.title(shown.metric)} of all requests, {formatting.plural(len(shown.points), 'run')}"
     drawing = trend_svg.small(history.plain(shown), anchor, title, lambda point: run_address(point.run), lines)
     ends = [point.started_at for point in (shown.points[0], shown.points[-1])]
-    dashed = f"; dashed: baseline “{figures.plain(lines[0].name, 40)}”" if lines else ""
+    dashed = f"; dashed: baseline “{formatting.plain(lines[0].name, 40)}”" if lines else ""
     return {
         "svg": Markup(drawing),  # noqa: S704 - built by ElementTree, which escapes every text
         "words": f"{title}, {_day(ends[0])} to {_day(ends[1])}{dashed}",
@@ -394,7 +396,7 @@ def _day(text: str) -> str:
     with suppress(ValueError):
         found = datetime.fromisoformat(text)
         return f"{found.day} {found:%b %Y}"
-    return figures.plain(text, 20)
+    return formatting.plain(text, 20)
 
 
 def _address(path: str, **query: str) -> str:

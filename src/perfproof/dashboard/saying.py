@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from perfproof.model import formatting
 from perfproof.model.result import Verdict
-from perfproof.reports import figures, rows
 from perfproof.store.summary import RunSummary
+from perfproof.verdict import display_rows
 
-_ALONE: dict[Verdict, tuple[str, str, rows.Tone]] = {
+_ALONE: dict[Verdict, tuple[str, str, display_rows.Tone]] = {
     Verdict.SHORT: ("✗", "budget broken", "bad"),
     Verdict.INCONCLUSIVE: ("?", "budget open", "warn"),
 }
@@ -21,13 +22,13 @@ def run_address(run_id: str) -> str:
     return f"/runs/{quote(run_id, safe='')}"
 
 
-def head(run: RunSummary) -> tuple[str, str, rows.Tone]:
+def head(run: RunSummary) -> tuple[str, str, display_rows.Tone]:
     """Return the sign, the word and the tone that stand for a run."""
     if run.verdict is None:
         return ("…", "running", "calm") if run.status == "running" else ("!", run.status, "void")
     if run.kind == "run" and run.verdict is not Verdict.INVALID:
         return _ALONE.get(run.verdict, ("●", "recorded", "calm"))
-    return rows.SYMBOLS[run.verdict], run.verdict.value, rows.TONES[run.verdict]
+    return display_rows.SYMBOLS[run.verdict], run.verdict.value, display_rows.TONES[run.verdict]
 
 
 def line(run: RunSummary) -> dict[str, Any]:
@@ -48,5 +49,5 @@ def line(run: RunSummary) -> dict[str, Any]:
         "tone": tone,
         "sentence": run.sentence or "Nothing was concluded.",
         "started_at": run.started_at,
-        "facts": [figures.plain(fact, 80) for fact in facts if fact],
+        "facts": [formatting.plain(fact, 80) for fact in facts if fact],
     }

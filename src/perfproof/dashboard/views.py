@@ -9,17 +9,19 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
-from perfproof.analysis.trends import trend
 from perfproof.dashboard.documents import is_here
 from perfproof.dashboard.lately import names_of_runs, references
 from perfproof.dashboard.pairing import comparable, pair, partner
 from perfproof.dashboard.saying import line, run_address
 from perfproof.errors import StoreError
+from perfproof.model import formatting
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Comparison, Level
-from perfproof.reports import figures, history, rows
+from perfproof.report.history import history
+from perfproof.stats.changepoints import trend
 from perfproof.store.repository import Store
 from perfproof.store.summary import Baseline, RunFilter, RunSummary
+from perfproof.verdict import display_rows
 
 PAGE = 25
 MAX_ROWS = 60
@@ -64,9 +66,9 @@ def runs_page(store: Store, wanted: RunFilter, page: int) -> dict[str, Any]:
 
 def run_page(store: Store, run: RunSummary) -> dict[str, Any]:
     """Return one run: its sentence, its facts, the rows that decided it, and where to go from here."""
-    comparisons = rows.by_impact(store.comparisons(run.id))
-    deciding = rows.gated(comparisons) or comparisons
-    shown, left_out = rows.most_urgent(deciding, MAX_ROWS)
+    comparisons = display_rows.by_impact(store.comparisons(run.id))
+    deciding = display_rows.gated(comparisons) or comparisons
+    shown, left_out = display_rows.most_urgent(deciding, MAX_ROWS)
     named = store.baselines(scenario=run.scenario)
     against = partner(run, named, store.runs(scenario=run.scenario, limit=MAX_CHOICES))
     names = [each.name for each in named if each.run.id == run.id]
@@ -144,7 +146,7 @@ def _by_scenario(runs: Sequence[RunSummary], names: Mapping[str, Sequence[str]])
 def _option(run: RunSummary, names: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Return a run as it stands in a list to choose from: its names first."""
     said = line(run)
-    called = [f"baseline {figures.plain(name, 40)}" for name in names.get(run.id, ())]
+    called = [f"baseline {formatting.plain(name, 40)}" for name in names.get(run.id, ())]
     when = run.started_at[:16].replace("T", " ")
     return {"id": run.id, "words": " · ".join([*called, when, *said["facts"][1:], said["word"]])}
 
@@ -196,13 +198,13 @@ def _comparison(row: Comparison) -> dict[str, Any]:
     return {
         "arm": row.arm,
         "request": row.request,
-        "metric": figures.title(row.metric),
-        "baseline": figures.value(row.baseline, row.unit),
-        "candidate": figures.value(row.candidate, row.unit),
-        "change": figures.change(row.change, typical=row.typical),
-        "interval": figures.interval(row.ci_low, row.ci_high),
-        "word": f"{rows.SYMBOLS[row.verdict]} {rows.verdict_words(row)}",
-        "tone": rows.TONES[row.verdict],
+        "metric": formatting.title(row.metric),
+        "baseline": formatting.value(row.baseline, row.unit),
+        "candidate": formatting.value(row.candidate, row.unit),
+        "change": formatting.change(row.change, typical=row.typical),
+        "interval": formatting.interval(row.ci_low, row.ci_high),
+        "word": f"{display_rows.SYMBOLS[row.verdict]} {display_rows.verdict_words(row)}",
+        "tone": display_rows.TONES[row.verdict],
     }
 
 
@@ -210,11 +212,11 @@ def _levels(levels: Sequence[Level]) -> list[dict[str, str]]:
     return [
         {
             "request": level.request,
-            "metric": figures.title(level.metric),
-            "value": figures.value(level.estimate.value, level.unit),
-            "interval": figures.value_range(level.estimate.low, level.estimate.high, level.unit),
+            "metric": formatting.title(level.metric),
+            "value": formatting.value(level.estimate.value, level.unit),
+            "interval": formatting.value_range(level.estimate.low, level.estimate.high, level.unit),
         }
-        for level in rows.levels_in_order(levels)[:MAX_ROWS]
+        for level in display_rows.levels_in_order(levels)[:MAX_ROWS]
     ]
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from perfproof.asking import Client
 from perfproof.documents.document import Document, decoded, parse
 from perfproof.documents.references import BrokenReferenceError, Part, root_of
 from perfproof.errors import UsageError
+from perfproof.http.plain_client import Client
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 VERSION = re.compile(r"(2\.0|3\.[012])(?:\.\d+)?")

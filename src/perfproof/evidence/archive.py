@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perfproof import __version__
+from perfproof.core.codec import CodecError, decode, encode
+from perfproof.core.files import flush, writing
 from perfproof.errors import EvidenceError
-from perfproof.evidence.codec import CodecError, decode, encode
 from perfproof.evidence.directory import IMPORTING, end_killed, hidden
-from perfproof.evidence.files import flush, writing
 from perfproof.evidence.limits import parse_json
-from perfproof.evidence.reading import read
+from perfproof.evidence.reader import read
 
 FORMAT = 1
 MANIFEST = "perfproof.json"

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from perfproof.core.files import flush, write_whole, writing
+from perfproof.core.owner import Owner
 from perfproof.errors import EvidenceError
-from perfproof.evidence.files import flush, write_whole, writing
 from perfproof.evidence.formats import (
     CAUSES_FILE,
     CHECKS_FILE,
@@ -25,13 +26,11 @@ from perfproof.evidence.formats import (
     write_compressed,
     write_document,
 )
-from perfproof.evidence.logs import masked_extract
-from perfproof.evidence.reading import read_info, sealed_rounds
+from perfproof.evidence.reader import read_info, sealed_rounds
 from perfproof.evidence.tables import check_table, empty_table, write_table
 from perfproof.model.checks import Checked
 from perfproof.model.instructions import Instructions
 from perfproof.model.levers import Causes
-from perfproof.model.owner import Owner
 from perfproof.model.probe import Probing
 from perfproof.model.recording import HISTOGRAM_COLUMNS, PROCESS_COLUMNS, SAMPLE_COLUMNS, Round, RunInfo
 
@@ -230,3 +229,30 @@ def _refuse_lost_samples(partial: PartialRound, measured: Round) -> None:
             why="the load process sent requests and recorded none",
             hint="see load.log beside it",
         )
+
+
+HEAD_BYTES = 256 * 1024
+TAIL_BYTES = 1024 * 1024
+MARGIN = 16 * 1024
+"""Longest secret (in characters) that a cut cannot split: this much more is read and masked, then dropped."""
+
+
+def masked_extract(source: Path, redactor: Callable[[str], str]) -> str:
+    """Return the log at ``source`` with secrets masked; of a long one the beginning, a note and the end.
+
+    Memory stays below some MB whatever the log's size. Masking line by line was rejected: a secret may span lines (a
+    private key), and a cut through its middle would leave a half that no redactor knows. Raises ``OSError``.
+    """
+    size = source.stat().st_size
+    with source.open("rb") as file:
+        if size <= HEAD_BYTES + TAIL_BYTES + 2 * MARGIN:
+            return redactor(_text(file.read(size)))
+        head = redactor(_text(file.read(HEAD_BYTES + MARGIN)))[:-MARGIN]
+        file.seek(size - TAIL_BYTES - MARGIN)
+        tail = redactor(_text(file.read(TAIL_BYTES + MARGIN)))[MARGIN:]
+    left_out = size - HEAD_BYTES - TAIL_BYTES
+    return f"{head}\n[perfproof left out about {left_out:,} of {size:,} bytes here]\n{tail}"
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", errors="replace")

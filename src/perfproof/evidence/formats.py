@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from perfproof import __version__
+from perfproof.core.codec import CodecError, decode, encode
 from perfproof.errors import EvidenceError
-from perfproof.evidence.codec import CodecError, decode, encode
 from perfproof.evidence.limits import TooLargeError, parse_json, read_bytes
 from perfproof.model.recording import ArmRound, Block, Trouble
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from perfproof.core.files import write_whole
 from perfproof.evidence import limits
-from perfproof.evidence.files import write_whole
 from perfproof.evidence.formats import damaged
 
 Columns = Mapping[str, npt.NDArray[Any]]

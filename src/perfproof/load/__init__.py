@@ -1,4 +1,1 @@
-"""Load: schedule (when), connection (do), recorder (what happened), and the load process that hosts Locust.
-
-``handle`` and ``plan`` are the parent's side and import neither gevent nor Locust; ``process`` is the child.
-"""
+"""Load: schedule (when), pools and blocks (how), recorders (what happened), and the client of the load process."""

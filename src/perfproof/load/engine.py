@@ -20,32 +20,32 @@ import numpy as np
 import numpy.typing as npt
 from gevent import get_hub
 
+from perfproof.core.redaction import Redactor
 from perfproof.errors import LoadError
-from perfproof.load.body import Files, read_files
-from perfproof.load.care import Message, Place
-from perfproof.load.cookies import Jar
-from perfproof.load.discovered import Discovered
-from perfproof.load.feeds import Supply, Turns
-from perfproof.load.flow import Flow
-from perfproof.load.health import Lag, RunQueue, steal_ns, waited_ns
+from perfproof.http.body import Files, read_files
+from perfproof.http.cookies import Jar
+from perfproof.http.exchange import Message, Place
+from perfproof.http.feeds import Supply, Turns
+from perfproof.http.flow import Flow
+from perfproof.http.found_secrets import Discovered
+from perfproof.http.pool import Pool, ignore
+from perfproof.http.redirect import Ways
+from perfproof.http.target import Target, locate
+from perfproof.http.tls import Secure
+from perfproof.load.generator_health import Lag, RunQueue, steal_ns, waited_ns
+from perfproof.load.histogram_recorder import Tally
 from perfproof.load.limits import Guard, connections_of, most_rate, refuse_connections, refuse_rate
 from perfproof.load.pairs import PairSource
 from perfproof.load.plan import BlockReport, PairsReport, Plan, Stretch, WarmReport, WrongAnswer
-from perfproof.load.pool import Pool, ignore
-from perfproof.load.probing import pool_of_one, send_alone
-from perfproof.load.recorder import Recorder
-from perfproof.load.redirect import Ways
+from perfproof.load.request_source import Stock, variants_of, weights
+from perfproof.load.sample_files import writing
+from perfproof.load.sample_recorder import Recorder
 from perfproof.load.schedule import DECK, arrivals, mean_rate, sequence, steady
-from perfproof.load.sealing import writing
 from perfproof.load.setup import run_setup
-from perfproof.load.stock import Stock, variants_of, weights
-from perfproof.load.tally import Tally
-from perfproof.load.target import Target, locate
+from perfproof.load.single_requests import pool_of_one, send_alone
 from perfproof.load.timer import Timer
-from perfproof.load.tls import Secure
 from perfproof.load.traffic import Pacer, Quota, Source, Together, Visitor
 from perfproof.model.recording import COMPLETED, LEFT_OUT, Outcome
-from perfproof.model.redaction import Redactor
 from perfproof.model.scenario import JsonValue, Stage
 
 _TICK_NS = 10_000_000

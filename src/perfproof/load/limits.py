@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import resource
 
+from perfproof.core.addresses import is_loopback
 from perfproof.errors import LoadError
-from perfproof.load.target import Target
-from perfproof.model.addresses import is_loopback
+from perfproof.http.target import Target
 from perfproof.model.scenario import Limits, Load
 
 RATE_HERE, RATE_ELSEWHERE = 100_000.0, 1_000.0

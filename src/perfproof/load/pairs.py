@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic_ns
 
 from perfproof.errors import LoadError
-from perfproof.load.care import Message
-from perfproof.load.connection import Connection
-from perfproof.load.flow import Flow
+from perfproof.http.connection import Connection
+from perfproof.http.exchange import Message
+from perfproof.http.flow import Flow
+from perfproof.http.pool import Pool
 from perfproof.load.orders import balanced_orders
-from perfproof.load.pool import Pool
 from perfproof.load.timer import Timer
 from perfproof.load.traffic import Source
 from perfproof.model.recording import Outcome

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from perfproof.evidence import codec
+from perfproof.core import codec
 from perfproof.model.recording import Trouble
 from perfproof.model.scenario import Feed, Load, LocustFile, Request, Scenario, Tls
 

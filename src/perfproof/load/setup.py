@@ -8,16 +8,16 @@ from time import monotonic_ns
 from gevent.event import Event
 
 from perfproof.errors import LoadError
-from perfproof.load.body import Files
-from perfproof.load.care import Message, Place, attentive, message_of
-from perfproof.load.connection import Connection
-from perfproof.load.cookies import Jar
-from perfproof.load.draw import Draw
-from perfproof.load.expecting import kind_of
-from perfproof.load.message import outgoing
-from perfproof.load.pool import Pool
-from perfproof.load.reply import Reply
-from perfproof.load.template import combinations
+from perfproof.http.body import Files
+from perfproof.http.connection import Connection
+from perfproof.http.cookies import Jar
+from perfproof.http.exchange import Message, Place, attentive, message_of
+from perfproof.http.expectations import kind_of
+from perfproof.http.message import outgoing
+from perfproof.http.pool import Pool
+from perfproof.http.reply import Reply
+from perfproof.http.template import combinations
+from perfproof.http.variables import Draw
 from perfproof.model.recording import Outcome
 from perfproof.model.scenario import JsonValue, Request
 

@@ -14,10 +14,10 @@ from time import monotonic_ns
 import gevent
 from gevent.event import Event
 
-from perfproof.load.care import Message
-from perfproof.load.connection import Connection
-from perfproof.load.flow import Flow
-from perfproof.load.pool import Pool
+from perfproof.http.connection import Connection
+from perfproof.http.exchange import Message
+from perfproof.http.flow import Flow
+from perfproof.http.pool import Pool
 from perfproof.load.timer import Timer
 from perfproof.model.recording import LATE_NS, Outcome
 

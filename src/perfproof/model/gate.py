@@ -1,4 +1,4 @@
-"""What a policy made of a result. ``analysis.policy`` makes it, ``reports`` write it down."""
+"""What a policy made of a result. ``verdict.policy`` makes it, ``reports`` write it down."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The mechanisms of the levers people pull, as observed of one arm in a pass of its own after the timed rounds.
 
 A mechanism is a figure that moves if, and only if, the lever was pulled: bytes on the wire for compression, new
-connections per request for a pool. Whether it explains anything is for ``analysis.why`` to say.
+connections per request for a pool. Whether it explains anything is for ``why`` to say.
 """
 
 from __future__ import annotations

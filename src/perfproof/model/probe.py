@@ -1,6 +1,6 @@
 """What a probe phase observed: requests sent one at a time, each with its statements, rows and bytes.
 
-``experiment.probe`` records it, ``evidence`` keeps it as ``probe.json``, ``analysis.queries`` concludes from it. No
+``queries.probe`` records it, ``evidence`` keeps it as ``probe.json``, ``queries`` concludes from it. No
 literal of a statement and no body is ever part of it: bodies are compared while they are in memory, and only hashes and
 the paths that differ stay.
 """

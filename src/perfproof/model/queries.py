@@ -1,6 +1,6 @@
 """Database statements of a probed request: their shape, how often each ran, and how far the count can be trusted.
 
-``collectors.queries`` makes these, ``analysis`` concludes from them. A statement never holds a literal.
+``databases`` makes these, ``analysis`` concludes from them. A statement never holds a literal.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from perfproof.model.checks import Checked
 from perfproof.model.instructions import Instructions
 from perfproof.model.levers import Causes
 from perfproof.model.probe import Probing
-from perfproof.model.revision import Revision
 from perfproof.model.rules import Rules
 
 
@@ -293,7 +292,7 @@ class RunInfo:
     ``arms`` and ``requests`` give the meaning of the sample columns; ``variants`` holds, per request, a label for each
     combination of values. ``settings`` are the load and rounds as measured (plain JSON values, no secrets).
     ``revision`` is that of the last arm's folder (the candidate's); None outside of a git repository. ``owner`` is the
-    process that measures (model/owner.py). ``interrupted_in`` names what was interrupted where it was not the rounds.
+    process that measures (core/owner.py). ``interrupted_in`` names what was interrupted where it was not the rounds.
     ``scenario_file`` is where the scenario was read; after the rounds ``resumed_after`` there was a pause. ``took`` are
     the seconds of its parts (before, start, probe, round: a start of one round and a whole one on average, causes,
     count, the whole measurement, and what the command took outside of it), from which the next run is estimated.
@@ -338,3 +337,15 @@ class Recording:
     causes: Causes | None = None
     instructions: Instructions | None = None
     checked: Checked | None = None
+
+
+@dataclass(frozen=True)
+class Revision:
+    """Where the measured code stood in git: ``branch`` (None when it could not be told), full commit hash, changes.
+
+    ``dirty`` says that tracked files differed from the commit, so that the commit alone does not name the code.
+    """
+
+    commit: str
+    branch: str | None = None
+    dirty: bool = False

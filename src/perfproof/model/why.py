@@ -1,6 +1,6 @@
 """Why the arms differ: causes, each with its mechanism and its outcome, and what became of each function.
 
-``analysis.why`` makes it, reports draw it and compute nothing.
+``why`` makes it, reports draw it and compute nothing.
 """
 
 from __future__ import annotations

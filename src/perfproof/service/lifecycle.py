@@ -16,11 +16,8 @@ from perfproof.errors import ServiceError, UsageError
 from perfproof.model.scenario import Arm, Service, Tls
 from perfproof.service.command import fill, more_ports, resolve
 from perfproof.service.guarded import Guarded
-from perfproof.service.health import Answer, ask, wait_until_healthy
-from perfproof.service.local import LocalProcesses
-from perfproof.service.logs import tail
-from perfproof.service.settle import wait_until_settled
-from perfproof.service.sockets import choose_ports, holders, is_free, listeners
+from perfproof.service.health import Answer, ask, wait_until_healthy, wait_until_settled
+from perfproof.service.sockets import LocalProcesses, choose_ports, holders, is_free, listeners
 from perfproof.service.tree import name_of
 
 _log = logging.getLogger(__name__)
@@ -378,3 +375,19 @@ def _did_not_start(service: RunningService, death: str, cancelled: threading.Eve
         else "the last lines of its log say more",
         log_tail=service.log_tail(),
     )
+
+
+WINDOW = 64 * 1024
+"""Bytes read from the end: enough for any sensible number of lines."""
+
+
+def tail(log: Path, lines: int, redactor: Callable[[str], str]) -> tuple[str, ...]:
+    """Return the last ``lines`` lines, redacted; none when there is no log."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - WINDOW))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ()
+    return tuple(redactor(text).splitlines()[-lines:]) if lines > 0 else ()

@@ -16,27 +16,28 @@ from sqlalchemy.orm import Session
 
 from perfproof.errors import EvidenceError, StoreError
 from perfproof.evidence.directory import end_killed
-from perfproof.evidence.reading import KILLED
+from perfproof.evidence.reader import KILLED
 from perfproof.model.history import Point
 from perfproof.model.metrics import COUNTED
 from perfproof.model.recording import RunInfo
 from perfproof.model.result import Comparison, Level, Result, basis
 from perfproof.model.rules import Spread
-from perfproof.store import queries
+from perfproof.store import statements
 from perfproof.store.connection import connect, database_file, parse_url, plain_errors, shown
-from perfproof.store.models import Base, BaselineRow, ComparisonRow, LevelRow, RunRow, SpreadRow
-from perfproof.store.queries import NEWEST_FIRST
-from perfproof.store.recorded import Recorded, recorded
-from perfproof.store.rows import (
+from perfproof.store.conversions import (
+    Recorded,
     arms_fingerprint,
     comparison_of,
     comparison_row,
     level_of,
     level_row,
+    recorded,
     revision_of,
     run_values,
     summary_of,
 )
+from perfproof.store.models import Base, BaselineRow, ComparisonRow, LevelRow, RunRow, SpreadRow
+from perfproof.store.statements import NEWEST_FIRST
 from perfproof.store.summary import Baseline, Choices, Measured, RunFilter, RunSummary
 from perfproof.store.upgrade import bring_up_to_date
 
@@ -135,12 +136,12 @@ class Store:
     ) -> list[RunSummary]:
         """Return the newest ``limit`` runs after the first ``offset``, newest first, of what is given (RunFilter)."""
         wanted = RunFilter(scenario, label, branch, commit, verdict)
-        return self._summaries(queries.runs(wanted).order_by(*NEWEST_FIRST).limit(limit).offset(offset))
+        return self._summaries(statements.runs(wanted).order_by(*NEWEST_FIRST).limit(limit).offset(offset))
 
     def count(self, wanted: RunFilter = RunFilter()) -> int:  # noqa: B008 - it is frozen
         """Return how many runs agree with the filter."""
         with self._reading() as session:
-            return session.scalar(queries.count(wanted)) or 0
+            return session.scalar(statements.count(wanted)) or 0
 
     def scenarios(self) -> list[Measured]:
         """Return the scenarios that have runs, the one that was measured last first."""
@@ -206,7 +207,7 @@ class Store:
 
         See ``queries.history`` for the runs and the arm that count (``arm``: the version called so).
         """
-        query = queries.history(RunFilter(scenario=scenario, branch=branch), metric, request, limit, arm)
+        query = statements.history(RunFilter(scenario=scenario, branch=branch), metric, request, limit, arm)
         found: dict[tuple[str, str, str], list[Point]] = {}
         with self._reading() as session:
             promised = _promised(session, scenario)
@@ -232,7 +233,7 @@ class Store:
 
         A version is a commit, started in one way, in runs of one kind. See ``queries.repeats`` for the runs that count.
         """
-        query = queries.repeats(scenario_hash, environment_hash, tuple(without), limit)
+        query = statements.repeats(scenario_hash, environment_hash, tuple(without), limit)
         found: dict[tuple[str, str], dict[tuple[str | None, ...], list[Point]]] = {}
         with self._reading() as session:
             for run, row in session.execute(query):

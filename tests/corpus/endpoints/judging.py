@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from perfproof.experiment import Silent, probe_alone
+from perfproof.measure import Silent, probe_alone
 from perfproof.model.result import Finding, ProbeResult
-from perfproof.scenarios import read
+from perfproof.scenario import read
 
 HERE = Path(__file__).parent
 SIZES = (1, 10, 50)

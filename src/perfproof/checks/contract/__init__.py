@@ -15,7 +15,7 @@ from perfproof.checks.arm import CheckedArm, OverError
 from perfproof.checks.contract.answers import ask_operations
 from perfproof.checks.contract.batches import ask_batches
 from perfproof.checks.contract.digest import digest_of
-from perfproof.checks.contract.judging import compare
+from perfproof.checks.contract.judge import compare
 from perfproof.checks.contract.lists import ask_lists
 from perfproof.checks.protocol import Setting
 from perfproof.checks.right_requests import Rightly

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from perfproof.asking import Answer
 from perfproof.checks.arm import CheckedArm
 from perfproof.checks.contract.deprecation import deprecation_of
 from perfproof.checks.contract.digest import key_of
 from perfproof.checks.right_requests import Rightly, left_alone
 from perfproof.documents.operations import Operation
 from perfproof.documents.references import BrokenReferenceError
-from perfproof.documents.validating import UncheckableError, Validator
+from perfproof.documents.validator import UncheckableError, Validator
+from perfproof.http.plain_client import Answer
 
 _NOT_THERE = (404, 405, 501)
 _OF_EVERY_PATH = {"HEAD", "OPTIONS", "TRACE"}

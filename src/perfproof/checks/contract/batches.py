@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from perfproof.asking import Answer
 from perfproof.checks.arm import CheckedArm, KnownRequest
 from perfproof.documents.rows import rows_of
+from perfproof.http.plain_client import Answer
 
 _TIMES = 7
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from perfproof.asking import Answer
 from perfproof.checks.arm import CheckedArm
 from perfproof.checks.right_requests import Rightly, left_alone
 from perfproof.documents.operations import PAGING
 from perfproof.documents.references import BrokenReferenceError
+from perfproof.http.plain_client import Answer
 
 _AT = re.compile(r"[$_]?(offset|skip|start|from|start_?index|first_?result)", re.IGNORECASE)
 _PAGE = re.compile(r"[$_]?(page|page_?(no|num|number|index)|p)|page\[number\]", re.IGNORECASE)

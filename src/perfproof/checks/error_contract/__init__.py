@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from perfproof.checks.arm import CheckedArm
-from perfproof.checks.error_contract.judging import compare
+from perfproof.checks.error_contract.judge import compare
 from perfproof.checks.error_contract.wrong_requests import observe
 from perfproof.checks.protocol import Setting
 from perfproof.model.checks import Compared, Facts

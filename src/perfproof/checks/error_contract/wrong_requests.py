@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from perfproof.asking import Answer
 from perfproof.checks.arm import CheckedArm, KnownRequest, OverError
-from perfproof.checks.error_contract.reading import documented_codes, look_at
+from perfproof.checks.error_contract.reader import documented_codes, look_at
 from perfproof.checks.right_requests import Rightly, left_alone
+from perfproof.core.placeholders import PLACEHOLDER
 from perfproof.documents.operations import Operation
 from perfproof.documents.references import BrokenReferenceError, Part
 from perfproof.documents.samples import kind_of, sample
-from perfproof.documents.validating import UncheckableError, Validator
-from perfproof.model.placeholders import PLACEHOLDER
+from perfproof.documents.validator import UncheckableError, Validator
+from perfproof.http.plain_client import Answer
 
 NOWHERE = "/perfproof-no-such-path"
 _UNKNOWN: Mapping[str, Any] = {

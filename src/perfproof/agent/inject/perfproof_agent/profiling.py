@@ -18,7 +18,7 @@ from .calls import Request
 
 POLL = 0.02
 """Seconds between two looks whether a slice has begun or ended."""
-_NUMBERED = "7065726670"  # see load/message.py
+_NUMBERED = "7065726670"  # see http/message.py
 
 Booked = "dict[tuple[int, int, tuple[int, ...]], int]"
 """Nanoseconds by slice, number of the request in the scenario, and stack (outermost first, as numbers of frames)."""

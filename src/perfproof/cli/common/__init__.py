@@ -1,0 +1,1 @@
+"""What several commands share: options, the session, the console, the gate."""

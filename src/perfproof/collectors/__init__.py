@@ -1,1 +1,0 @@
-"""Observes the service and the machine from outside: process tree, environment. One file per source."""

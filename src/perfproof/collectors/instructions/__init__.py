@@ -1,1 +1,0 @@
-"""Sources that count the instructions a service executes: the processor's counters, and Valgrind's callgrind."""

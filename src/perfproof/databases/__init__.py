@@ -1,0 +1,1 @@
+"""What a service does at its database: sources of statement counts, their fingerprints, and how they are merged."""

@@ -1,0 +1,363 @@
+"""Makes a draft: reads the source, starts the service once, asks, and returns the text with what was seen."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from perfproof.core.redaction import Redactor, worth_masking
+from perfproof.documents.operations import DOCUMENT_PATHS
+from perfproof.draft.sources.api_versions import of_both, told_versions
+from perfproof.draft.sources.entries import PASSWORDS
+from perfproof.draft.sources.kinds import document_of, file_in, plain, read_sources
+from perfproof.draft.start.databases import find_database
+from perfproof.draft.start.start import Start, adapted
+from perfproof.draft.start.ways import ways_to_start
+from perfproof.draft.templates import with_variables
+from perfproof.draft.trial import Credentials, Trial, Trying
+from perfproof.draft.versions import left_behind
+from perfproof.draft.wanted import Found, chosen
+from perfproof.draft.write import Draft, text_of
+from perfproof.errors import PerfproofError, ServiceError, UsageError
+from perfproof.http.plain_client import Client, require_loopback
+from perfproof.model.scenario import Arm, Service
+from perfproof.scenario.variables import TEMPLATE
+from perfproof.service.lifecycle import RunningService, run_command, start
+from perfproof.service.private_folders import private_folder
+
+Asked = Callable[[str, bool], str]
+"""Asks a person something; with True the answer is not shown while it is typed."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user said. ``folder`` is the service's, ``beside`` the one in which the scenario will lie.
+
+    ``before`` is the folder of the version before. ``sources`` and ``get`` are where requests come from.
+    ``command`` and ``url`` win over what is found.
+    """
+
+    folder: Path
+    beside: Path
+    sources: tuple[str, ...] = ()
+    get: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    writes: bool = False
+    most: int = 10
+    name: str = ""
+    command: str = ""
+    shell: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    prepare: str = ""
+    build: str = ""
+    health: str = ""
+    port: int | None = None
+    url: str = ""
+    start_timeout: float = 30.0
+    database: str = ""
+    credentials: Credentials = field(default_factory=Credentials)
+    arms: Mapping[str, Mapping[str, Any]] | None = None
+    arms_note: str = ""
+    before: Path | None = None
+    goals: Mapping[str, str] = field(default_factory=dict)
+    versions: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """The text of a scenario, and what is to be told of it."""
+
+    text: str
+    trial: Trial
+    notes: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def draft(
+    wishes: Wishes, environ: Mapping[str, str], say: Callable[[str], None], asked: Asked | None = None
+) -> Drafted:
+    """Return the draft. ``UsageError`` for what is missing, ``ServiceError`` where the service does not start."""
+    found = _source(wishes)
+    ways = _ways(wishes, found, asked)
+    if found is not None and not found.locustfile:
+        say(f"{found.source}: {_counted(len(found.asks), 'request')}" + (f" of {found.title}" if found.title else ""))
+    with _running(ways, wishes, found, environ, say) as (way, base):
+        client = Client(base)
+        if found is None:
+            found = _document(client, asked, say)
+        if wishes.versions is not None:
+            found = of_both(found, wishes.versions)
+        else:
+            told = told_versions(found)
+            found = replace(found, notes=(*found.notes, told)) if told else found
+        candidates = chosen(found.asks, only=wishes.only, writes=wishes.writes or found.explicit)
+        if not candidates and not found.locustfile:
+            raise _nothing_chosen(found, wishes)
+        credentials = _asked_for(wishes.credentials, found, asked)
+        trying = Trying(client, found, credentials, environ, say, wishes.most)
+        trial = trying.run(candidates)
+        if wishes.versions is not None:
+            first, last = (trial.prefix + version for version in wishes.versions)
+            trying.also(first, last)
+            wishes = replace(wishes, arms={"baseline": {"prefix": first}, "candidate": {"prefix": last}})
+    if wishes.before is not None and way is not None:
+        say(f"the version before, in {wishes.before}:")
+        with _running([way], replace(wishes, folder=wishes.before), found, environ, say) as (_, other):
+            trying.elsewhere(Client(other))
+    if wishes.health:
+        trial.health = wishes.health
+    if not trial.tried and not found.locustfile:
+        raise _nothing_answered(trial, found)
+    return _written(wishes, environ, found, way, base, trial, tried_of=len(candidates))
+
+
+def _written(
+    wishes: Wishes, environ: Mapping[str, str], found: Found, way: Start | None, base: str, trial: Trial, tried_of: int
+) -> Drafted:
+    notes = [*found.notes, *trial.notes, *(way.notes if way is not None else ())]
+    database, note = wishes.database, ""
+    if not database and way is not None:
+        looked = find_database(wishes.folder, way.command, way.environment, environ)
+        database, note = looked.address, looked.note
+        notes += [looked.left_out] if looked.left_out else []
+    if wishes.arms is None and way is not None and (told := left_behind(wishes.folder)):
+        notes.append(told)
+    if not trial.health:
+        trial.health = trial.tried[0].ask.target if trial.tried and "{" not in trial.tried[0].ask.target else "/"
+        notes.append(f"no health path answered: {trial.health} is asked instead until the service is up")
+    more = tried_of - len(trial.tried) - len(trial.dropped)
+    if more > 0:
+        notes.append(f"{_counted(more, 'request')} more could be measured: --most and --only choose")
+    if way is not None:
+        own = os.path.relpath((wishes.folder / way.directory).absolute(), wishes.beside)
+        way = replace(way, directory="" if own == "." else own)
+    if found.locustfile:
+        found = replace(found, locustfile=os.path.relpath(Path(found.locustfile).absolute(), wishes.beside))
+    fields = trial.login.fields if trial.login is not None else {}
+    if any("${" not in (value or "") for name, value in fields.items() if name.lower() in PASSWORDS):
+        notes.append('the password stands in the file: write "${PASSWORD}" for it before you share it')
+    text = text_of(
+        Draft(
+            name=wishes.name,
+            source=found.source,
+            trial=trial,
+            start=way,
+            url=base if way is None else "",
+            start_timeout=f"{wishes.start_timeout:g}s" if wishes.start_timeout > 60 else "",
+            database=database,
+            database_note=note,
+            arms=wishes.arms,
+            arms_note=wishes.arms_note,
+            goals=wishes.goals,
+            budgets=found.budgets,
+            locustfile=found.locustfile,
+        )
+    )
+    return Drafted(text, trial, tuple(dict.fromkeys(notes)), found.left_out)
+
+
+def _source(wishes: Wishes) -> Found | None:
+    """Return what the sources hold; None where the running service has to be asked for its document."""
+    given = plain(wishes.get) if wishes.get else None
+    if wishes.sources:
+        found = read_sources(wishes.sources)
+        return found if given is None else replace(found, asks=(*given.asks, *found.asks))
+    if given is not None:
+        return given
+    path = file_in(wishes.folder)
+    return read_sources((str(path),)) if path is not None else None
+
+
+def _ways(wishes: Wishes, found: Found | None, asked: Asked | None) -> list[Start]:
+    """Return the ways to start the service; none where it is up already."""
+    if wishes.url:
+        require_loopback(wishes.url)
+        return []
+    if wishes.command:
+        line = adapted(wishes.command) if not wishes.shell else None
+        text, shell = (wishes.command, True) if line is None else (line.text, line.shell)
+        return [_with(Start(text, "--command", shell=shell, port=wishes.port), wishes)]
+    ways = [_with(way, wishes) for way in ways_to_start(wishes.folder)]
+    if ways or (found is not None and found.origin):
+        return ways
+    if asked is not None:
+        line = adapted(
+            asked("How does the service start? (a command line; {port} is the port it shall listen on)", False)
+        )
+        if line.text:
+            return [_with(Start(line.text, "what was answered", shell=line.shell), wishes)]
+    raise UsageError(
+        f"how the service starts cannot be told from {wishes.folder.absolute()}",
+        why="there is no Procfile, manage.py, application object in Python, package.json with a start script,"
+        " Cargo.toml, go.mod, Dockerfile or compose file",
+        hint="give --command 'myserver --port {port}', or --url http://127.0.0.1:8000 where it is up already",
+    )
+
+
+def _with(way: Start, wishes: Wishes) -> Start:
+    return replace(
+        way,
+        environment={**way.environment, **wishes.environment},
+        prepare=wishes.prepare or way.prepare,
+        build=wishes.build or way.build,
+        port=wishes.port or way.port,
+    )
+
+
+@contextmanager
+def _running(
+    ways: Sequence[Start], wishes: Wishes, found: Found | None, environ: Mapping[str, str], say: Callable[[str], None]
+) -> Iterator[tuple[Start | None, str]]:
+    """Lend the address of the service, started in the first way that works and stopped afterwards."""
+    if not ways:
+        url = (wishes.url or (found.origin if found is not None else "")).rstrip("/")
+        answer = Client(url).send("GET", "/", within=10)
+        if answer.problem:
+            raise UsageError(
+                f"{url} does not answer", why=answer.problem, hint="start the service first, or give --command"
+            )
+        say(f"asking the service at {url}")
+        yield None, url
+        return
+    with private_folder() as private:
+        try:
+            way, service = _first_that_starts(ways, wishes, environ, private, say)
+        except ServiceError:
+            origin = found.origin if found is not None else ""
+            if not origin or wishes.command or Client(origin).send("GET", "/", within=10).problem:
+                raise
+            say(f"asking the service at {origin} instead")
+            yield None, origin
+            return
+        try:
+            yield way, service.base_url
+        finally:
+            service.stop()
+
+
+def _first_that_starts(
+    ways: Sequence[Start], wishes: Wishes, environ: Mapping[str, str], private: Path, say: Callable[[str], None]
+) -> tuple[Start, RunningService]:
+    redactor = Redactor(_secrets(wishes, environ))
+    failures: list[tuple[Start, PerfproofError]] = []
+    for number, way in enumerate(ways):
+        logs = private / f"start-{number}"
+        (logs / "work").mkdir(parents=True, mode=0o700)
+        arm = _arm(way, wishes, environ, logs / "work")
+        try:
+            say(f"starting {way.command}  (from {way.source})")
+            if arm.service.prepare:
+                say(f"  prepare: {way.prepare}")
+                run_command(arm, arm.service.prepare, purpose="prepare", log=logs / "prepare.log", redactor=redactor)
+            (service,) = start([arm], logs=logs, redactor=redactor, cpus=None, any_status=True)
+        except (ServiceError, UsageError) as error:
+            failures.append((way, error))
+            say(f"  that does not work: {error.what}")
+            continue
+        say(f"  up in {service.start_seconds:.1f} s")
+        return way, service
+    way, first = failures[0]
+    others = "; ".join(f"{each.command}: {other.what}" for each, other in failures[1:3])
+    raise ServiceError(
+        f"the service does not start with `{way.command}` (from {way.source}): {first.what}",
+        why="; ".join(filter(None, (first.why, others and f"nor in other ways: {others}"))) or None,
+        hint="give --command 'myserver --port {port}', and --environment NAME=VALUE for what it needs",
+        log_tail=first.log_tail if isinstance(first, ServiceError) else (),
+    )
+
+
+def _secrets(wishes: Wishes, environ: Mapping[str, str]) -> list[str]:
+    """Return the values that the user took from the environment."""
+    given = wishes.credentials
+    texts = [*wishes.environment.values(), *given.headers.values(), given.user or "", given.password or ""]
+    names = {match["name"] for text in texts for match in TEMPLATE.finditer(text) if match["name"]}
+    return [environ[name] for name in sorted(names) if worth_masking(environ.get(name, ""), named_secret=True)]
+
+
+def _arm(way: Start, wishes: Wishes, environ: Mapping[str, str], work: Path) -> Arm:
+    def fill(text: str | None) -> str | None:
+        if text is None:
+            return None
+        return with_variables(text, environ).replace("{python}", sys.executable).replace("{work}", str(work))
+
+    return Arm(
+        "service",
+        Service(
+            command=fill(way.command),
+            directory=wishes.folder / way.directory,
+            environment={name: fill(value) or "" for name, value in way.environment.items()},
+            prepare=fill(way.prepare),
+            port=way.port,
+            shell=way.shell,
+            health=wishes.health or "/",
+            start_timeout=wishes.start_timeout,
+        ),
+    )
+
+
+def _document(client: Client, asked: Asked | None, say: Callable[[str], None]) -> Found:
+    """Return what the running service's own document holds, or what a person answers."""
+    found = document_of(client)
+    if found is not None and not found.locustfile:
+        say(f"{found.source}: {_counted(len(found.asks), 'request')}" + (f" of {found.title}" if found.title else ""))
+        return found
+    if asked is not None:
+        answered = asked("Which requests are to be measured? (paths, such as /items /items/1)", False).split()
+        if answered:
+            return plain([path if path.startswith("/") else f"/{path}" for path in answered])
+    raise UsageError(
+        "which requests are to be measured is not known",
+        why=f"no source was given, and the service shows no OpenAPI document at {', '.join(DOCUMENT_PATHS[:4])} and"
+        f" {len(DOCUMENT_PATHS) - 4} other usual paths",
+        hint="perfproof init --get /items --get /items/1, or give a document, a HAR file, a k6 or Locust file, or a"
+        " curl command line",
+    )
+
+
+def _asked_for(given: Credentials, found: Found, asked: Asked | None) -> Credentials:
+    """Return the credentials, asked for where a login needs some that nobody gave."""
+    entry = found.entry
+    unknown = [login for login in entry.logins if any(value is None for value in login.fields.values())]
+    secured = any(ask.secured for ask in found.asks)
+    if asked is None or given.user is not None or given.headers or given.fields or not secured:
+        return given
+    if unknown or entry.basic:
+        user = asked(f"Who logs in? ({entry.scheme or 'user'}; empty: nobody)", False)
+        if user:
+            return replace(given, user=user, password=asked("With which password? (or ${NAME} of a variable)", True))
+    return given
+
+
+def _nothing_chosen(found: Found, wishes: Wishes) -> UsageError:
+    reading = sum(ask.reads for ask in found.asks)
+    if wishes.only:
+        some = ", ".join(f"{ask.method} {ask.path}" for ask in found.asks[:5])
+        return UsageError(
+            f"--only {' --only '.join(wishes.only)} fits none of {_counted(len(found.asks), 'request')}",
+            where=found.source,
+            hint=f"there are {some}{' ...' if len(found.asks) > 5 else ''}",
+        )
+    return UsageError(
+        f"none of {_counted(len(found.asks), 'request')} can be measured: {reading} only read",
+        where=found.source,
+        hint="those that write are left out unless --writes asks for them",
+    )
+
+
+def _nothing_answered(trial: Trial, found: Found) -> ServiceError:
+    first = "; ".join(f"{what}: {why}" for what, why in trial.dropped[:3])
+    return ServiceError(
+        f"none of {_counted(len(trial.dropped), 'request')} was answered as documented",
+        where=found.source,
+        why=first or None,
+        hint=trial.notes[-1] if trial.notes else "do these requests belong to this service, and is there data in it?",
+    )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

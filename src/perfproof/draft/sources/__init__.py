@@ -1,0 +1,1 @@
+"""What a draft is made from: OpenAPI, HAR, k6, curl, Locust."""

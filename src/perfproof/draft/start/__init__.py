@@ -1,0 +1,1 @@
+"""How the service of a folder starts, by what lies there."""

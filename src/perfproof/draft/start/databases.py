@@ -1,0 +1,146 @@
+"""The database of a service, as far as its environment, its settings or its compose file tell."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from perfproof.core.addresses import is_loopback
+from perfproof.draft.start.declared import composed, environment_of, from_here
+from perfproof.draft.start.start import source_files, text_of
+from perfproof.draft.templates import written
+
+_NAMES = re.compile(
+    r"(?:\w+_)?(?:DATABASE|DB|POSTGRES|POSTGRESQL|PG|MYSQL|MARIADB|SQLALCHEMY_DATABASE|SQLALCHEMY)_UR[IL]"
+)
+_SYSTEMS = {"postgresql": 5432, "postgres": 5432, "mysql": 3306, "mariadb": 3306}
+_PYTHON = re.compile(r"\b(python[\d.]*|uvicorn|gunicorn|hypercorn|flask|waitress-serve|daphne|granian|manage\.py)\b")
+_LITE = re.compile(
+    r"^\s*(?:import|from)\s+(?:sqlite3|aiosqlite|sqlite_utils|apsw)\b|sqlite(?:\+\w+)?:///", re.MULTILINE
+)
+
+
+@dataclass(frozen=True)
+class Database:
+    """``address`` as a scenario writes it ("" if none was found), and what to say of it."""
+
+    address: str = ""
+    note: str = ""
+    left_out: str = ""
+
+
+def find_database(folder: Path, command: str, own: Mapping[str, str], environ: Mapping[str, str]) -> Database:
+    """Return the database of the service in ``folder``; ``own`` is the environment that the scenario gives it.
+
+    An address with a password is never written down: it is taken from the environment or left out.
+    """
+    python = _PYTHON.search(command) is not None
+    left_out = ""
+    for address, variable, source in _addresses(folder, own, environ):
+        system = address.partition(":")[0].partition("+")[0].lower()
+        if system == "sqlite":
+            if python:
+                return Database("sqlite", f"from {source}")
+            continue
+        if system not in _SYSTEMS:
+            continue
+        reason = _unreachable(address)
+        if reason is not None:
+            left_out = left_out or f"the database that {source} names is left out: {reason}"
+        elif variable:
+            return Database(f"${{{variable}}}", f"from {source}")
+        elif _password(address):
+            left_out = left_out or (
+                f"the database that {source} names is left out: its address holds a password; export it as DATABASE_URL"
+                ' and run init again, or write `database: "${DATABASE_URL}"`'
+            )
+        else:
+            return Database(written(address), f"from {source}")
+    if python and not left_out:
+        for path in source_files(folder, (".py",), most=200):
+            if _LITE.search(text_of(path)):
+                return Database("sqlite", f"{path.relative_to(folder)} uses SQLite")
+    return Database(left_out=left_out)
+
+
+def _addresses(folder: Path, own: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield addresses of databases with the variable they are in ("" where that is not set) and their source."""
+    for name, value in own.items():
+        if "://" in value and _NAMES.fullmatch(name):
+            inner = re.fullmatch(r"\$\{(\w+)\}", value)
+            yield environ.get(inner[1], "") if inner else value, inner[1] if inner else "", f"the variable {name}"
+    for name, value in environ.items():
+        if _NAMES.fullmatch(name) and "://" in value:
+            yield value, name, f"the variable {name}"
+    for file in (".env", ".env.local"):
+        for name, value in re.findall(
+            r"^\s*(?:export\s+)?(\w+)\s*=\s*[\"']?([^\"'\n]+)", text_of(folder / file), re.MULTILINE
+        ):
+            if _NAMES.fullmatch(name) and "://" in value:
+                yield value.strip(), "", f"{name} in {file}"
+    yield from _django(folder)
+    services, file = composed(folder)
+    for name, service in services.items():
+        for variable, value in environment_of(service).items():
+            if _NAMES.fullmatch(variable) and "://" in value:
+                system = value.partition(":")[0].partition("+")[0]
+                here = from_here(value, services, _SYSTEMS.get(system, 0))
+                if here is not None:
+                    yield here, "", f"{file} (service {name})"
+
+
+def _django(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield the database of Django's settings where it is written down there."""
+    if not (folder / "manage.py").is_file():
+        return
+    for path in source_files(folder, (".py",), most=200):
+        text = text_of(path)
+        match = re.search(r"DATABASES\s*(?::[^=]+)?=\s*\{(.{0,2000}?)^\}", text, re.DOTALL | re.MULTILINE)
+        if match is None:
+            continue
+        settings = dict(re.findall(r"['\"](ENGINE|NAME|USER|HOST|PORT)['\"]\s*:\s*['\"]([^'\"]*)['\"]", match[1]))
+        engine = settings.get("ENGINE", "")
+        source = str(path.relative_to(folder))
+        if "sqlite" in engine or "spatialite" in engine:
+            yield "sqlite://", "", source
+        for word, system in (("postg", "postgresql"), ("mysql", "mysql")):
+            if word in engine and settings.get("NAME"):
+                user = f"{settings['USER']}@" if settings.get("USER") else ""
+                place = settings.get("HOST") or "127.0.0.1"
+                port = f":{settings['PORT']}" if settings.get("PORT") else ""
+                yield f"{system}://{user}{place}{port}/{settings['NAME']}", "", source
+
+
+def _password(address: str) -> bool:
+    try:
+        return bool(urlsplit(address).password)
+    except ValueError:
+        return True
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return all(is_loopback(str(each[4][0])) for each in socket.getaddrinfo(host, None))
+    except (OSError, ValueError):
+        return False
+
+
+def _unreachable(address: str) -> str | None:
+    """Return in words why nothing listens at a database's address; None if something does."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "127.0.0.1", parts.port
+    except ValueError:
+        return "its address cannot be read"
+    if not _is_here(host):
+        return f"{host} is not this machine"
+    port = port or _SYSTEMS[parts.scheme.partition("+")[0].lower()]
+    try:
+        socket.create_connection((host, port), timeout=2).close()
+    except OSError as error:
+        return f"nothing answers at {host}:{port} ({error.strerror or error})"
+    return None

@@ -1,0 +1,31 @@
+"""How the service in a folder starts, by what lies there; several ways, the most telling first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from perfproof.draft.start.compiled import cargo, go
+from perfproof.draft.start.declared import compose, dockerfile, procfile
+from perfproof.draft.start.node import node
+from perfproof.draft.start.python import django, python
+from perfproof.draft.start.start import Start
+
+
+def ways_to_start(folder: Path) -> list[Start]:
+    """Return the ways to start the service in ``folder``, most telling first; none where nothing tells."""
+    kinds: tuple[Callable[[Path], Iterator[Start]], ...] = (
+        procfile,
+        django,
+        python,
+        node,
+        cargo,
+        go,
+        dockerfile,
+        compose,
+    )
+    found: list[Start] = []
+    for kind in kinds:
+        known = {(way.command, way.prepare) for way in found}
+        found += [way for way in kind(folder) if (way.command, way.prepare) not in known]
+    return found

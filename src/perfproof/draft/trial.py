@@ -1,0 +1,430 @@
+"""The one start of a draft: which health path answers, how one gets in, and which requests are answered as promised.
+
+What a request needs to know (ids above all) is looked for in the answers to the requests before it.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from perfproof.documents.rows import VALUES, ids_in, rows_of
+from perfproof.draft.answers import IN_PATHS, combined, largest_list, milliseconds, token_in, unlike, value_at
+from perfproof.draft.names import HEALTH_PATHS
+from perfproof.draft.sources.entries import PASSWORDS, USERS
+from perfproof.draft.templates import filled, filled_json, with_variables
+from perfproof.draft.wanted import Ask, Found, Login, Sought
+from perfproof.errors import UsageError
+from perfproof.http.plain_client import Answer, Client
+from perfproof.http.response_diff import rows_in
+from perfproof.model.scenario import Scalar
+
+_SIZES = (1, 10, 50)
+TRIED = 4
+"""Times as many requests are tried as are wanted: of a large document not all of them answer."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Who logs in, as texts of a scenario: a password may be ``${PASSWORD}``. ``headers`` go with every request."""
+
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A request that was answered as promised: the request as it will be written, and what came.
+
+    ``sizes`` are those at which its queries can be counted; ``rows_at`` is where its rows are, None where there is only
+    one list.
+    """
+
+    ask: Ask
+    status: int
+    took: float
+    size: int
+    rows: int | None = None
+    rows_at: str | None = None
+    sizes: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Trial:
+    """What the service answered. ``login`` is the one that works, ``header`` what secured requests carry then."""
+
+    health: str = ""
+    prefix: str = ""
+    login: Login | None = None
+    header: tuple[str, str] | None = None
+    tried: list[Tried] = field(default_factory=list)
+    dropped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Trying:
+    """One trial of what was ``found``, on the service behind ``client``."""
+
+    client: Client
+    found: Found
+    credentials: Credentials
+    environ: Mapping[str, str]
+    say: Say
+    most: int = 10
+    result: Trial = field(default_factory=Trial)
+    _captured: dict[str, Scalar] = field(default_factory=dict, repr=False)
+    _bodies: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def run(self, asks: Sequence[Ask]) -> Trial:
+        """Ask one request after the other, the most wanted first, until enough were answered as promised."""
+        result = self.result
+        result.prefix = self._prefix(asks)
+        result.health = self.health()
+        self._enter(asks)
+        for ask in asks:
+            if len(result.tried) >= self.most:
+                break
+            if len(result.tried) + len(result.dropped) >= self.most * TRIED:
+                break
+            self._try(replace(ask, path=result.prefix + ask.path))
+        return result
+
+    def also(self, before: str, now: str) -> None:
+        """Ask everything that was kept once more below another prefix, and drop what is not answered alike there.
+
+        Afterwards the requests and the login stand without a prefix: each arm has its own.
+        """
+        kept, self.result.tried = self.result.tried, []
+        login = self.result.login
+        if login is not None:
+            if not login.path.startswith(f"{before}/"):
+                raise UsageError(
+                    f"the login {login.path} is in neither version, and a prefix stands before set-up steps too",
+                    hint="log in yourself and give --header 'Authorization: Bearer ${TOKEN}'",
+                )
+            refused = self._log_in(replace(login, path=now + login.path.removeprefix(before)))
+            if refused is not None:
+                raise UsageError("the login of one version does not work in the other", why=refused)
+            self.result.login = replace(login, path=login.path.removeprefix(before))
+        for tried in kept:
+            path = tried.ask.path.removeprefix(before)
+            there = replace(tried.ask, path=now + path)
+            wrong = unlike(there, self._send(there, {}))
+            if wrong is None:
+                # Neither version's own path is the name of what both are asked.
+                name = f"{there.method} {path}" if tried.ask.name.startswith(f"{there.method} /") else tried.ask.name
+                self.result.tried.append(replace(tried, ask=replace(tried.ask, path=path, name=name)))
+            else:
+                self._drop(there, wrong)
+
+    def elsewhere(self, client: Client) -> None:
+        """Ask everything that was kept once more of the version before, and drop what that does not answer alike."""
+        kept, self.result.tried = self.result.tried, []
+        self.client, self._captured = client, {}
+        if self.result.login is not None and (refused := self._log_in(self.result.login)) is not None:
+            raise UsageError(
+                "the login works in the version after and not in the one before",
+                why=refused,
+                hint="fill the database of the version before as well, e.g. with --prepare",
+            )
+        for tried in kept:
+            wrong = unlike(tried.ask, self._send(tried.ask, {}))
+            if wrong is None:
+                self.result.tried.append(tried)
+            else:
+                self._drop(tried.ask, f"{wrong}, by the version before")
+
+    def health(self) -> str:
+        """Return the first path that says the service is up; "/" if none does."""
+        named = [path.removeprefix(self.found.prefix) for path in self.found.health]
+        for path in dict.fromkeys([*self.found.health, *named, *HEALTH_PATHS]):
+            status = self.client.send("GET", self._plain(path), within=5).status
+            # A redirect may lead to what is not there; only from the front page it leads to a login or the like.
+            if 200 <= status < 300 or (path == "/" and 300 <= status < 400):
+                return path
+        return ""
+
+    def _prefix(self, asks: Sequence[Ask]) -> str:
+        """Return the document's prefix, or none where the service answers without it alone (proxies add such)."""
+        prefix = self.found.prefix
+        plain = next((ask for ask in asks if ask.method == "GET" and not ask.sought), None)
+        if not prefix or plain is None:
+            return prefix
+        if self._send(replace(plain, path=prefix + plain.path), {}).status != 404:
+            return prefix
+        if self._send(plain, {}).status in (0, 404):
+            return prefix
+        self.result.notes.append(f"the document's prefix {prefix} is left out: the service answers without it")
+        return ""
+
+    def _enter(self, asks: Sequence[Ask]) -> None:
+        """Find out how secured requests are let in."""
+        entry, given = self.found.entry, self.credentials
+        if given.headers:
+            return
+        if entry.basic and given.user is not None:
+            self._as_basic()
+            return
+        if entry.key_header and given.password is not None and given.user is None:
+            self.result.header = (entry.key_header, given.password)
+            return
+        secured = any(ask.secured for ask in asks)
+        wanted = secured or given.user is not None or any(self._complete(login) for login in entry.logins)
+        if not wanted:
+            return
+        reasons = []
+        for login in entry.logins:
+            complete = self._complete(login)
+            if complete is None:
+                missing = [name for name, value in login.fields.items() if value is None]
+                reasons.append(f"{login.path} needs {' and '.join(missing)}")
+                continue
+            reason = self._log_in(complete)
+            if reason is None:
+                return
+            reasons.append(reason)
+        if given.user is not None and self._takes_basic(asks):
+            return
+        if secured or given.user is not None:
+            how = f"the document asks for {entry.scheme}" if entry.scheme else "no way to log in was found"
+            tried = f" ({'; '.join(reasons)})" if reasons else ""
+            hint = "give --user NAME:PASSWORD, or --header 'Authorization: Bearer ${TOKEN}'"
+            self.result.notes.append(f"nobody is logged in: {how}{tried}; {hint}")
+
+    def _as_basic(self) -> None:
+        """Let the user in by HTTP basic."""
+        text = f"{self.credentials.user}:{self.credentials.password or ''}"
+        if "${" in text:
+            raise UsageError(
+                "a password from the environment cannot be sent as HTTP basic",
+                why="it is encoded together with the name, and the file would show it",
+                hint="BASIC=$(printf %s name:password | base64), and --header 'Authorization: Basic ${BASIC}'",
+            )
+        self.result.header = ("Authorization", "Basic " + base64.b64encode(filled(text, {}).encode()).decode())
+        self.result.notes.append("the password stands in the file: keep the file to yourself")
+
+    def _takes_basic(self, asks: Sequence[Ask]) -> bool:
+        """Find out whether HTTP basic lets the user in, although the document does not say so."""
+        for ask in [each for each in asks if each.method == "GET" and not each.sought][:TRIED]:
+            whole = replace(ask, path=self.result.prefix + ask.path)
+            if self._send(whole, {}).status != 401:
+                continue
+            self._as_basic()
+            if self._send(self._with_entry(whole), {}).status != 401:
+                return True
+            self.result.header = None
+            self.result.notes.pop()
+            return False
+        return False
+
+    def _complete(self, login: Login) -> Login | None:
+        """Return a login with what the user gave filled in; None where something is still missing."""
+        fields = dict(login.fields)
+        given = self.credentials
+        for name in fields:
+            if name in given.fields:
+                fields[name] = given.fields[name]
+            elif name.lower() in PASSWORDS and given.password is not None:
+                fields[name] = given.password
+            elif name in USERS and given.user is not None:
+                fields[name] = given.user
+        for name, value in given.fields.items():
+            fields.setdefault(name, value)
+        users = [name for name in fields if name in USERS]
+        if len(users) > 1:  # either an address or a name is asked for; the first is what most take
+            known = [name for name in users if login.fields[name] is not None] or users[:1]
+            fields = {name: value for name, value in fields.items() if name not in users or name in known}
+        complete = {name: value for name, value in fields.items() if value is not None}
+        return replace(login, fields=complete) if len(complete) == len(fields) and complete else None
+
+    def _log_in(self, login: Login) -> str | None:
+        """Log in and note how; return in words why it does not work, None if it does."""
+        fields = {name: self._text(value or "") for name, value in login.fields.items()}
+        how: dict[str, Any] = {"form": fields} if login.form else {"data": fields}
+        answer = Answer()
+        given = self.result.login is not None  # then its path is whole
+        for prefix in (
+            ("",) if given else dict.fromkeys((self.result.prefix, ""))
+        ):  # a token URL may hold the prefix already
+            answer = self.client.send(login.method, self._plain(prefix + login.path), **how)
+            if answer.status not in (0, 404, 405):
+                login = replace(login, path=prefix + login.path)
+                break
+        if not 200 <= answer.status < 400:
+            said = answer.problem or f"status {answer.status}"
+            return f"POST {login.path} was answered with {said}"
+        captures = dict(login.captures)
+        if not captures and login.header is not None:
+            token = token_in(answer.data)
+            if token is not None:
+                captures = {"token": token[0]}
+                self._captured["token"] = token[1]
+            elif answer.cookies:
+                login = replace(login, header=None)
+            else:
+                return f"POST {login.path} was answered with status {answer.status}, but no token is in the answer"
+        for name, path in captures.items():
+            value = value_at(answer.data, path)
+            if value is None:
+                return f"POST {login.path} has nothing at {path} in its answer"
+            self._captured[name] = value
+        self.result.login, self.result.header = replace(login, captures=captures), login.header
+        self.say(f"logged in by POST {login.path}")
+        return None
+
+    def _try(self, ask: Ask) -> None:
+        """Ask one request, and keep it if it is answered as promised."""
+        ask = self._with_entry(ask)
+        choices, missing = self._known(ask)
+        if missing:
+            self._drop(ask, f"no value is known for {', '.join('{' + name + '}' for name in missing)}")
+            return
+        good: list[dict[str, Scalar]] = []
+        answer, reason = Answer(), ""
+        for values in choices:
+            now = self._send(ask, values)
+            if now.status in (301, 302, 307, 308) and ask.reads:
+                moved = self._moved(ask, now)
+                if moved is not None:
+                    ask, now = moved, self._send(moved, values)
+            wrong = unlike(ask, now)
+            if wrong is None:
+                good.append(values)
+                answer = now
+            else:
+                reason = reason or wrong
+            if not ask.reads and good:
+                break
+        if not good:
+            self._drop(ask, reason)
+            return
+        self._keep(ask, good, answer)
+
+    def _keep(self, ask: Ask, good: Sequence[Mapping[str, Scalar]], answer: Answer) -> None:
+        names = [sought.name for sought in ask.sought]  # in the order of the path: the last one varies
+        values: dict[str, tuple[Scalar, ...]] = {name: each for name, each in ask.values.items() if name not in names}
+        values |= combined(good, names)
+        ask = replace(ask, values=values, sought=())
+        rows, rows_at = rows_in(answer.body, None)
+        notes: list[str] = []
+        if rows is None and (named := largest_list(answer.data)) is not None:
+            rows_at = named
+            rows = rows_in(answer.body, named)[0]
+        else:
+            rows_at = None
+        sizes: tuple[int, ...] = ()
+        if ask.paging and ask.reads:
+            sizes, note = self._sizes(ask, good[0], rows, rows_at)
+            notes += [note] if note else []
+        tried = Tried(ask, answer.status, answer.took, len(answer.body), rows, rows_at, sizes, tuple(notes))
+        self.result.tried.append(tried)
+        self._bodies[ask.path] = answer.data
+        seen = "" if rows is None else f", {rows} row{'' if rows == 1 else 's'}"
+        self.say(f"  kept     {ask.method} {ask.target}: {answer.status} in {milliseconds(answer.took)}{seen}")
+
+    def _sizes(
+        self, ask: Ask, values: Mapping[str, Scalar], rows: int | None, rows_at: str | None
+    ) -> tuple[tuple[int, ...], str]:
+        """Return the sizes at which rows can be asked for, once one row was asked for and came."""
+        if rows is None:
+            return (), f"{ask.paging} is no scale: the answer has no list of rows"
+        one = self._send(ask, {**values, ask.paging: 1})
+        got = rows_in(one.body, rows_at)[0]
+        if unlike(ask, one) is not None or got is None or (got >= rows and rows > 1):
+            return (), f"{ask.paging} is no scale: asked for 1 row, {got} came"
+        most = ask.most or _SIZES[-1]
+        sizes = tuple(size for size in _SIZES if size <= most)
+        if len(sizes) < 3 or unlike(ask, self._send(ask, {**values, ask.paging: sizes[-1]})) is not None:
+            most = min(most, int(ask.values[ask.paging][0]))
+            sizes = (1, (most + 1) // 2, most) if most >= 3 else ()
+        return sizes, ""
+
+    def _with_entry(self, ask: Ask) -> Ask:
+        headers = dict(self.credentials.headers)
+        entry, header = self.found.entry, self.result.header
+        # Documents often forget to say which operations are secured, so whoever is logged in says so everywhere.
+        if header is not None:
+            headers.setdefault(*header)
+        query = dict(ask.query)
+        if entry.key_query and self.credentials.password is not None and self.credentials.user is None and ask.secured:
+            query[entry.key_query] = self.credentials.password
+        if entry.key_cookie and self.credentials.password is not None and self.credentials.user is None and ask.secured:
+            headers["Cookie"] = f"{entry.key_cookie}={self.credentials.password}"
+        own = {
+            name: value for name, value in ask.headers.items() if name.lower() not in {key.lower() for key in headers}
+        }
+        return replace(ask, headers={**headers, **own}, query=query)
+
+    def _known(self, ask: Ask) -> tuple[list[dict[str, Scalar]], list[str]]:
+        """Return values for all placeholders, each choice a set that belongs together, and those nobody knows."""
+        fixed = {name: each[0] for name, each in ask.values.items() if not any(s.name == name for s in ask.sought)}
+        choices: list[dict[str, Scalar]] = [{}]
+        missing: list[str] = []
+        for sought in ask.sought:
+            grown = []
+            for values in choices:
+                options = self._options(ask, sought, values)
+                grown += [{**values, sought.name: option} for option in options[:VALUES]]
+            if not grown:
+                missing.append(sought.name)
+                continue
+            choices = grown[:VALUES] if len(ask.sought) == 1 else grown[: VALUES * 2]
+        return [{**fixed, **values} for values in choices], missing
+
+    def _options(self, ask: Ask, sought: Sought, values: Mapping[str, Scalar]) -> list[Scalar]:
+        """Return what a placeholder may be: ids in the answer of the list it stands below, examples, guesses."""
+        above = ask.path.partition("/{" + sought.name + "}")[0]
+        rows = rows_of(self._bodies.get(above, self._bodies.get(above + "/")))
+        if rows is None and above != ask.path:
+            upper = replace(ask, method="GET", path=above, query={}, json=None, form={}, body=None)
+            answer = self._send(upper, values)
+            if answer.status in (301, 302, 307, 308):
+                answer = self._send(replace(upper, path=above + "/"), values)
+            rows = rows_of(answer.data) if answer.status == 200 else None
+            if "{" not in above:
+                self._bodies[above] = answer.data if answer.status == 200 else None
+        found = ids_in(rows, sought.name, sought.fields, above) if rows else []
+        if not found:
+            found = list(sought.guess)
+        return [each for each in dict.fromkeys(found) if IN_PATHS.fullmatch(str(each))]
+
+    def _send(self, ask: Ask, values: Mapping[str, Scalar]) -> Answer:
+        """Send one request with its placeholders filled."""
+        values = {**self._captured, **{name: each[0] for name, each in ask.values.items()}, **values}
+        headers = {name: filled(self._text(value), values) for name, value in ask.headers.items()}
+        target = filled(self._text(ask.target), values, quoted=True)
+        data = filled_json(ask.json, values) if ask.json is not None else None
+        form = {name: filled(self._text(value), values) for name, value in ask.form.items()}
+        body = filled(self._text(ask.body), values) if ask.body is not None else None
+        return self.client.send(ask.method, target, headers, data=data, form=form, body=body)
+
+    def _moved(self, ask: Ask, answer: Answer) -> Ask | None:
+        """Return the request at the path it is redirected to, if only a slash makes the difference."""
+        there = re.sub(r"^https?://[^/]+", "", answer.headers.get("location", "")).partition("?")[0]
+        here = ask.path.rstrip("/")
+        ends_with_slash = there.endswith("/")
+        if (
+            there.rstrip("/").rpartition("/")[2] not in (here.rpartition("/")[2],)
+            and "{" not in here.rpartition("/")[2]
+        ):
+            return None
+        return replace(ask, path=here + "/" if ends_with_slash else here)
+
+    def _drop(self, ask: Ask, reason: str) -> None:
+        self.result.dropped.append((f"{ask.method} {ask.path}", reason))
+        self.say(f"  dropped  {ask.method} {ask.path}: {reason}")
+
+    def _text(self, text: str) -> str:
+        return with_variables(text, self.environ)
+
+    def _plain(self, path: str) -> str:
+        return filled(self._text(path), self._captured, quoted=True)

@@ -1,0 +1,1 @@
+"""One exchange with a server: requests as bytes, connections, TLS, cookies, redirects, and what responses must be."""

@@ -1,0 +1,207 @@
+"""What is done with a response after the clock has stopped: cookies, redirects, expectations, captures.
+
+One ``Care`` may serve many exchanges at once, so nothing of an exchange is kept in it; what a redirect leads to gets a
+care of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from perfproof.core.redaction import Redactor
+from perfproof.http.cookies import Jar
+from perfproof.http.expectations import captured, failed_operation, filled, unmet
+from perfproof.http.found_secrets import Discovered
+from perfproof.http.message import Outgoing, outgoing
+from perfproof.http.redirect import Ways, next_hop
+from perfproof.http.template import MissingVariableError, Variables
+from perfproof.model.scenario import SAFE_METHODS, Capture, Expect, JsonValue, Request
+
+if TYPE_CHECKING:
+    from perfproof.http.reply import Reply
+    from perfproof.http.target import Origin, Target
+
+
+ANY_2XX = range(200, 300)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the requests of an arm go: its checked target and the ways that redirects may take from there.
+
+    ``discovered`` takes what responses hold that must not be shown.
+    """
+
+    target: Target
+    ways: Ways
+    discovered: Discovered = field(default_factory=lambda: Discovered(Redactor(())), repr=False)
+
+    @property
+    def url(self) -> str:
+        """Return the origin as a URL without a path."""
+        return f"{self.target.scheme}://{self.target.authority}"
+
+
+@dataclass(slots=True)
+class Message:
+    """One prepared request: its bytes, where the id goes, what response is accepted, and what it is a variant of.
+
+    ``data[place : place + 16]`` are the low 64 bits of the trace id in hexadecimal digits: the sample's id. ``care``
+    looks at the response beyond its status; ``plain`` messages have none and are not HEAD, the fastest way through a
+    connection. A ``safe`` one changes nothing, so it may be sent twice.
+    """
+
+    data: bytearray
+    place: int
+    size: int
+    accepted: Container[int]
+    timeout_ns: int
+    head: bool
+    request: int = 0
+    variant: int = 0
+    care: Care | None = None
+    plain: bool = True
+    safe: bool = False
+
+
+@dataclass(frozen=True)
+class Care:
+    """What a response is looked at for.
+
+    ``into`` takes the captured variables, ``jar`` the cookies of one user; ``shared`` are cookies to start a jar from
+    when a redirect needs one. ``until`` is what is polled for, and must be there when this is the ``last`` try.
+    ``hops`` redirects may still be followed, ``home`` says that none has left the service. ``number`` is that of the
+    request in the scenario.
+    """
+
+    request: Request
+    expect: Expect
+    until: Expect | None
+    last: bool
+    captures: Mapping[str, str | Capture]
+    into: dict[str, JsonValue] | None
+    jar: Jar | None
+    out: Outgoing = field(repr=False)
+    url: str
+    place: Place = field(repr=False)
+    shared: Jar | None = None
+    number: int = 0
+    hops: int = 0
+    home: bool = True
+    away: Origin | None = None
+
+    def follow(self, reply: Reply) -> Message | None:
+        """Take the reply's cookies and return what a redirect leads to, if it is one to be followed.
+
+        RefusedError when it may not be; ``care.away`` of the message is set when it goes to another origin.
+        """
+        jar = self.jar
+        if jar is None and self.shared is not None and self.hops:
+            jar = self.shared.copy()
+        if jar is not None and self.home:
+            lines = reply.headers("set-cookie")
+            jar.take(lines, self.out.target)
+            self.place.discovered.cookies(lines)
+        hop = next_hop(self.out, self.url, reply, self.place.ways.allow) if self.hops else None
+        if hop is None:
+            return None
+        out, home = hop.out, self.home and hop.away is None
+        if jar is not None and home:
+            cookies = jar.header(out.target)
+            out = replace(out, headers={**out.headers, **({"cookie": cookies} if cookies else {})})
+        care = replace(self, out=out, url=hop.url, hops=self.hops - 1, jar=jar, home=home, away=hop.away)
+        return message_of(self.request, out, hop.url.split("/")[2], number=self.number, care=care)
+
+    def judge(self, reply: Reply) -> tuple[str | None, bool]:
+        """Return what is not as expected, in words, or None; and whether what is polled for has arrived.
+
+        What is to be captured is captured once all is as expected.
+        """
+        problem = unmet(self.expect, reply)
+        if (
+            problem is None
+            and self.request.graphql
+            and not any(path.startswith("$.errors") for path in self.expect.json)
+        ):
+            problem = failed_operation(reply)
+        if problem is None and self.until is not None:
+            missing = unmet(self.until, reply)
+            if missing is not None:
+                return (f"still not so after the last try: {missing}" if self.last else None), False
+        if problem is None and self.captures and self.into is not None:
+            try:
+                found = captured(self.captures, reply)
+                self.into.update(found)
+                self.place.discovered.variables(found)
+            except (LookupError, ValueError) as error:
+                problem = f"cannot capture from its response: {error.args[0] if error.args else error}"
+        return problem, problem is None
+
+
+def attentive(
+    request: Request,
+    variables: Variables,
+    place: Place,
+    out: Outgoing,
+    *,
+    number: int = 0,
+    into: dict[str, JsonValue] | None = None,
+    jar: Jar | None = None,
+    shared: Jar | None = None,
+    last: bool = False,
+) -> Care | None:
+    """Return the care that ``request`` ``number``, filled as ``out``, needs; None if only its status counts."""
+    looks = request.expect.beyond_status or bool(request.graphql) or request.repeat is not None
+    looks = looks or (bool(request.capture) and into is not None)
+    jar = jar if request.cookies else None
+    if not looks and not request.follow_redirects and jar is None:
+        return None
+    try:
+        expect = filled(request.expect, variables)
+        until = filled(request.repeat.until, variables) if request.repeat is not None else None
+    except MissingVariableError as error:
+        raise ValueError(str(error)) from error
+    return Care(
+        request=request,
+        expect=replace(expect, status=()),
+        until=until,
+        last=last,
+        captures=request.capture,
+        into=into,
+        jar=jar,
+        out=out,
+        url=place.url + out.target,
+        place=place,
+        shared=shared if request.cookies else None,
+        number=number,
+        hops=request.follow_redirects,
+    )
+
+
+def message_of(
+    request: Request, out: Outgoing, authority: str, *, number: int = 0, variant: int = 0, care: Care | None = None
+) -> Message:
+    """Return what is sent for ``out``, the filled ``request``."""
+    data, place = out.encode(authority, number)
+    return Message(
+        data=data,
+        place=place,
+        size=len(data),
+        accepted=frozenset(request.expect.status) or ANY_2XX,
+        timeout_ns=int(request.timeout * 1e9),
+        head=out.method == "HEAD",
+        request=number,
+        variant=variant,
+        care=care,
+        plain=care is None and out.method != "HEAD",
+        safe=request.reads if out.method == request.method else out.method in SAFE_METHODS,
+    )
+
+
+def prepare(
+    request: Request, variables: Variables, authority: str, prefix: str = "", *, number: int = 0, variant: int = 0
+) -> Message:
+    """Return a request without files filled with ``variables`` as bytes; ValueError says which part cannot be sent."""
+    return message_of(request, outgoing(request, variables, prefix), authority, number=number, variant=variant)

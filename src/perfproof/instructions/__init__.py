@@ -1,0 +1,1 @@
+"""Instructions per request: the count pass, its sources, and what is concluded from it."""

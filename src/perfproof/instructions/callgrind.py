@@ -1,0 +1,164 @@
+"""Valgrind's callgrind: counts in any program that runs under it, on any machine, many times slower.
+
+The service starts with instrumentation switched off and is merely translated (about four times slower); it is
+switched on once the service is warm. ``callgrind_control`` does the same by the same program (``vgdb``), but that
+needs Perl.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from perfproof.instructions.functions import Graph, read
+from perfproof.instructions.source import Processes, UncountableError
+from perfproof.model.instructions import Source
+from perfproof.model.scenario import Arm
+
+ANSWERS_WITHIN = 60.0
+"""Seconds within which a process takes a command; it may be in the middle of a long stretch of its own code."""
+STARTS_SLOWER = 12.0
+_TOTALS = re.compile(rb"^totals: (\d+)", re.MULTILINE)
+_DUMP = re.compile(r"out\.(?P<pid>\d+)(?:\.(?P<part>\d+))?")
+
+
+class Callgrind:
+    """A Counter that runs the service under Valgrind; its files live in ``directory``."""
+
+    name: Source = "callgrind"
+    slowdown = 60.0
+
+    def __init__(self, directory: Path, programs: tuple[str, str]) -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._valgrind, self._vgdb = programs
+        self._processes: Processes = list
+        self._read: set[Path] = set()
+        self._met: set[int] = set()
+        self.taken: list[Path] = []
+        self.missed = 0
+        self.forked = 0
+
+    @classmethod
+    def made(cls) -> Callable[[Path], Callgrind]:
+        """Return how to make one, given its directory; UncountableError where Valgrind is not installed."""
+        programs = _programs()
+        return lambda directory: cls(directory, programs)
+
+    def arm(self, arm: Arm) -> Arm:
+        """Return the arm with Valgrind in front of its command."""
+        service = arm.service
+        line = service.command or ""
+        words = ["/bin/sh", "-c", line] if service.shell else shlex.split(line)
+        options = [
+            self._valgrind, "--tool=callgrind", "--quiet", "--instr-atstart=no", "--trace-children=yes",
+            f"--callgrind-out-file={self.directory}/out.%p", f"--vgdb-prefix={self.directory}/vgdb",
+            # Code made while the program runs (V8, the JVM, a JIT of Python) may be made again in the same place.
+            "--smc-check=all-non-file", "--dump-line=no",
+        ]  # fmt: skip
+        timeout = service.start_timeout * STARTS_SLOWER
+        command = shlex.join([*options, *words])
+        # Go interrupts its threads by signals at any instruction, which callgrind (3.19) does not survive.
+        preempt = ",".join(filter(None, (service.environment.get("GODEBUG"), "asyncpreemptoff=1")))
+        environment = {**service.environment, "GODEBUG": preempt}
+        return replace(
+            arm,
+            service=replace(service, command=command, shell=False, start_timeout=timeout, environment=environment),
+        )
+
+    def begin(self, processes: Processes) -> None:
+        """Switch instrumentation on everywhere, and forget what switching it on has cost."""
+        self._processes = processes
+        if not self._listening():
+            raise UncountableError(
+                "the service does not run under Valgrind",
+                why="none of its processes answers to it",
+                hint="does its command start it through a setuid program, a container or another service?",
+            )
+        self._tell("instrumentation on")
+        self._met.update(self._listening())
+        self.take()
+        self.missed = self.forked = 0  # what was started and ended before is none of what requests do
+
+    def take(self) -> int:
+        """Have every process write what it counted; those that have ended have done so by themselves."""
+        self._tell("dump")
+        total = 0
+        self.taken = []
+        for file in self._dumps():
+            found = _TOTALS.findall(_end_of(file))
+            if found:
+                self._read.add(file)
+                self.taken.append(file)
+                total += int(found[-1])
+                self._meet(file, int(found[-1]))
+        return total
+
+    def _meet(self, file: Path, total: int) -> None:
+        """Note a process that is met for the first time.
+
+        One that was executed anew counts nothing; a forked one goes on from what its parent had counted by then, which
+        callgrind does not tell apart from its own.
+        """
+        name = _DUMP.fullmatch(file.name)
+        if name is not None and (pid := int(name["pid"])) not in self._met:
+            self._met.add(pid)
+            self.missed += total == 0
+            self.forked += total > 0
+
+    def graph(self) -> Graph:
+        """Return what each function executed in the last ``take``."""
+        return read(self.taken)
+
+    def close(self) -> None:
+        """Remove what was written: dumps are large."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _dumps(self) -> Iterator[Path]:
+        for file in sorted(self.directory.glob("out.*")):
+            if file not in self._read and _DUMP.fullmatch(file.name):
+                yield file
+
+    def _listening(self) -> list[int]:
+        return [pid for pid in self._processes() if any(self.directory.glob(f"vgdb-to-vgdb-from-{pid}-by-*"))]
+
+    def _tell(self, command: str) -> None:
+        pids = self._listening()
+        with ThreadPoolExecutor(max(1, len(pids))) as pool:
+            list(pool.map(lambda pid: self._tell_one(pid, command), pids))
+
+    def _tell_one(self, pid: int, command: str) -> None:
+        line = [self._vgdb, f"--vgdb-prefix={self.directory}/vgdb", f"--pid={pid}", *command.split()]
+        try:
+            done = subprocess.run(line, capture_output=True, text=True, timeout=ANSWERS_WITHIN, check=False)
+        except subprocess.TimeoutExpired:
+            raise UncountableError(
+                f"a process of the service did not answer Valgrind within {ANSWERS_WITHIN:.0f} s",
+                hint="it may have to be woken: allow tracing (`--cap-add SYS_PTRACE` in a container)",
+            ) from None
+        # One that has just ended wrote its counts by itself; it is still among the processes for a moment.
+        if done.returncode != 0 and pid in self._listening():
+            told = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise UncountableError("a process of the service cannot be reached under Valgrind", why=told)
+
+
+def _programs() -> tuple[str, str]:
+    found = {name: shutil.which(name) for name in ("valgrind", "vgdb")}
+    valgrind, vgdb = found["valgrind"], found["vgdb"]
+    if valgrind is None or vgdb is None:
+        raise UncountableError("Valgrind is not installed", hint="install your system's package valgrind")
+    return valgrind, vgdb
+
+
+def _end_of(file: Path) -> bytes:
+    """Return the last lines of a file: totals are told at its end."""
+    with file.open("rb") as stream:
+        stream.seek(0, 2)
+        stream.seek(max(0, stream.tell() - 4096))
+        return stream.read()

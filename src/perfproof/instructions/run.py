@@ -1,0 +1,323 @@
+"""The count pass: fresh starts of every arm, warmed up, then requests one at a time while instructions are counted.
+
+It never runs beside timed rounds. Nothing here depends on how long anything takes but for how many requests are sent,
+which the first start settles for all of them: counts of starts are only alike where the work is.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import islice, product
+from math import prod
+from pathlib import Path
+
+from perfproof.errors import PerfproofError, ServiceError, UsageError
+from perfproof.instructions.callgrind import Callgrind
+from perfproof.instructions.counters import Counters
+from perfproof.instructions.functions import Functions, Graph
+from perfproof.instructions.one_arm import CountedArm, Shot, Values
+from perfproof.instructions.origins import cpu_features, made_by
+from perfproof.instructions.source import Counter, UncountableError
+from perfproof.load.load_client import LoadProcess
+from perfproof.model.instructions import ARCHITECTURE, C_LIBRARY, FEATURES, Instructions, StartCount, Wanted
+from perfproof.model.profile import ArmProfile
+from perfproof.model.scenario import Arm, Request, Scenario
+from perfproof.rounds.single_start import Phase
+from perfproof.service.command import resolve
+from perfproof.service.lifecycle import run_command, start, stop_all
+
+MOST_VARIANTS = 8
+"""Combinations of a request's values that are sent, evenly spread over all of them."""
+FEWEST, MOST = 20, 400
+"""Requests of one name in one start: enough for caches to settle, and no more than this however quick they are."""
+FEWEST_IN_ALL = 120
+"""Requests in one start: a collection of Python's garbage falls into the counted ones or just before, and costs as
+much as half a per cent of forty small requests."""
+FEWEST_COMPILED = 200
+"""The same for programs that compile and collect garbage beside the requests: what that costs must be shared out."""
+PASS_SECONDS = 4.0
+"""Seconds that the counted requests of one start should take, all names together."""
+WARM_SECONDS = 2.0
+WARM_FEWEST = 30
+WARM_FEWEST_COMPILED = 400
+WARM_MOST = 1000
+LONGEST_TIMEOUT = 600.0
+ENOUGH = 2
+"""Starts that are worth keeping when the next one fails: two give an interval."""
+SEED = "PYTHONHASHSEED"
+
+
+def count_instructions(phase: Phase) -> Instructions:
+    """Return what was counted of every arm; where nothing can be counted, why.
+
+    Only an interruption is raised, and UsageError for a command that cannot be executed.
+    """
+    began = time.monotonic()
+    notes: list[str] = []
+    told = Instructions("none")
+    shots, skipped = plan(phase.scenario)
+    try:
+        if not shots:
+            raise UncountableError(
+                "no request can be sent alone",
+                why="; ".join(dict.fromkeys(skipped.values())) or None,
+            )
+        for arm in phase.scenario.arms:
+            if arm.name in phase.kept or arm.service.command is None:
+                raise UncountableError(
+                    f"{arm.name} is not started afresh by perfproof", hint="counting needs `command:` and restarts"
+                )
+            resolve(arm, arm.service.command, None)  # so that a mistake in it is told as ever, not by Valgrind
+        told = _Pass(phase, shots, skipped, choose(phase.scenario.count.by)).run()
+    except UsageError:
+        raise
+    except PerfproofError as error:
+        notes.append(phase.redactor(_sentence(error)))
+    given = os.environ.get(SEED) or any(SEED in arm.service.environment for arm in phase.scenario.arms)
+    return replace(
+        told,
+        weights={shot.request.name: shot.request.weight for shot in shots if shot.request.name not in skipped},
+        facts={
+            ARCHITECTURE: platform.machine(),
+            C_LIBRARY: " ".join(platform.libc_ver()).strip() or "unknown",
+            FEATURES: cpu_features(_cpuinfo(), told.source),
+            "hash seed of Python services": "as the environment sets it" if given else "0, for both arms",
+        },
+        skipped=skipped,
+        notes=(*told.notes, *notes),
+        seconds=time.monotonic() - began,
+    )
+
+
+def choose(by: Wanted) -> Callable[[Path], Counter]:
+    """Return how to make what counts. UncountableError where that is not here, or nothing is."""
+    try:
+        if by == "callgrind":
+            return Callgrind.made()
+        Counters()
+    except UncountableError as error:
+        if by in ("counters", "callgrind"):
+            raise
+        lacking = error
+    else:
+        return lambda _: Counters()
+    try:
+        return Callgrind.made()
+    except UncountableError as error:
+        raise UncountableError(
+            f"{lacking.what}, and {error.what[0].lower()}{error.what[1:]}", hint=error.hint
+        ) from None
+
+
+def plan(scenario: Scenario) -> tuple[tuple[Shot, ...], dict[str, str]]:
+    """Return what is sent of each request, and the requests that cannot be sent alone, with the reason. Pure."""
+    if scenario.locustfile is not None:
+        return (), {"requests of the Locust file": "they come up as it runs"}
+    shots, skipped = [], {}
+    for index, request in enumerate(scenario.requests):
+        if request.flow:
+            skipped[request.name] = "it is a step of a flow"
+        else:
+            shots.append(Shot(index, request, variants(request)))
+    return tuple(shots), skipped
+
+
+def variants(request: Request) -> tuple[Values, ...]:
+    """Return combinations of a request's values, evenly spread over all of them."""
+    names, total = list(request.values), prod(len(choices) for choices in request.values.values())
+    count = min(total, MOST_VARIANTS)
+    places = sorted({at * total // count for at in range(count)})
+    chosen = (next(islice(product(*request.values.values()), place, None)) for place in places)
+    return tuple(dict(zip(names, values, strict=True)) for values in chosen)
+
+
+class _Pass:
+    """All starts with one source. ``make`` returns what counts one start of one arm, given a folder of its own.
+
+    Requests that turn out not to be countable join ``skipped``, with the reason.
+    """
+
+    def __init__(
+        self, phase: Phase, shots: Sequence[Shot], skipped: dict[str, str], make: Callable[[Path], Counter]
+    ) -> None:
+        self._phase, self._shots, self._skipped, self._make = phase, shots, skipped, make
+        self._folder = phase.private / "count"
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._plan: dict[str, list[int]] = {}
+        self._functions = [Functions(arm.service.directory) for arm in phase.scenario.arms]
+        self._programs: dict[str, str] = {}
+        self._made_by: dict[str, str] = {}
+        self._missed: dict[str, int] = {}
+        self._forked: dict[str, int] = {}
+        self.starts: list[StartCount] = []
+
+    def run(self) -> Instructions:
+        """Start all arms again and again, side by side: each has its share of the machine, and counts do not mind."""
+        phase, arms = self._phase, self._phase.scenario.arms
+        wanted = phase.scenario.count.starts
+        first = self._make(self._folder / "first")
+        first.close()
+        slowed = _slowed(phase.scenario, first.slowdown)
+        began = time.monotonic()
+        with ExitStack() as stack:
+            loads = []
+            for arm in arms:  # a load process is for one thread
+                log = phase.private / f"count-{arm.name}.log"
+                load = LoadProcess.start(slowed, log=log, redactor=phase.redactor)
+                stack.callback(load.stop)
+                loads.append(load)
+            notes: list[str] = []
+            for number in range(1, wanted + 1):
+                phase.observer.phase(f"counting instructions by {first.name}: start {number} of {wanted}")
+                try:
+                    self._start(number, loads)
+                except ServiceError as error:
+                    if number <= ENOUGH:
+                        raise _not_counted(error, first) from error
+                    notes.append(f"start {number} failed and was left out: {_sentence(error)}")
+                    break
+                phase.observer.time_left((time.monotonic() - began) / number * (wanted - number))
+        profiles = self._profiles(time.monotonic() - began)
+        return Instructions(
+            first.name, tuple(self.starts), profiles=profiles, notes=(*notes, *self._uncounted()), made_by=self._made_by
+        )
+
+    def _profiles(self, seconds: float) -> tuple[ArmProfile, ...]:
+        """Return the functions of every arm, where the source knows any."""
+        names = [shot.request.name for shot in self._shots]
+        found = []
+        for arm, functions in zip(self._phase.scenario.arms, self._functions, strict=True):
+            mine = [start for start in self.starts if start.arm == arm.name]
+            counts = [[start.counts[at].requests for start in mine] for at in range(len(names))]
+            found.append(functions.profile(arm.name, names, counts, seconds))
+        return tuple(found)
+
+    def _start(self, number: int, loads: Sequence[LoadProcess]) -> None:
+        phase, arms = self._phase, self._phase.scenario.arms
+        folder = self._folder / f"{number:02d}"
+        folder.mkdir(mode=0o700)
+        for snapshot in phase.snapshots:
+            snapshot.restore()
+        for arm in arms:
+            if arm.service.reset:
+                log = folder / f"{arm.name}.reset.log"
+                run_command(arm, arm.service.reset, purpose="reset", log=log, redactor=phase.redactor)
+        with ExitStack() as stack:
+            counters = [self._make(folder / arm.name) for arm in arms]
+            for counter in counters:
+                stack.callback(counter.close)
+            prepared = [counter.arm(_seeded(arm)) for arm, counter in zip(arms, counters, strict=True)]
+            services = start(prepared, logs=folder, redactor=phase.redactor, cpus=None)
+            stack.callback(stop_all, services)
+            counting = [
+                CountedArm(at, service, counter, load, self._shots, phase.redactor, self._functions[at].wanted)
+                for at, (service, counter, load) in enumerate(zip(services, counters, loads, strict=True))
+            ]
+            with ThreadPoolExecutor(len(arms)) as pool:
+                try:
+                    counted = self._counted(number, counting, pool)
+                except BaseException:
+                    for load in loads:
+                        load.abort()  # so that no thread goes on sending
+                    raise
+            for functions, (_, graphs) in zip(self._functions, counted, strict=True):
+                for request, graph in enumerate(graphs):
+                    functions.add(graph, request, number - 1)
+            self.starts += [each for each, _ in counted]
+
+    def _counted(
+        self, number: int, arms: Sequence[CountedArm], pool: ThreadPoolExecutor
+    ) -> list[tuple[StartCount, list[Graph]]]:
+        """Take every arm through the same steps; how often each request is sent, the slowest arm settles once."""
+        refused: dict[str, str] = {}
+        for found in pool.map(CountedArm.open, arms):
+            refused |= found
+        if refused:
+            self._shots = [shot for shot in self._shots if shot.request.name not in refused]
+            self._skipped |= refused
+            if number > 1 or not self._shots:
+                raise UncountableError("a request is not answered as it should be", why="; ".join(refused.values()))
+            arms = [replace(arm, shots=self._shots) for arm in arms]
+        compiling = any(map(CountedArm.compiles, arms))
+        least = WARM_FEWEST_COMPILED if compiling else WARM_FEWEST * max(1, *(arm.workers() for arm in arms))
+        self._settle("warm", list(pool.map(CountedArm.timed, arms)), WARM_SECONDS, least, WARM_MOST)
+        list(pool.map(lambda arm: arm.send(self._plan["warm"]), arms))
+        list(pool.map(CountedArm.begin, arms))
+        least = FEWEST_COMPILED if compiling else max(FEWEST, FEWEST_IN_ALL // len(self._shots))
+        self._settle("count", list(pool.map(CountedArm.timed, arms)), PASS_SECONDS, least, MOST)
+        if number == 1:
+            self._made_by = {arm.service.arm.name: made_by(arm.service.processes(), self._programs) for arm in arms}
+        counted = list(pool.map(lambda arm: arm.count(self._plan["count"]), arms))
+        for arm in arms:
+            name = arm.service.arm.name
+            self._missed[name] = max(self._missed.get(name, 0), arm.counter.missed)
+            self._forked[name] = max(self._forked.get(name, 0), arm.counter.forked)
+        return [
+            (StartCount(arm.service.arm.name, number, counts, len(arm.service.processes())), graphs)
+            for arm, (counts, graphs) in zip(arms, counted, strict=True)
+        ]
+
+    def _uncounted(self) -> tuple[str, ...]:
+        """Return what could not be counted as it should be, by arm."""
+        executed = (
+            f"Requests to {arm} execute other programs ({missed} in a start): under callgrind these are not counted."
+            for arm, missed in self._missed.items()
+            if missed
+        )
+        forked = (
+            f"{arm} forks processes while it is asked ({count} in a start): under callgrind each begins with what its "
+            "parent had counted, so instructions are too many, and changes look smaller than they are."
+            for arm, count in self._forked.items()
+            if count
+        )
+        return (*executed, *forked)
+
+    def _settle(self, step: str, times: Sequence[Sequence[float]], seconds: float, fewest: int, most: int) -> None:
+        """Fix how many requests of each name a step sends, going by the seconds that one took: once for all starts."""
+        if step not in self._plan:
+            share = seconds / len(self._shots)
+            slowest = [max(each) for each in zip(*times, strict=True)]
+            self._plan[step] = [max(fewest, min(most, int(share / max(each, 1e-6)))) for each in slowest]
+
+
+def _not_counted(error: ServiceError, counter: Counter) -> UncountableError:
+    """Return why a service cannot be counted, with the last that it said."""
+    under = " under Valgrind" if counter.name == "callgrind" else ""
+    last = next((line for line in reversed(error.log_tail) if line.strip()), "")
+    why = "; its log ends: ".join(part for part in (error.what, last.strip()[:200]) if part)
+    hint = "does the service run under `valgrind --tool=callgrind` by hand?" if under else error.hint
+    return UncountableError(f"the service did not get through being counted{under}", why=why, hint=hint)
+
+
+def _seeded(arm: Arm) -> Arm:
+    """Return the arm with a fixed hash seed: the order of Python's sets and the collisions of its dicts hang on it."""
+    environment = dict(arm.service.environment)
+    if SEED not in environment and SEED not in os.environ:
+        environment[SEED] = "0"
+    return replace(arm, service=replace(arm.service, environment=environment))
+
+
+def _slowed(scenario: Scenario, slowdown: float) -> Scenario:
+    """Return the scenario with as much more patience as the service is slower."""
+
+    def patient(request: Request) -> Request:
+        return replace(request, timeout=min(max(LONGEST_TIMEOUT, request.timeout), request.timeout * slowdown))
+
+    return replace(scenario, requests=tuple(map(patient, scenario.requests)), setup=tuple(map(patient, scenario.setup)))
+
+
+def _cpuinfo() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _sentence(error: PerfproofError) -> str:
+    return ": ".join(part for part in (error.what, error.why, error.hint) if part)

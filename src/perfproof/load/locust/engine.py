@@ -1,0 +1,366 @@
+"""What the load process can do where a Locust file makes the requests: the commands of an ``Engine``, by its users."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import random
+import secrets as randomness
+from collections import Counter
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from time import monotonic_ns, process_time_ns
+from typing import Any
+
+import gevent
+from gevent import get_hub
+from locust import User
+
+from perfproof.core.redaction import Redactor
+from perfproof.errors import LoadError, UsageError
+from perfproof.http.found_secrets import Discovered
+from perfproof.http.target import locate
+from perfproof.load.generator_health import Lag, RunQueue, steal_ns, waited_ns
+from perfproof.load.histogram_recorder import Tally
+from perfproof.load.limits import Guard, most_rate
+from perfproof.load.locust.egress_guard import Fence
+from perfproof.load.locust.locustfile import Loader
+from perfproof.load.locust.pause_gate import heed
+from perfproof.load.locust.request_names import Names
+from perfproof.load.locust.trace_headers import label
+from perfproof.load.locust.users import Crowd, Ledger
+from perfproof.load.plan import BlockReport, PairsReport, Plan, Stretch, WarmReport
+from perfproof.load.sample_files import writing
+from perfproof.load.sample_recorder import Recorder
+from perfproof.load.timer import Timer
+from perfproof.model.recording import Outcome
+
+DRAIN_SECONDS = 60.0
+"""Longest that a task may go on after the end of its block."""
+
+_TICK_NS = 10_000_000
+_LOOK_SECONDS = 0.001
+_WARM_LIMIT_NS = 60_000_000_000
+_ABORT_GRACE_NS = 800_000_000
+_MOST_LOGGED = 200
+_HELD = "{file} tries to reach {places} while it is loaded; nothing is sent here, so that was refused{end}"
+
+
+class Crowds:
+    """The users of every arm; ``plan`` has a Locust file. One arm at a time has its turn, the others stand still."""
+
+    def __init__(self, plan: Plan, spared: int = 0) -> None:
+        assert plan.locustfile is not None  # noqa: S101 - whoever makes one has looked
+        self._plan = plan
+        self._spec = plan.locustfile
+        self._fence = Fence(plan.allow, spared)
+        self._fence.build()
+        for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+            del os.environ[name]  # a proxy would be measured too, and lead wherever it likes
+        heed()
+        label()
+        self.discovered = Discovered(Redactor(plan.secrets))
+        hide = self.discovered.redactor
+        ids = count((randomness.randbits(30) << 32) + 1).__next__
+        self._ledger = Ledger(Names(hide), Names(hide), ids, Counter(), hide)
+        logging.getLogger().addHandler(_Heard(self._ledger))
+        self._loader = Loader(self._spec)
+        if plan.inspecting:
+            self._fence.hold()
+        self._looked, self._notes = self._look()  # what is wrong with it is told now, before any service is started
+        folder = Path(plan.folder) if plan.folder else None
+        self._recorder = Tally() if plan.load.samples == "histogram" else Recorder(folder)
+        self._unrecorded = Recorder(folder)
+        self._crowds: dict[int, Crowd] = {}
+        self._guards: dict[int, Guard] = {}
+        self._lag = Lag(_TICK_NS)
+        self._queue = RunQueue()
+        self._aborted_at = 0
+        self._stopped_for: LoadError | None = None
+
+    def open(self, arm: int, base_url: str) -> None:
+        """Load the file anew and start its users on the arm; LoadError unless all are ready for their first task."""
+        self._refuse_if_aborted()
+        self._dismiss(arm)
+        target = locate(base_url, self._plan.allow)
+        self._fence.learn(target.host, [address for _, address in target.addresses])
+        self._guards.setdefault(arm, Guard(self._plan.load.limits, most_rate(self._plan.load.limits, target)))
+        host, users = base_url.rstrip("/"), self._plan.load.users
+        random.seed(randomness.randbits(64))
+        crowd = Crowd(arm, self._loader.load(host, users), self._spec, host, users, self._ledger)
+        self._crowds[arm] = crowd
+        crowd.assemble(lambda: bool(self._aborted_at))
+
+    def warm(self, arm: int, seconds: float, requests: int, *, fresh: bool) -> WarmReport:
+        """Let the users go on for ``seconds`` and until they sent ``requests``; nothing is kept but the report.
+
+        With ``fresh`` the connections that HTTP users keep are closed first.
+        """
+        crowd, recorder = self._crowd(arm), self._unrecorded
+        recorder.clear()
+        if fresh:
+            crowd.reconnect()
+        random.seed(randomness.randbits(64))
+        start = monotonic_ns()
+        self._run(crowd, recorder, -1, start + int(seconds * 1e9))
+        if len(recorder) < requests:
+            self._run(crowd, recorder, -1, start + _WARM_LIMIT_NS, requests)
+        rows = recorder.rows()
+        good = rows["done_ns"][rows["outcome"] == Outcome.OK] - rows["intended_ns"][rows["outcome"] == Outcome.OK]
+        good.sort()
+        return WarmReport(
+            requests=len(rows),
+            failed=len(rows) - len(good),
+            mean_ns=int(good.mean()) if len(good) else 0,
+            p50_ns=int(good[len(good) // 2]) if len(good) else 0,
+            connections=0,
+        )
+
+    def prepare(self, arm: int) -> None:
+        """Make ready for a block: have the garbage collected now."""
+        self._crowd(arm)
+        gc.collect()
+
+    def block(
+        self,
+        arm: int,
+        pair: int,
+        seconds: float,
+        seed: int,
+        *,
+        rate: float | None = None,  # noqa: ARG002 - users have no rate that could be set
+        start: int = 0,
+    ) -> BlockReport:
+        """Let the users go on for one recorded block and return what came of it, once each has ended its task.
+
+        Whatever they draw from ``random`` follows from ``seed``. The block ended when its users did on average, so
+        that requests per second are those of the time in which they were made.
+        """
+        crowd = self._crowd(arm)
+        if not start:
+            self.prepare(arm)
+        gevent.sleep(max(0.0, (start - monotonic_ns()) / 1e9))
+        mark, steal = len(self._recorder), steal_ns()
+        random.seed(seed)
+        cpu, waited, started = process_time_ns(), waited_ns(), monotonic_ns()
+        self._recorder.begin(arm, pair, started, int(seconds * 1e9))
+        overtime = self._run(crowd, self._recorder, pair, started + int(seconds * 1e9))
+        drained = monotonic_ns()
+        cpu, waited = process_time_ns() - cpu, waited_ns() - waited
+        outcomes = self._recorder.outcomes(mark)
+        sent, completed = int(outcomes.sum()), int(outcomes[Outcome.OK])
+        return BlockReport(
+            started_ns=started,
+            ended_ns=min(drained, started + int(seconds * 1e9 + overtime)),
+            drained_ns=drained,
+            intended=sent,
+            sent=sent,
+            completed=completed,
+            failed=sent - completed,
+            dropped=0,
+            late=0,
+            generator_cpu_ns=cpu,
+            lag_max_ns=self._lag.worst,
+            steal_ns=steal_ns() - steal,
+            reconnects=0,
+            aborted=bool(self._aborted_at),
+            waited_ns=waited,
+            run_queue=self._queue.mean,
+        )
+
+    def pairs(self, stretch: Stretch) -> PairsReport:
+        """Refuse: what the users of a Locust file send comes up as they run, in an order of their own."""
+        del stretch
+        raise LoadError("the users of a Locust file cannot send in pairs", hint="use `pairing: block`")
+
+    def alone(self, arm: int) -> int:
+        """Refuse: what a Locust file would send cannot be asked for one at a time."""
+        raise LoadError(f"requests of a Locust file cannot be sent alone to arm {arm}")
+
+    def probe(  # as Engine.probe
+        self,
+        arm: int,  # noqa: ARG002
+        request: int,  # noqa: ARG002
+        values: Any,  # noqa: ARG002
+        *,
+        fresh: bool,  # noqa: ARG002
+        headers: Any,  # noqa: ARG002
+        times: int,  # noqa: ARG002
+    ) -> Any:
+        """Refuse: what a Locust file would send cannot be asked for."""
+        raise LoadError("requests of a Locust file cannot be probed")
+
+    def try_out(self, arm: int) -> list[dict[str, Any]]:  # noqa: ARG002 - as Engine.try_out
+        """Return nothing: the users judge their responses, and what they send comes up as they run."""
+        return []
+
+    def learned(self) -> dict[str, Any]:
+        """Return the names and labels of the requests so far, by number, and the troubles since this was last asked."""
+        for host, times in self._fence.taken().items():
+            text = f"{host} is neither this machine nor named in `allow:`"
+            self._ledger.trouble(-1, "refused", text, times)
+        troubles = [vars(trouble) for trouble in self._ledger.taken()]
+        ledger = self._ledger
+        return {"names": ledger.names.all(), "labels": ledger.labels.all(), "troubles": troubles}
+
+    def _look(self) -> tuple[Sequence[type[User]], list[str]]:
+        """Load the file for the first time; return its User classes and what could not be found out."""
+        refused, file = self._fence.refused, self._spec.file.name
+        try:
+            classes = self._loader.load().classes
+        except UsageError as error:
+            if not (self._plan.inspecting and refused):
+                raise
+            end = f", and loading ended there ({error.where}): what it does after that is known once it is measured"
+            return (), [_HELD.format(file=file, places=", ".join(refused), end=end)]
+        if self._plan.inspecting and refused:
+            return classes, [_HELD.format(file=file, places=", ".join(refused), end="")]
+        return classes, []
+
+    def users(self) -> dict[str, Any]:
+        """Return, as ``Inspected``, the User classes with their weights, fixed counts and the shares of their tasks."""
+        classes = [
+            {"name": each.__name__, "weight": each.weight, "fixed": each.fixed_count, "tasks": _shares(each.tasks)}
+            for each in self._looked
+        ]
+        return {"classes": classes, "notes": self._notes}
+
+    def seal(self, path: Path) -> int:
+        """Dismiss the users, write the samples to ``path`` and forget them; LoadError (and they stay) if it fails."""
+        for arm in list(self._crowds):
+            self._dismiss(arm)
+        rows = self.write(path)
+        self._recorder.clear()
+        return rows
+
+    def write(self, path: Path) -> int:
+        """Write the samples since the last seal to ``path`` and keep them; LoadError if it fails."""
+        with writing(path.name):
+            return self._recorder.write(path)
+
+    def discard(self) -> None:
+        """Forget the samples since the last seal."""
+        self._recorder.clear()
+
+    def abort(self) -> None:
+        """Let no user begin another task, and end them all within a second. Safe to call at any time."""
+        if not self._aborted_at:
+            self._aborted_at = monotonic_ns()
+            for crowd in self._crowds.values():
+                crowd.end()
+            gevent.spawn(self._end_all)
+
+    def break_off(self, error: LoadError) -> None:
+        """See Engine.break_off."""
+        self._stopped_for = self._stopped_for or error
+        self.abort()
+
+    def _end_all(self) -> None:
+        while monotonic_ns() < self._aborted_at + _ABORT_GRACE_NS and not all(c.calm for c in self._crowds.values()):
+            gevent.sleep(_LOOK_SECONDS)
+        self._fence.cut()  # first: an ending user runs its on_stop, which must not send any more
+        gevent.sleep(_LOOK_SECONDS)
+        for crowd in self._crowds.values():
+            crowd.kill()
+
+    def _dismiss(self, arm: int) -> None:
+        crowd = self._crowds.pop(arm, None)
+        if crowd is None:
+            return
+        if self._aborted_at:
+            crowd.kill()
+        else:
+            crowd.dismiss()
+
+    def _crowd(self, arm: int) -> Crowd:
+        if arm not in self._crowds:
+            raise LoadError(f"arm {arm} has not been opened")
+        return self._crowds[arm]
+
+    def _refuse_if_aborted(self) -> None:
+        if self._aborted_at:
+            raise self._stopped_for or LoadError("the load was aborted")
+
+    def _run(self, crowd: Crowd, recorder: Recorder | Tally, pair: int, until: int, enough: int | None = None) -> float:
+        """Give the crowd its turn until ``until`` (or until so many requests are ``enough``) and wait for its tasks.
+
+        Returns how long on average, in ns, users went on beyond that.
+        """
+        if self._aborted_at:
+            return 0.0
+        guard, began, before = self._guards[crowd.arm], monotonic_ns(), len(recorder)
+
+        def tick() -> None:
+            now = monotonic_ns()
+            self._lag.tick(now)
+            self._queue.tick(now)
+            if not self._aborted_at:
+                self._stopped_for = guard.tripped(now - began, len(recorder) - before, crowd.failures)
+                if self._stopped_for is not None:
+                    self.abort()
+
+        ticker = Timer(get_hub().loop, tick)
+        self._queue.reset()
+        self._lag.reset(began + _TICK_NS)
+        ticker.at(began + _TICK_NS, _TICK_NS)
+        try:
+            crowd.begin(recorder, pair)
+            while (left := until - monotonic_ns()) > 0 and not self._over(crowd):
+                if enough is not None and len(recorder) >= enough:
+                    break
+                gevent.sleep(min(left / 1e9, 0.01))
+            crowd.end()
+            self._drain(crowd)
+        finally:
+            ticker.close()
+            overtime = crowd.rest()
+            guard.spent_ns += monotonic_ns() - began
+        problem = self._stopped_for or crowd.problem
+        if problem is not None:
+            raise problem
+        return overtime
+
+    def _over(self, crowd: Crowd) -> bool:
+        return bool(self._aborted_at) or crowd.problem is not None or not crowd.present
+
+    def _drain(self, crowd: Crowd) -> None:
+        limit = monotonic_ns() + int(DRAIN_SECONDS * 1e9)
+        while not crowd.calm:
+            gevent.sleep(_LOOK_SECONDS)
+            if monotonic_ns() > limit:
+                raise LoadError(
+                    f"a task of {self._spec.file.name} has not ended within {DRAIN_SECONDS:.0f} s after its block",
+                    why="nothing else is measured until every user has ended its task",
+                    hint="make tasks short: let a user come back to the next one instead of looping in it",
+                )
+
+
+class _Heard(logging.Handler):
+    """Prints the first of what is logged, and notes the exceptions that Locust swallows with a line in the log."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(logging.WARNING)
+        self._ledger = ledger
+        self._printed = 0
+        self._stream = logging.StreamHandler()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take one record."""
+        text = record.getMessage()
+        if text.startswith("Uncaught exception in "):
+            what, _, trace = text.partition(":")
+            last = trace.strip().splitlines()[-1] if trace.strip() else ""
+            self._ledger.trouble(-1, "listener", f"{what.replace('Uncaught exception in', 'in')}: {last}")
+        self._printed += 1
+        if self._printed <= _MOST_LOGGED:
+            self._stream.handle(record)
+        elif self._printed == _MOST_LOGGED + 1:
+            self._stream.stream.write("... and more; only the first lines are kept\n")
+
+
+def _shares(tasks: Any) -> dict[str, float]:
+    """Return how often each task is picked, by its name; tasks may be listed several times for their weight."""
+    names = [getattr(task, "__name__", str(task)) for task in tasks]
+    return {name: times / len(names) for name, times in Counter(names).items()}

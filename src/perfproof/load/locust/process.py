@@ -1,0 +1,97 @@
+"""The load process: hosts a Locust environment and obeys the parent's commands, JSON lines over an inherited socket.
+
+Started as ``python -m perfproof.load.locust.process FD``. It ends at once when the socket closes: the parent has had
+enough, or is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from typing import Any
+
+# Locust replaces parts of the standard library when it is imported; it has to come before anything that uses them.
+import locust  # isort: skip
+import gc
+import socket
+
+import gevent
+from gevent.queue import Queue
+from locust.env import Environment
+
+from perfproof.core.redaction import MaskingStream, Redactor
+from perfproof.errors import LoadError, UsageError
+from perfproof.load.engine import Engine
+from perfproof.load.locust.faults import heed_faults
+from perfproof.load.locust.host_users import user_class
+from perfproof.load.locust.master import Master
+from perfproof.load.plan import Plan, decode, line
+from perfproof.load.rpc import Commanded, commands, obey, settle, told
+
+
+def main(descriptor: int) -> None:
+    """Serve one parent over the socket ``descriptor`` until that closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interruption means
+    channel = socket.socket(fileno=descriptor)
+    lines = channel.makefile("rb")
+    plan = decode(json.loads(lines.readline() or _gone()))
+    sys.stdout = sys.stderr = MaskingStream(sys.stderr, Redactor(plan.secrets))
+    settle(plan.cpus)
+    engine: Commanded
+    try:
+        engine = _many(plan) if plan.load.workers > 1 or plan.load.listen else _one(plan)
+    except (LoadError, UsageError) as error:
+        channel.sendall(line({"number": 0, "error": told(error)}))
+        _gone()
+    heed_faults(engine.break_off, engine.discovered.redactor)
+    import pyarrow.parquet  # noqa: F401 - loaded now, so that no seal has to wait for it
+
+    gc.collect()
+    gc.freeze()  # what exists now lives as long as the process; no collection has to look at it again
+    waiting: Queue = Queue()
+    gevent.spawn(_listen, lines, waiting, engine)
+    channel.sendall(line({"number": 0, "ok": {"locust": locust.__version__}}))
+    known = commands(engine)
+    while True:
+        channel.sendall(line(obey(waiting.get(), known, engine.discovered)))
+
+
+def _one(plan: Plan) -> Commanded:
+    if plan.locustfile is not None:
+        from perfproof.load.locust.engine import Crowds
+
+        return Crowds(plan)
+    sources: Queue = Queue()
+    users = 1 if plan.load.model == "open" else plan.load.users
+    environment = Environment(user_classes=[user_class(plan.load.model, sources)])
+    environment.create_local_runner().start(users, spawn_rate=users)
+    return Engine(plan, sources.put)
+
+
+def _many(plan: Plan) -> Master:
+    master = Master(plan)
+    master.start()
+    return master
+
+
+def _listen(lines: Any, waiting: Queue, engine: Commanded) -> None:
+    """Pass commands on in their order, but obey ``abort`` at once; end the process when the parent is gone."""
+    with suppress(OSError):  # reset, when the parent died with a reply unread
+        while data := lines.readline():
+            command = json.loads(data)
+            if command["do"] == "abort":
+                engine.abort()
+            else:
+                waiting.put(command)
+    _gone()
+
+
+def _gone() -> Any:
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

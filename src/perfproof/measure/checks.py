@@ -1,0 +1,293 @@
+"""The pass of the checks: each arm is started once, alone, and asked by one check after the other. No load runs.
+
+What a check asks is bounded in requests and seconds, goes to this machine only, and writes nothing unless the scenario
+says so and has a reset, which then runs before and after each check.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from perfproof.checks import registry
+from perfproof.checks.arm import Asker, CheckedArm, KnownRequest, NotCheckedError, OverError
+from perfproof.checks.protocol import Check
+from perfproof.databases.merge import merge
+from perfproof.databases.sources import Sources, opened
+from perfproof.documents.document import Document, parse, read_file
+from perfproof.documents.operations import looks_like_openapi, shown_by
+from perfproof.errors import PerfproofError, ServiceError, UsageError
+from perfproof.http.body import read_files
+from perfproof.http.cookies import Jar
+from perfproof.http.expectations import captured
+from perfproof.http.message import TRACE, outgoing, trace_header
+from perfproof.http.plain_client import Answer, Client, require_loopback
+from perfproof.http.reply import Reply
+from perfproof.http.template import combinations
+from perfproof.model.checks import ArmFacts, Checked, CheckFacts
+from perfproof.model.scenario import Arm, Checks, JsonValue, Request
+from perfproof.rounds.single_start import Phase
+from perfproof.service.lifecycle import RunningService, run_command, start
+
+_LETS_IN = ("authorization", "cookie", "x-api-key", "api-key", "x-auth-token", "x-access-token")
+"""Headers that are taken over from the scenario's requests."""
+_MOST_TEXT = 1000
+_MOST_VALUES = 20_000
+
+
+def run_checks(phase: Phase) -> Checked:
+    """Return what the wanted checks observed of every arm; an arm or a check that fails says so in its facts."""
+    began = time.monotonic()
+    wanted = phase.scenario.checks.wanted
+    checks = {name: check for name in wanted if (check := registry.find(name)) is not None}
+    found: dict[str, list[ArmFacts]] = {name: [] for name in checks}
+    for arm in phase.scenario.arms:
+        try:
+            with _started(phase, arm) as running:
+                for name, check in checks.items():
+                    phase.observer.phase(f"checking {arm.name}: {check.title}")
+                    found[name].append(running.observe(check, found[name][-1].facts if found[name] else None))
+        except UsageError:
+            raise
+        except PerfproofError as error:
+            for name in checks:
+                if all(each.arm != arm.name for each in found[name]):
+                    found[name].append(ArmFacts(arm.name, problem=phase.redactor(_sentence(error))))
+    return Checked(
+        tuple(CheckFacts(name, checks[name].version, tuple(arms), dict(wanted[name])) for name, arms in found.items()),
+        time.monotonic() - began,
+    )
+
+
+@contextmanager
+def _started(phase: Phase, arm: Arm) -> Iterator[_Running]:
+    """Lend the arm, with its data put back, started afresh and logged in."""
+    logs = phase.private / f"checks-{arm.name}"
+    logs.mkdir(mode=0o700, exist_ok=True)
+    kept = phase.kept.get(arm.name)
+    with ExitStack() as stack:
+        if kept is None:
+            for snapshot in phase.snapshots:
+                snapshot.restore()
+            if arm.service.reset:
+                log = logs / "reset.log"
+                run_command(arm, arm.service.reset, purpose="reset", log=log, redactor=phase.redactor)
+        injectable = kept is None and arm.service.command is not None
+        sources = stack.enter_context(opened(arm, logs / "agent" if injectable else None))
+        service = kept
+        if service is None:
+            phase.observer.phase(f"checking {arm.name}: starting")
+            cpus = phase.cpus.service
+            (service,) = start([sources.arm(arm)], logs=logs, redactor=phase.redactor, cpus=cpus)
+            stack.callback(service.stop)
+        try:
+            require_loopback(service.base_url)
+        except UsageError as error:
+            raise NotCheckedError(
+                f"{arm.name} is not on this machine", why=error.why, hint="checks ask services that run here"
+            ) from None
+        running = _Running(phase, arm, service, sources, logs)
+        running.enter()
+        yield running
+
+
+@dataclass
+class _Running:
+    """One arm that runs, and what is known of how to ask it."""
+
+    phase: Phase
+    arm: Arm
+    service: RunningService
+    sources: Sources
+    logs: Path
+    requests: tuple[KnownRequest, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+    document: Document | None = None
+    undocumented: str = ""
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.service.base_url)
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.prefix = parts.path.rstrip("/")
+
+    def enter(self) -> None:
+        """Send the set-up steps, fill the requests, find the document."""
+        scenario = self.phase.scenario
+        client, jar = Client(self.origin), Jar(secure=self.origin.startswith("https:"))
+        files = read_files((*scenario.setup, *scenario.requests))
+        variables: dict[str, JsonValue] = {"port": urlsplit(self.origin).port or 80}
+        for step in scenario.setup:
+            filled = {**combinations(step)[0], **variables}
+            out = outgoing(step, filled, self.prefix, files=files, jar=jar)
+            client.cookies.clear()
+            answer = client.send(out.method, out.target, out.headers, body=out.body, within=step.timeout)
+            accepted = step.expect.status or range(200, 300)
+            if answer.status not in accepted:
+                said = answer.problem or f"status {answer.status}"
+                raise ServiceError(f"{self.arm.name}: set-up step {step.name!r} was answered with {said}")
+            jar.take(answer.cookies, out.target)
+            pairs = [(name.encode(), value.encode("latin-1", "replace")) for name, value in answer.headers.items()]
+            try:
+                reply = Reply(answer.status, [p for p in pairs if p[0] != b"content-encoding"], answer.body, 0)
+                variables |= captured(step.capture, reply)
+            except (LookupError, ValueError) as error:
+                raise ServiceError(f"{self.arm.name}: set-up step {step.name!r}: {error}") from None
+        self.requests = tuple(
+            known for request in scenario.requests if (known := self._known(request, variables, jar, files)) is not None
+        )
+        shared: dict[str, str] = {}
+        for each in self.requests:
+            shared |= {name: value for name, value in each.headers.items() if name.lower() in _LETS_IN}
+        self.headers = {**shared, **{name.lower(): value for name, value in scenario.checks.headers.items()}}
+        self._find_document(client)
+
+    def _known(
+        self, request: Request, variables: Mapping[str, JsonValue], jar: Jar, files: Mapping[Path, bytes]
+    ) -> KnownRequest | None:
+        values = combinations(request)[0]
+        try:
+            out = outgoing(request, {**values, **variables}, self.prefix, files=files, jar=jar)
+        except ValueError:
+            return None  # it needs what a feed or a step of its flow gives
+        path = self.prefix + request.path.partition("?")[0]
+        return KnownRequest(
+            request.name, out.method, out.target, out.headers, out.body, request.reads, path, {**variables, **values}
+        )
+
+    def _find_document(self, client: Client) -> None:
+        where = self.phase.scenario.checks.document
+        try:
+            if where is None:
+                bases = dict.fromkeys((self.service.base_url.rstrip("/"), self.origin))
+                self.document = next((each for base in bases for each in shown_by(Client(base), self.headers)), None)
+                self.undocumented = "" if self.document else "the service shows no OpenAPI document at the usual paths"
+            elif not where.startswith("/") or Path(where).is_file():
+                path = Path(where)
+                self.document = parse(read_file(path), str(path), path.absolute().parent)
+            else:
+                answer = client.send("GET", where, self.headers)
+                if answer.status != 200:
+                    self.undocumented = f"GET {where} was answered with {answer.problem or f'status {answer.status}'}"
+                    return
+                self.document = parse(answer.body.decode("utf-8", "replace"), where)
+        except UsageError as error:
+            self.undocumented = str(error).replace("\n", " ")
+        if self.document is not None and not looks_like_openapi(self.document.data):
+            self.undocumented = f"{self.document.file} is no OpenAPI document"
+            self.document = None
+
+    def observe(self, check: Check, earlier: Mapping[str, Any] | None) -> ArmFacts:
+        """Return what one check observes of the arm."""
+        wanted = self.phase.scenario.checks
+        asker = Asker(Client(self.origin), wanted.requests, wanted.time)
+        arm = CheckedArm(
+            arm=self.arm,
+            asker=asker,
+            settings=wanted.wanted[check.name],
+            requests=self.requests,
+            prefix=self.prefix,
+            headers=self.headers,
+            document=self.document,
+            undocumented=self.undocumented,
+            writes=wanted.writes and bool(self.arm.service.reset),
+            reset=self._reset,
+            statements=lambda send: self._statements(send, arm.left_out),
+            earlier=earlier,
+            run=self._run,
+        )
+        problem = ""
+        facts: dict[str, Any] = {}
+        try:
+            facts = bounded(check.observe(arm), self.phase.redactor)
+        except OverError:
+            problem = f"it ended {asker.over or 'early'} before anything was known"
+        except PerfproofError as error:
+            problem = _sentence(error)
+        except Exception as error:  # noqa: BLE001 - a defect of one check must not cost the others their facts
+            problem = f"the check itself failed: {type(error).__name__}"
+        died = self.service.check()
+        if died:
+            problem = f"{self.arm.name} {died} while it was asked"
+        elif arm.writes:
+            self._reset()
+        hide = self.phase.redactor
+        seconds = time.monotonic() - asker.began
+        left_out = tuple(hide(each) for each in arm.left_out)
+        return ArmFacts(self.arm.name, facts, asker.asked, seconds, hide(problem), left_out, asker.over)
+
+    def _reset(self) -> None:
+        if self.arm.service.reset:
+            log = self.logs / "reset.log"
+            run_command(self.arm, self.arm.service.reset, purpose="reset", log=log, redactor=self.phase.redactor)
+
+    def _run(self, line: str) -> tuple[int, str]:
+        """Run a command of the arm; return its exit code (1 for every failure) and what it printed, secrets masked."""
+        log = self.logs / f"command-{secrets.token_hex(4)}.log"
+        code = 0
+        try:
+            run_command(self.arm, line, purpose="command", log=log, redactor=self.phase.redactor)
+        except ServiceError:
+            code = 1
+        text = log.read_text("utf-8", "replace") if log.exists() else ""
+        return code, self.phase.redactor(text)
+
+    def _statements(self, send: Callable[[Mapping[str, str]], Answer], left_out: list[str]) -> Mapping[str, int] | None:
+        """Return how often each statement ran while ``send`` sent one request; None where nothing counts."""
+        if not self.sources.any:
+            return None
+        trace = trace_header(secrets.randbits(60) | 1, 0)
+        before = self.sources.snapshots()
+        send({TRACE: trace})
+        seen = self.sources.count(before, trace.split("-")[1])
+        merged = merge([seen], prefer_agent=self.sources.prefer_agent) if seen is not None else None
+        if merged is None or merged.statements is None:
+            told = f"queries were not counted: {'; '.join(merged.doubts if merged else self.sources.problems[-1:])}"
+            left_out += [told] if told not in left_out else []
+            return None
+        return {each.count.statement.key: each.count.calls for each in merged.statements if each.application}
+
+
+def bounded(facts: Mapping[str, Any], redactor: Callable[[str], str]) -> dict[str, Any]:
+    """Return facts as they may be stored: JSON values, secrets masked, texts cut, no more of them than are allowed.
+
+    Raises ``NotCheckedError`` for what is no JSON, or more than a check may keep.
+    """
+    left = [_MOST_VALUES]
+
+    def one(value: Any) -> Any:
+        left[0] -= 1
+        if left[0] < 0:
+            raise NotCheckedError(f"the check kept more than {_MOST_VALUES:,} values", hint="have it keep less")
+        if isinstance(value, str):
+            return redactor(value[:_MOST_TEXT])
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, Mapping):
+            return {str(redactor(str(key))): one(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [one(each) for each in value]
+        raise NotCheckedError(f"the check kept a {type(value).__name__}, which is no JSON")
+
+    return {str(key): one(each) for key, each in facts.items()}
+
+
+def with_checks(checks: Checks, names: tuple[str, ...], *, writes: bool) -> Checks:
+    """Return the checks of a scenario narrowed to ``names`` (none: as they are, or all where it wants none)."""
+    wanted = dict(checks.wanted)
+    for name in names or (() if wanted else registry.names()):
+        check = registry.find(name)
+        if check is None:
+            raise UsageError(f"there is no check {name!r}", hint=f"known: {', '.join(registry.names())}")
+        wanted.setdefault(name, {each.name: each.default for each in check.settings})
+    kept = {name: wanted[name] for name in wanted if not names or name in names}
+    return replace(checks, wanted=kept, writes=checks.writes or writes)
+
+
+def _sentence(error: PerfproofError) -> str:
+    return ": ".join(part for part in (error.what, error.why, error.hint) if part)

@@ -1,0 +1,1 @@
+"""A gate's outcome for GitHub, GitLab and Prometheus."""

@@ -1,0 +1,79 @@
+"""What every HTML page shares: the templates' environment, which escapes all text, and how texts are cut."""
+
+from __future__ import annotations
+
+import re
+
+from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from perfproof.model import formatting
+from perfproof.model.metrics import ALL
+
+LONG = 600
+MOST_UNBROKEN = 18
+"""Letters in a row that a line never breaks within; English words are hardly longer."""
+_LONG_WORD = re.compile(rf"\S{{{MOST_UNBROKEN + 1},}}")
+_JOINTS = re.compile(r"(?<=[/_.:?&=,;{}()-])(?=[^/_.:?&=,;{}()-])")
+
+
+def environment(*more: BaseLoader) -> Environment:
+    """Return an environment for the templates of this room and those of ``more`` loaders (which come first)."""
+    made = Environment(
+        loader=ChoiceLoader([*more, PackageLoader("perfproof.report"), PackageLoader("perfproof.why")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "plain": formatting.plain,
+        "long": long,
+        "count": formatting.count,
+        "request": request,
+        "moment": moment,
+    }
+    made.filters |= {"soft": soft, "place": place}
+    return made
+
+
+def long(text: str, limit: int = LONG) -> str:
+    """Return a text made safe to show, at most ``limit`` long, whose numbers keep their units at a line's end."""
+    return formatting.unbroken(formatting.plain(text, limit))
+
+
+def soft(text: str) -> Markup:
+    """Return a text that may break at the joints of its long words, and else only between words.
+
+    For table cells, which shrink to their longest word: letting them break anywhere tore words ("connec-tions"), and
+    forbidding it made the table as wide as an address.
+    """
+    parts, last = [], 0
+    for found in _LONG_WORD.finditer(text):
+        parts.append(escape(text[last : found.start()]))
+        pieces = [
+            escape(joint[at : at + MOST_UNBROKEN])
+            for joint in _JOINTS.split(found.group())
+            for at in range(0, len(joint), MOST_UNBROKEN)
+        ]
+        parts.append(Markup("<wbr>").join(pieces))
+        last = found.end()
+    return Markup("").join([*parts, escape(text[last:])])
+
+
+def place(fraction: float) -> str:
+    """Return a fraction as a length of a style: ``12.5%``."""
+    return f"{100 * fraction:.4g}%"
+
+
+def request(name: str) -> str:
+    """Return a request name as pages show it."""
+    return "all requests" if name == ALL else formatting.plain(name, 80)
+
+
+def moment(text: str) -> str:
+    """Return a UTC time without what nobody reads; other texts as they are."""
+    for ending in ("+00:00", "Z"):
+        if text.endswith(ending) and text[10:11] == "T":
+            return f"{text[:10]} {text[11:16]} UTC"
+    return formatting.plain(text, 40)

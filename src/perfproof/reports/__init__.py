@@ -1,5 +1,0 @@
-"""Draw a ``Result``: terminal, HTML, JSON, CSV, Parquet, Markdown. Nothing here computes beyond formatting."""
-
-from perfproof.reports.writing import write
-
-__all__ = ["write"]

@@ -1,0 +1,222 @@
+"""``ScenarioSpec`` to ``Scenario``: overrides applied, units as the model wants them. Nothing can go wrong here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from perfproof.core.placeholders import literal
+from perfproof.model.scenario import (
+    Arm,
+    Capture,
+    Checks,
+    Count,
+    Expect,
+    Explain,
+    Feed,
+    Goal,
+    JsonValue,
+    Limits,
+    Load,
+    LocustFile,
+    Part,
+    Probe,
+    Repeat,
+    Request,
+    Responses,
+    Rounds,
+    Scale,
+    Scenario,
+    Service,
+    Stage,
+    Tls,
+)
+from perfproof.scenario.arms import merged, overrides
+from perfproof.scenario.schema.checks import checks
+from perfproof.scenario.schema.load import LoadSpec, LocustSpec
+from perfproof.scenario.schema.passes import ScaleSpec, budget, capacity
+from perfproof.scenario.schema.payloads import GraphqlSpec, kind_of, operations
+from perfproof.scenario.schema.requests import FlowStepSpec, RequestSpec, SetupSpec, StepSpec
+from perfproof.scenario.schema.responses import CaptureSpec, ExpectSpec, UntilSpec
+from perfproof.scenario.schema.rules import policy
+from perfproof.scenario.schema.scenario import ScenarioSpec
+from perfproof.scenario.schema.service import ServiceSpec
+
+
+def build(spec: ScenarioSpec, file: Path) -> Scenario:
+    """Return the scenario of a specification without mistakes; directories are relative to the file's own."""
+    base = file.parent
+    return Scenario(
+        name=spec.name,
+        file=file,
+        arms=tuple(Arm(name, service(merged(spec.service, arm), base)) for name, arm in overrides(spec).items()),
+        requests=tuple(one for each in spec.requests for one in requests(each, base)),
+        setup=tuple(request(each, base) for each in spec.setup),
+        feeds=tuple(Feed(name, base / feed.file, feed.order) for name, feed in spec.feeds.items()),
+        load=_load(spec, base),
+        locustfile=locustfile(spec.locustfile, base) if spec.locustfile is not None else None,
+        rounds=rounds(spec),
+        goals=tuple(
+            Goal(metric, goal.improve, goal.stretch, tuple(goal.requests)) for metric, goal in spec.goals.items()
+        ),
+        budgets=tuple(budget(metric, each) for metric, each in spec.budgets.items()),
+        capacity=capacity(spec.capacity),
+        allow=tuple(spec.allow),
+        margin=spec.margin,
+        max_error_rate=spec.max_error_rate,
+        responses=Responses(spec.responses.policy, tuple(spec.responses.ignore), spec.responses.order),
+        gate=policy(spec.gate, str(file)),
+        explain=Explain(**dict(spec.why)),
+        count=Count(**dict(spec.count)),
+        checks=_checks(spec, base),
+    )
+
+
+def _checks(spec: ScenarioSpec, base: Path) -> Checks:
+    """Return the checks that are named or demanded; a document that is a file is looked for beside the scenario's."""
+    found = checks(spec.checks, {*spec.goals, *spec.budgets})
+    if found.document is None or found.document.startswith("/"):
+        return found
+    return replace(found, document=str(base / found.document))
+
+
+def _load(spec: ScenarioSpec, base: Path) -> Load:
+    """Return the load; where the file says nothing of it, one user who asks for one thing after another."""
+    found = load(spec.load, base)
+    if spec.locustfile is None and not found.given:
+        return replace(found, model="closed", users=1)
+    return replace(found, model=spec.model)
+
+
+def load(spec: LoadSpec, base: Path) -> Load:
+    """Return the model's load; stages start from nothing unless a rate is written."""
+    stages = tuple(Stage(stage.seconds, stage.to) for stage in spec.stages)
+    start = 0.0 if stages and "rate" not in spec.model_fields_set else spec.rate
+    own = {"stages": stages, "rate": start, "limits": Limits(**dict(spec.limits)), "given": bool(spec.model_fields_set)}
+    if spec.token_file:
+        own["token_file"] = str(base / spec.token_file)
+    return Load(**{**dict(spec), **own})
+
+
+def locustfile(spec: LocustSpec, base: Path) -> LocustFile:
+    """Return the model's Locust file."""
+    file = Path(os.path.normpath(base.absolute() / spec.file))
+    return LocustFile(file, tuple(spec.users), tuple(spec.tags), tuple(spec.exclude_tags), spec.spawn_rate)
+
+
+def rounds(spec: ScenarioSpec) -> Rounds:
+    """Return the model's rounds; with stages a block is one walk through all of them, and a round has one pair."""
+    found = Rounds(**dict(spec.rounds))
+    if not spec.load.stages:
+        return found
+    count = found.blocks or 1
+    return replace(found, block=sum(stage.seconds for stage in spec.load.stages), blocks=count)
+
+
+def service(spec: ServiceSpec, base: Path) -> Service:
+    """Return the model's service; ``base`` is the directory that relative ones start from."""
+    return Service(
+        **{
+            **dict(spec),
+            "directory": Path(os.path.normpath(base / spec.directory)),
+            "database": tuple(spec.database),
+            "tls": Tls(base / spec.tls.ca if spec.tls.ca else None, spec.tls.insecure) if spec.tls else None,
+        }
+    )
+
+
+def scale(spec: ScaleSpec | None) -> Scale | None:
+    """Return the model's sizes, each once and in rising order."""
+    return Scale(tuple(sorted(set(spec.sizes))), spec.parameter, spec.reseed) if spec else None
+
+
+def requests(spec: RequestSpec, base: Path) -> list[Request]:
+    """Return the model's requests: one, or the steps of a flow, which share the flow's values and weight."""
+    if not spec.steps:
+        return [request(spec, base)]
+    values = {name: tuple(choices) for name, choices in spec.values.items()}
+    return [
+        replace(
+            request(step, base),
+            flow=spec.title,
+            values=values,
+            weight=spec.weight,
+            cookies=spec.cookies and step.cookies,
+            think_time=step.think_time,
+            repeat=repeat(step.repeat_until) if step.repeat_until is not None else None,
+        )
+        for step in spec.steps
+    ]
+
+
+def request(spec: StepSpec, base: Path) -> Request:
+    """Return the model's request, of a measured request, a step of a flow or a set-up step."""
+    method, path = spec.target
+    measured = spec if isinstance(spec, RequestSpec) else None
+    return Request(
+        name=spec.title,
+        method=method,
+        path=path,
+        headers=spec.headers,
+        json=graphql(spec.graphql, base) if spec.graphql is not None else spec.json_body,
+        graphql=kind_of(document_of(spec.graphql, base), spec.graphql.operation or "") if spec.graphql else "",
+        body=spec.body,
+        body_file=base / spec.body_file if spec.body_file is not None else None,
+        form=spec.form,
+        multipart=tuple(
+            Part(name, part.text or "", base / part.file if part.file else None, part.filename, part.type)
+            for name, part in spec.multipart.items()
+        ),
+        values={name: tuple(choices) for name, choices in measured.values.items()} if measured else {},
+        weight=measured.weight if measured else 1.0,
+        scale=scale(measured.scale) if measured else None,
+        rows=measured.rows if measured else None,
+        probe=Probe(measured.probe.repeat, measured.probe.writes) if measured else Probe(),
+        safe=measured.safe if measured else None,
+        expect=expect(spec.expect),
+        timeout=spec.timeout,
+        capture=captures(spec.capture) if isinstance(spec, SetupSpec | FlowStepSpec) else {},
+        follow_redirects=spec.follow_redirects,
+        cookies=spec.cookies,
+    )
+
+
+def expect(spec: ExpectSpec) -> Expect:
+    """Return the model's expectation."""
+    return Expect(tuple(spec.status), spec.headers, spec.json_values, tuple(spec.body.contains), tuple(spec.body.regex))
+
+
+def repeat(spec: UntilSpec) -> Repeat:
+    """Return the model's polling."""
+    return Repeat(expect(spec), spec.every, spec.at_most)
+
+
+def captures(specs: Mapping[str, CaptureSpec]) -> dict[str, str | Capture]:
+    """Return the model's captures; a path alone stays one."""
+    return {
+        name: spec.json_path
+        if spec.json_path is not None and not (spec.header or spec.regex)
+        else Capture(spec.json_path, spec.header, spec.regex)
+        for name, spec in specs.items()
+    }
+
+
+def document_of(spec: GraphqlSpec, base: Path) -> str:
+    """Return the GraphQL document, wherever it is written."""
+    if spec.query is not None:
+        return spec.query
+    return (base / str(spec.file)).read_text(encoding="utf-8", errors="replace")
+
+
+def graphql(spec: GraphqlSpec, base: Path) -> JsonValue:
+    """Return the body that is sent for an operation (GraphQL over HTTP, section 5.4)."""
+    document = document_of(spec, base)
+    name = spec.operation or next(iter(operations(document)), "")
+    body: dict[str, JsonValue] = {"query": literal(document)}
+    if name:
+        body["operationName"] = name
+    if spec.variables:
+        body["variables"] = dict(spec.variables)
+    return body

@@ -1,0 +1,1 @@
+"""The scenario file as pydantic models, one file per part."""

@@ -1,0 +1,1 @@
+"""Databases as ``prepare`` left them: kept once per arm, put back before every round."""

@@ -1,0 +1,1 @@
+"""Statistics of plain numbers: columns of samples, intervals, pairs, strata, sequential looks, change points."""

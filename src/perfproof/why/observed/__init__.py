@@ -1,0 +1,1 @@
+"""What responses, databases and the agent say of the levers' mechanisms; one file per source."""

@@ -1,0 +1,1 @@
+"""The passes after the timed rounds that look for causes."""

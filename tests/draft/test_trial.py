@@ -1,0 +1,186 @@
+"""What a draft learns from the answers of a real server, one request after the other."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from perfproof.draft.sources.messages import paged
+from perfproof.draft.templates import typed, with_variables, written
+from perfproof.draft.trial import Credentials, Trial, Trying
+from perfproof.draft.wanted import Ask, Entry, Found, Login, Sought
+from perfproof.errors import UsageError
+from perfproof.http.plain_client import Client, require_loopback
+
+Answers = Callable[[str, str, Any], tuple[int, Any, dict[str, str]]]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Answers], Client]]:
+    """Serve what a function answers to method and path, given the headers."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def started(answers: Answers) -> Client:
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *args: object) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                status, data, headers = answers(self.command, self.path, self.headers)
+                body = json.dumps(data).encode()
+                self.send_response(status)
+                for name, value in {"Content-Type": "application/json", **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_POST = do_GET  # noqa: N815 - the name that http.server looks for
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        servers.append(server)
+        return Client(f"http://127.0.0.1:{server.server_port}")
+
+    yield started
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def tried(client: Client, found: Found, credentials: Credentials | None = None, **environ: str) -> Trial:
+    return Trying(client, found, credentials or Credentials(), environ, lambda text: None).run(found.asks)
+
+
+def get(path: str, *sought: str, **more: Any) -> Ask:
+    return Ask(f"GET {path}", "GET", path, "here", sought=tuple(Sought(name, (name,)) for name in sought), **more)
+
+
+def test_ids_are_found_in_lists_at_every_level_and_belong_together(serve: Any) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        known: dict[str, Any] = {
+            "/orgs": {"data": [{"slug": "red"}, {"slug": "blue"}], "total": 2},
+            "/orgs/red/teams": [{"teamId": 7}, {"teamId": 8}],
+            "/orgs/blue/teams": [{"teamId": 9}],
+            "/orgs/red/teams/7": {"ok": 1},
+            "/orgs/red/teams/8": {"ok": 1},
+            "/orgs/blue/teams/9": {"ok": 1},
+        }
+        return (200, known[path], {}) if path in known else (404, {}, {})
+
+    found = tried(serve(answers), Found("x", asks=(get("/orgs/{org_slug}/teams/{team_id}", "org_slug", "team_id"),)))
+    (one,) = found.tried
+    assert dict(one.ask.values) == {"org_slug": ("red",), "team_id": (7, 8)}
+
+
+def test_an_id_that_nobody_knows_drops_its_request_with_the_reason(serve: Any) -> None:
+    found = tried(serve(lambda *_: (200, {"items": []}, {})), Found("x", asks=(get("/items/{id}", "id"),)))
+    assert found.dropped == [("GET /items/{id}", "no value is known for {id}")]
+
+
+def test_sizes_are_those_that_the_service_takes(serve: Any) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        wanted = int(path.partition("=")[2] or 99)
+        return (200, list(range(wanted)), {}) if wanted <= 30 else (422, {}, {})
+
+    page = paged(get("/items?_size=20"))
+    (one,) = tried(serve(answers), Found("x", asks=(page,))).tried
+    assert (one.ask.target, one.sizes) == ("/items?_size={size}", (1, 10, 20))
+
+
+def test_a_health_path_is_one_that_is_there_and_no_redirect(serve: Any) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        if path in ("/health", "/health/"):
+            return 302, {}, {"Location": "/nowhere"}
+        return (200, {}, {}) if path in ("/ping", "/items") else (404, {}, {})
+
+    assert tried(serve(answers), Found("x", asks=(get("/items"),))).health == "/ping"
+
+
+def test_an_api_key_is_sent_where_the_document_says_and_stays_a_variable(serve: Any) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        return (200, [], {}) if headers.get("X-Key") == "k-1234" else (401, {}, {})
+
+    found = Found("x", asks=(get("/items", secured=True),), entry=Entry("an API key", key_header="X-Key"))
+    result = tried(serve(answers), found, Credentials(password="${API_KEY}"), API_KEY="k-1234")
+    assert result.tried[0].ask.headers == {"X-Key": "${API_KEY}"}
+    nobody = tried(serve(answers), found)
+    assert "status 401" in nobody.dropped[0][1]
+    assert "the document asks for an API key" in nobody.notes[0]
+
+
+def test_a_basic_login_is_encoded_unless_that_would_show_what_the_environment_holds(serve: Any) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        return (200, [], {}) if headers.get("Authorization") == "Basic YTpi" else (401, {}, {})
+
+    found = Found("x", asks=(get("/items", secured=True),), entry=Entry("HTTP basic", basic=True))
+    result = tried(serve(answers), found, Credentials("a", "b"))
+    assert result.tried[0].ask.headers == {"Authorization": "Basic YTpi"}
+    silent = tried(serve(answers), Found("x", asks=(get("/items"),)), Credentials("a", "b"))
+    assert silent.tried[0].ask.headers == {"Authorization": "Basic YTpi"}  # though no document says so
+    refused = tried(serve(answers), Found("x", asks=(get("/items"),)), Credentials("a", "c"))
+    assert (refused.header, len(refused.dropped)) == (None, 1)
+    with pytest.raises(UsageError, match="cannot be sent as HTTP basic"):
+        tried(serve(answers), found, Credentials("a", "${P}"), P="b")
+
+
+def test_a_login_may_set_a_cookie_instead_of_answering_a_token(serve: Any) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        if method == "POST":
+            return 200, {"ok": True}, {"Set-Cookie": "sid=abc; Path=/"}
+        return (200, [], {}) if headers.get("Cookie") == "sid=abc" else (401, {}, {})
+
+    login = Login("/login", "here", {"username": None, "password": None})
+    found = Found("x", asks=(get("/items", secured=True),), entry=Entry("a session", (login,)))
+    result = tried(serve(answers), found, Credentials("a", "b"))
+    assert [each.ask.path for each in result.tried] == ["/items"]
+    assert result.login is not None
+    assert (dict(result.login.fields), dict(result.login.captures)) == ({"username": "a", "password": "b"}, {})
+
+
+def test_an_answer_that_never_ends_is_given_up(serve: Any) -> None:
+    from http.server import BaseHTTPRequestHandler as Base
+
+    class Endless(Base):
+        def log_message(self, *args: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            try:
+                while True:
+                    self.wfile.write(b"data: x\n\n")
+                    self.wfile.flush()
+                    time.sleep(0.05)
+            except OSError:
+                pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Endless)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        answer = Client(f"http://127.0.0.1:{server.server_port}").send("GET", "/", within=0.3)
+        assert answer.problem == "no answer within 0.3 s"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("url", ["http://192.0.2.1/", "ftp://127.0.0.1/", "http://", "127.0.0.1:8000"])
+def test_nothing_is_sent_to_another_machine(url: str) -> None:
+    with pytest.raises(UsageError):
+        require_loopback(url)
+
+
+def test_texts_stand_in_a_scenario_as_they_were_meant() -> None:
+    assert written('{"a": "{b}", "c": "${d}"}') == '{"a": "{{b}}", "c": "$${{d}}"}'
+    assert typed("Bearer {x} ${TOKEN}") == "Bearer {{x}} ${TOKEN}"
+    assert with_variables("a$$b ${X:-y} ${Z}", {"Z": "z"}) == "a$b y z"
+    with pytest.raises(UsageError, match="is not set"):
+        with_variables("${GONE}", {})
