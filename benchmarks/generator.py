@@ -143,7 +143,7 @@ def be_fast_http_user(url: str, seconds: float) -> None:
     from locust.contrib.fasthttp import FastHttpUser
     from locust.env import Environment
 
-    class Visitor(FastHttpUser):
+    class ClosedLoopUser(FastHttpUser):
         host = url
         wait_time = locust.constant(0)
 
@@ -151,7 +151,7 @@ def be_fast_http_user(url: str, seconds: float) -> None:
         def items(self) -> None:
             self.client.get(f"/items?limit={random.choice((10, 20, 50))}", name="items")
 
-    environment = Environment(user_classes=[Visitor])
+    environment = Environment(user_classes=[ClosedLoopUser])
     runner = environment.create_local_runner()
     runner.start(CONNECTIONS, spawn_rate=1000)
     gevent.sleep(0.5)

@@ -30,7 +30,7 @@ from perfproof.load.load_client import LoadProcess
 from perfproof.load.plan import BlockReport
 from perfproof.model.recording import Block
 from perfproof.model.scenario import Limits, Load
-from perfproof.stats.generator import WAITED_DOUBT, Fared, fared
+from perfproof.stats.generator import WAITED_DOUBT, GeneratorState, generator_state
 
 SECONDS = 0.5
 MOST_ATTEMPTS = 10
@@ -82,14 +82,14 @@ def stop_for(pid: int, seconds: float) -> None:
     os.kill(pid, signal.SIGCONT)
 
 
-def judged(report: BlockReport) -> Fared:
+def judged(report: BlockReport) -> GeneratorState:
     """Return how a run would see the generator in this block."""
     shared = set(Block.__dataclass_fields__) & set(BlockReport.__dataclass_fields__)
     figures = {name: getattr(report, name) for name in shared}
-    return fared([Block(arm=0, pair=0, position=0, service_cpu_ns=None, **figures)])
+    return generator_state([Block(arm=0, pair=0, position=0, service_cpu_ns=None, **figures)])
 
 
-def attempt(case: Case, process: LoadProcess, seed: int) -> Fared:
+def attempt(case: Case, process: LoadProcess, seed: int) -> GeneratorState:
     """Send one block and judge it."""
     stopper = threading.Thread(target=stop_for, args=(process.pid, case.stopped))
     if case.stopped:
@@ -101,10 +101,10 @@ def attempt(case: Case, process: LoadProcess, seed: int) -> Fared:
     return judged(report)
 
 
-def tried(case: Case, url: str, core: int, tries: int, folder: Path) -> tuple[Counter[str], list[Fared], int]:
+def tried(case: Case, url: str, core: int, tries: int, folder: Path) -> tuple[Counter[str], list[GeneratorState], int]:
     """Return what the tries were judged as, how they fared, and how many were not calm and made again."""
     found: Counter[str] = Counter()
-    all_fared: list[Fared] = []
+    all_fared: list[GeneratorState] = []
     again = 0
     with ExitStack() as stack:
         process = LoadProcess.start(scenario(case.load, url), log=folder / "load.log", cpus=[core])
@@ -135,7 +135,9 @@ def main() -> None:
             flagged = len(how) - found["well"]
             held = flagged == (len(how) if case.flagged else 0) and len(how) == options.tries
             missed += not held
-            middle = [sorted(getattr(each, key) for each in how)[len(how) // 2] for key in Fared.__dataclass_fields__]
+            middle = [
+                sorted(getattr(each, key) for each in how)[len(how) // 2] for key in GeneratorState.__dataclass_fields__
+            ]
             shares = "".join(f"{share:>6.0%} " for share in middle[:3]) if how else ""
             told = ", ".join(f"{word} {count}" for word, count in found.most_common())
             more = f"; {again} not calm, made again" if again else ""

@@ -41,7 +41,7 @@ from perfproof.model.result import Verdict  # noqa: E402
 from perfproof.model.scenario import Scenario  # noqa: E402
 from perfproof.model.why import Why  # noqa: E402
 from perfproof.rounds.observer import Silent  # noqa: E402
-from perfproof.rounds.single_start import Phase  # noqa: E402
+from perfproof.rounds.single_start import PassContext  # noqa: E402
 from perfproof.scenario import read  # noqa: E402
 from perfproof.why.explain import explain  # noqa: E402
 from perfproof.why.passes.profile import profile_arms  # noqa: E402
@@ -227,7 +227,7 @@ def _pass(scenario: Scenario, folder: Path) -> Causes:
     cpus = split_cpus()
     load = LoadProcess.start(scenario, log=folder / "load.log", cpus=cpus.generator, folder=folder)
     try:
-        phase = Phase(scenario, load, folder, Redactor(scenario.secrets), cpus, Silent(), {}, compare=False)
+        phase = PassContext(scenario, load, folder, Redactor(scenario.secrets), cpus, Silent(), {}, compare=False)
         return Causes(profiles=profile_arms(phase))
     finally:
         load.stop()

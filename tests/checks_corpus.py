@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from perfproof.checks import registry
-from perfproof.checks.arm import Asker, CheckedArm, KnownRequest
+from perfproof.checks.arm import CheckedArm, KnownRequest, ProbeClient
 from perfproof.documents.operations import shown_by
 from perfproof.http.plain_client import Client
 from perfproof.measure.checks import bounded
@@ -131,7 +131,7 @@ def checked(check: str, origin: str, database: Path, *, writes: bool = False) ->
         settings["batch"] = {"some prices": "one price"}
     arm = CheckedArm(
         arm=Arm("candidate", Service(url=origin)),
-        asker=Asker(Client(origin), 600, 60.0),
+        asker=ProbeClient(Client(origin), 600, 60.0),
         settings=settings,
         requests=(
             KnownRequest("some prices", "GET", "/prices?ids=1,2,3,4,5,6,7,8", path="/prices"),

@@ -38,10 +38,10 @@ from perfproof.load.load_client import LoadProcess
 from perfproof.load.pairs import leaders
 from perfproof.load.plan import (
     BlockReport,
+    LoadPlan,
     PairsReport,
-    Plan,
+    PairStretch,
     ProbeReply,
-    Stretch,
     WarmReport,
     WrongAnswer,
     decode,
@@ -50,7 +50,7 @@ from perfproof.load.plan import (
     plan_of,
 )
 from perfproof.load.request_source import weights
-from perfproof.load.rpc import commands, obey, raised
+from perfproof.load.rpc import commands, dispatch, error_of
 from perfproof.load.sample_files import write_samples
 from perfproof.load.schedule import DECK, arrivals, sequence, steady
 from perfproof.model.recording import SAMPLE_COLUMNS, Outcome
@@ -67,12 +67,12 @@ _BODY = 60
 
 
 class FakeEngine:
-    """The commands of ``perfproof.load.rpc.Commanded``. ``cpu_ns`` is by arm what its service would have used."""
+    """The commands of ``perfproof.load.rpc.LoadCommands``. ``cpu_ns`` is by arm what its service would have used."""
 
-    def __init__(self, plan: Plan, arms: tuple[Arm, ...]) -> None:
+    def __init__(self, plan: LoadPlan, arms: tuple[Arm, ...]) -> None:
         _refuse_unknown(plan)
         self._secrets: list[str] = []
-        self.discovered = SimpleNamespace(take=self._learned_secrets)
+        self.found_secrets = SimpleNamespace(take=self._learned_secrets)
         self.cpu_ns = [0] * len(arms)
         self._plan = plan
         self._takes = [takes(arm) for arm in arms]
@@ -148,7 +148,7 @@ class FakeEngine:
         turns = int(len(due) / load.users * took.mean()) if load.model == "closed" and len(due) else 0
         return self._report(arm, started, started + length, len(due), int(columns["done_ns"].max(initial=0)), turns)
 
-    def pairs(self, stretch: Stretch) -> PairsReport:
+    def pairs(self, stretch: PairStretch) -> PairsReport:
         """See Engine.pairs."""
         order = _dealt(stretch, self._plan)
         started = at = max(time.monotonic_ns(), self._clock)
@@ -271,7 +271,7 @@ def takes(arm: Arm) -> tuple[int, int, int]:
     return int(work * 1e3), int(float(environ.get("SLEEP_MS", 0)) * 1e6), status if status >= 400 else 0
 
 
-def _refuse_unknown(plan: Plan) -> None:
+def _refuse_unknown(plan: LoadPlan) -> None:
     load = plan.load
     unknown = {
         "a Locust file": plan.locustfile, "feeds": plan.feeds, "stages": load.stages,
@@ -285,14 +285,14 @@ def _refuse_unknown(plan: Plan) -> None:
         raise LoadError(f"the fake engine knows no {' and no '.join(found)}", hint="take the real one for this test")
 
 
-def _flat(plan: Plan, count: int, seed: int) -> Any:
+def _flat(plan: LoadPlan, count: int, seed: int) -> Any:
     """Return the requests of a block as flat indices, in the order that the real engine sends them in."""
     shares, variants = weights(plan.requests)
     drawn = sequence(shares, variants, seed, max(count, 1) if plan.load.model == "open" else DECK)
     return np.fromiter(islice(drawn, count), dtype=np.int64, count=count)
 
 
-def _dealt(stretch: Stretch, plan: Plan) -> Any:
+def _dealt(stretch: PairStretch, plan: LoadPlan) -> Any:
     """Return the requests of a stretch as flat indices, as the real engine sends them."""
     total = sum(stretch.counts)
     drawn = sequence(stretch.counts, weights(plan.requests)[1], stretch.seed, total)
@@ -320,9 +320,9 @@ class FakeLoad(LoadProcess):
     def _ask(self, command: dict[str, Any], seconds: float = 0.0) -> Any:
         self._number += 1
         asked = json.loads(line({**command, "number": self._number}))
-        reply = json.loads(line(obey(asked, self._known, self.engine.discovered)))  # type: ignore[arg-type]
+        reply = json.loads(line(dispatch(asked, self._known, self.engine.found_secrets)))  # type: ignore[arg-type]
         if "error" in reply:
-            raise raised(reply["error"])
+            raise error_of(reply["error"])
         return reply["ok"]
 
     def abort(self) -> None:

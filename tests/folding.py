@@ -7,13 +7,13 @@ from pathlib import Path
 
 from perfproof.evidence.reader import samples_of
 from perfproof.evidence.tables import read_table
-from perfproof.load.histogram_recorder import Tally
+from perfproof.load.histogram_recorder import HistogramRecorder
 from perfproof.model.recording import HISTOGRAM_COLUMNS, SAMPLE_COLUMNS, Recording, Round
 
 
-def tally_of(a_round: Round, variants: list[int], *, share: tuple[int, int] = (0, 1)) -> Tally:
+def tally_of(a_round: Round, variants: list[int], *, share: tuple[int, int] = (0, 1)) -> HistogramRecorder:
     """Return what worker k of n would have counted of a round."""
-    tally = Tally(variants)
+    tally = HistogramRecorder(variants)
     samples, (first, step) = a_round.samples, share
     for block in a_round.blocks:
         tally.begin(block.arm, block.pair, block.started_ns, block.ended_ns - block.started_ns)

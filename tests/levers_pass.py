@@ -12,7 +12,7 @@ from perfproof.model.levers import ArmLevers
 from perfproof.model.profile import MemoryProfile
 from perfproof.queries.probe import probe
 from perfproof.rounds.observer import Observer
-from perfproof.rounds.single_start import Phase
+from perfproof.rounds.single_start import PassContext
 from perfproof.scenario import read
 from perfproof.why.passes.allocations import profile_memory
 from perfproof.why.passes.mechanisms import observe_levers
@@ -62,7 +62,7 @@ load: {{model: open, rate: {rate}/s}}
     cpus = split_cpus()
     load = LoadProcess.start(scenario, log=folder / "load.log", cpus=cpus.generator, folder=folder)
     try:
-        phase = Phase(scenario, load, folder, Redactor(scenario.secrets), cpus, Quiet(), {}, compare=False)
+        phase = PassContext(scenario, load, folder, Redactor(scenario.secrets), cpus, Quiet(), {}, compare=False)
         probing = probe(phase) if database else None
         return observe_levers(phase, probing), profile_memory(phase) if memory else ()
     finally:

@@ -12,7 +12,7 @@ from perfproof.load.load_client import LoadProcess
 from perfproof.machine.cores import split_cpus
 from perfproof.model.profile import ArmProfile
 from perfproof.rounds.observer import Silent
-from perfproof.rounds.single_start import Phase
+from perfproof.rounds.single_start import PassContext
 from perfproof.scenario import read
 from perfproof.why.passes.profile import profile_arms
 
@@ -41,8 +41,8 @@ def profiled(
     environment: str = "",
     candidate: str = 'EXTRA_US: "1000"',
     locustfile: str = "",
-    inspect: Callable[[Phase], None] = lambda _: None,
-    act: Callable[[Phase], tuple[ArmProfile, ...]] = profile_arms,
+    inspect: Callable[[PassContext], None] = lambda _: None,
+    act: Callable[[PassContext], tuple[ArmProfile, ...]] = profile_arms,
 ) -> tuple[ArmProfile, ...]:
     """Profile an application of ``apps`` as baseline and with ``EXTRA_US`` as candidate, and return what came out.
 
@@ -78,7 +78,7 @@ why: {{levers: false, profile: {profile}, seconds: {seconds}s, interval: {interv
     cpus = split_cpus()
     load = LoadProcess.start(scenario, log=folder / "load.log", cpus=cpus.generator, folder=folder)
     try:
-        phase = Phase(scenario, load, folder, Redactor(scenario.secrets), cpus, Silent(), {}, compare=False)
+        phase = PassContext(scenario, load, folder, Redactor(scenario.secrets), cpus, Silent(), {}, compare=False)
         inspect(phase)
         return act(phase)
     finally:

@@ -11,7 +11,7 @@ import numpy as np
 from perfproof.capacity.search import next_rate
 from perfproof.capacity.steps import judge_step
 from perfproof.model.recording import SAMPLE_COLUMNS, Block, Outcome, Recording, Round, Samples
-from perfproof.model.result import Step
+from perfproof.model.result import CapacityStep
 from perfproof.model.rules import Rules
 from perfproof.model.scenario import Budget
 from recording_builders import make_recording
@@ -66,7 +66,9 @@ def identity(arms: Sequence[str] = ("baseline",), rules: Rules = RULES, connecti
     return Recording(replace(info, kind="capacity", **changes), ())  # type: ignore[arg-type]
 
 
-def judged(found: Samples, of: Block, rules: Rules = RULES, connections: int = 64, before: Sequence[Step] = ()) -> Step:
+def judged(
+    found: Samples, of: Block, rules: Rules = RULES, connections: int = 64, before: Sequence[CapacityStep] = ()
+) -> CapacityStep:
     """Return a step judged alone."""
     a_round = Round(1, (), (of,), found)
     return judge_step(replace(identity(rules=rules, connections=connections), rounds=(a_round,)), a_round, of, before)
@@ -87,7 +89,7 @@ def search(
         blocks: list[Block] = []
         parts: list[Samples] = []
         for arm, of_arm in enumerate(knees):
-            steps: list[Step] = []
+            steps: list[CapacityStep] = []
             while (rate := next_rate(steps, first, highest, 0.05)) is not None:
                 busy = {"generator_cpu_ns": 1_990_000_000} if rate >= saturated_at else {}
                 now = block(rate, arm=arm, pair=len(blocks), **busy)

@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from perfproof.checks.arm import Asker, CheckedArm, KnownRequest, NotCheckedError, OverError
+from perfproof.checks.arm import CheckedArm, KnownRequest, NotCheckedError, OverError, ProbeClient
 from perfproof.checks.protocol import Check
 from perfproof.documents.document import Document, parse
 from perfproof.http.plain_client import Client
@@ -70,7 +70,7 @@ def sample_results() -> dict[str, Result]:
 
 def _compared(requests: tuple[str, ...], sentence: str = "Goal missed: p95 fell by 12 %, of 20 % promised.") -> Result:
     goal = Goal("latency_p95", 0.2, 0.3)
-    rows = [_row("latency_p95", ALL, 118.0, -0.12, Verdict.SHORT, "goal", goal)]
+    rows = [_row("latency_p95", ALL, 118.0, -0.12, Verdict.GOAL_MISSED, "goal", goal)]
     rows += [_row("latency_p50", name, 12.5 + at, -0.3, Verdict.IMPROVED, "gate") for at, name in enumerate(requests)]
     rows.append(_row("memory_peak", ALL, 86_400_000.0, 0.004, Verdict.EQUIVALENT, "shown"))
     arms = ("baseline", "candidate")
@@ -79,7 +79,7 @@ def _compared(requests: tuple[str, ...], sentence: str = "Goal missed: p95 fell 
         scenario="shop",
         run_ids=("20261128-061502-shop-9f3a",),
         arms=arms,
-        verdict=Verdict.SHORT,
+        verdict=Verdict.GOAL_MISSED,
         sentence=sentence,
         exit_code=1,
         rounds=12,
@@ -291,7 +291,7 @@ class CheckContract:
         written: Document | None = parse(json.dumps(_Tried.document), "/openapi.json") if document else None
         return CheckedArm(
             arm=Arm("candidate", Service(url=origin)),
-            asker=Asker(Client(origin), most, 30.0),
+            asker=ProbeClient(Client(origin), most, 30.0),
             settings=self._settings(),
             requests=(KnownRequest("things", "GET", "/things", path="/things"),),
             document=written,

@@ -58,7 +58,7 @@ def test_a_goal_and_a_budget_of_the_capacity_itself_are_judged():
     assert (result.verdict, result.exit_code) == (Verdict.MET, 0)
     rules = replace(RULES, budgets=(*RULES.budgets, Budget("capacity", 1500.0)))
     result = analyse(search([OLD, NEW], rules=rules))
-    assert (result.verdict, result.exit_code) == (Verdict.SHORT, 1)
+    assert (result.verdict, result.exit_code) == (Verdict.GOAL_MISSED, 1)
     assert result.sentence.startswith("Budget broken: capacity 1,")
 
 
@@ -92,7 +92,7 @@ def test_two_arms_beyond_the_highest_rate_are_not_decided():
 
 def test_a_service_that_never_keeps_its_budget_fails():
     result = analyse(search([(0.0,) * 5]))
-    assert (result.verdict, result.exit_code) == (Verdict.SHORT, 1)
+    assert (result.verdict, result.exit_code) == (Verdict.GOAL_MISSED, 1)
     assert "below" in result.sentence
 
 

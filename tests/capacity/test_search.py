@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfproof.capacity.search import MOST_STEPS, next_rate, settle
-from perfproof.model.result import Step
+from perfproof.model.result import CapacityStep
 
 
-def step(rate: float, *, kept: bool, limited: str = "") -> Step:
-    return Step("baseline", 1, rate, 2.0, 10.0, 0.0, kept, limited, "" if kept else "p95 over")  # type: ignore[arg-type]
+def step(rate: float, *, kept: bool, limited: str = "") -> CapacityStep:
+    return CapacityStep("baseline", 1, rate, 2.0, 10.0, 0.0, kept, limited, "" if kept else "p95 over")  # type: ignore[arg-type]
 
 
-def searched(knee: float, first: float, highest: float = inf, resolution: float = 0.05) -> list[Step]:
-    steps: list[Step] = []
+def searched(knee: float, first: float, highest: float = inf, resolution: float = 0.05) -> list[CapacityStep]:
+    steps: list[CapacityStep] = []
     while (rate := next_rate(steps, first, highest, resolution)) is not None:
         steps.append(step(rate, kept=rate <= knee))
     return steps
@@ -48,7 +48,7 @@ def test_a_service_that_never_keeps_a_budget_is_known_to_lie_below_the_lowest_ra
 
 
 def test_a_single_hiccup_far_below_the_knee_does_not_end_the_climb():
-    steps: list[Step] = []
+    steps: list[CapacityStep] = []
     while (rate := next_rate(steps, 100.0, inf, 0.05)) is not None:
         hiccup = rate == pytest.approx(225.0) and all(each.rate != rate for each in steps)
         steps.append(step(rate, kept=rate <= 1000 and not hiccup))

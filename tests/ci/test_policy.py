@@ -82,7 +82,7 @@ def test_other_undecided_rows_fail_nothing_unless_a_rule_says_so():
     ("verdict", "outcome", "code"),
     [
         (Verdict.MET, "passed", 0),
-        (Verdict.SHORT, "failed", 1),
+        (Verdict.GOAL_MISSED, "failed", 1),
         (Verdict.EQUIVALENT, "failed", 1),
         (Verdict.IMPROVED, "skipped", 3),
         (Verdict.INCONCLUSIVE, "skipped", 3),

@@ -10,7 +10,7 @@ from rich.console import Console
 from perfproof.core.redaction import Redactor
 from perfproof.doctor.context import Asked, Context
 from perfproof.doctor.examine import Diagnosis, _run
-from perfproof.doctor.results import Finding, NotLookedAt, Sight, joined, ok, problem, warning
+from perfproof.doctor.results import CheckResult, NoiseEstimate, NotChecked, joined, ok, problem, warning
 from perfproof.doctor.text import render, to_json
 from perfproof.errors import ServiceError
 from perfproof.machine.cores import split_cpus
@@ -31,10 +31,10 @@ class Failing:
 def test_a_check_that_fails_is_a_finding_and_the_others_have_their_turn(tmp_path):
     context = Context(Asked(), tmp_path, split_cpus(), Redactor(frozenset()), Silent())
     told = ServiceError("it fell over", why="no legs", hint="give it some", log_tail=tuple("abcdefg"))
-    checks = [Failing(told), Failing(NotLookedAt("it is dark")), Failing(ZeroDivisionError("secret-1"))]
+    checks = [Failing(told), Failing(NotChecked("it is dark")), Failing(ZeroDivisionError("secret-1"))]
     found = [each for each in _run(checks, context) if each.state != "ok"]
-    assert found[0] == Finding("problem", "some", "it fell over", "no legs", "give it some", tuple("cdefg"))
-    assert found[1] == Finding("skipped", "some", "it is dark")
+    assert found[0] == CheckResult("problem", "some", "it fell over", "no legs", "give it some", tuple("cdefg"))
+    assert found[1] == CheckResult("skipped", "some", "it is dark")
     assert found[2].state == "problem"
     assert "ZeroDivisionError" in found[2].what
     assert "test_examine.py" in found[2].why
@@ -44,7 +44,7 @@ def test_a_check_that_fails_is_a_finding_and_the_others_have_their_turn(tmp_path
 
 def test_what_holds_for_all_arms_is_said_once_and_what_holds_for_one_names_it():
     alike = problem("requests", "answered 'x' with status 500", "read its log")
-    with_log = Finding(alike.state, alike.about, alike.what, fix=alike.fix, log=("boom",))
+    with_log = CheckResult(alike.state, alike.about, alike.what, fix=alike.fix, log=("boom",))
     other = warning("start", "candidate was slow", "wait")
     both = joined([("baseline", [with_log]), ("candidate", [alike, other])], always=" ")
     assert [each.what for each in both] == [
@@ -56,8 +56,10 @@ def test_what_holds_for_all_arms_is_said_once_and_what_holds_for_one_names_it():
     assert joined([("baseline", [alike])], everywhere=2)[0].what == "baseline: answered 'x' with status 500"
 
 
-def diagnosis(*findings: Finding) -> Diagnosis:
-    return Diagnosis("some.yaml", (("Machine", findings),), (Sight(60, 0, float("inf")), Sight(120, 9, 0.031)))
+def diagnosis(*findings: CheckResult) -> Diagnosis:
+    return Diagnosis(
+        "some.yaml", (("Machine", findings),), (NoiseEstimate(60, 0, float("inf")), NoiseEstimate(120, 9, 0.031))
+    )
 
 
 def test_a_screen_has_state_fix_and_the_next_command_and_no_colour_where_none_is_wanted():

@@ -99,7 +99,7 @@ def test_a_dear_clock_and_a_coarse_one_are_warnings_and_this_ones_readings_are_c
     assert "clocksource=tsc" in clock.judged("hpet", 1.7, 1).fix
     assert "1.7 µs" in clock.judged("hpet", 1.7, 1).what
     assert "high resolution" in clock.judged("jiffies", 0.1, 4e6).fix
-    (found,) = clock.Clock().run(context(tmp_path))
+    (found,) = clock.ClockCheck().run(context(tmp_path))
     assert "µs a reading" in found.what or found.state == "warning"
 
 

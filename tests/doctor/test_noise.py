@@ -13,7 +13,7 @@ import pytest
 from perfproof.core.redaction import Redactor
 from perfproof.doctor.context import Asked, Context
 from perfproof.doctor.noise import adapted, asked_in_pairs, judged, smallest_goal
-from perfproof.doctor.results import NotLookedAt, Sight
+from perfproof.doctor.results import NoiseEstimate, NotChecked
 from perfproof.machine.cores import split_cpus
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.rules import Rules
@@ -64,23 +64,23 @@ def test_a_look_sends_what_reads_and_prepares_nothing(context):
     ],
 )
 def test_what_cannot_be_looked_at_says_why(context, unfit, reason):
-    with pytest.raises(NotLookedAt, match=reason):
+    with pytest.raises(NotChecked, match=reason):
         adapted(context, unfit)
 
 
 def test_a_service_that_is_unwell_or_slow_is_not_looked_at(context):
     context.pass_seconds = 9.0
-    with pytest.raises(NotLookedAt, match="too slow"):
+    with pytest.raises(NotChecked, match="too slow"):
         adapted(context, scenario(READS))
     context.sound = False
-    with pytest.raises(NotLookedAt, match="does not answer"):
+    with pytest.raises(NotChecked, match="does not answer"):
         adapted(context, scenario(READS))
 
 
 def said(last: float, goal: float | None = None):
     recording = SimpleNamespace(info=SimpleNamespace(arms=("baseline", "again"), rules=SimpleNamespace(restarts=True)))
     recording.rounds = (1, 2, 3)
-    sights = [Sight(60, 0, float("inf")), Sight(300, 20, last)]
+    sights = [NoiseEstimate(60, 0, float("inf")), NoiseEstimate(300, 20, last)]
     (finding,) = judged(sights, recording, scenario(READS), "", goal)
     return finding
 

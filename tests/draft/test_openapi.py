@@ -13,7 +13,7 @@ from documents_made import PETS, SHOP, large, shop
 from perfproof.documents.document import parse
 from perfproof.draft.sources.kinds import read_sources
 from perfproof.draft.sources.openapi import read_openapi
-from perfproof.draft.wanted import Ask, Found
+from perfproof.draft.wanted import DraftRequest, Found
 from perfproof.errors import UsageError
 
 
@@ -21,7 +21,7 @@ def read(text: str, file: str = "openapi.yaml") -> Found:
     return read_openapi(parse(text, file))
 
 
-def of(found: Found, method: str, path: str) -> Ask:
+def of(found: Found, method: str, path: str) -> DraftRequest:
     return next(ask for ask in found.asks if (ask.method, ask.path) == (method, path))
 
 

@@ -14,7 +14,7 @@ import pytest
 from perfproof.draft.sources.messages import paged
 from perfproof.draft.templates import typed, with_variables, written
 from perfproof.draft.trial import Credentials, Trial, Trying
-from perfproof.draft.wanted import Ask, Entry, Found, Login, Sought
+from perfproof.draft.wanted import DraftRequest, Entry, Found, Login, SourceContents
 from perfproof.errors import UsageError
 from perfproof.http.plain_client import Client, require_loopback
 
@@ -58,8 +58,10 @@ def tried(client: Client, found: Found, credentials: Credentials | None = None, 
     return Trying(client, found, credentials or Credentials(), environ, lambda text: None).run(found.asks)
 
 
-def get(path: str, *sought: str, **more: Any) -> Ask:
-    return Ask(f"GET {path}", "GET", path, "here", sought=tuple(Sought(name, (name,)) for name in sought), **more)
+def get(path: str, *sought: str, **more: Any) -> DraftRequest:
+    return DraftRequest(
+        f"GET {path}", "GET", path, "here", sought=tuple(SourceContents(name, (name,)) for name in sought), **more
+    )
 
 
 def test_ids_are_found_in_lists_at_every_level_and_belong_together(serve: Any) -> None:

@@ -7,15 +7,15 @@ import json
 
 import pytest
 
-from perfproof.http.exchange import Place, attentive
+from perfproof.http.exchange import Place, handling_of
 from perfproof.http.expectations import failed_operation
 from perfproof.http.message import outgoing
-from perfproof.http.redirect import Ways
+from perfproof.http.redirect import AllowedOrigins
 from perfproof.http.reply import Reply
 from perfproof.http.target import Target
 from perfproof.model.scenario import Expect, Request
 
-PLACE = Place(Target((), 8000, "127.0.0.1:8000", host="127.0.0.1"), Ways(()))
+PLACE = Place(Target((), 8000, "127.0.0.1:8000", host="127.0.0.1"), AllowedOrigins(()))
 
 
 def reply(document: object) -> Reply:
@@ -63,6 +63,6 @@ def test_errors_that_the_scenario_expects_are_no_failure() -> None:
     found = {"errors": [{"message": "not found"}], "data": None}
     for wanted, problem in (({}, True), ({"$.errors[0].message": "not found"}, False)):
         request = Request("q", "POST", "/", json={"query": "{ a }"}, graphql="query", expect=Expect(json=wanted))
-        care = attentive(request, {}, PLACE, outgoing(request, {}))
-        assert care is not None
-        assert (care.judge(reply(found))[0] is not None) == problem
+        handling = handling_of(request, {}, PLACE, outgoing(request, {}))
+        assert handling is not None
+        assert (handling.judge(reply(found))[0] is not None) == problem

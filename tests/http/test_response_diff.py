@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfproof.http.json_paths import covers, general, parse, spell
-from perfproof.http.response_diff import Reply, compare, rows_in, unlike_paths
+from perfproof.http.response_diff import ComparedResponse, compare, rows_in, unlike_paths
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
@@ -19,9 +19,9 @@ JSON = st.recursive(
 )
 
 
-def reply(value: Any, status: int = 200, port: int = 8000, kind: str = "application/json") -> Reply:
+def reply(value: Any, status: int = 200, port: int = 8000, kind: str = "application/json") -> ComparedResponse:
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return Reply(status, kind, body, f"http://127.0.0.1:{port}")
+    return ComparedResponse(status, kind, body, f"http://127.0.0.1:{port}")
 
 
 def shuffled(value: Any, rng: random.Random) -> Any:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from perfproof.instructions.counters import Counters
+from perfproof.instructions.counters import HardwareCounters
 from perfproof.instructions.source import UncountableError
 
 TASK_CLOCK = (1, 1)
@@ -34,7 +34,7 @@ for line in sys.stdin:
 
 
 def test_what_a_service_its_new_threads_and_its_ended_children_did_is_counted_once_each():
-    counter = Counters(TASK_CLOCK)
+    counter = HardwareCounters(TASK_CLOCK)
     with subprocess.Popen(
         [sys.executable, "-c", WORK], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -60,7 +60,7 @@ def test_what_a_service_its_new_threads_and_its_ended_children_did_is_counted_on
 def test_where_the_processor_has_no_counters_to_lend_that_is_said_before_anything_starts():
     told = ""
     try:
-        counter = Counters()
+        counter = HardwareCounters()
     except UncountableError as error:
         told = error.what
     else:
@@ -71,4 +71,4 @@ def test_where_the_processor_has_no_counters_to_lend_that_is_said_before_anythin
 
 def test_an_event_the_kernel_does_not_know_is_a_sentence():
     with pytest.raises(UncountableError, match="counters"):
-        Counters((9999, 0))
+        HardwareCounters((9999, 0))

@@ -101,7 +101,12 @@ def test_the_order_of_rounds_does_not_matter(slower: Recording) -> None:
 
 @pytest.mark.parametrize(
     ("effect", "verdict", "code"),
-    [(-0.35, Verdict.MET, 0), (-0.10, Verdict.SHORT, 1), (-0.205, Verdict.IMPROVED, 3), (0.15, Verdict.REGRESSED, 1)],
+    [
+        (-0.35, Verdict.MET, 0),
+        (-0.10, Verdict.GOAL_MISSED, 1),
+        (-0.205, Verdict.IMPROVED, 3),
+        (0.15, Verdict.REGRESSED, 1),
+    ],
 )
 def test_goals_decide_the_run(effect: float, verdict: Verdict, code: int) -> None:
     rules = Rules(goals=(Goal("latency_p50", 0.2, 0.3),))

@@ -36,7 +36,7 @@ def row(found, metric="error_contract"):
         (GOOD, GOOD, None, Verdict.EQUIVALENT),
         (HALF, GOOD, 0.5, Verdict.MET),
         (HALF, GOOD, 1.0, Verdict.MET),
-        (HALF, GOOD, 1.5, Verdict.SHORT),
+        (HALF, GOOD, 1.5, Verdict.GOAL_MISSED),
         (GOOD, GOOD, 0.1, Verdict.EQUIVALENT),
         (GOOD, HALF, 0.1, Verdict.REGRESSED),
     ],

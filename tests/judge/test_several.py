@@ -135,7 +135,7 @@ def test_a_candidate_whose_requests_fail_is_invalid_alone_and_is_not_ranked() ->
 def test_goals_and_budgets_hold_for_every_candidate_and_rank_by_the_metric_of_the_goal() -> None:
     rules = Rules(goals=(Goal("cpu_per_request", 0.2),), budgets=(Budget("latency_p50", 10.0, ("show",)),))
     result = analyse(make_several((-0.3, -0.1), rules=rules))
-    assert [part.verdict for part in result.candidates] == [Verdict.MET, Verdict.SHORT]
+    assert [part.verdict for part in result.candidates] == [Verdict.MET, Verdict.GOAL_MISSED]
     assert {(each.arm, each.broken) for each in result.budgets} == {("fix-a", False), ("fix-b", True)}
     assert result.exit_code == 1
     assert result.ranking.metric == "cpu_per_request"

@@ -10,10 +10,10 @@ from time import monotonic_ns
 from gevent import get_hub
 from gevent.event import Event
 
-from perfproof.http.exchange import Place, attentive, message_of
+from perfproof.http.exchange import Place, handling_of, message_of
 from perfproof.http.message import outgoing
 from perfproof.http.pool import Pool
-from perfproof.http.redirect import Ways
+from perfproof.http.redirect import AllowedOrigins
 from perfproof.http.target import locate
 from perfproof.model.scenario import Expect, Request
 
@@ -26,10 +26,12 @@ connection = pool.connections[0]
 def held_after(request: Request, times: int = 1) -> int | None:
     for _ in range(times):
         out = outgoing(request, {})
-        care = attentive(request, {}, Place(target, Ways(())), out)
+        handling = handling_of(request, {}, Place(target, AllowedOrigins(())), out)
         over = Event()
         connection.send(
-            message_of(request, out, target.authority, care=care), monotonic_ns(), lambda _, over=over: over.set()
+            message_of(request, out, target.authority, handling=handling),
+            monotonic_ns(),
+            lambda _, over=over: over.set(),
         )
         assert over.wait(5)
     return None if connection.body is None else len(connection.body)

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from perfproof.load.authentication import DistrustError, Trust
+from perfproof.load.authentication import Authentication, AuthenticationError
 
 TOKEN = "a token of more than sixteen characters"
 
 
-def acquainted() -> tuple[Trust, Trust]:
-    master, worker = Trust(TOKEN, "master"), Trust(TOKEN, "worker")
+def acquainted() -> tuple[Authentication, Authentication]:
+    master, worker = Authentication(TOKEN, "master"), Authentication(TOKEN, "worker")
     proof_of_master = master.answer(worker.challenge)
     proof_of_worker = worker.answer(master.challenge)
     worker.check(proof_of_master)
@@ -24,22 +24,22 @@ def test_two_ends_with_the_same_token_understand_each_other():
 
 
 def test_another_token_is_noticed_by_both_ends():
-    master, worker = Trust(TOKEN, "master"), Trust(TOKEN + "!", "worker")
+    master, worker = Authentication(TOKEN, "master"), Authentication(TOKEN + "!", "worker")
     proof_of_master = master.answer(worker.challenge)
     proof_of_worker = worker.answer(master.challenge)
-    with pytest.raises(DistrustError, match="token"):
+    with pytest.raises(AuthenticationError, match="token"):
         worker.check(proof_of_master)
-    with pytest.raises(DistrustError, match="token"):
+    with pytest.raises(AuthenticationError, match="token"):
         master.check(proof_of_worker)
 
 
 def test_a_proof_sent_back_proves_nothing():
-    one, other = Trust(TOKEN, "master"), Trust(TOKEN, "master")
+    one, other = Authentication(TOKEN, "master"), Authentication(TOKEN, "master")
     proof = other.answer(one.challenge)
     one.answer(other.challenge)
-    with pytest.raises(DistrustError):
+    with pytest.raises(AuthenticationError):
         one.check(proof)
-    with pytest.raises(DistrustError):
+    with pytest.raises(AuthenticationError):
         one.answer(one.challenge)
 
 
@@ -59,10 +59,10 @@ def test_a_message_that_is_not_the_next_of_the_other_end_is_refused(change):
         message = worker.wrap(b"send nothing")
     else:
         message = {}
-    with pytest.raises(DistrustError):
+    with pytest.raises(AuthenticationError):
         worker.unwrap(message)
 
 
 def test_nothing_is_believed_before_the_ends_know_each_other():
-    with pytest.raises(DistrustError):
-        Trust(TOKEN, "worker").unwrap({"data": b"x", "mac": bytes(32)})
+    with pytest.raises(AuthenticationError):
+        Authentication(TOKEN, "worker").unwrap({"data": b"x", "mac": bytes(32)})

@@ -14,10 +14,10 @@ import pytest
 
 from fake_engine import OVERHEAD_NS, FakeEngine, FakeLoad, takes
 from perfproof.errors import LoadError
-from perfproof.load.engine import Engine
+from perfproof.load.engine import LoadEngine
 from perfproof.load.load_client import LoadProcess
-from perfproof.load.plan import Stretch
-from perfproof.load.rpc import Commanded
+from perfproof.load.plan import PairStretch
+from perfproof.load.rpc import LoadCommands
 from perfproof.model.recording import SAMPLE_COLUMNS, Outcome
 from perfproof.model.scenario import Arm, Load, Request, Scenario, Service
 
@@ -65,12 +65,12 @@ def kinds(value: Any) -> Any:
 
 
 def test_it_takes_every_command_with_the_same_parameters():
-    asked = [name for name, member in inspect.getmembers(Commanded, inspect.isfunction) if not name.startswith("_")]
+    asked = [name for name, member in inspect.getmembers(LoadCommands, inspect.isfunction) if not name.startswith("_")]
     assert len(asked) > 10
     for name in asked:
         if name == "break_off":
             continue
-        mine, real = (list(inspect.signature(getattr(each, name)).parameters) for each in (FakeEngine, Engine))
+        mine, real = (list(inspect.signature(getattr(each, name)).parameters) for each in (FakeEngine, LoadEngine))
         assert mine == [each for each in real if each != "start"], name
 
 
@@ -102,7 +102,7 @@ def test_a_block_is_the_same_schedule_and_the_same_kind_of_samples(both, tmp_pat
 
 
 def test_pairs_ask_each_arm_for_the_same_and_never_at_the_same_time(both, tmp_path):
-    stretch = Stretch((0, 1), 2, (6, 3), 30.0, seed=5, gap=0.001)
+    stretch = PairStretch((0, 1), 2, (6, 3), 30.0, seed=5, gap=0.001)
     reports, columns = [], []
     for number, load in enumerate(both(Load(given=False))):
         reports.append(load.pairs(stretch))

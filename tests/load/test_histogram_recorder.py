@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from folding import tally_of
 from perfproof.evidence.tables import read_table
-from perfproof.load.histogram_recorder import Tally
+from perfproof.load.histogram_recorder import HistogramRecorder
 from perfproof.load.request_source import variants_of
-from perfproof.load.sample_files import Part, merge_histograms
+from perfproof.load.sample_files import WorkerPart, merge_histograms
 from perfproof.model.histogram import HIGHEST, Histogram, bucket_of
 from perfproof.model.recording import HISTOGRAM_COLUMNS, Outcome, settle_ns
 from perfproof.model.scenario import Request
@@ -28,13 +28,13 @@ def row(request=0, variant=0, after=SETTLED, wait=0, took=1000, size=100, outcom
     return (0, 3, request, variant, intended, sent, sent, intended + took, status, size, int(outcome), 0, 7)
 
 
-def written(tally: Tally, path: Path):
+def written(tally: HistogramRecorder, path: Path):
     count = tally.write(path)
     return count, read_table(path, HISTOGRAM_COLUMNS)
 
 
-def started(variants=(1, 3)) -> Tally:
-    tally = Tally(variants)
+def started(variants=(1, 3)) -> HistogramRecorder:
+    tally = HistogramRecorder(variants)
     tally.begin(0, 3, STARTED, BLOCK_NS)
     return tally
 
@@ -115,7 +115,7 @@ def test_merging_what_workers_counted_is_what_one_alone_would_have_counted(tmp_p
     for worker in range(3):
         part = tmp_path / f"part-{worker}"
         tally_of(a_round, variants, share=(worker, 3)).write(part)
-        parts.append(Part(part))
+        parts.append(WorkerPart(part))
     merged, alone = tmp_path / "merged.parquet", tmp_path / "alone.parquet"
     assert merge_histograms(merged, parts) == whole.write(alone) == len(a_round.samples)
     tables = [read_table(path, HISTOGRAM_COLUMNS) for path in (merged, alone)]
@@ -124,8 +124,8 @@ def test_merging_what_workers_counted_is_what_one_alone_would_have_counted(tmp_p
 
 
 def test_workers_that_counted_nothing_give_an_empty_histogram(tmp_path):
-    Tally([1]).write(tmp_path / "part")
-    assert merge_histograms(tmp_path / "merged.parquet", [Part(tmp_path / "part")]) == 0
+    HistogramRecorder([1]).write(tmp_path / "part")
+    assert merge_histograms(tmp_path / "merged.parquet", [WorkerPart(tmp_path / "part")]) == 0
     assert len(read_table(tmp_path / "merged.parquet", HISTOGRAM_COLUMNS)["arm"]) == 0
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from perfproof.errors import LoadError
 from perfproof.load.pairs import leaders
-from perfproof.load.plan import Stretch
+from perfproof.load.plan import PairStretch
 from perfproof.model.recording import Outcome
 from perfproof.model.scenario import Feed, Load, Request
 
@@ -30,7 +30,7 @@ def opened(start_load, server, *requests: Request, load: Load | None = None, **r
 
 def test_every_request_goes_to_both_arms_and_never_while_another_is_under_way(server, start_load, sealed):
     load = opened(start_load, server, get("/ok", weight=2), get("/slow/0.00{n}", values={"n": (1, 2, 3)}))
-    report = load.pairs(Stretch((0, 1), 4, (40, 30), 20.0, seed=7))
+    report = load.pairs(PairStretch((0, 1), 4, (40, 30), 20.0, seed=7))
     rows = sealed(load)
     assert report.pairs == 70
     assert [each.completed for each in report.arms] == [70, 70]
@@ -53,7 +53,7 @@ def test_every_request_goes_to_both_arms_and_never_while_another_is_under_way(se
 def test_a_stretch_opens_one_connection_for_each_arm(server, start_load, sealed):
     load = opened(start_load, server, get("/ok"))
     for pair in range(3):
-        report = load.pairs(Stretch((0, 1), pair, (10,), 20.0, seed=pair))
+        report = load.pairs(PairStretch((0, 1), pair, (10,), 20.0, seed=pair))
         assert [each.reconnects for each in report.arms] == [1, 1]
     rows = sealed(load)
     assert rows["reconnected"].sum() == 6
@@ -61,7 +61,7 @@ def test_a_stretch_opens_one_connection_for_each_arm(server, start_load, sealed)
 
 def test_a_stretch_ends_between_two_pairs_when_its_time_is_over(server, start_load, sealed):
     load = opened(start_load, server, get("/slow/0.05"))
-    report = load.pairs(Stretch((0, 1), 0, (1000,), 0.5, seed=1))
+    report = load.pairs(PairStretch((0, 1), 0, (1000,), 0.5, seed=1))
     rows = sealed(load)
     assert 2 <= report.pairs <= 8
     assert np.bincount(rows["arm"]).tolist() == [report.pairs, report.pairs]
@@ -69,7 +69,7 @@ def test_a_stretch_ends_between_two_pairs_when_its_time_is_over(server, start_lo
 
 def test_pauses_separate_the_requests(server, start_load, sealed):
     load = opened(start_load, server, get("/ok"))
-    load.pairs(Stretch((0, 1), 0, (20,), 20.0, seed=1, gap=0.005))
+    load.pairs(PairStretch((0, 1), 0, (20,), 20.0, seed=1, gap=0.005))
     rows = sealed(load)
     order = np.argsort(rows["sent_ns"])
     assert (rows["sent_ns"][order][1:] - rows["done_ns"][order][:-1]).min() >= 5_000_000
@@ -78,7 +78,7 @@ def test_pauses_separate_the_requests(server, start_load, sealed):
 def test_a_service_that_does_not_answer_costs_its_timeout_as_often_as_patience_allows(server, start_load, sealed):
     load = opened(start_load, server, get("/slow/5", timeout=0.3))
     began = time.monotonic()
-    report = load.pairs(Stretch((0, 1), 0, (100,), 60.0, seed=1, patience=2))
+    report = load.pairs(PairStretch((0, 1), 0, (100,), 60.0, seed=1, patience=2))
     assert time.monotonic() - began < 3
     assert max(report.hung) == 2
     rows = sealed(load)
@@ -87,10 +87,10 @@ def test_a_service_that_does_not_answer_costs_its_timeout_as_often_as_patience_a
 
 def test_warm_up_leaves_no_rows_behind(server, start_load, sealed):
     load = opened(start_load, server, get("/ok"), get("/slow/0.01"))
-    report = load.pairs(Stretch((0, 1), -1, (5, 2), 20.0, seed=1, record=False))
+    report = load.pairs(PairStretch((0, 1), -1, (5, 2), 20.0, seed=1, record=False))
     assert [each.completed for each in report.arms] == [7, 7]
     assert all(10e6 <= mine[1] < 200e6 and mine[0] < mine[1] for mine in report.took_ns)
-    load.pairs(Stretch((0, 1), 0, (1, 1), 20.0, seed=1))
+    load.pairs(PairStretch((0, 1), 0, (1, 1), 20.0, seed=1))
     assert len(sealed(load)["arm"]) == 4
 
 
@@ -98,7 +98,7 @@ def test_both_arms_get_the_same_rows_of_a_feed_until_it_ends(server, start_load,
     file = tmp_path / "rows.csv"
     file.write_text("n\n" + "\n".join(f"0.0{n}" for n in range(1, 8)) + "\n")
     load = opened(start_load, server, get("/slow/{rows.n}"), feeds=(Feed("rows", file, "once"),))
-    report = load.pairs(Stretch((0, 1), 0, (20,), 20.0, seed=1))
+    report = load.pairs(PairStretch((0, 1), 0, (20,), 20.0, seed=1))
     assert report.pairs == 6, "a quarter of the rows is kept for the warm-up"
     assert [each.completed for each in report.arms] == [6, 6]
     rows = sealed(load)
@@ -112,7 +112,7 @@ def test_refused_requests_fail_in_pairs_without_a_storm(server, start_load):
         load.open(arm, server.url)
     server.stop()
     began = time.monotonic()
-    report = load.pairs(Stretch((0, 1), 0, (20,), 0.5, seed=1))
+    report = load.pairs(PairStretch((0, 1), 0, (20,), 0.5, seed=1))
     assert time.monotonic() - began < 2
     assert 0 < report.pairs <= 40
     assert sum(each.completed for each in report.arms) == 0
@@ -121,7 +121,7 @@ def test_refused_requests_fail_in_pairs_without_a_storm(server, start_load):
 def test_histograms_cannot_be_paired(server, start_load):
     load = opened(start_load, server, get("/ok"), load=Load(samples="histogram"))
     with pytest.raises(LoadError, match="one by one"):
-        load.pairs(Stretch((0, 1), 0, (1,), 1.0, seed=1))
+        load.pairs(PairStretch((0, 1), 0, (1,), 1.0, seed=1))
 
 
 @pytest.mark.parametrize("pairs", [1, 2, 3, 7, 24, 70, 500])
@@ -140,7 +140,7 @@ def test_three_arms_get_every_request_one_right_after_the_other(server, start_lo
     load = start_load(get("/ok"), get("/slow/0.002"), load=Load(model="closed", given=False), arms=3)
     for arm in (0, 1, 2):
         load.open(arm, server.url)
-    report = load.pairs(Stretch((0, 1, 2), 2, (60, 12), 20.0, seed=7))
+    report = load.pairs(PairStretch((0, 1, 2), 2, (60, 12), 20.0, seed=7))
     rows = sealed(load)
     assert [each.completed for each in report.arms] == [72, 72, 72]
     order = np.argsort(rows["sent_ns"])

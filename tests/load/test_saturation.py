@@ -23,7 +23,7 @@ from perfproof.load.load_client import LoadProcess
 from perfproof.load.plan import BlockReport
 from perfproof.model.recording import SAMPLE_COLUMNS, Block
 from perfproof.model.scenario import Limits, Load, Request
-from perfproof.stats.generator import WAITED_DOUBT, Fared, fared
+from perfproof.stats.generator import WAITED_DOUBT, GeneratorState, generator_state
 
 pytestmark = [pytest.mark.server, pytest.mark.quiet, pytest.mark.timeout(120)]
 
@@ -32,10 +32,10 @@ ANY = Limits(rate=1e6, consecutive_errors=10**9)
 """Nothing stops the load, also if all of it is dropped."""
 
 
-def judged(report: BlockReport) -> Fared:
+def judged(report: BlockReport) -> GeneratorState:
     shared = set(Block.__dataclass_fields__) & set(BlockReport.__dataclass_fields__)
     figures = {name: getattr(report, name) for name in shared}
-    return fared([Block(arm=0, pair=0, position=0, service_cpu_ns=None, **figures)])
+    return generator_state([Block(arm=0, pair=0, position=0, service_cpu_ns=None, **figures)])
 
 
 @pytest.fixture

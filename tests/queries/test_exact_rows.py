@@ -34,7 +34,7 @@ def test_fewer_queries_improve_more_regress_and_the_same_are_equivalent() -> Non
 def test_a_goal_on_queries_is_met_or_surely_missed() -> None:
     rules = Rules(goals=(Goal("queries_per_request", 0.9),))
     assert verdict(100, 10, rules) is Verdict.MET
-    assert verdict(100, 11, rules) is Verdict.SHORT
+    assert verdict(100, 11, rules) is Verdict.GOAL_MISSED
 
 
 def test_counts_that_vary_are_judged_by_their_ranges() -> None:
@@ -46,7 +46,7 @@ def test_counts_that_vary_are_judged_by_their_ranges() -> None:
 def test_a_goal_that_a_varying_count_leaves_open_is_not_missed() -> None:
     rules = Rules(goals=(Goal("queries_per_request", 0.5),))
     assert verdict((8, 12), (4, 6), rules) is Verdict.IMPROVED
-    assert verdict((8, 12), (7, 9), rules) is Verdict.SHORT
+    assert verdict((8, 12), (7, 9), rules) is Verdict.GOAL_MISSED
     assert verdict((8, 12), 20, rules) is Verdict.REGRESSED
 
 

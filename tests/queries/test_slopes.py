@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from perfproof.model.probe import ProbedRequest
 from perfproof.queries.findings import prove
-from perfproof.queries.slopes import Point, slope
+from perfproof.queries.slopes import SlopePoint, slope
 from probe_builders import counted, probed, sized
 
 XS = st.lists(st.integers(0, 200), min_size=3, max_size=8, unique=True)
@@ -22,14 +22,14 @@ def kinds(request: ProbedRequest) -> set[str]:
 
 @given(XS, st.integers(0, 5))
 def test_a_query_for_each_row_has_slope_one_however_many_come_before(xs: list[int], before: int) -> None:
-    found = slope([Point(x, x + before, x + before) for x in xs])
+    found = slope([SlopePoint(x, x + before, x + before) for x in xs])
     assert found is not None
     assert (found.steepest, found.sure) == (1.0, 1.0)
 
 
 @given(XS, st.integers(0, 1000))
 def test_a_constant_count_never_rises_however_large(xs: list[int], calls: int) -> None:
-    found = slope([Point(x, calls, calls) for x in xs])
+    found = slope([SlopePoint(x, calls, calls) for x in xs])
     assert found is not None
     assert not found.rises
     assert found.steepest == 0
@@ -37,7 +37,7 @@ def test_a_constant_count_never_rises_however_large(xs: list[int], calls: int) -
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 50), st.integers(0, 50)), max_size=8))
 def test_the_sure_slope_never_exceeds_the_steepest_and_order_does_not_matter(raw: list[tuple[int, int, int]]) -> None:
-    by_x = {x: Point(x, min(a, b), max(a, b)) for x, a, b in raw}
+    by_x = {x: SlopePoint(x, min(a, b), max(a, b)) for x, a, b in raw}
     found, turned = slope(list(by_x.values())), slope(list(reversed(by_x.values())))
     assert found == turned
     assert (found is None) == (len(by_x) < 3)

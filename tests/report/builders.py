@@ -49,7 +49,7 @@ def verdict_of(change: float, low: float, high: float, goal: Goal | None) -> Ver
     if goal and high <= -goal.improve:
         return Verdict.MET
     if high < 0:
-        return Verdict.SHORT if goal and low > -goal.improve else Verdict.IMPROVED
+        return Verdict.GOAL_MISSED if goal and low > -goal.improve else Verdict.IMPROVED
     return Verdict.REGRESSED if low > 0 and change >= 0.02 else Verdict.INCONCLUSIVE
 
 
@@ -156,7 +156,7 @@ def make_result(names: Sequence[str] = NAMES, **fields: Any) -> Result:
         "scenario": "projects",
         "run_ids": ("20261123-061502-projects-9f3a",),
         "arms": arms,
-        "verdict": Verdict.SHORT,
+        "verdict": Verdict.GOAL_MISSED,
         "sentence": (
             "Goal missed: p95 of 3 of 6 requests fell by 20 % or more (95 % CI of all: −26.0 to −22.1 %); "
             "export records rose by 6 %; memory −3.4 %."

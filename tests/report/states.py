@@ -88,7 +88,7 @@ def queries(request: str, before: float, after: float, **more: Any) -> Compariso
     found = builders.comparison("queries_per_request", request, before, after / before - 1.0, 0.0, **more)
     verdict = Verdict.IMPROVED if after < before else Verdict.REGRESSED if after > before else Verdict.EQUIVALENT
     if found.goal is not None:
-        verdict = Verdict.MET if 1 - after / before >= found.goal.improve else Verdict.SHORT
+        verdict = Verdict.MET if 1 - after / before >= found.goal.improve else Verdict.GOAL_MISSED
     nothing: dict[str, Any] = {"ci_low": None, "ci_high": None, "confidence": None, "round_changes": ()}
     return replace(found, candidate=after, verdict=verdict, **nothing)
 
@@ -125,8 +125,8 @@ def guarded() -> Result:
 def missed() -> Result:
     """Better, but surely less than promised."""
     return made(
-        [one(-0.12, 0.03, verdict=Verdict.SHORT), queries("list projects", 41, 33), MEMORY, CPU],
-        Verdict.SHORT,
+        [one(-0.12, 0.03, verdict=Verdict.GOAL_MISSED), queries("list projects", 41, 33), MEMORY, CPU],
+        Verdict.GOAL_MISSED,
         "Goal missed: p50 latency of list projects −12.0 % (95 % CI −15.0 to −9.0 %): surely less than the 20 % asked.",
     )
 
@@ -215,7 +215,7 @@ def many() -> Result:
         row("latency_p95", name, 20 + at, *changes[at % 5], goal=builders.GOAL, impact=60.0 - at)
         for at, name in enumerate(LONG)
     ]
-    return made([*found, MEMORY, CPU], Verdict.SHORT, "Goal missed: " + "; ".join(LONG[:9]) + ".")
+    return made([*found, MEMORY, CPU], Verdict.GOAL_MISSED, "Goal missed: " + "; ".join(LONG[:9]) + ".")
 
 
 def typical() -> Result:
@@ -248,7 +248,7 @@ def broken_budget_alone() -> Result:
         BudgetCheck("latency_p95", ALL, "main", "ms", 500.0, 118.0, False),
         BudgetCheck("latency_p95", "export records", "main", "ms", 200.0, 536.0, True),
     )
-    return builders.make_run(budgets=checks, verdict=Verdict.SHORT, exit_code=1)
+    return builders.make_run(budgets=checks, verdict=Verdict.GOAL_MISSED, exit_code=1)
 
 
 def dear() -> Result:

@@ -42,7 +42,7 @@ def test_what_missed_a_goal_by_little_is_not_written_as_if_it_met_it() -> None:
     ("change", "width", "verdict", "said"),
     [
         (-0.63, 0.08, Verdict.MET, "reached 63 % (sure: at least 55 %)"),
-        (-0.12, 0.03, Verdict.SHORT, "reached 12 % (sure: at most 15 %)"),
+        (-0.12, 0.03, Verdict.GOAL_MISSED, "reached 12 % (sure: at most 15 %)"),
         (-0.18, 0.21, Verdict.INCONCLUSIVE, "measured 18 % shorter so far (between 3 % longer and 39 % shorter)"),
         (-0.24, 0.09, Verdict.IMPROVED, "measured 24 % shorter so far (between 15 % and 33 % shorter)"),
         (0.004, 0.011, Verdict.EQUIVALENT, "no difference (sure: less than 1.5 % either way)"),

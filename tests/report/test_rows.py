@@ -62,7 +62,7 @@ def test_a_met_stretch_is_named_instead_of_the_goal() -> None:
     row = builders.comparison("latency_p95", ALL, 10.0, -0.5, 0.02, goal=Goal("latency_p95", 0.2, 0.3))
     assert display_rows.verdict_words(row) == "met 30 %"
     assert display_rows.verdict_words(replace(row, stretch_met=False)) == "met 20 %"
-    assert display_rows.verdict_words(replace(row, verdict=Verdict.SHORT)) == "short of 20 %"
+    assert display_rows.verdict_words(replace(row, verdict=Verdict.GOAL_MISSED)) == "short of 20 %"
     assert display_rows.verdict_words(replace(row, verdict=Verdict.INCONCLUSIVE)) == "inconclusive"
 
 

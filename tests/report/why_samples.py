@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 import why_builders as make
-from perfproof.model.levers import Encoding, HttpFacts, Plan
+from perfproof.model.levers import Encoding, HttpFacts, QueryPlan
 from perfproof.model.profile import ArmProfile
 from perfproof.model.result import QueryDetail, StatementChange, Verdict
 from perfproof.model.why import FlameNode, Why
@@ -68,7 +68,7 @@ def answer(names: Sequence[str] = ("list projects", "dashboard", "log in", "expo
     )  # fmt: skip
     queries = [QueryDetail(first, (1, 10, 40), {}, (statement,))]
     gzip = (Encoding("gzip", "identity", 9000, 9000),), (Encoding("gzip", "gzip", 2000, 9000),)
-    plan = Plan(
+    plan = QueryPlan(
         first, "f", "SELECT count(*) FROM record WHERE project_id = ?", ("SCAN record",), {"record": 12_000}, calls=1
     )
     plans = (plan,), (replace(plan, shape=("SEARCH record USING INDEX by_project",), scanned={}),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from perfproof.checks.arm import Asker, NotCheckedError, OverError
+from perfproof.checks.arm import NotCheckedError, OverError, ProbeClient
 from perfproof.core.redaction import Redactor
 from perfproof.errors import UsageError
 from perfproof.http.plain_client import Client
@@ -37,7 +37,7 @@ def test_named_checks_are_made_alone_and_without_any_all_are():
 
 @pytest.mark.parametrize(("most", "seconds", "why"), [(2, 60.0, "2 requests"), (100, 0.0, "0 s")])
 def test_a_check_ends_when_its_requests_or_seconds_are_used_up(most, seconds, why):
-    asker = Asker(Client("http://127.0.0.1:9"), most, seconds)
+    asker = ProbeClient(Client("http://127.0.0.1:9"), most, seconds)
     for _ in range(most if seconds else 0):
         asker.ask("GET", "/")
     with pytest.raises(OverError):
@@ -47,4 +47,4 @@ def test_a_check_ends_when_its_requests_or_seconds_are_used_up(most, seconds, wh
 
 
 def test_nothing_is_over_while_something_is_left():
-    assert Asker(Client("http://127.0.0.1:9"), 2, 60.0).over == ""
+    assert ProbeClient(Client("http://127.0.0.1:9"), 2, 60.0).over == ""

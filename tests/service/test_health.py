@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 
-from perfproof.service.health import Answer, ask, wait_until_healthy
+from perfproof.service.health import HealthAnswer, ask, wait_until_healthy
 from perfproof.service.sockets import choose_ports
 
 
@@ -27,20 +27,20 @@ def answering(*replies: bytes):
 def test_below_400_is_healthy():
     url = answering(b"HTTP/1.1 204 x\r\n\r\n", b"HTTP/1.1 302 x\r\n\r\n", b"HTTP/1.1 404 x\r\n\r\n")
     assert [ask(url, "/") for _ in range(3)] == [
-        Answer(True, "status 204"),
-        Answer(True, "status 302"),
-        Answer(False, "status 404"),
+        HealthAnswer(True, "status 204"),
+        HealthAnswer(True, "status 302"),
+        HealthAnswer(False, "status 404"),
     ]
 
 
 def test_a_refused_connection_is_said():
-    assert ask(f"http://127.0.0.1:{choose_ports(1)[0]}", "/") == Answer(False, "connection refused", refused=True)
+    assert ask(f"http://127.0.0.1:{choose_ports(1)[0]}", "/") == HealthAnswer(False, "connection refused", refused=True)
 
 
 def test_silence_is_said():
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        assert ask(url, "/", timeout=0.1) == Answer(False, "no answer within 0.1 s")
+        assert ask(url, "/", timeout=0.1) == HealthAnswer(False, "no answer within 0.1 s")
 
 
 def test_nonsense_is_not_healthy():
@@ -50,7 +50,7 @@ def test_nonsense_is_not_healthy():
 
 def test_waiting_goes_on_until_healthy():
     url = answering(b"HTTP/1.1 503 x\r\n\r\n", b"HTTP/1.1 503 x\r\n\r\n", b"HTTP/1.1 200 x\r\n\r\n")
-    assert wait_until_healthy(url, "health", 20, given_up=lambda: False) == Answer(True, "status 200")
+    assert wait_until_healthy(url, "health", 20, given_up=lambda: False) == HealthAnswer(True, "status 200")
 
 
 def test_waiting_ends_when_given_up():

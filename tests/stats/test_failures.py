@@ -55,7 +55,7 @@ def test_a_goal_on_errors_is_met_missed_or_open() -> None:
     terms = Terms(Rules(goals=(Goal("error_rate", 0.5, requests=("all",)),)), 0.98)
     before = failures(20, 21, 19, 20, 22, 18)
     assert verdict(before, failures(1, 0, 2, 1, 0, 1), terms) is Verdict.MET
-    assert verdict(before, failures(20, 22, 18, 19, 21, 20), terms) is Verdict.SHORT
+    assert verdict(before, failures(20, 22, 18, 19, 21, 20), terms) is Verdict.GOAL_MISSED
     assert verdict(before, failures(9, 10, 11, 10, 9, 11), terms) is Verdict.IMPROVED
 
 

@@ -229,7 +229,7 @@ class TestStore:
         assert store.sync(results) == 2
         assert store.sync(results) == 0
         found = store.find("copied")
-        assert (found.verdict, found.sentence, found.rounds) == (Verdict.SHORT, "Less.", 1)
+        assert (found.verdict, found.sentence, found.rounds) == (Verdict.GOAL_MISSED, "Less.", 1)
         assert found.directory == results / concluded.id
         assert store.find(plain.id).verdict is None
 

@@ -77,7 +77,7 @@ def test_a_goal_row_that_is_no_sure_regression_among_many_misses_its_goal_all_th
     ]
     before = [ratio_row(each, terms) for each in series]
     assert before[1].comparison.verdict is Verdict.REGRESSED
-    assert correct(before, terms)[1].comparison.verdict is Verdict.SHORT
+    assert correct(before, terms)[1].comparison.verdict is Verdict.GOAL_MISSED
 
 
 def judged(result: Result) -> list[Comparison]:

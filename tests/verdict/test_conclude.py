@@ -24,8 +24,8 @@ def row(verdict: Verdict, role: Role = "goal", metric: str = "latency_p50", requ
     ("verdicts", "expected", "code"),
     [
         ([V.MET, V.MET], V.MET, 0),
-        ([V.MET, V.SHORT], V.SHORT, 1),
-        ([V.MET, V.EQUIVALENT], V.SHORT, 1),
+        ([V.MET, V.GOAL_MISSED], V.GOAL_MISSED, 1),
+        ([V.MET, V.EQUIVALENT], V.GOAL_MISSED, 1),
         ([V.EQUIVALENT, V.EQUIVALENT], V.EQUIVALENT, 1),
         ([V.MET, V.IMPROVED], V.IMPROVED, 3),
         ([V.MET, V.INCONCLUSIVE], V.IMPROVED, 3),
@@ -53,7 +53,7 @@ def test_without_goals_latency_and_cpu_decide(p50: Verdict, cpu: Verdict, expect
 
 
 def test_a_broken_budget_and_an_invalid_measurement_outweigh_a_met_goal() -> None:
-    assert conclude([row(V.MET)], (BROKEN,), valid=True) == (V.SHORT, 1)
+    assert conclude([row(V.MET)], (BROKEN,), valid=True) == (V.GOAL_MISSED, 1)
     assert conclude([row(V.MET)], (BROKEN,), valid=False) == (V.INVALID, 4)
 
 
@@ -68,7 +68,7 @@ def test_a_regression_never_passes(parts: list[tuple[Verdict, Role]]) -> None:
 
 def test_a_run_is_decided_when_a_goal_is_missed_or_no_deciding_row_is_open() -> None:
     for one, two in product(V, V):
-        missed = {one, two} & {V.SHORT, V.EQUIVALENT, V.REGRESSED}
+        missed = {one, two} & {V.GOAL_MISSED, V.EQUIVALENT, V.REGRESSED}
         assert decided([row(one), row(two)]) == bool(missed or one is two is V.MET)
     gates = [row(V.IMPROVED, "gate", request=ALL), row(V.EQUIVALENT, "gate", "cpu_per_request", ALL)]
     assert decided([*gates, row(V.INCONCLUSIVE, "gate", "memory_peak", ALL)])
@@ -83,6 +83,6 @@ def test_a_budget_that_could_not_be_measured_leaves_open_what_would_have_passed_
         role = "goal" if passed is V.MET else "gate"
         rows = [row(passed, role, metric, ALL) for metric in ("latency_p50", "cpu_per_request")]
         assert conclude(rows, (OPEN,), valid=True) == (V.INCONCLUSIVE, 3)
-    assert conclude([row(V.MET)], (OPEN, BROKEN), valid=True) == (V.SHORT, 1)
+    assert conclude([row(V.MET)], (OPEN, BROKEN), valid=True) == (V.GOAL_MISSED, 1)
     assert conclude([row(V.REGRESSED)], (OPEN,), valid=True) == (V.REGRESSED, 1)
-    assert conclude([row(V.SHORT)], (OPEN,), valid=True) == (V.SHORT, 1)
+    assert conclude([row(V.GOAL_MISSED)], (OPEN,), valid=True) == (V.GOAL_MISSED, 1)

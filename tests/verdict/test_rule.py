@@ -17,7 +17,7 @@ goals = st.none() | st.floats(0.01, 0.8)
     [
         (-0.241, -0.26, -0.221, 0.20, V.MET),
         (-0.241, -0.26, -0.20, 0.20, V.MET),
-        (-0.10, -0.13, -0.07, 0.20, V.SHORT),
+        (-0.10, -0.13, -0.07, 0.20, V.GOAL_MISSED),
         (-0.20, -0.25, -0.15, 0.20, V.IMPROVED),
         (-0.20, -0.25, -0.15, None, V.IMPROVED),
         (-0.01, -0.02, -0.005, 0.20, V.EQUIVALENT),
@@ -29,8 +29,8 @@ goals = st.none() | st.floats(0.01, 0.8)
         (0.06, 0.03, 0.09, 0.20, V.REGRESSED),
         (0.025, 0.001, 0.06, None, V.INCONCLUSIVE),
         (0.03, 0.001, 0.06, None, V.REGRESSED),
-        (0.05, -0.006, 0.11, 0.20, V.SHORT),  # surely not 20 % better, whatever its sign
-        (-0.10, -0.19, 0.01, 0.20, V.SHORT),
+        (0.05, -0.006, 0.11, 0.20, V.GOAL_MISSED),  # surely not 20 % better, whatever its sign
+        (-0.10, -0.19, 0.01, 0.20, V.GOAL_MISSED),
         (0.02, -0.21, 0.30, 0.20, V.INCONCLUSIVE),
         (-0.005, -0.025, 0.02, 0.02, V.INCONCLUSIVE),  # within the margin, but a goal as small is open
         (-0.01, -0.019, 0.01, 0.02, V.EQUIVALENT),
@@ -51,11 +51,11 @@ def test_every_interval_has_exactly_one_verdict(
     found = judge(value, value - down, value + up, goal=goal, margin=margin)
     assert found in V
     if goal is None:
-        assert found not in (V.MET, V.SHORT)
+        assert found not in (V.MET, V.GOAL_MISSED)
 
 
 _RANK = {V.MET: 0, V.IMPROVED: 1, V.EQUIVALENT: 2, V.INCONCLUSIVE: 2, V.REGRESSED: 4}
-_RANK_BY_GOAL = {**_RANK, V.SHORT: 3, V.EQUIVALENT: 3}
+_RANK_BY_GOAL = {**_RANK, V.GOAL_MISSED: 3, V.EQUIVALENT: 3}
 
 
 @given(changes, st.floats(0, 0.5), st.floats(0, 0.5), st.floats(0, 1), goals)
@@ -76,8 +76,8 @@ def test_a_narrower_interval_never_turns_a_verdict_round(value: float, down: flo
         assert narrow is V.MET
     if wide is V.REGRESSED:
         assert narrow is V.REGRESSED
-    if wide is V.SHORT:
-        assert narrow in (V.SHORT, V.EQUIVALENT, V.REGRESSED)
+    if wide is V.GOAL_MISSED:
+        assert narrow in (V.GOAL_MISSED, V.EQUIVALENT, V.REGRESSED)
 
 
 @given(st.floats(-0.5, 0.5), st.floats(0, 0.3), st.floats(0, 0.3))

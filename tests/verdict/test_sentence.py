@@ -40,7 +40,7 @@ def test_goals_that_are_met_are_told_with_their_range() -> None:
 
 
 def test_a_goal_that_is_missed_names_the_request() -> None:
-    assert said(V.SHORT, row(V.MET, -0.3, "a"), row(V.SHORT, -0.1, "b")) == (
+    assert said(V.GOAL_MISSED, row(V.MET, -0.3, "a"), row(V.GOAL_MISSED, -0.1, "b")) == (
         "Goal missed: p95 latency of 1 of 2 requests fell by 30.0 % (98 % CI 28.0 to 32.0): meets 20 %; "
         "p95 latency of b −10.0 % (98 % CI −12.0 to −8.0 %): surely less than the 20 % asked."
     )
@@ -59,7 +59,7 @@ def test_what_points_the_other_way_is_told() -> None:
 
 def test_a_broken_budget_comes_first() -> None:
     broken = BudgetCheck("latency_p95", "list", "candidate", "ms", 500.0, 612.0, True)
-    text = said(V.SHORT, row(V.MET, -0.3), budgets=(broken,))
+    text = said(V.GOAL_MISSED, row(V.MET, -0.3), budgets=(broken,))
     assert text.startswith(
         "Budget broken: p95 latency of list 612 ms, limit 500 ms; Goal met: p95 latency of list −30.0 %"
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import why_builders as make
-from perfproof.model.levers import Causes, Encoding, HttpFacts, Plan, PoolFacts, Sized
+from perfproof.model.levers import Causes, Encoding, HttpFacts, PoolFacts, QueryPlan, Sized
 from perfproof.model.metrics import ALL
 from perfproof.model.profile import Allocation, ArmProfile, MemoryProfile
 from perfproof.model.result import Comparison, QueryDetail, SizeFigures, StatementChange, Verdict
@@ -98,10 +98,10 @@ def test_a_join_that_multiplies_rows_is_the_cause_of_the_loss_it_brings() -> Non
     assert found.causes[0].basis == "waiting"
 
 
-def plan(text: str, *, scan: bool, small: bool = False, ns: int = 900_000) -> Plan:
+def plan(text: str, *, scan: bool, small: bool = False, ns: int = 900_000) -> QueryPlan:
     shape = ("scan records",) if scan else ("search records using index",)
     scanned = {"records": 12_000} if scan else {}
-    return Plan("show", "f1", text, shape, scanned, small=small, calls=1, ns=ns if scan else 40_000)
+    return QueryPlan("show", "f1", text, shape, scanned, small=small, calls=1, ns=ns if scan else 40_000)
 
 
 @pytest.mark.parametrize("small", [False, True])
@@ -424,5 +424,5 @@ def test_a_304_and_headers_for_keeping_that_are_gone_are_told_and_not_claimed() 
     told = found.unclaimed[0].sentence
     assert "a repeated request with the validator it was given is no longer answered with 304" in told
     assert "the ETag went; Cache-Control public, max-age=60 became no-store" in told
-    assert told.endswith("so that its figures cannot tell what clients win or lose by it.")
+    assert told.endswith("so its figures cannot show what clients gain or lose by it.")
     assert not why(make.causes(http=((before,), (before,))), SLOWER, Verdict.REGRESSED).unclaimed

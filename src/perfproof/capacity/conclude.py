@@ -9,12 +9,21 @@ from math import log
 import numpy as np
 
 from perfproof.capacity import text
-from perfproof.capacity.search import Found, settle
+from perfproof.capacity.search import FoundRate, settle
 from perfproof.capacity.steps import leading, steps_of
 from perfproof.errors import ExitCode
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.recording import Recording
-from perfproof.model.result import CapacitySearch, Comparison, Estimate, Knee, Level, Result, Step, Verdict
+from perfproof.model.result import (
+    CapacityEstimate,
+    CapacitySearch,
+    CapacityStep,
+    Comparison,
+    Estimate,
+    Level,
+    Result,
+    Verdict,
+)
 from perfproof.model.rules import Rules
 from perfproof.stats import alpha_spending
 from perfproof.stats.columns import Side, measured_seconds, seconds_per_round
@@ -29,7 +38,7 @@ _CODES = {
     Verdict.MET: ExitCode.PASSED,
     Verdict.IMPROVED: ExitCode.PASSED,
     Verdict.EQUIVALENT: ExitCode.PASSED,
-    Verdict.SHORT: ExitCode.FAILED,
+    Verdict.GOAL_MISSED: ExitCode.FAILED,
     Verdict.REGRESSED: ExitCode.FAILED,
     Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
     Verdict.INVALID: ExitCode.INVALID,
@@ -41,11 +50,11 @@ class _Arm:
     """What the starts of one arm found."""
 
     side: Side
-    found: tuple[Found, ...]
-    steps: tuple[Step, ...]
+    found: tuple[FoundRate, ...]
+    steps: tuple[CapacityStep, ...]
 
     @property
-    def bound(self) -> Found | None:
+    def bound(self) -> FoundRate | None:
         """Return the first start that did not bracket the knee; None if all did."""
         return next((found for found in self.found if found.bound), None)
 
@@ -111,15 +120,15 @@ def _logs(arm: _Arm, starts: int) -> np.ndarray:
     return np.array([log(found.rate) if found.rate > 0 else np.nan for found in arm.found[:starts]], dtype=np.float64)
 
 
-def _knee(arm: _Arm, levels: Sequence[Level]) -> Knee:
+def _knee(arm: _Arm, levels: Sequence[Level]) -> CapacityEstimate:
     """Return the knee of one arm; one start without a bracket makes it a bound."""
     level = next((level for level in levels if level.arm == arm.side.name), None)
     estimate = level.estimate if level else Estimate(0.0, None, None, None, 0)
     rates, bound = tuple(found.rate for found in arm.found), arm.bound
-    return Knee(arm.side.name, estimate, rates, bound.bound if bound else "", bound.why if bound else "")
+    return CapacityEstimate(arm.side.name, estimate, rates, bound.bound if bound else "", bound.why if bound else "")
 
 
-def _bounded(row: Comparison, knees: Sequence[Knee]) -> Comparison:
+def _bounded(row: Comparison, knees: Sequence[CapacityEstimate]) -> Comparison:
     """Return the row as far as it stands where an arm's knee is only known to lie beyond the rates tried."""
     first, second = (knee.bound for knee in knees)
     if not first and not second:
@@ -132,7 +141,7 @@ def _bounded(row: Comparison, knees: Sequence[Knee]) -> Comparison:
     return replace(row, verdict=verdict, notes=(limits,))
 
 
-def _verdict(row: Comparison | None, knees: Sequence[Knee], void: bool, broken: bool) -> Verdict:
+def _verdict(row: Comparison | None, knees: Sequence[CapacityEstimate], void: bool, broken: bool) -> Verdict:
     if void or not knees:
         return Verdict.INVALID
     blind = any(knee.why in ("generator", "connections") for knee in knees)
@@ -140,11 +149,11 @@ def _verdict(row: Comparison | None, knees: Sequence[Knee], void: bool, broken: 
         knee = knees[0]
         if blind:
             return Verdict.INVALID
-        return Verdict.SHORT if broken or knee.bound == "below" else Verdict.MET
+        return Verdict.GOAL_MISSED if broken or knee.bound == "below" else Verdict.MET
     if row.verdict is Verdict.REGRESSED:
         return row.verdict
     if broken:
-        return Verdict.SHORT
+        return Verdict.GOAL_MISSED
     return Verdict.INVALID if blind and row.verdict is Verdict.INCONCLUSIVE else row.verdict
 
 

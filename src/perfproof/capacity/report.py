@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perfproof.model import formatting
-from perfproof.model.result import CapacitySearch, Knee, Step
+from perfproof.model.result import CapacityEstimate, CapacitySearch, CapacityStep
 from perfproof.verdict.display_rows import Tone
 
 
 @dataclass(frozen=True)
-class KneeLine:
+class CapacityLine:
     """One arm's knee: the rate, its interval, the rates of the single starts, and a remark."""
 
     arm: str
@@ -35,10 +35,10 @@ class StepLine:
     why: str
 
 
-def knee_lines(search: CapacitySearch) -> list[KneeLine]:
+def capacity_lines(search: CapacitySearch) -> list[CapacityLine]:
     """Return a line for each arm."""
     return [
-        KneeLine(
+        CapacityLine(
             arm=knee.arm,
             rate=(f"{knee.bound} " if knee.bound else "") + formatting.value(knee.estimate.value or None, "1/s"),
             interval="" if knee.bound else formatting.value_range(knee.estimate.low, knee.estimate.high, "1/s"),
@@ -49,7 +49,7 @@ def knee_lines(search: CapacitySearch) -> list[KneeLine]:
     ]
 
 
-def remark(knee: Knee) -> str:
+def remark(knee: CapacityEstimate) -> str:
     """Return in few words why a knee is only a bound."""
     words = {
         "": "",
@@ -66,13 +66,13 @@ def step_lines(search: CapacitySearch, most: int = 200) -> tuple[list[StepLine],
     return lines[:most], max(0, len(lines) - most)
 
 
-def in_order(steps: Sequence[Step]) -> list[Step]:
+def in_order(steps: Sequence[CapacityStep]) -> list[CapacityStep]:
     """Return steps by arm (as they came), start and rate."""
     arms = list(dict.fromkeys(step.arm for step in steps))
     return sorted(steps, key=lambda step: (arms.index(step.arm), step.start, step.rate))
 
 
-def _step_line(step: Step, search: CapacitySearch) -> StepLine:
+def _step_line(step: CapacityStep, search: CapacitySearch) -> StepLine:
     state, tone = ("✓ kept", "good") if step.kept else ("✗ broken", "bad")
     if step.limited:
         state, tone = f"! {step.limited}", "void"

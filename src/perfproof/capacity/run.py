@@ -15,10 +15,10 @@ from perfproof.evidence.directory import PartialRound
 from perfproof.evidence.tables import join_tables, read_table
 from perfproof.load.limits import RATE_HERE
 from perfproof.model.recording import SAMPLE_COLUMNS, Recording, Round, RunInfo, Samples
-from perfproof.model.result import Step
+from perfproof.model.result import CapacityStep
 from perfproof.model.scenario import Scenario
 from perfproof.rounds.round import block_seed, send_block
-from perfproof.rounds.run_context import Progress, Stage
+from perfproof.rounds.run_context import Progress, RunContext
 
 FEWEST = 100
 """Requests of a step: slow rates are held longer for as many, but at most four times as long."""
@@ -74,13 +74,13 @@ class Search:
     known: dict[int, list[float]] = field(default_factory=dict)
     _parts: list[Path] = field(default_factory=list)
 
-    def __call__(self, stage: Stage, number: int, progress: Progress) -> None:
+    def __call__(self, stage: RunContext, number: int, progress: Progress) -> None:
         """Search until the knee of every arm is found."""
         self._parts = []
         scenario, arms = stage.scenario, list(range(len(progress.services)))
         chance = Random(f"{scenario.load.seed}-{number}-search")  # noqa: S311 - not cryptography
         shift = (1 + scenario.capacity.resolution) ** chance.random()
-        steps: dict[int, list[Step]] = {arm: [] for arm in arms}
+        steps: dict[int, list[CapacityStep]] = {arm: [] for arm in arms}
         going = True
         while going:
             going = False
@@ -100,7 +100,7 @@ class Search:
             if found is not None and not found.bound:
                 self.known.setdefault(arm, []).append(found.rate)
 
-    def seal(self, stage: Stage, partial: PartialRound) -> None:
+    def seal(self, stage: RunContext, partial: PartialRound) -> None:
         """Join the samples of all steps, and of a step that was cut short."""
         path, rest = partial.samples_path, partial.path / ".step-rest.parquet"
         stage.load.seal(rest)
@@ -113,7 +113,9 @@ class Search:
         known = self.known.get(arm)
         return (_NEAR * median(known) if known else scenario.capacity.lowest) * shift
 
-    def _step(self, stage: Stage, number: int, progress: Progress, what: tuple[int, float], steps: list[Step]) -> None:
+    def _step(
+        self, stage: RunContext, number: int, progress: Progress, what: tuple[int, float], steps: list[CapacityStep]
+    ) -> None:
         """Hold an arm at a rate and add what came of it to its ``steps``."""
         (arm, rate), scenario, place = what, stage.scenario, len(progress.blocks)
         stage.observer.phase(f"{scenario.arms[arm].name} at {rate:,.4g}/s")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import inf, sqrt
 from typing import Literal
 
-from perfproof.model.result import Step
+from perfproof.model.result import CapacityStep
 
 CLIMB = 1.5
 MOST_STEPS = 80
@@ -20,7 +20,7 @@ _LOWEST = 0.2
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundRate:
     """The knee of one start: between ``kept`` and ``broken``.
 
     ``bound`` says that it was not bracketed: it is ``at least`` the rate or ``below`` it; ``why`` is then
@@ -40,7 +40,7 @@ class Found:
         return self.broken if self.bound == "below" else sqrt(self.kept * self.broken)
 
 
-def next_rate(steps: Sequence[Step], first: float, highest: float, resolution: float) -> float | None:
+def next_rate(steps: Sequence[CapacityStep], first: float, highest: float, resolution: float) -> float | None:
     """Return the rate to try next after ``steps`` (of one arm in one start, in order); None when the search is over."""
     if not steps:
         return min(first, highest)
@@ -57,21 +57,21 @@ def next_rate(steps: Sequence[Step], first: float, highest: float, resolution: f
     return None if broken / kept <= 1 + resolution else sqrt(kept * broken)
 
 
-def settle(steps: Sequence[Step]) -> Found | None:
+def settle(steps: Sequence[CapacityStep]) -> FoundRate | None:
     """Return the knee that ``steps`` bracket, or the bound they give; None without steps."""
     if not steps:
         return None
     kept, broken = _bracket(steps)
     if limit := _limits(steps):
-        return Found(kept, inf, "at least", limit)
+        return FoundRate(kept, inf, "at least", limit)
     if broken == inf:
-        return Found(kept, inf, "at least", "highest")
+        return FoundRate(kept, inf, "at least", "highest")
     if not kept:
-        return Found(0.0, broken, "below", next(step.why for step in reversed(steps) if not step.kept))
-    return Found(kept, broken)
+        return FoundRate(0.0, broken, "below", next(step.why for step in reversed(steps) if not step.kept))
+    return FoundRate(kept, broken)
 
 
-def _bracket(steps: Sequence[Step]) -> tuple[float, float]:
+def _bracket(steps: Sequence[CapacityStep]) -> tuple[float, float]:
     """Return the highest rate kept (0: none) and the lowest one surely broken (infinite: none)."""
     kept = {step.rate for step in steps if step.kept}
     broken = {rate for step in steps if (rate := step.rate) not in kept and _tries(steps, rate) > 1}
@@ -79,11 +79,11 @@ def _bracket(steps: Sequence[Step]) -> tuple[float, float]:
     return max((rate for rate in kept if rate < lowest), default=0.0), lowest
 
 
-def _tries(steps: Sequence[Step], rate: float) -> int:
+def _tries(steps: Sequence[CapacityStep], rate: float) -> int:
     return sum(step.rate == rate for step in steps)
 
 
-def _limits(steps: Sequence[Step]) -> str:
+def _limits(steps: Sequence[CapacityStep]) -> str:
     """Return what ended the search, if a rate broke twice and never because of the service."""
     last = steps[-1]
     tries = [step for step in steps if step.rate == last.rate]

@@ -15,11 +15,11 @@ import numpy.typing as npt
 from perfproof.core.numbers import in_unit
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.recording import COMPLETED, Block, Outcome, Recording, Round, Samples
-from perfproof.model.result import Step
+from perfproof.model.result import CapacityStep
 from perfproof.model.rules import Rules
 from perfproof.model.scenario import Budget
 from perfproof.stats.columns import MS, Ints, completed, latency_ns
-from perfproof.stats.generator import fared
+from perfproof.stats.generator import generator_state
 from perfproof.stats.quantiles import Floats, harrell_davis
 
 HORIZON = 10.0
@@ -46,16 +46,16 @@ def searched(rules: Rules) -> tuple[Budget, ...]:
     return (*kept, Budget("error_rate", rules.max_error_rate, (ALL,)))
 
 
-def steps_of(recording: Recording, a_round: Round, arm: int) -> list[Step]:
+def steps_of(recording: Recording, a_round: Round, arm: int) -> list[CapacityStep]:
     """Return the steps of one arm in one start, in their order."""
-    steps: list[Step] = []
+    steps: list[CapacityStep] = []
     for block in sorted(a_round.blocks, key=lambda block: block.pair):
         if block.arm == arm and block.rate is not None:
             steps.append(judge_step(recording, a_round, block, steps))
     return steps
 
 
-def judge_step(recording: Recording, a_round: Round, block: Block, before: Sequence[Step] = ()) -> Step:
+def judge_step(recording: Recording, a_round: Round, block: Block, before: Sequence[CapacityStep] = ()) -> CapacityStep:
     """Judge one step; ``a_round`` holds its samples (those of other steps may be there too).
 
     ``before`` are the steps of the same arm in the same start that came before it.
@@ -82,10 +82,10 @@ def judge_step(recording: Recording, a_round: Round, block: Block, before: Seque
     served = latency_ns(alone, chosen, "sent_ns") / MS
     limited = ""
     if broken:
-        limited = "generator" if fared([block]).trouble else ""
+        limited = "generator" if generator_state([block]).trouble else ""
         if not limited and _out_of_connections(block, latency, served, rules, info.settings, before):
             limited = "connections"
-    return Step(
+    return CapacityStep(
         arm=info.arms[block.arm],
         start=a_round.number,
         rate=float(block.rate or 0.0),
@@ -163,7 +163,7 @@ def _out_of_connections(
     served: Floats,
     rules: Rules,
     settings: Mapping[str, Any],
-    before: Sequence[Step],
+    before: Sequence[CapacityStep],
 ) -> bool:
     """Tell whether requests waited for a connection while the service was as quick as ever.
 

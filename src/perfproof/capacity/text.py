@@ -8,7 +8,7 @@ from perfproof.capacity.steps import searched
 from perfproof.core.numbers import count_of, digits, in_unit, listed, sureness
 from perfproof.model.metrics import METRICS
 from perfproof.model.recording import RunInfo
-from perfproof.model.result import BudgetCheck, Comparison, Knee, Verdict
+from perfproof.model.result import BudgetCheck, CapacityEstimate, Comparison, Verdict
 from perfproof.model.rules import Rules
 from perfproof.stats.columns import Side
 from perfproof.verdict.health import reinforcement
@@ -16,7 +16,7 @@ from perfproof.verdict.sentence import broken_budgets, describe, invalid
 
 _LEADS = {
     Verdict.MET: "Goal met",
-    Verdict.SHORT: "Goal missed",
+    Verdict.GOAL_MISSED: "Goal missed",
     Verdict.IMPROVED: "Improved",
     Verdict.EQUIVALENT: "No difference",
     Verdict.REGRESSED: "Regressed",
@@ -39,7 +39,7 @@ def kept(rules: Rules) -> str:
     return listed(told)
 
 
-def held(knee: Knee) -> str:
+def held(knee: CapacityEstimate) -> str:
     """Return ``98.4/s (98 % CI 97 to 99.8)``, or the bound that is known."""
     estimate = knee.estimate
     if not estimate.value:
@@ -52,7 +52,7 @@ def held(knee: Knee) -> str:
     return f"{rate(estimate.value)} ({sureness(estimate.confidence)} CI {ends})"
 
 
-def reason(knee: Knee) -> str:
+def reason(knee: CapacityEstimate) -> str:
     """Return why a knee is only a bound; empty if it is not."""
     if not knee.bound:
         return ""
@@ -68,7 +68,7 @@ def reason(knee: Knee) -> str:
 def sentence(
     verdict: Verdict,
     row: Comparison | None,
-    knees: Sequence[Knee],
+    knees: Sequence[CapacityEstimate],
     budgets: Sequence[BudgetCheck],
     info: RunInfo,
     reasons: Sequence[str],
@@ -80,13 +80,13 @@ def sentence(
     terms = f"with {kept(info.rules)}, over {count_of(len(knees[0].starts), 'fresh start')}"
     broken = broken_budgets(budgets)
     if row is None:
-        lead = {Verdict.INVALID: "Invalid: ", Verdict.SHORT: f"{broken}; " if broken else ""}.get(verdict, "")
+        lead = {Verdict.INVALID: "Invalid: ", Verdict.GOAL_MISSED: f"{broken}; " if broken else ""}.get(verdict, "")
         return f"{lead}{with_reason[0]} {terms}."
     body = f"{describe(row)}: {' and '.join(with_reason)}, {terms}"
     return f"{f'{broken}; ' if broken else ''}{_LEADS[verdict]}: {body}."
 
 
-def bounds(knees: Sequence[Knee], side: Side) -> list[str]:
+def bounds(knees: Sequence[CapacityEstimate], side: Side) -> list[str]:
     """Return what keeps knees from being known, as doubts."""
     return [
         f"The capacity of {knee.arm} is not known: {held(knee)}, {reason(knee)}{_way_out(knee, side)}."
@@ -95,7 +95,7 @@ def bounds(knees: Sequence[Knee], side: Side) -> list[str]:
     ]
 
 
-def advice(verdict: Verdict, row: Comparison | None, knees: Sequence[Knee], side: Side) -> str | None:
+def advice(verdict: Verdict, row: Comparison | None, knees: Sequence[CapacityEstimate], side: Side) -> str | None:
     """Return one line on what to do next, where there is something to do."""
     limited = next((knee for knee in knees if knee.bound == "at least"), None)
     if limited is not None and verdict in (Verdict.INVALID, Verdict.INCONCLUSIVE):
@@ -105,7 +105,7 @@ def advice(verdict: Verdict, row: Comparison | None, knees: Sequence[Knee], side
     return None
 
 
-def _way_out(knee: Knee, side: Side) -> str:
+def _way_out(knee: CapacityEstimate, side: Side) -> str:
     if knee.why == "generator":
         return f": {reinforcement(side)}"
     if knee.why == "connections":

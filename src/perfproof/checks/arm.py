@@ -42,7 +42,7 @@ class KnownRequest:
 
 
 @dataclass
-class Asker:
+class ProbeClient:
     """Sends one request at a time to one service; raises ``OverError`` when its requests or seconds are used up."""
 
     client: Client
@@ -98,7 +98,7 @@ class CheckedArm:
     """
 
     arm: Arm
-    asker: Asker
+    asker: ProbeClient
     settings: Mapping[str, Any]
     requests: tuple[KnownRequest, ...] = ()
     prefix: str = ""

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from perfproof.cli.common import options
-from perfproof.cli.common.dry_run import show_rehearsal
+from perfproof.cli.common.dry_run import show_dry_run
 from perfproof.cli.common.session import Session, read_scenario
 
 
@@ -55,7 +55,7 @@ def ab(
         after=after,
     )
     if dry_run:
-        show_rehearsal(what)
+        show_dry_run(what)
         return
     with session.versions(what, baseline_ref, candidate_ref) as versions:
         measured = session.measure(versions, "ab", label)

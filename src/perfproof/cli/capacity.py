@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from perfproof.cli.common import options
-from perfproof.cli.common.dry_run import show_rehearsal
+from perfproof.cli.common.dry_run import show_dry_run
 from perfproof.cli.common.selection import only_arm
 from perfproof.cli.common.session import Session, read_scenario
 from perfproof.errors import UsageError
@@ -45,7 +45,7 @@ def capacity(
     what = replace(what, capacity=search)
     what = only_arm(what, arm)
     if dry_run:
-        show_rehearsal(what)
+        show_dry_run(what)
         return
     with session.versions(what, baseline_ref, candidate_ref) as versions:
         measured = session.measure(versions, "capacity", label)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from perfproof.cli.common import options
-from perfproof.cli.common.dry_run import show_rehearsal
+from perfproof.cli.common.dry_run import show_dry_run
 from perfproof.cli.common.selection import only_arm
 from perfproof.cli.common.session import Session, read_scenario
 from perfproof.model.scenario import Count
@@ -52,7 +52,7 @@ def count(
     what = replace(what, count=replace(wanted, by=by.value if by is not None else wanted.by))
     what = only_arm(what, arm)
     if dry_run:
-        show_rehearsal(what)
+        show_dry_run(what)
         return
     with session.versions(what, baseline_ref, candidate_ref) as versions:
         measured = session.measure(versions, "count", label)

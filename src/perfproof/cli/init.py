@@ -15,7 +15,7 @@ from perfproof.cli.common.console import say, tell
 from perfproof.errors import ScenarioError, UsageError
 
 if TYPE_CHECKING:
-    from perfproof.draft.draft import Wishes
+    from perfproof.draft.draft import DraftOptions
     from perfproof.draft.trial import Credentials
 
 _RUNNING = "Where the service is up already, instead of starting it."
@@ -93,7 +93,7 @@ def init(
 
     Nothing but reading requests is sent unless --writes says so. On a terminal what is missing is asked for.
     """
-    from perfproof.draft.draft import Wishes, draft
+    from perfproof.draft.draft import DraftOptions, draft
 
     if output.exists() and not force:
         raise UsageError(f"{output} is there already", hint="perfproof init -o other.yaml, or --force to overwrite it")
@@ -109,7 +109,7 @@ def init(
     arms, note, following = versions_of(directory, output, baseline_ref, before, running=bool(url))
     if api is not None:
         note, following = f"{api[0]} against {api[1]} of the same service", f"perfproof ab {shlex.quote(str(output))}"
-    wishes = Wishes(
+    wishes = DraftOptions(
         folder=directory,
         beside=output.absolute().parent,
         sources=tuple(sources or ()),
@@ -151,7 +151,7 @@ def init(
     say(f"then: {following}")
 
 
-def _check_options(wishes: Wishes) -> None:
+def _check_options(wishes: DraftOptions) -> None:
     """Raise ``UsageError`` for options that no scenario may hold, before anything is started."""
     import yaml
 

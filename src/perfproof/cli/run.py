@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from perfproof.cli.common import options
-from perfproof.cli.common.dry_run import show_rehearsal
+from perfproof.cli.common.dry_run import show_dry_run
 from perfproof.cli.common.selection import only_arm
 from perfproof.cli.common.session import Session, read_scenario
 
@@ -41,7 +41,7 @@ def run(
     )
     what = only_arm(what, arm or what.arms[0].name)
     if dry_run:
-        show_rehearsal(what)
+        show_dry_run(what)
         return
     measured = session.measure(what, "run", label)
     raise typer.Exit(session.conclude(measured, json, output or (), what, opened=open_))

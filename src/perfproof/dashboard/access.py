@@ -37,7 +37,7 @@ def is_loopback(host: str) -> bool:
         return host.rstrip(".").lower() == "localhost"
 
 
-class Guard:
+class AccessGuard:
     """Lets a request through when its host is this machine's (without a token) or its token is right.
 
     Without a token only requests to a loopback name are answered: a page of another site could else reach the

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from perfproof.dashboard import views
-from perfproof.dashboard.access import Guard
+from perfproof.dashboard.access import AccessGuard
 from perfproof.dashboard.documents import Documents
 from perfproof.dashboard.lately import lately_page
 from perfproof.errors import EvidenceError, PerfproofError, StoreError
@@ -39,7 +39,7 @@ _STYLES = (
 
 
 def create_app(store: Store, *, token: str | None = None) -> Starlette:
-    """Return the dashboard over ``store``; with a ``token`` nothing is shown without it (see ``access.Guard``)."""
+    """Return the dashboard over ``store``; with a ``token`` nothing is shown without it (``access.AccessGuard``)."""
     app = Starlette(
         routes=[
             Route("/", _lately, methods=["GET"]),
@@ -50,7 +50,7 @@ def create_app(store: Store, *, token: str | None = None) -> Starlette:
             Route("/trends", _trends, methods=["GET"]),
             Route("/style.css", _style, methods=["GET"]),
         ],
-        middleware=[Middleware(Guard, token=token)],
+        middleware=[Middleware(AccessGuard, token=token)],
         exception_handlers={PerfproofError: _failed, HTTPException: _missing},
     )
     app.state.store = store

@@ -42,7 +42,7 @@ _URGENCY = {"bad": 0, "warn": 1, "void": 1, "good": 2, "calm": 3}
 _PLAIN = {
     Verdict.MET: "goal met",
     Verdict.IMPROVED: "better",
-    Verdict.SHORT: "goal missed",
+    Verdict.GOAL_MISSED: "goal missed",
     Verdict.EQUIVALENT: "no change",
     Verdict.INCONCLUSIVE: "not decided",
     Verdict.REGRESSED: "worse",

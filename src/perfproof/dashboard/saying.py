@@ -11,7 +11,7 @@ from perfproof.store.summary import RunSummary
 from perfproof.verdict import display_rows
 
 _ALONE: dict[Verdict, tuple[str, str, display_rows.Tone]] = {
-    Verdict.SHORT: ("✗", "budget broken", "bad"),
+    Verdict.GOAL_MISSED: ("✗", "budget broken", "bad"),
     Verdict.INCONCLUSIVE: ("?", "budget open", "warn"),
 }
 """What the verdict of a run says that compared nothing."""

@@ -18,7 +18,7 @@ import psycopg
 from psycopg import sql as compose
 
 from perfproof.databases.postgres import OWN, PostgresClient
-from perfproof.databases.postgres_log_lines import Entry, LogFormat, count, entries
+from perfproof.databases.postgres_log_lines import LogEntry, LogFormat, count, entries
 from perfproof.databases.source import SourceError
 from perfproof.databases.urls import Address
 from perfproof.model.queries import ProbeCount
@@ -106,7 +106,7 @@ class PostgresLog:
         found = count(entries(text.decode("utf-8", "replace"), form, self._prefix), self._relevance(), OWN)
         return ProbeCount(self.name, found.statements, found.failed, tuple(dict.fromkeys(snapshot.doubts + doubts)))
 
-    def _relevance(self) -> Callable[[Entry], bool]:
+    def _relevance(self) -> Callable[[LogEntry], bool]:
         """Return the test for entries of the service; a log without database names is sorted by connection."""
         database, role = self._client.address.database, self._client.role
         strangers = {
@@ -118,7 +118,7 @@ class PostgresLog:
             )
         }
 
-        def relevant(entry: Entry) -> bool:
+        def relevant(entry: LogEntry) -> bool:
             if entry.pid in strangers:
                 return False
             return entry.database in (None, "", database) and (role is None or entry.user in (None, "", role))

@@ -36,7 +36,7 @@ _SEVERITY = rf"(?P<severity>LOG|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|DEBUG\d?|{
 
 
 @dataclass
-class Entry:
+class LogEntry:
     """One event of the log."""
 
     pid: int | None
@@ -49,26 +49,26 @@ class Entry:
     other: str = ""
 
 
-def entries(text: str, form: LogFormat, prefix: str = "%m [%p] ") -> Iterator[Entry]:
+def entries(text: str, form: LogFormat, prefix: str = "%m [%p] ") -> Iterator[LogEntry]:
     """Return the events in ``text``; ``prefix`` is the server's log_line_prefix, for stderr lines."""
     if form == "csv":
         return _from_csv(text)
     return _from_json(text) if form == "json" else _from_lines(text, prefix)
 
 
-def _from_csv(text: str) -> Iterator[Entry]:
+def _from_csv(text: str) -> Iterator[LogEntry]:
     for row in csv.reader(io.StringIO(text, newline="")):
         if len(row) > 19:
-            yield Entry(_number(row[3]), row[1], row[2], row[11], row[13], row[14], row[19])
+            yield LogEntry(_number(row[3]), row[1], row[2], row[11], row[13], row[14], row[19])
 
 
-def _from_json(text: str) -> Iterator[Entry]:
+def _from_json(text: str) -> Iterator[LogEntry]:
     for line in text.splitlines():
         try:
             row = json.loads(line)
         except ValueError:
             continue
-        yield Entry(
+        yield LogEntry(
             row.get("pid"),
             row.get("user"),
             row.get("dbname"),
@@ -103,9 +103,9 @@ def prefix_pattern(prefix: str) -> re.Pattern[str]:
     return re.compile("".join(parts) + ")?" * optional + _SEVERITY + r":  (?P<message>.*)")
 
 
-def _from_lines(text: str, prefix: str) -> Iterator[Entry]:
+def _from_lines(text: str, prefix: str) -> Iterator[LogEntry]:
     pattern = prefix_pattern(prefix)
-    current: Entry | None = None
+    current: LogEntry | None = None
     part = "message"
     for line in text.split("\n"):
         if line.startswith("\t"):
@@ -125,7 +125,9 @@ def _from_lines(text: str, prefix: str) -> Iterator[Entry]:
         if current is not None:
             yield current
         pid = found.get("pid")
-        current = Entry(int(pid) if pid else None, found.get("user"), found.get("database"), severity, found["message"])
+        current = LogEntry(
+            int(pid) if pid else None, found.get("user"), found.get("database"), severity, found["message"]
+        )
         part = "message"
     if current is not None:
         yield current
@@ -154,7 +156,7 @@ class LogCount:
     failed: int
 
 
-def count(found: Iterable[Entry], relevant: Callable[[Entry], bool], own: str) -> LogCount:
+def count(found: Iterable[LogEntry], relevant: Callable[[LogEntry], bool], own: str) -> LogCount:
     """Count the statements of ``relevant`` entries, leaving out those that hold the identifier ``own``.
 
     Parameters and literals are only hashed, to see which calls repeat an earlier one; they are not kept.
@@ -188,7 +190,7 @@ def count(found: Iterable[Entry], relevant: Callable[[Entry], bool], own: str) -
     return LogCount(tuple(_counted(statement, tally) for statement, tally in tallies.items()), failed)
 
 
-def _time(ms: str | None, entry: Entry, tallies: dict[Statement, _Tally], last: _Last) -> None:
+def _time(ms: str | None, entry: LogEntry, tallies: dict[Statement, _Tally], last: _Last) -> None:
     statement, timed = last.get(entry.pid, (None, True))
     if ms is not None and statement is not None and not timed:
         tallies[statement].ns += round(float(ms) * 1e6)
@@ -196,7 +198,7 @@ def _time(ms: str | None, entry: Entry, tallies: dict[Statement, _Tally], last: 
         last[entry.pid] = (statement, True)
 
 
-def _fail(entry: Entry, tallies: dict[Statement, _Tally], last: _Last) -> None:
+def _fail(entry: LogEntry, tallies: dict[Statement, _Tally], last: _Last) -> None:
     """Book a failure on the statement; one that failed in its parse or bind step was sent but never logged."""
     shapes = fingerprints(entry.statement, "postgresql")
     statement, timed = last.get(entry.pid, (None, True))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from perfproof.core.numbers import digits
 from perfproof.doctor.context import Context
-from perfproof.doctor.results import Finding, ok, warning
+from perfproof.doctor.results import CheckResult, ok, warning
 
 READINGS = 20_000
 DEAR_US = 1.0
@@ -17,12 +17,12 @@ COARSE_NS = 1_000
 _SOURCE = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 
 
-class Clock:
+class ClockCheck:
     """How finely time can be told, and what a reading costs."""
 
     about = "clock"
 
-    def run(self, context: Context) -> Iterable[Finding]:
+    def run(self, context: Context) -> Iterable[CheckResult]:
         """Read it often."""
         del context
         try:
@@ -39,16 +39,16 @@ class Clock:
         return [judged(source, min(costs), resolution)]
 
 
-def judged(source: str, cost_us: float, resolution_ns: float) -> Finding:
+def judged(source: str, cost_us: float, resolution_ns: float) -> CheckResult:
     """Return what a clock is good for; ``source`` is the kernel's name of it ("": not known). Pure."""
     named = source or "source not visible"
     if resolution_ns > COARSE_NS:
         what = (
             f"{named}: it moves in steps of {digits(resolution_ns / 1000)} µs, and short requests cannot be told apart"
         )
-        return warning(Clock.about, what, "boot a kernel with high resolution timers (`highres=on`)")
+        return warning(ClockCheck.about, what, "boot a kernel with high resolution timers (`highres=on`)")
     if cost_us > DEAR_US:
         what = f"{named}: a reading takes {digits(cost_us)} µs, also in the service"
         fix = "boot with `clocksource=tsc`, or in a virtual machine with its own (kvm-clock, hyperv)"
-        return warning(Clock.about, what, fix)
-    return ok(Clock.about, f"{named}, {digits(cost_us)} µs a reading")
+        return warning(ClockCheck.about, what, fix)
+    return ok(ClockCheck.about, f"{named}, {digits(cost_us)} µs a reading")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from perfproof.core.redaction import Redactor
-from perfproof.doctor.results import Finding, NotLookedAt, Sight
+from perfproof.doctor.results import CheckResult, NoiseEstimate, NotChecked
 from perfproof.load.load_client import LoadProcess
 from perfproof.machine.cores import CpuPlan
 from perfproof.model.scenario import Scenario
@@ -55,24 +55,24 @@ class Context:
     lead_seconds: float = 0.0
     pass_seconds: float = 0.0
     sound: bool = False
-    sights: tuple[Sight, ...] = ()
+    sights: tuple[NoiseEstimate, ...] = ()
 
     def running(self) -> dict[str, RunningService]:
         """Return the arms that are up, by name; NotLookedAt where none is."""
         if not self.up:
-            raise NotLookedAt("no version of the service is up")
+            raise NotChecked("no version of the service is up")
         return self.up
 
     def asking(self) -> LoadProcess:
         """Return the load process; NotLookedAt where it could not be started."""
         if self.load is None:
-            raise NotLookedAt("the load process is not there")
+            raise NotChecked("the load process is not there")
         return self.load
 
     def read(self) -> Scenario:
         """Return the scenario; NotLookedAt where there is none."""
         if self.scenario is None:
-            raise NotLookedAt("there is no scenario to look at")
+            raise NotChecked("there is no scenario to look at")
         return self.scenario
 
 
@@ -83,5 +83,5 @@ class Check(Protocol):
     def about(self) -> str:
         """Return what it looks at, for the status line and for a finding if the check itself fails."""
 
-    def run(self, context: Context) -> Iterable[Finding]:
+    def run(self, context: Context) -> Iterable[CheckResult]:
         """Return what was found. What is raised as ``PerfproofError`` becomes a problem, NotLookedAt a skipped line."""

@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from perfproof.core.redaction import Redactor
-from perfproof.doctor.clock import Clock
+from perfproof.doctor.clock import ClockCheck
 from perfproof.doctor.context import Asked, Check, Context
-from perfproof.doctor.instrumentation import Watching
+from perfproof.doctor.instrumentation import InstrumentationCheck
 from perfproof.doctor.machine import Cores, Disk, Memory, OpenFiles, Others
 from perfproof.doctor.noise import Noise
-from perfproof.doctor.requests import Requests, SetUp
-from perfproof.doctor.results import Finding, NotLookedAt, Sight, of_error, ok, problem
-from perfproof.doctor.start import Footprint, Preparation, Start, up
+from perfproof.doctor.requests import RequestsCheck, SetUp
+from perfproof.doctor.results import CheckResult, NoiseEstimate, NotChecked, of_error, ok, problem
+from perfproof.doctor.start import Footprint, Preparation, StartCheck, up
 from perfproof.doctor.store import Store
 from perfproof.doctor.tools import InstructionCounters, Profilers
 from perfproof.doctor.versions import Git
@@ -30,11 +30,11 @@ from perfproof.rounds.observer import Observer
 from perfproof.scenario import read
 from perfproof.service.private_folders import private_folder
 
-MACHINE: tuple[Check, ...] = (Cores(), Others(), Clock(), Memory(), OpenFiles(), Disk(), Store())
+MACHINE: tuple[Check, ...] = (Cores(), Others(), ClockCheck(), Memory(), OpenFiles(), Disk(), Store())
 TOOLS: tuple[Check, ...] = (Profilers(), InstructionCounters())
 FILES: tuple[Check, ...] = (Git(), Preparation())
-RUNNING: tuple[Check, ...] = (Start(), Footprint(), SetUp(), Requests())
-WATCHED: tuple[Check, ...] = (Watching(),)
+RUNNING: tuple[Check, ...] = (StartCheck(), Footprint(), SetUp(), RequestsCheck())
+WATCHED: tuple[Check, ...] = (InstrumentationCheck(),)
 NOISE: tuple[Check, ...] = (Noise(),)
 
 
@@ -43,11 +43,11 @@ class Diagnosis:
     """What was found, by area in order; ``scenario`` is the file that was looked at ("": the machine alone)."""
 
     scenario: str
-    areas: tuple[tuple[str, tuple[Finding, ...]], ...]
-    sights: tuple[Sight, ...]
+    areas: tuple[tuple[str, tuple[CheckResult, ...]], ...]
+    sights: tuple[NoiseEstimate, ...]
 
     @property
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[CheckResult]:
         """Return all findings in order."""
         return [finding for _, findings in self.areas for finding in findings]
 
@@ -72,7 +72,7 @@ def examine(file: Path | None, asked: Asked, observer: Observer, *, noise: bool 
             context = Context(asked, private, split_cpus(), Redactor(frozenset()), observer)
             stack.callback(context.leaving.close)  # also where an interruption keeps the last check from its turn
             read_ = _read(file, context) if file is not None else []
-            areas: list[tuple[str, list[Finding]]] = [("Machine", list(_run(MACHINE, context)))]
+            areas: list[tuple[str, list[CheckResult]]] = [("Machine", list(_run(MACHINE, context)))]
             areas[0][1].extend(_run(TOOLS if context.scenario is None else (InstructionCounters(),), context))
             if file is not None:
                 areas.append((f"Scenario {file}", [*read_, *_scenario(context)]))
@@ -83,7 +83,7 @@ def examine(file: Path | None, asked: Asked, observer: Observer, *, noise: bool 
     return Diagnosis(str(file or ""), found_, context.sights)
 
 
-def _read(file: Path, context: Context) -> list[Finding]:
+def _read(file: Path, context: Context) -> list[CheckResult]:
     """Read the scenario into the context; return what is said of the file."""
     try:
         found = read(file, os.environ)
@@ -108,7 +108,7 @@ def _told(scenario: Scenario) -> str:
     return f"no mistake; {what}, {' and '.join(arm.name for arm in scenario.arms)}"
 
 
-def _scenario(context: Context) -> Iterator[Finding]:
+def _scenario(context: Context) -> Iterator[CheckResult]:
     """Yield what is found of the scenario; without one there is nothing."""
     if context.scenario is None:
         yield from _run((Git(),) if context.asked.refs else (), context)
@@ -120,16 +120,16 @@ def _scenario(context: Context) -> Iterator[Finding]:
         yield from _run(WATCHED, context)
 
 
-def _noise(checks: Sequence[Check], context: Context) -> Iterator[Finding]:
+def _noise(checks: Sequence[Check], context: Context) -> Iterator[CheckResult]:
     """Yield what the look at noise says; then everything is put back, for nothing comes after it."""
-    put_back: list[Finding] = []
+    put_back: list[CheckResult] = []
     with ExitStack() as stack:
         stack.push(lambda kind, error, trace: _leave(context, put_back))  # noqa: ARG005 - the signature of an exit
         yield from _run(checks, context)
     yield from put_back
 
 
-def _leave(context: Context, told: list[Finding]) -> bool:
+def _leave(context: Context, told: list[CheckResult]) -> bool:
     """Put back what checks have changed; what cannot be is told."""
     try:
         context.leaving.close()
@@ -138,7 +138,7 @@ def _leave(context: Context, told: list[Finding]) -> bool:
     return False
 
 
-def _run(checks: Sequence[Check], context: Context) -> Iterator[Finding]:
+def _run(checks: Sequence[Check], context: Context) -> Iterator[CheckResult]:
     """Run checks one after the other; an error of one is a finding, and the others have their turn."""
     for check in checks:
         context.observer.phase(f"looking at {check.about}")
@@ -146,8 +146,8 @@ def _run(checks: Sequence[Check], context: Context) -> Iterator[Finding]:
             yield from check.run(context)
         except Interrupted:
             raise
-        except NotLookedAt as reason:
-            yield Finding("skipped", check.about, str(reason))
+        except NotChecked as reason:
+            yield CheckResult("skipped", check.about, str(reason))
         except PerfproofError as error:
             yield of_error(check.about, error)
         except Exception as error:  # noqa: BLE001 - a defect of one check must not take the other lines away

@@ -16,7 +16,7 @@ from perfproof.databases.agent import AgentSource
 from perfproof.databases.sources import Sources, opened
 from perfproof.doctor.context import Context
 from perfproof.doctor.requests import modest, patience
-from perfproof.doctor.results import Finding, NotLookedAt, joined, of_error, ok, problem, warning
+from perfproof.doctor.results import CheckResult, NotChecked, joined, of_error, ok, problem, warning
 from perfproof.doctor.start import begun, developing
 from perfproof.errors import LoadError, PerfproofError, UnsendableError
 from perfproof.load.load_client import LoadProcess
@@ -42,19 +42,19 @@ class Seen:
     void: list[str] = field(default_factory=list)
 
 
-class Watching:
+class InstrumentationCheck:
     """Whether the databases, the agent and the profilers see what they are to see."""
 
     about = "queries"
 
-    def run(self, context: Context) -> Iterator[Finding]:
+    def run(self, context: Context) -> Iterator[CheckResult]:
         """Watch one arm after the other."""
         scenario = context.read()
         if not _engines(scenario) and not any(arm.service.database for arm in scenario.arms):
             return  # nothing would be put into the services
         ready = [(number, arm) for number, arm in enumerate(scenario.arms) if arm.name in context.ready]
         if not ready:
-            raise NotLookedAt("no version of the service could be asked")
+            raise NotChecked("no version of the service could be asked")
         context.load = LoadProcess.start(
             modest(scenario),
             log=context.private / "load.log",
@@ -77,7 +77,7 @@ class Watching:
         yield from sorted(found, key=lambda finding: order.index(finding.about))
 
 
-def _watch(context: Context, load: LoadProcess, number: int, arm: Arm) -> list[Finding]:
+def _watch(context: Context, load: LoadProcess, number: int, arm: Arm) -> list[CheckResult]:
     """Start one arm with everything in it that a probe and a profile put there, ask it, and return what was seen."""
     scenario = context.read()
     folder = context.private / f"watch-{arm.name}"
@@ -138,18 +138,18 @@ def _asked(scenario: Scenario, load: LoadProcess, number: int, sources: Sources)
     return seen
 
 
-def _database(context: Context, arm: Arm, sources: Sources, seen: Seen, agent: AgentSource | None) -> list[Finding]:
+def _database(context: Context, arm: Arm, sources: Sources, seen: Seen, agent: AgentSource | None) -> list[CheckResult]:
     """Return whether queries of an arm with a ``database:`` can be counted, and what is lacking."""
     if not arm.service.database:
         return []
-    about = Watching.about
+    about = InstrumentationCheck.about
     problems = [context.redactor(each) for each in dict.fromkeys([*sources.problems, *sources.failures])]
     counting = [source.name for source in sources.databases]
     if agent is not None and (agent.saw_requests() or not sources.databases):
         counting.append(agent.name)
     if seen.asked and seen.queries is None:
         told = problems or list(dict.fromkeys(map(context.redactor, seen.void)))
-        whole = Finding("problem", about, "queries cannot be counted, although `database:` is given", fix=_GRANT)
+        whole = CheckResult("problem", about, "queries cannot be counted, although `database:` is given", fix=_GRANT)
         return [_of_sentence("problem", each) for each in told] or [whole]
     better = [context.redactor(each) for each in sources.passed_over]
     lacking = [_of_sentence("warning", each) for each in dict.fromkeys([*better, *problems])]
@@ -163,20 +163,20 @@ def _database(context: Context, arm: Arm, sources: Sources, seen: Seen, agent: A
     return [*lacking, ok(about, told_by)]
 
 
-def _of_sentence(state: str, text: str) -> Finding:
+def _of_sentence(state: str, text: str) -> CheckResult:
     """Return one of the sentences in which sources tell what they lack as a finding: what, and behind it the remedy."""
     make = problem if state == "problem" else warning
     what, *rest = text.splitlines()
     named = {line.strip().partition(": ")[0]: line.strip().partition(": ")[2] for line in rest}
     if named:
-        return make(Watching.about, what, named.get("fix", _GRANT), named.get("why", ""))
+        return make(InstrumentationCheck.about, what, named.get("fix", _GRANT), named.get("why", ""))
     what, _, remedy = what.partition(": ")
     if what.endswith(_DOUBT):
-        return make(Watching.about, what, _GRANT, remedy)
-    return make(Watching.about, what, remedy or _GRANT)
+        return make(InstrumentationCheck.about, what, _GRANT, remedy)
+    return make(InstrumentationCheck.about, what, remedy or _GRANT)
 
 
-def _drivers(agent: AgentSource) -> list[Finding]:
+def _drivers(agent: AgentSource) -> list[CheckResult]:
     found = agent.drivers()
     return [ok("drivers", ", ".join(found))] if found else []
 
@@ -208,7 +208,7 @@ def _profiled(
     lacking: dict[Engine, UnavailableError],
     agent: AgentSource | None,
     pids: Sequence[int],
-) -> list[Finding]:
+) -> list[CheckResult]:
     """Return which engine would take the profile of an arm: the first that works, as in a run."""
     about = "profile"
     if not (engines := _engines(scenario)):

@@ -14,7 +14,7 @@ import psutil
 
 from perfproof.core.numbers import in_unit
 from perfproof.doctor.context import Context
-from perfproof.doctor.results import Finding, ok, problem, warning
+from perfproof.doctor.results import CheckResult, ok, problem, warning
 from perfproof.errors import LoadError
 from perfproof.load.limits import connections_of, refuse_connections
 from perfproof.machine.environment import fingerprint
@@ -35,7 +35,7 @@ class Cores:
 
     about = "cores"
 
-    def run(self, context: Context) -> Iterator[Finding]:
+    def run(self, context: Context) -> Iterator[CheckResult]:
         """Return the plan, and what takes time of these cores away."""
         count = len(os.sched_getaffinity(0))
         if context.cpus.service is None:
@@ -87,20 +87,20 @@ class Others:
 
     about = "neighbours"
 
-    def run(self, context: Context) -> Iterable[Finding]:
+    def run(self, context: Context) -> Iterable[CheckResult]:
         """Watch for a second in which perfproof does nothing."""
         plan = context.cpus
         used = (plan.generator or frozenset()) | (plan.service or frozenset()) or os.sched_getaffinity(0)
         return judged(look(LOOK_SECONDS), used, os.cpu_count() or 1)
 
 
-def judged(found: Neighbours, cores: Iterable[int], of_all: int) -> list[Finding]:
+def judged(found: Neighbours, cores: Iterable[int], of_all: int) -> list[CheckResult]:
     """Return what others mean for a run on ``cores``; the machine has ``of_all``. Pure."""
     about = Others.about
     busy = {core: found.busy[core] for core in sorted(cores) if core in found.busy}
     findings = []
     if not busy:
-        fix = "mount /proc and /sys as they are; without, nobody can tell whether figures are disturbed"
+        fix = "mount /proc and /sys as they are; without them, nobody can tell whether figures are disturbed"
         findings.append(warning(about, "who else uses the cores cannot be seen", fix))
     elif sum(busy.values()) / len(busy) >= BUSY or max(busy.values()) >= BUSY_CORE:
         shares = ", ".join(f"core {core} {_percent(share)}" for core, share in busy.items())
@@ -139,7 +139,7 @@ class Memory:
 
     about = "memory"
 
-    def run(self, context: Context) -> Iterator[Finding]:
+    def run(self, context: Context) -> Iterator[CheckResult]:
         """Ask the kernel."""
         del context
         found = psutil.virtual_memory()
@@ -156,7 +156,7 @@ class OpenFiles:
 
     about = "open files"
 
-    def run(self, context: Context) -> Iterator[Finding]:
+    def run(self, context: Context) -> Iterator[CheckResult]:
         """Hold the limit, as far as it can be raised, against what the load would open."""
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         if hard == resource.RLIM_INFINITY:
@@ -185,7 +185,7 @@ class Disk:
 
     about = "disk"
 
-    def run(self, context: Context) -> Iterator[Finding]:
+    def run(self, context: Context) -> Iterator[CheckResult]:
         """Look at both places; nothing is made or written."""
         runs = nearest(context.asked.results)
         temporary = Path(tempfile.gettempdir())

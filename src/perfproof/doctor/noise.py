@@ -18,7 +18,7 @@ import numpy as np
 
 from perfproof.core.numbers import percent
 from perfproof.doctor.context import Context
-from perfproof.doctor.results import Finding, NotLookedAt, Sight, ok, warning
+from perfproof.doctor.results import CheckResult, NoiseEstimate, NotChecked, ok, warning
 from perfproof.doctor.store import store_url
 from perfproof.errors import Interrupted, PerfproofError, StoreError
 from perfproof.evidence.reader import read
@@ -66,13 +66,13 @@ class Noise:
 
     about = "noise"
 
-    def run(self, context: Context) -> Iterator[Finding]:
+    def run(self, context: Context) -> Iterator[CheckResult]:
         """Measure one version against itself, in a folder that goes afterwards."""
         own, reason = None, ""
         if context.scenario is not None:
             try:
                 own = adapted(context, context.scenario)
-            except NotLookedAt as unfit:
+            except NotChecked as unfit:
                 reason = str(unfit)
         elif context.mistaken:
             reason = "the scenario has mistakes"
@@ -117,16 +117,16 @@ def smallest_goal(scenario: Scenario) -> float | None:
 def adapted(context: Context, scenario: Scenario) -> Scenario:
     """Return the scenario for a short look: what only reads, in pairs; NotLookedAt for what cannot be looked at so."""
     if not context.sound:
-        raise NotLookedAt("the service does not answer as it should")
+        raise NotChecked("the service does not answer as it should")
     reason = possible(scenario.load, locust=scenario.locustfile is not None)
     if reason:
-        raise NotLookedAt(f"{reason}, so its requests cannot be paired")
+        raise NotChecked(f"{reason}, so its requests cannot be paired")
     if context.pass_seconds > SLOWEST_PASS:
-        raise NotLookedAt("its requests are too slow for a short look; `perfproof noise` takes its time")
+        raise NotChecked("its requests are too slow for a short look; `perfproof noise` takes its time")
     groups = [[scenario.requests[place] for place in places] for places in entries(scenario.requests)]
     requests = tuple(each for group in groups if all(one.reads for one in group) for each in group)
     if not requests:
-        raise NotLookedAt("every request writes, and a look should change nothing")
+        raise NotChecked("every request writes, and a look should change nothing")
     return replace(
         scenario,
         arms=(_ready(scenario.arms[0], context),),
@@ -182,13 +182,13 @@ def _measured(scenario: Scenario, context: Context, folder: str) -> Recording:
     return read(measured.directory)
 
 
-def _sights(context: Context, asked: Scenario | None, recording: Recording) -> Iterator[Sight]:
+def _sights(context: Context, asked: Scenario | None, recording: Recording) -> Iterator[NoiseEstimate]:
     """Yield what runs of the scenario as it is written (or of the small service) would see."""
     restarts = asked is None or not any(map(lives_on, context.read().arms))
     known = _known(context, recording) if asked is not None else None
     spread = known or expected_spread(recording, restarts=restarts)
     if spread is None:
-        raise NotLookedAt("too little was completed to tell")
+        raise NotChecked("too little was completed to tell")
     # What starts usually differ by is known beforehand, and a verdict is judged with it.
     beforehand = 0.5 * STARTS_DF if restarts else 0.0
     each, costs = _round_of(recording)
@@ -204,7 +204,7 @@ def _sights(context: Context, asked: Scenario | None, recording: Recording) -> I
         fits = planned.rounds * seconds <= left * 1.1
         sure = confidence(planned.rounds, planned.rounds)
         smallest = expm1(smallest_effect(spread.sd, planned.rounds, sure, extra_df=beforehand)) if fits else inf
-        yield Sight(budget, planned.rounds if fits else 0, smallest)
+        yield NoiseEstimate(budget, planned.rounds if fits else 0, smallest)
 
 
 def _starting(context: Context) -> float:
@@ -253,8 +253,12 @@ def _round_of(recording: Recording) -> tuple[float, list[float]]:
 
 
 def judged(
-    sights: Sequence[Sight], recording: Recording, asked: Scenario | None, reason: str, goal: float | None = None
-) -> list[Finding]:
+    sights: Sequence[NoiseEstimate],
+    recording: Recording,
+    asked: Scenario | None,
+    reason: str,
+    goal: float | None = None,
+) -> list[CheckResult]:
     """Return what the look came to, and what it was taken at. Pure."""
     about = Noise.about
     what = "p50 change seen: " + ", ".join(map(seen, sights))
@@ -269,7 +273,7 @@ def judged(
     return [ok(about, f"{what} ({how})")]
 
 
-def seen(sight: Sight) -> str:
+def seen(sight: NoiseEstimate) -> str:
     """Return the smallest change and the length of the run that sees it, as people read them."""
     minutes = f"in {sight.seconds / 60:.0f} min"
     if not isfinite(sight.smallest_change):

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 from perfproof.core.numbers import count_of, listed
 from perfproof.doctor.context import Context
-from perfproof.doctor.results import LOG_LINES, Finding, NotLookedAt, joined, of_error, ok
+from perfproof.doctor.results import LOG_LINES, CheckResult, NotChecked, joined, of_error, ok
 from perfproof.errors import LoadError, PerfproofError
 from perfproof.load.load_client import LoadProcess
 from perfproof.load.plan import WrongAnswer
 from perfproof.model.scenario import Scenario
-from perfproof.rounds.run_context import told_answer
+from perfproof.rounds.run_context import describe_wrong_answer
 
 ANSWERS_WITHIN = 60.0
 """Seconds in which everything must have been asked once; what hangs then is given up."""
@@ -39,7 +39,7 @@ class SetUp:
 
     about = "set-up"
 
-    def run(self, context: Context) -> Iterator[Finding]:
+    def run(self, context: Context) -> Iterator[CheckResult]:
         """Send the steps to each arm that is up."""
         running, scenario = context.running(), context.read()
         began = time.monotonic()
@@ -73,18 +73,18 @@ class SetUp:
 _FIX = "correct the step under `setup:`, or read the service's log"
 
 
-class Requests:
+class RequestsCheck:
     """Whether every request is answered as the scenario expects."""
 
     about = "requests"
 
-    def run(self, context: Context) -> Iterator[Finding]:
+    def run(self, context: Context) -> Iterator[CheckResult]:
         """Send each once to every arm that is up, as a measurement does before its first round."""
         scenario, running = context.read(), context.running()
         if scenario.locustfile is not None:
-            raise NotLookedAt(f"those of {scenario.locustfile.file.name} come up as it runs")
+            raise NotChecked(f"those of {scenario.locustfile.file.name} come up as it runs")
         if not context.ready:
-            raise NotLookedAt("the set-up does not work")
+            raise NotChecked("the set-up does not work")
         load, wrong, began = context.asking(), [], time.monotonic()
         for number, arm in enumerate(scenario.arms):
             if arm.name not in context.ready:
@@ -100,7 +100,7 @@ class Requests:
             log = service.log_tail(LOG_LINES) if answers else ()
             findings = unanswered(scenario, answers, log)
             if died := service.check():
-                findings = [Finding("problem", self.about, died, fix="the end of its log says more", log=log)]
+                findings = [CheckResult("problem", self.about, died, fix="the end of its log says more", log=log)]
             wrong.append((arm.name, findings))
         context.pass_seconds = time.monotonic() - began
         context.sound = not any(findings for _, findings in wrong)
@@ -112,18 +112,22 @@ class Requests:
             yield ok(self.about, f"{told} answered as expected by {whom}")
 
 
-def unanswered(scenario: Scenario, answers: Sequence[WrongAnswer], log: tuple[str, ...]) -> list[Finding]:
+def unanswered(scenario: Scenario, answers: Sequence[WrongAnswer], log: tuple[str, ...]) -> list[CheckResult]:
     """Return what is said of requests that were not answered as expected; ``log`` goes with the first of them. Pure."""
     found = []
     for number, each in enumerate(answers[:TOLD]):
         request = scenario.requests[each.request]
-        what = told_answer(request, each.outcome, each.status)
-        found.append(Finding("problem", Requests.about, what, each.problem, _advice(each), log if number == 0 else ()))
+        what = describe_wrong_answer(request, each.outcome, each.status)
+        found.append(
+            CheckResult("problem", RequestsCheck.about, what, each.problem, _advice(each), log if number == 0 else ())
+        )
     rest = [scenario.requests[each.request].name for each in answers[TOLD:]]
     if rest:
         fix = "mend those above first"
         found.append(
-            Finding("problem", Requests.about, f"did not answer these as expected either: {listed(rest, 6)}", fix=fix)
+            CheckResult(
+                "problem", RequestsCheck.about, f"did not answer these as expected either: {listed(rest, 6)}", fix=fix
+            )
         )
     return found
 

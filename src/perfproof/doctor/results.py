@@ -16,7 +16,7 @@ LOG_LINES = 5
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One line: ``about`` what (one word or two), ``what`` was found, ``why``, how to ``fix`` it, and a log's end."""
 
     state: State
@@ -28,7 +28,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Sight:
+class NoiseEstimate:
     """The smallest change of p50 latency (0.031 = 3.1 %) that a run of ``seconds`` sees with 95 % probability."""
 
     seconds: float
@@ -36,41 +36,41 @@ class Sight:
     smallest_change: float
 
 
-class NotLookedAt(Exception):  # noqa: N818 - it is no error: something else has one
+class NotChecked(Exception):  # noqa: N818 - it is no error: something else has one
     """A check has nothing to look at; the text says why."""
 
 
-def ok(about: str, what: str) -> Finding:
+def ok(about: str, what: str) -> CheckResult:
     """Return that something is as it should be."""
-    return Finding("ok", about, what)
+    return CheckResult("ok", about, what)
 
 
-def warning(about: str, what: str, fix: str, why: str = "") -> Finding:
+def warning(about: str, what: str, fix: str, why: str = "") -> CheckResult:
     """Return what makes a measurement less than it could be."""
-    return Finding("warning", about, what, why, fix)
+    return CheckResult("warning", about, what, why, fix)
 
 
-def problem(about: str, what: str, fix: str, why: str = "") -> Finding:
+def problem(about: str, what: str, fix: str, why: str = "") -> CheckResult:
     """Return what keeps a measurement from being one."""
-    return Finding("problem", about, what, why, fix)
+    return CheckResult("problem", about, what, why, fix)
 
 
-def of_error(about: str, error: PerfproofError, state: State = "problem", fix: str = "") -> Finding:
+def of_error(about: str, error: PerfproofError, state: State = "problem", fix: str = "") -> CheckResult:
     """Return what an error of the tool says as a finding; ``fix`` is told where the error has no hint of its own."""
     what = f"{error.where}: {error.what}" if error.where else error.what
     log = error.log_tail[-LOG_LINES:] if isinstance(error, ServiceError) else ()
-    return Finding(state, about, what, error.why or "", error.hint or fix, log)
+    return CheckResult(state, about, what, error.why or "", error.hint or fix, log)
 
 
 def joined(
-    by_arm: Sequence[tuple[str, Sequence[Finding]]], *, everywhere: int | None = None, always: str = ""
-) -> list[Finding]:
+    by_arm: Sequence[tuple[str, Sequence[CheckResult]]], *, everywhere: int | None = None, always: str = ""
+) -> list[CheckResult]:
     """Return the findings of all arms, those that are alike once (logs aside); what holds for some names these.
 
     ``everywhere`` is the number of arms there are, where not all have findings. With ``always``, which stands between
     the names and the text, they are named in any case.
     """
-    holders: dict[Finding, list[tuple[str, Finding]]] = {}
+    holders: dict[CheckResult, list[tuple[str, CheckResult]]] = {}
     for arm, findings in by_arm:
         for finding in findings:
             holders.setdefault(replace(finding, log=()), []).append((arm, finding))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from perfproof.core.debug_mode import debug_modes
 from perfproof.core.numbers import count_of, in_unit
 from perfproof.doctor.context import Context
-from perfproof.doctor.results import Finding, joined, of_error, ok, warning
+from perfproof.doctor.results import CheckResult, joined, of_error, ok, warning
 from perfproof.errors import PerfproofError
 from perfproof.model.scenario import Arm
 from perfproof.service.lifecycle import RunningService, run_command, start, stop_all
@@ -22,7 +22,7 @@ class Preparation:
 
     about = "prepare"
 
-    def run(self, context: Context) -> Iterator[Finding]:
+    def run(self, context: Context) -> Iterator[CheckResult]:
         """Run it as a measurement does, once for each arm."""
         arms = context.read().arms
         took = []
@@ -56,12 +56,12 @@ def _put_back(snapshots: Sequence[Snapshot]) -> None:
         snapshot.restore()
 
 
-class Start:
+class StartCheck:
     """Whether each arm starts and becomes healthy, while the others run as they do in a measurement."""
 
     about = "start"
 
-    def run(self, context: Context) -> Iterator[Finding]:
+    def run(self, context: Context) -> Iterator[CheckResult]:
         """Start one after the other; those that are up stay up."""
         arms = context.read().arms
         for arm in arms:
@@ -96,7 +96,7 @@ def begun(context: Context, arm: Arm, purpose: str) -> RunningService:
     return service
 
 
-def developing(arm: str, mode: str) -> Finding:
+def developing(arm: str, mode: str) -> CheckResult:
     """Return what is said of a service in a mode for developing."""
     fix = "start it as in production: such a mode does more, and is not what users get"
     return warning("start", f"{arm} runs in a mode for developing: {mode}", fix)
@@ -121,7 +121,7 @@ class Footprint:
 
     about = "footprint"
 
-    def run(self, context: Context) -> Iterator[Finding]:
+    def run(self, context: Context) -> Iterator[CheckResult]:
         """Look at every process of every arm once, as rounds do."""
         sizes, unread = [], []
         for number, (name, service) in enumerate(context.running().items()):
@@ -141,7 +141,7 @@ class Footprint:
         yield from joined(unread, always=": ")
 
 
-def readable(kind: str) -> Finding | None:
+def readable(kind: str) -> CheckResult | None:
     """Return what it means that memory is read as ``kind`` (``ArmRound.memory_kind``); None if all is well. Pure."""
     if kind == "pss":
         return None

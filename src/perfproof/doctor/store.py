@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from perfproof.core.numbers import count_of
 from perfproof.doctor.context import Asked, Context
-from perfproof.doctor.results import Finding, of_error, ok, problem
+from perfproof.doctor.results import CheckResult, of_error, ok, problem
 from perfproof.errors import StoreError
 from perfproof.store.inspect import look
 
@@ -16,7 +16,7 @@ class Store:
 
     about = "store"
 
-    def run(self, context: Context) -> Iterator[Finding]:
+    def run(self, context: Context) -> Iterator[CheckResult]:
         """Look at it."""
         try:
             found = look(store_url(context.asked))

@@ -15,7 +15,7 @@ from rich.text import Text
 from perfproof import __version__
 from perfproof.core.numbers import count_of
 from perfproof.doctor.examine import Diagnosis
-from perfproof.doctor.results import Finding, State
+from perfproof.doctor.results import CheckResult, State
 from perfproof.model.formatting import plain, unbroken
 
 FORMAT = 1
@@ -42,7 +42,7 @@ def render(diagnosis: Diagnosis, console: Console) -> None:
     console.print(_conclusion(diagnosis))
 
 
-def _told(finding: Finding) -> RenderableType:
+def _told(finding: CheckResult) -> RenderableType:
     lines = [Text(unbroken(plain(finding.what, _LONGEST)), style="dim" if finding.state == "skipped" else "")]
     if finding.why:
         lines.append(Text(f"why: {plain(finding.why, _LONGEST)}", style="dim"))

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from perfproof.doctor.context import Context
-from perfproof.doctor.results import Finding, ok, warning
+from perfproof.doctor.results import CheckResult, ok, warning
 from perfproof.errors import PerfproofError
 from perfproof.instructions.callgrind import Callgrind
-from perfproof.instructions.counters import Counters
+from perfproof.instructions.counters import HardwareCounters
 from perfproof.instructions.source import UncountableError
 from perfproof.why.profiles.engine import Profiler, UnavailableError
 from perfproof.why.profiles.perf import Perf
@@ -30,7 +30,7 @@ class Profilers:
 
     about = "profilers"
 
-    def run(self, context: Context) -> Iterator[Finding]:
+    def run(self, context: Context) -> Iterator[CheckResult]:
         """Have each sample a program of ours for a moment."""
         working = ["the agent (Python)"]
         inside = {"node": "V8's (Node)", "java": "the Flight Recorder (JVM)"}
@@ -56,12 +56,12 @@ class InstructionCounters:
 
     about = "counters"
 
-    def run(self, context: Context) -> Iterator[Finding]:
+    def run(self, context: Context) -> Iterator[CheckResult]:
         """Ask for one counter, then for Valgrind."""
         del context
         lacking: list[tuple[str, str]] = []
         try:
-            Counters()
+            HardwareCounters()
             yield ok(self.about, "the processor's own")
             return
         except UncountableError as error:

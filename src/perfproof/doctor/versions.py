@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from perfproof.doctor.context import Context
-from perfproof.doctor.results import Finding, joined, of_error, ok, warning
+from perfproof.doctor.results import CheckResult, joined, of_error, ok, warning
 from perfproof.errors import UsageError
 from perfproof.service.git import WORKTREE, Repository
 from perfproof.service.revision import revision
@@ -20,7 +20,7 @@ class Git:
 
     about = "git"
 
-    def run(self, context: Context) -> Iterator[Finding]:
+    def run(self, context: Context) -> Iterator[CheckResult]:
         """Look at each arm's folder, and at the refs of the command line."""
         scenario, refs = context.scenario, context.asked.refs
         if scenario is None:
@@ -36,7 +36,7 @@ class Git:
         yield from joined([(arm, seen[folder]) for arm, folder in folders.items()])
 
 
-def looked(folder: Path, refs: Sequence[str]) -> list[Finding]:
+def looked(folder: Path, refs: Sequence[str]) -> list[CheckResult]:
     """Return where a folder stands; ``refs`` must be there."""
     about = Git.about
     try:
@@ -59,7 +59,7 @@ def looked(folder: Path, refs: Sequence[str]) -> list[Finding]:
         findings.append(
             warning(
                 about,
-                "the clone is shallow: where branches part cannot be told, and older versions are not there",
+                "the clone is shallow: where branches part is unknown, and older versions are missing",
                 "git fetch --unshallow origin (in CI: fetch-depth: 0)",
             )
         )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from perfproof.draft.wanted import Ask
+from perfproof.draft.wanted import DraftRequest
 from perfproof.http.plain_client import Answer
 from perfproof.model.scenario import Scalar
 
@@ -15,7 +15,7 @@ IN_PATHS = re.compile(r"[\w.~:@,-]+", re.ASCII)
 """Values that stand in a path as they are."""
 
 
-def unlike(ask: Ask, answer: Answer) -> str | None:
+def unlike(ask: DraftRequest, answer: Answer) -> str | None:
     """Return in words how an answer is not what was promised; None if it is."""
     if not answer.status:
         return answer.problem

@@ -12,7 +12,7 @@ from typing import Any
 
 from perfproof.core.redaction import Redactor, worth_masking
 from perfproof.documents.operations import DOCUMENT_PATHS
-from perfproof.draft.sources.api_versions import of_both, told_versions
+from perfproof.draft.sources.api_versions import of_both, versions_in
 from perfproof.draft.sources.entries import PASSWORDS
 from perfproof.draft.sources.kinds import document_of, file_in, plain, read_sources
 from perfproof.draft.start.databases import find_database
@@ -22,7 +22,7 @@ from perfproof.draft.templates import with_variables
 from perfproof.draft.trial import Credentials, Trial, Trying
 from perfproof.draft.versions import left_behind
 from perfproof.draft.wanted import Found, chosen
-from perfproof.draft.write import Draft, text_of
+from perfproof.draft.write import ScenarioText, text_of
 from perfproof.errors import PerfproofError, ServiceError, UsageError
 from perfproof.http.plain_client import Client, require_loopback
 from perfproof.model.scenario import Arm, Service
@@ -35,7 +35,7 @@ Asked = Callable[[str, bool], str]
 
 
 @dataclass(frozen=True)
-class Wishes:
+class DraftOptions:
     """What the user said. ``folder`` is the service's, ``beside`` the one in which the scenario will lie.
 
     ``before`` is the folder of the version before. ``sources`` and ``get`` are where requests come from.
@@ -69,7 +69,7 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class Drafted:
+class DraftResult:
     """The text of a scenario, and what is to be told of it."""
 
     text: str
@@ -79,8 +79,8 @@ class Drafted:
 
 
 def draft(
-    wishes: Wishes, environ: Mapping[str, str], say: Callable[[str], None], asked: Asked | None = None
-) -> Drafted:
+    wishes: DraftOptions, environ: Mapping[str, str], say: Callable[[str], None], asked: Asked | None = None
+) -> DraftResult:
     """Return the draft. ``UsageError`` for what is missing, ``ServiceError`` where the service does not start."""
     found = _source(wishes)
     ways = _ways(wishes, found, asked)
@@ -93,7 +93,7 @@ def draft(
         if wishes.versions is not None:
             found = of_both(found, wishes.versions)
         else:
-            told = told_versions(found)
+            told = versions_in(found)
             found = replace(found, notes=(*found.notes, told)) if told else found
         candidates = chosen(found.asks, only=wishes.only, writes=wishes.writes or found.explicit)
         if not candidates and not found.locustfile:
@@ -117,8 +117,14 @@ def draft(
 
 
 def _written(
-    wishes: Wishes, environ: Mapping[str, str], found: Found, way: Start | None, base: str, trial: Trial, tried_of: int
-) -> Drafted:
+    wishes: DraftOptions,
+    environ: Mapping[str, str],
+    found: Found,
+    way: Start | None,
+    base: str,
+    trial: Trial,
+    tried_of: int,
+) -> DraftResult:
     notes = [*found.notes, *trial.notes, *(way.notes if way is not None else ())]
     database, note = wishes.database, ""
     if not database and way is not None:
@@ -142,7 +148,7 @@ def _written(
     if any("${" not in (value or "") for name, value in fields.items() if name.lower() in PASSWORDS):
         notes.append('the password stands in the file: write "${PASSWORD}" for it before you share it')
     text = text_of(
-        Draft(
+        ScenarioText(
             name=wishes.name,
             source=found.source,
             trial=trial,
@@ -158,10 +164,10 @@ def _written(
             locustfile=found.locustfile,
         )
     )
-    return Drafted(text, trial, tuple(dict.fromkeys(notes)), found.left_out)
+    return DraftResult(text, trial, tuple(dict.fromkeys(notes)), found.left_out)
 
 
-def _source(wishes: Wishes) -> Found | None:
+def _source(wishes: DraftOptions) -> Found | None:
     """Return what the sources hold; None where the running service has to be asked for its document."""
     given = plain(wishes.get) if wishes.get else None
     if wishes.sources:
@@ -173,7 +179,7 @@ def _source(wishes: Wishes) -> Found | None:
     return read_sources((str(path),)) if path is not None else None
 
 
-def _ways(wishes: Wishes, found: Found | None, asked: Asked | None) -> list[Start]:
+def _ways(wishes: DraftOptions, found: Found | None, asked: Asked | None) -> list[Start]:
     """Return the ways to start the service; none where it is up already."""
     if wishes.url:
         require_loopback(wishes.url)
@@ -199,7 +205,7 @@ def _ways(wishes: Wishes, found: Found | None, asked: Asked | None) -> list[Star
     )
 
 
-def _with(way: Start, wishes: Wishes) -> Start:
+def _with(way: Start, wishes: DraftOptions) -> Start:
     return replace(
         way,
         environment={**way.environment, **wishes.environment},
@@ -211,7 +217,11 @@ def _with(way: Start, wishes: Wishes) -> Start:
 
 @contextmanager
 def _running(
-    ways: Sequence[Start], wishes: Wishes, found: Found | None, environ: Mapping[str, str], say: Callable[[str], None]
+    ways: Sequence[Start],
+    wishes: DraftOptions,
+    found: Found | None,
+    environ: Mapping[str, str],
+    say: Callable[[str], None],
 ) -> Iterator[tuple[Start | None, str]]:
     """Lend the address of the service, started in the first way that works and stopped afterwards."""
     if not ways:
@@ -241,7 +251,7 @@ def _running(
 
 
 def _first_that_starts(
-    ways: Sequence[Start], wishes: Wishes, environ: Mapping[str, str], private: Path, say: Callable[[str], None]
+    ways: Sequence[Start], wishes: DraftOptions, environ: Mapping[str, str], private: Path, say: Callable[[str], None]
 ) -> tuple[Start, RunningService]:
     redactor = Redactor(_secrets(wishes, environ))
     failures: list[tuple[Start, PerfproofError]] = []
@@ -271,7 +281,7 @@ def _first_that_starts(
     )
 
 
-def _secrets(wishes: Wishes, environ: Mapping[str, str]) -> list[str]:
+def _secrets(wishes: DraftOptions, environ: Mapping[str, str]) -> list[str]:
     """Return the values that the user took from the environment."""
     given = wishes.credentials
     texts = [*wishes.environment.values(), *given.headers.values(), given.user or "", given.password or ""]
@@ -279,7 +289,7 @@ def _secrets(wishes: Wishes, environ: Mapping[str, str]) -> list[str]:
     return [environ[name] for name in sorted(names) if worth_masking(environ.get(name, ""), named_secret=True)]
 
 
-def _arm(way: Start, wishes: Wishes, environ: Mapping[str, str], work: Path) -> Arm:
+def _arm(way: Start, wishes: DraftOptions, environ: Mapping[str, str], work: Path) -> Arm:
     def fill(text: str | None) -> str | None:
         if text is None:
             return None
@@ -333,7 +343,7 @@ def _asked_for(given: Credentials, found: Found, asked: Asked | None) -> Credent
     return given
 
 
-def _nothing_chosen(found: Found, wishes: Wishes) -> UsageError:
+def _nothing_chosen(found: Found, wishes: DraftOptions) -> UsageError:
     reading = sum(ask.reads for ask in found.asks)
     if wishes.only:
         some = ", ".join(f"{ask.method} {ask.path}" for ask in found.asks[:5])

@@ -9,7 +9,7 @@ from itertools import takewhile
 from typing import Any
 
 from perfproof.core.placeholders import BUILT_INS
-from perfproof.draft.wanted import Ask
+from perfproof.draft.wanted import DraftRequest
 
 _HEALTH = re.compile(
     r"(?:.*/)?(?:-/|_/|actuator/)?(health|healthz|healthcheck|health[-_]check|ready|readyz|readiness|live|livez|liveness"
@@ -59,7 +59,7 @@ def _small(word: str) -> str:
     return word.lower() if word.istitle() else word
 
 
-def unique(asks: Iterable[Ask]) -> Iterator[Ask]:
+def unique(asks: Iterable[DraftRequest]) -> Iterator[DraftRequest]:
     """Yield the requests with names that differ: those that do not get their method and path, or a number."""
     asks = _short_titles(list(asks))
     counts: dict[str, int] = {}
@@ -77,7 +77,7 @@ def unique(asks: Iterable[Ask]) -> Iterator[Ask]:
         yield replace(ask, name=name)
 
 
-def _short_titles(asks: list[Ask]) -> list[Ask]:
+def _short_titles(asks: list[DraftRequest]) -> list[DraftRequest]:
     """Return the requests; those that only read and have no name but their path are called by what differs in it.
 
     Reports have some twenty characters for a name, and ``GET /api/v1/`` would be all that is seen of each.

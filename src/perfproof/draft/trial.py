@@ -16,7 +16,7 @@ from perfproof.draft.answers import IN_PATHS, combined, largest_list, millisecon
 from perfproof.draft.names import HEALTH_PATHS
 from perfproof.draft.sources.entries import PASSWORDS, USERS
 from perfproof.draft.templates import filled, filled_json, with_variables
-from perfproof.draft.wanted import Ask, Found, Login, Sought
+from perfproof.draft.wanted import DraftRequest, Found, Login, SourceContents
 from perfproof.errors import UsageError
 from perfproof.http.plain_client import Answer, Client
 from perfproof.http.response_diff import rows_in
@@ -47,7 +47,7 @@ class Tried:
     one list.
     """
 
-    ask: Ask
+    ask: DraftRequest
     status: int
     took: float
     size: int
@@ -84,7 +84,7 @@ class Trying:
     _captured: dict[str, Scalar] = field(default_factory=dict, repr=False)
     _bodies: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    def run(self, asks: Sequence[Ask]) -> Trial:
+    def run(self, asks: Sequence[DraftRequest]) -> Trial:
         """Ask one request after the other, the most wanted first, until enough were answered as promised."""
         result = self.result
         result.prefix = self._prefix(asks)
@@ -153,7 +153,7 @@ class Trying:
                 return path
         return ""
 
-    def _prefix(self, asks: Sequence[Ask]) -> str:
+    def _prefix(self, asks: Sequence[DraftRequest]) -> str:
         """Return the document's prefix, or none where the service answers without it alone (proxies add such)."""
         prefix = self.found.prefix
         plain = next((ask for ask in asks if ask.method == "GET" and not ask.sought), None)
@@ -166,7 +166,7 @@ class Trying:
         self.result.notes.append(f"the document's prefix {prefix} is left out: the service answers without it")
         return ""
 
-    def _enter(self, asks: Sequence[Ask]) -> None:
+    def _enter(self, asks: Sequence[DraftRequest]) -> None:
         """Find out how secured requests are let in."""
         entry, given = self.found.entry, self.credentials
         if given.headers:
@@ -212,7 +212,7 @@ class Trying:
         self.result.header = ("Authorization", "Basic " + base64.b64encode(filled(text, {}).encode()).decode())
         self.result.notes.append("the password stands in the file: keep the file to yourself")
 
-    def _takes_basic(self, asks: Sequence[Ask]) -> bool:
+    def _takes_basic(self, asks: Sequence[DraftRequest]) -> bool:
         """Find out whether HTTP basic lets the user in, although the document does not say so."""
         for ask in [each for each in asks if each.method == "GET" and not each.sought][:TRIED]:
             whole = replace(ask, path=self.result.prefix + ask.path)
@@ -281,7 +281,7 @@ class Trying:
         self.say(f"logged in by POST {login.path}")
         return None
 
-    def _try(self, ask: Ask) -> None:
+    def _try(self, ask: DraftRequest) -> None:
         """Ask one request, and keep it if it is answered as promised."""
         ask = self._with_entry(ask)
         choices, missing = self._known(ask)
@@ -309,7 +309,7 @@ class Trying:
             return
         self._keep(ask, good, answer)
 
-    def _keep(self, ask: Ask, good: Sequence[Mapping[str, Scalar]], answer: Answer) -> None:
+    def _keep(self, ask: DraftRequest, good: Sequence[Mapping[str, Scalar]], answer: Answer) -> None:
         names = [sought.name for sought in ask.sought]  # in the order of the path: the last one varies
         values: dict[str, tuple[Scalar, ...]] = {name: each for name, each in ask.values.items() if name not in names}
         values |= combined(good, names)
@@ -332,7 +332,7 @@ class Trying:
         self.say(f"  kept     {ask.method} {ask.target}: {answer.status} in {milliseconds(answer.took)}{seen}")
 
     def _sizes(
-        self, ask: Ask, values: Mapping[str, Scalar], rows: int | None, rows_at: str | None
+        self, ask: DraftRequest, values: Mapping[str, Scalar], rows: int | None, rows_at: str | None
     ) -> tuple[tuple[int, ...], str]:
         """Return the sizes at which rows can be asked for, once one row was asked for and came."""
         if rows is None:
@@ -348,7 +348,7 @@ class Trying:
             sizes = (1, (most + 1) // 2, most) if most >= 3 else ()
         return sizes, ""
 
-    def _with_entry(self, ask: Ask) -> Ask:
+    def _with_entry(self, ask: DraftRequest) -> DraftRequest:
         headers = dict(self.credentials.headers)
         entry, header = self.found.entry, self.result.header
         # Documents often forget to say which operations are secured, so whoever is logged in says so everywhere.
@@ -364,7 +364,7 @@ class Trying:
         }
         return replace(ask, headers={**headers, **own}, query=query)
 
-    def _known(self, ask: Ask) -> tuple[list[dict[str, Scalar]], list[str]]:
+    def _known(self, ask: DraftRequest) -> tuple[list[dict[str, Scalar]], list[str]]:
         """Return values for all placeholders, each choice a set that belongs together, and those nobody knows."""
         fixed = {name: each[0] for name, each in ask.values.items() if not any(s.name == name for s in ask.sought)}
         choices: list[dict[str, Scalar]] = [{}]
@@ -380,7 +380,7 @@ class Trying:
             choices = grown[:VALUES] if len(ask.sought) == 1 else grown[: VALUES * 2]
         return [{**fixed, **values} for values in choices], missing
 
-    def _options(self, ask: Ask, sought: Sought, values: Mapping[str, Scalar]) -> list[Scalar]:
+    def _options(self, ask: DraftRequest, sought: SourceContents, values: Mapping[str, Scalar]) -> list[Scalar]:
         """Return what a placeholder may be: ids in the answer of the list it stands below, examples, guesses."""
         above = ask.path.partition("/{" + sought.name + "}")[0]
         rows = rows_of(self._bodies.get(above, self._bodies.get(above + "/")))
@@ -397,7 +397,7 @@ class Trying:
             found = list(sought.guess)
         return [each for each in dict.fromkeys(found) if IN_PATHS.fullmatch(str(each))]
 
-    def _send(self, ask: Ask, values: Mapping[str, Scalar]) -> Answer:
+    def _send(self, ask: DraftRequest, values: Mapping[str, Scalar]) -> Answer:
         """Send one request with its placeholders filled."""
         values = {**self._captured, **{name: each[0] for name, each in ask.values.items()}, **values}
         headers = {name: filled(self._text(value), values) for name, value in ask.headers.items()}
@@ -407,7 +407,7 @@ class Trying:
         body = filled(self._text(ask.body), values) if ask.body is not None else None
         return self.client.send(ask.method, target, headers, data=data, form=form, body=body)
 
-    def _moved(self, ask: Ask, answer: Answer) -> Ask | None:
+    def _moved(self, ask: DraftRequest, answer: Answer) -> DraftRequest | None:
         """Return the request at the path it is redirected to, if only a slash makes the difference."""
         there = re.sub(r"^https?://[^/]+", "", answer.headers.get("location", "")).partition("?")[0]
         here = ask.path.rstrip("/")
@@ -419,7 +419,7 @@ class Trying:
             return None
         return replace(ask, path=here + "/" if ends_with_slash else here)
 
-    def _drop(self, ask: Ask, reason: str) -> None:
+    def _drop(self, ask: DraftRequest, reason: str) -> None:
         self.result.dropped.append((f"{ask.method} {ask.path}", reason))
         self.say(f"  dropped  {ask.method} {ask.path}: {reason}")
 

@@ -15,7 +15,7 @@ from perfproof.model.scenario import SAFE_METHODS, JsonValue, Scalar
 
 
 @dataclass(frozen=True)
-class Sought:
+class SourceContents:
     """A placeholder whose value only the service knows, such as an id: where responses may hold it.
 
     ``guess`` are values to try when no response has one.
@@ -27,7 +27,7 @@ class Sought:
 
 
 @dataclass(frozen=True)
-class Ask:
+class DraftRequest:
     """One request that could be measured. ``where`` says which place of the source it comes from.
 
     ``query`` and ``headers`` are templates; ``sought`` are placeholders of the path or query without a value yet.
@@ -45,7 +45,7 @@ class Ask:
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: str | None = field(default=None, repr=False)
     values: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
-    sought: tuple[Sought, ...] = ()
+    sought: tuple[SourceContents, ...] = ()
     paging: str = ""
     most: int | None = None
     statuses: tuple[int, ...] = ()
@@ -109,7 +109,7 @@ class Found:
 
     source: str
     title: str = ""
-    asks: tuple[Ask, ...] = ()
+    asks: tuple[DraftRequest, ...] = ()
     prefix: str = ""
     origin: str = ""
     entry: Entry = Entry()
@@ -121,7 +121,7 @@ class Found:
     budgets: Mapping[str, str] = field(default_factory=dict)
 
 
-def chosen(asks: Sequence[Ask], *, only: Sequence[str] = (), writes: bool = False) -> list[Ask]:
+def chosen(asks: Sequence[DraftRequest], *, only: Sequence[str] = (), writes: bool = False) -> list[DraftRequest]:
     """Return the requests to try, the most wanted first.
 
     ``only`` are patterns (``*`` stands for anything) of a path, a name or ``GET /path``. Those that write are tried
@@ -133,20 +133,20 @@ def chosen(asks: Sequence[Ask], *, only: Sequence[str] = (), writes: bool = Fals
     return [*_in_turns(reading), *_in_turns(writing)]
 
 
-def _named(ask: Ask, only: Iterable[str]) -> bool:
+def _named(ask: DraftRequest, only: Iterable[str]) -> bool:
     return any(pattern.upper().startswith("DELETE ") and _fits(ask, pattern) for pattern in only)
 
 
-def _fits(ask: Ask, pattern: str) -> bool:
+def _fits(ask: DraftRequest, pattern: str) -> bool:
     path = re.sub(r"\{[^}]*\}", "{}", ask.path)
     pattern = re.sub(r"\{[^}]*\}", "{}", pattern)
     texts = (path, f"{ask.method} {path}", ask.name, path.lstrip("/"))
     return any(fnmatch.fnmatchcase(text.lower(), pattern.lower()) for text in texts)
 
 
-def _in_turns(asks: Sequence[Ask]) -> Iterator[Ask]:
+def _in_turns(asks: Sequence[DraftRequest]) -> Iterator[DraftRequest]:
     """Yield one request about each thing in turn, those that list many rows first."""
-    groups: dict[str, list[Ask]] = {}
+    groups: dict[str, list[DraftRequest]] = {}
     for ask in asks:
         groups.setdefault(ask.resource, []).append(ask)
     for group in groups.values():

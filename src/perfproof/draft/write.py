@@ -18,7 +18,7 @@ _WIDE = 110
 
 
 @dataclass(frozen=True)
-class Draft:
+class ScenarioText:
     """Everything that is written. ``arms`` are their overrides; None leaves them to git refs on the command line."""
 
     name: str
@@ -37,7 +37,7 @@ class Draft:
     left_out: int = 0
 
 
-def text_of(draft: Draft) -> str:
+def text_of(draft: ScenarioText) -> str:
     """Return the scenario."""
     return (
         "\n".join([*_head(draft), *_service(draft), *_arms(draft), *_setup(draft), *_requests(draft), *_goals(draft)])
@@ -45,14 +45,14 @@ def text_of(draft: Draft) -> str:
     )
 
 
-def _head(draft: Draft) -> Iterator[str]:
+def _head(draft: ScenarioText) -> Iterator[str]:
     yield f"# Drafted by `perfproof init` from {_comment(draft.source)}."
     if draft.trial.tried:
         yield "# Every request below was sent once and answered as documented; docs/scenarios.md has every key."
     yield f"name: {scalar(draft.name)}"
 
 
-def _service(draft: Draft) -> Iterator[str]:
+def _service(draft: ScenarioText) -> Iterator[str]:
     yield "service:"
     start = draft.start
     if start is None:
@@ -71,7 +71,7 @@ def _service(draft: Draft) -> Iterator[str]:
         if start.prepare:
             yield f"  prepare: {scalar(start.prepare)} # once for each version, not measured"
         if start.port is not None:
-            yield f"  port: {start.port} # it cannot be told another"
+            yield f"  port: {start.port} # it takes no other port"
     if draft.trial.health not in ("", "/"):
         yield f"  health: {scalar(draft.trial.health)}"
     if draft.start_timeout:
@@ -80,7 +80,7 @@ def _service(draft: Draft) -> Iterator[str]:
         yield f"  database: {scalar(draft.database)} # its queries are counted there{_aside(draft.database_note)}"
 
 
-def _arms(draft: Draft) -> Iterator[str]:
+def _arms(draft: ScenarioText) -> Iterator[str]:
     if draft.arms is None:
         yield f"# The versions come from git: {_comment(draft.arms_note)}"
         return
@@ -89,7 +89,7 @@ def _arms(draft: Draft) -> Iterator[str]:
         yield f"  {name}: {flow(dict(keys))}"
 
 
-def _setup(draft: Draft) -> Iterator[str]:
+def _setup(draft: ScenarioText) -> Iterator[str]:
     login = draft.trial.login
     if login is None:
         return
@@ -104,7 +104,7 @@ def _login(login: Login) -> Iterator[str]:
         yield from _mapping("    ", "capture", dict(login.captures))
 
 
-def _requests(draft: Draft) -> Iterator[str]:
+def _requests(draft: ScenarioText) -> Iterator[str]:
     if draft.locustfile:
         yield f"locustfile: {scalar(draft.locustfile)} # its users make the requests, unchanged"
         yield "load: {model: closed, users: 10}"
@@ -144,7 +144,7 @@ def _request(tried: Tried) -> Iterator[str]:
     yield f"    expect: {{status: {tried.status}}}"
 
 
-def _goals(draft: Draft) -> Iterator[str]:
+def _goals(draft: ScenarioText) -> Iterator[str]:
     if draft.goals:
         yield from _mapping("", "goals", dict(draft.goals))
     else:

@@ -21,8 +21,8 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from perfproof.errors import LoadError
 from perfproof.http.flow import Flow
-from perfproof.http.redirect import RefusedError
-from perfproof.http.reply import BODY_LIMIT, HEAD_LIMIT, Attentive, HeadOnly, Reply, ends_with_connection, final_head
+from perfproof.http.redirect import RedirectRefusedError
+from perfproof.http.reply import BODY_LIMIT, HEAD_LIMIT, BodyReader, HeadOnly, Reply, ends_with_connection, final_head
 from perfproof.http.tls import Secure, SecureSocket
 from perfproof.model.recording import Outcome
 
@@ -86,7 +86,7 @@ class Connection:
         "_began",
         "_buffer",
         "_complete",
-        "_detour",
+        "_diverted",
         "_excess",
         "_feed",
         "_first",
@@ -140,7 +140,7 @@ class Connection:
         self.fields: list[tuple[bytes, bytes]] = []
         self.message: Message | None = None
         self.resting: Callable[[], None] | None = None
-        self._detour: Detour | None = None
+        self._diverted: CrossOriginRedirect | None = None
         self._owner: Owner = _nobody
         self._socket: socket.socket | SecureSocket | None = None
         self._buffer = pool.buffer
@@ -207,9 +207,9 @@ class Connection:
         if not self.busy:
             return
         self.problem = problem
-        if self._detour is not None:
-            self._detour.abandon()
-            self._detour = None
+        if self._diverted is not None:
+            self._diverted.abandon()
+            self._diverted = None
         self._forget()
         self.close()
         self._end(int(outcome), monotonic_ns())
@@ -228,7 +228,7 @@ class Connection:
     # connecting and writing
 
     def _send_slowly(self, message: Message) -> None:
-        if message.care is not None:
+        if message.handling is not None:
             # Kept for the caller if it gave a body to fill, else only until the response has been looked at.
             self._lent = self._lent or self.body is None
             self.body = bytearray()
@@ -429,7 +429,7 @@ class Connection:
                 self._new_parser()
         else:
             self.close()
-        if message.plain or message.care is None:
+        if message.plain or message.handling is None:
             self._end(outcome, now)
         elif self._excess:
             self._forget()
@@ -439,24 +439,24 @@ class Connection:
 
     def _look(self, message: Message, outcome: int, now: int) -> None:
         """Look at a response whose time has been taken: follow it elsewhere, or judge it."""
-        care = message.care
-        assert care is not None  # noqa: S101 - asked by the caller
+        handling = message.handling
+        assert handling is not None  # noqa: S101 - asked by the caller
         reply = Reply(self.status, self.fields, bytes(self.body or b""), self._size)
         problem: str | None = None
         try:
-            hop = care.follow(reply)
-        except RefusedError as error:
+            hop = handling.follow(reply)
+        except RedirectRefusedError as error:
             hop, problem, outcome = None, str(error), _UNEXPECTED
         if hop is not None:
             self._follow(hop)
             return
         if outcome == _OK:
-            problem, self.arrived = care.judge(reply)
+            problem, self.arrived = handling.judge(reply)
             if problem is not None:
                 outcome = _UNEXPECTED
         if problem is not None:
             self.problem = problem
-            self.pool.unexpected(care.request.name, problem)
+            self.pool.unexpected(handling.request.name, problem)
         self._forget()
         self._end(outcome, now)
 
@@ -468,16 +468,16 @@ class Connection:
         assert current is not None  # noqa: S101 - there is an exchange
         hop.request, hop.variant, hop.timeout_ns = current.request, current.variant, current.timeout_ns
         self.message = hop
-        if hop.care is not None and hop.care.away is not None:
-            self._detour = Detour(self.pool, hop, self._number, self._returned)
+        if hop.handling is not None and hop.handling.away is not None:
+            self._diverted = CrossOriginRedirect(self.pool, hop, self._number, self._returned)
         else:
             self._send_slowly(hop)
 
     def _returned(self, outcome: int, status: int, size: int, done: int, problem: str) -> None:
         """Take over what came of the part of an exchange that another host answered."""
-        if self._detour is not None:
-            self.body, self.fields = self._detour.body, self._detour.fields
-        self._detour = None
+        if self._diverted is not None:
+            self.body, self.fields = self._diverted.body, self._diverted.fields
+        self._diverted = None
         self.status, self.problem = status, problem
         self._size += size
         self._forget()
@@ -518,7 +518,7 @@ class Connection:
         self._head = b""
         caller: object = self
         if message is not None and not message.plain:
-            head = HeadOnly if message.head else Attentive
+            head = HeadOnly if message.head else BodyReader
             caller = head(self.on_message_complete, self.on_body, self.fields)
         self._parser = HttpResponseParser(caller)
         self._feed = self._parser.feed_data
@@ -548,7 +548,7 @@ def _nobody(_: Connection) -> None:
     """Stand in for an owner before the first exchange."""
 
 
-class Detour:
+class CrossOriginRedirect:
     """Sends ``message`` to where its care says, once that is resolved and found to be allowed.
 
     In a greenlet, for resolving a name waits, which the event loop must not. The detour has the deadline of the
@@ -572,11 +572,11 @@ class Detour:
             self._connection.close()
 
     def _go(self) -> None:
-        care = self._message.care
-        if care is None or care.away is None or self._returned is None:
+        handling = self._message.handling
+        if handling is None or handling.away is None or self._returned is None:
             return
         try:
-            target = care.place.ways.target(care.away, care.url)
+            target = handling.place.allowed_origins.target(handling.away, handling.url)
             beside = self._pool.beside(target, lambda: self._number)
         except LoadError as error:
             self._end(int(Outcome.UNEXPECTED), 0, 0, monotonic_ns(), f"redirected: {error.what}")

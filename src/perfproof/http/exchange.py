@@ -1,7 +1,7 @@
 """What is done with a response after the clock has stopped: cookies, redirects, expectations, captures.
 
-One ``Care`` may serve many exchanges at once, so nothing of an exchange is kept in it; what a redirect leads to gets a
-care of its own.
+One ``ResponseHandling`` may serve many exchanges at once, so nothing of an exchange is kept in it; what a redirect
+leads to gets one of its own.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from perfproof.core.redaction import Redactor
 from perfproof.http.cookies import Jar
 from perfproof.http.expectations import captured, failed_operation, filled, unmet
-from perfproof.http.found_secrets import Discovered
+from perfproof.http.found_secrets import FoundSecrets
 from perfproof.http.message import Outgoing, outgoing
-from perfproof.http.redirect import Ways, next_hop
+from perfproof.http.redirect import AllowedOrigins, next_hop
 from perfproof.http.template import MissingVariableError, Variables
 from perfproof.model.scenario import SAFE_METHODS, Capture, Expect, JsonValue, Request
 
@@ -31,12 +31,12 @@ ANY_2XX = range(200, 300)
 class Place:
     """Where the requests of an arm go: its checked target and the ways that redirects may take from there.
 
-    ``discovered`` takes what responses hold that must not be shown.
+    ``found_secrets`` takes what responses hold that must not be shown.
     """
 
     target: Target
-    ways: Ways
-    discovered: Discovered = field(default_factory=lambda: Discovered(Redactor(())), repr=False)
+    allowed_origins: AllowedOrigins
+    found_secrets: FoundSecrets = field(default_factory=lambda: FoundSecrets(Redactor(())), repr=False)
 
     @property
     def url(self) -> str:
@@ -48,9 +48,9 @@ class Place:
 class Message:
     """One prepared request: its bytes, where the id goes, what response is accepted, and what it is a variant of.
 
-    ``data[place : place + 16]`` are the low 64 bits of the trace id in hexadecimal digits: the sample's id. ``care``
-    looks at the response beyond its status; ``plain`` messages have none and are not HEAD, the fastest way through a
-    connection. A ``safe`` one changes nothing, so it may be sent twice.
+    ``data[place : place + 16]`` are the low 64 bits of the trace id in hexadecimal digits: the sample's id.
+    ``handling`` looks at the response beyond its status; ``plain`` messages have none and are not HEAD, the fastest way
+    through a connection. A ``safe`` one changes nothing, so it may be sent twice.
     """
 
     data: bytearray
@@ -61,13 +61,13 @@ class Message:
     head: bool
     request: int = 0
     variant: int = 0
-    care: Care | None = None
+    handling: ResponseHandling | None = None
     plain: bool = True
     safe: bool = False
 
 
 @dataclass(frozen=True)
-class Care:
+class ResponseHandling:
     """What a response is looked at for.
 
     ``into`` takes the captured variables, ``jar`` the cookies of one user; ``shared`` are cookies to start a jar from
@@ -95,7 +95,7 @@ class Care:
     def follow(self, reply: Reply) -> Message | None:
         """Take the reply's cookies and return what a redirect leads to, if it is one to be followed.
 
-        RefusedError when it may not be; ``care.away`` of the message is set when it goes to another origin.
+        RefusedError when it may not be; ``handling.away`` of the message is set when it goes to another origin.
         """
         jar = self.jar
         if jar is None and self.shared is not None and self.hops:
@@ -103,16 +103,16 @@ class Care:
         if jar is not None and self.home:
             lines = reply.headers("set-cookie")
             jar.take(lines, self.out.target)
-            self.place.discovered.cookies(lines)
-        hop = next_hop(self.out, self.url, reply, self.place.ways.allow) if self.hops else None
+            self.place.found_secrets.cookies(lines)
+        hop = next_hop(self.out, self.url, reply, self.place.allowed_origins.allow) if self.hops else None
         if hop is None:
             return None
         out, home = hop.out, self.home and hop.away is None
         if jar is not None and home:
             cookies = jar.header(out.target)
             out = replace(out, headers={**out.headers, **({"cookie": cookies} if cookies else {})})
-        care = replace(self, out=out, url=hop.url, hops=self.hops - 1, jar=jar, home=home, away=hop.away)
-        return message_of(self.request, out, hop.url.split("/")[2], number=self.number, care=care)
+        handling = replace(self, out=out, url=hop.url, hops=self.hops - 1, jar=jar, home=home, away=hop.away)
+        return message_of(self.request, out, hop.url.split("/")[2], number=self.number, handling=handling)
 
     def judge(self, reply: Reply) -> tuple[str | None, bool]:
         """Return what is not as expected, in words, or None; and whether what is polled for has arrived.
@@ -134,13 +134,13 @@ class Care:
             try:
                 found = captured(self.captures, reply)
                 self.into.update(found)
-                self.place.discovered.variables(found)
+                self.place.found_secrets.variables(found)
             except (LookupError, ValueError) as error:
                 problem = f"cannot capture from its response: {error.args[0] if error.args else error}"
         return problem, problem is None
 
 
-def attentive(
+def handling_of(
     request: Request,
     variables: Variables,
     place: Place,
@@ -151,7 +151,7 @@ def attentive(
     jar: Jar | None = None,
     shared: Jar | None = None,
     last: bool = False,
-) -> Care | None:
+) -> ResponseHandling | None:
     """Return the care that ``request`` ``number``, filled as ``out``, needs; None if only its status counts."""
     looks = request.expect.beyond_status or bool(request.graphql) or request.repeat is not None
     looks = looks or (bool(request.capture) and into is not None)
@@ -163,7 +163,7 @@ def attentive(
         until = filled(request.repeat.until, variables) if request.repeat is not None else None
     except MissingVariableError as error:
         raise ValueError(str(error)) from error
-    return Care(
+    return ResponseHandling(
         request=request,
         expect=replace(expect, status=()),
         until=until,
@@ -181,7 +181,13 @@ def attentive(
 
 
 def message_of(
-    request: Request, out: Outgoing, authority: str, *, number: int = 0, variant: int = 0, care: Care | None = None
+    request: Request,
+    out: Outgoing,
+    authority: str,
+    *,
+    number: int = 0,
+    variant: int = 0,
+    handling: ResponseHandling | None = None,
 ) -> Message:
     """Return what is sent for ``out``, the filled ``request``."""
     data, place = out.encode(authority, number)
@@ -194,8 +200,8 @@ def message_of(
         head=out.method == "HEAD",
         request=number,
         variant=variant,
-        care=care,
-        plain=care is None and out.method != "HEAD",
+        handling=handling,
+        plain=handling is None and out.method != "HEAD",
         safe=request.reads if out.method == request.method else out.method in SAFE_METHODS,
     )
 

@@ -19,7 +19,7 @@ from perfproof.model.scenario import Feed, JsonValue
 MOST_ROWS = 10_000_000
 """Most rows of a feed: the index of their places then takes 80 MB."""
 
-Row = Mapping[str, JsonValue]
+FeedRow = Mapping[str, JsonValue]
 
 
 class Rows:
@@ -49,7 +49,7 @@ class Rows:
         """Return how many rows there are."""
         return len(self._places)
 
-    def __getitem__(self, number: int) -> Row:
+    def __getitem__(self, number: int) -> FeedRow:
         """Return a row as column -> value; LoadError names the row that cannot be read."""
         start = self._places[number]
         end = self._places[number + 1] if number + 1 < len(self._places) else self._end
@@ -108,7 +108,7 @@ class Supply:
         self._aside = len(self.rows) // 4 if feed.order == "once" else 0
         self._orders: dict[int, np.ndarray] = {}
 
-    def row(self, number: int, seed: int, *, warming: bool) -> Row | None:
+    def row(self, number: int, seed: int, *, warming: bool) -> FeedRow | None:
         """Return the ``number``-th row taken since the arm was started; None when a ``once`` feed has no more.
 
         A shuffled feed begins each block (``seed``) with a shuffled deck of all its rows, whatever ``number`` counts.

@@ -9,7 +9,7 @@ from typing import Any
 
 from perfproof.http.body import Files
 from perfproof.http.cookies import Jar
-from perfproof.http.exchange import Message, Place, attentive, message_of
+from perfproof.http.exchange import Message, Place, handling_of, message_of
 from perfproof.http.message import outgoing
 from perfproof.http.variables import Draw
 from perfproof.model.recording import Outcome
@@ -24,7 +24,7 @@ _OK, _NOT_STARTED, _LOST = int(Outcome.OK), int(Outcome.NOT_STARTED), int(Outcom
 
 
 @dataclass(frozen=True)
-class Step:
+class FlowStep:
     """One request of a flow and its number among all requests of the scenario."""
 
     request: Request
@@ -43,7 +43,7 @@ class Flow:
 
     def __init__(
         self,
-        steps: Sequence[Step],
+        steps: Sequence[FlowStep],
         variant: int,
         variables: Draw,
         place: Place,
@@ -82,11 +82,11 @@ class Flow:
             return
         connection.send(message, intended, self._ended)
 
-    def _message(self, step: Step) -> Message:
+    def _message(self, step: FlowStep) -> Message:
         request, place = step.request, self._place
         target = place.target
         out = outgoing(request, self._variables, target.prefix, files=self._files, jar=self._jar)
-        care = attentive(
+        handling = handling_of(
             request,
             self._variables,
             place,
@@ -96,7 +96,7 @@ class Flow:
             jar=self._jar,
             last=request.repeat is not None and self._tries >= request.repeat.at_most,
         )
-        return message_of(request, out, target.authority, number=step.number, variant=self.variant, care=care)
+        return message_of(request, out, target.authority, number=step.number, variant=self.variant, handling=handling)
 
     def _ended(self, connection: Connection) -> None:
         step = self._steps[self._at]

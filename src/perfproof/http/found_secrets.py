@@ -23,7 +23,7 @@ _RANDOM = re.compile(r"(?=[^\s]*[A-Za-z])(?=[^\s]*\d)[^\s]+")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 
 
-class Discovered:
+class FoundSecrets:
     """Values found to be secret, which ``redactor`` masks from then on; ``take`` hands over those not yet told."""
 
     def __init__(self, redactor: Redactor) -> None:

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-Step = str | int
-Steps = tuple[Step, ...]
+PathStep = str | int
+Steps = tuple[PathStep, ...]
 
 EVERY = "*"
 _STEP = re.compile(r"""\.([^.\[\]'"\s]+)|\[(-?\d+|\*)\]|\['([^']*)'\]|\["([^"]*)"\]""")
@@ -32,7 +32,7 @@ def parse_one(path: str) -> Steps:
 def _parsed(path: str, step: re.Pattern[str], hint: str) -> Steps:
     if not path.startswith("$"):
         raise ValueError(f"a path starts with $, not {path[:1]!r}")
-    steps: list[Step] = []
+    steps: list[PathStep] = []
     position = 1
     while position < len(path):
         match = step.match(path, position)
@@ -47,7 +47,7 @@ def _parsed(path: str, step: re.Pattern[str], hint: str) -> Steps:
     return tuple(steps)
 
 
-def spell(steps: Iterable[Step]) -> str:
+def spell(steps: Iterable[PathStep]) -> str:
     """Return steps as a path."""
     text = "$"
     for step in steps:

@@ -16,7 +16,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 _CREDENTIALS = ("authorization", "cookie", "proxy-authorization")
 
 
-class RefusedError(Exception):
+class RedirectRefusedError(Exception):
     """A redirect that is not followed, with the reason in words."""
 
 
@@ -46,9 +46,9 @@ def next_hop(out: Outgoing, url: str, reply: Reply, allow: Collection[str]) -> H
         same = origin == origin_of(urlsplit(url))
     except (LoadError, ValueError) as error:
         why = error.what if isinstance(error, LoadError) else str(error)
-        raise RefusedError(f"a redirect that cannot be followed: {why}") from error
+        raise RedirectRefusedError(f"a redirect that cannot be followed: {why}") from error
     if not same and origin[1] not in {name.lower() for name in allow}:
-        raise RefusedError(f"a redirect to {origin[0]}://{origin[1]}:{origin[2]}, which `allow:` does not name")
+        raise RedirectRefusedError(f"a redirect to {origin[0]}://{origin[1]}:{origin[2]}, which `allow:` does not name")
     query = f"?{parts.query}" if parts.query else ""
     headers = {
         name: value for name, value in out.headers.items() if name != "cookie" and (same or name not in _CREDENTIALS)
@@ -62,7 +62,7 @@ def next_hop(out: Outgoing, url: str, reply: Reply, allow: Collection[str]) -> H
     return Hop(hop, there, None if same else origin)
 
 
-class Ways:
+class AllowedOrigins:
     """The other origins that redirects of one arm lead to: each is resolved and checked once."""
 
     def __init__(self, allow: Collection[str]) -> None:

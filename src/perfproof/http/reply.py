@@ -62,7 +62,7 @@ HEAD_LIMIT = 64 * 1024
 _LENGTH_KNOWN = re.compile(rb"\r\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 
 
-class Attentive:
+class BodyReader:
     """What the parser calls for a response whose headers are looked at; they go to ``headers`` as (name, value)."""
 
     def __init__(

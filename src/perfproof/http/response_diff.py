@@ -42,7 +42,7 @@ _RANDOM_TEXT = re.compile(
 
 
 @dataclass(frozen=True)
-class Reply:
+class ComparedResponse:
     """A response in memory: decoded ``body`` (never stored), and the address of the service that sent it."""
 
     status: int
@@ -76,7 +76,9 @@ class Unlike:
     doubtful: int = 0
 
 
-def compare(one: Reply, two: Reply, ignore: Sequence[Steps] = (), *, order: bool = True) -> Unlike | None:
+def compare(
+    one: ComparedResponse, two: ComparedResponse, ignore: Sequence[Steps] = (), *, order: bool = True
+) -> Unlike | None:
     """Return how two responses differ, or None if they mean the same."""
     if one.status != two.status:
         return Unlike("status", (f"{one.status} → {two.status}",))
@@ -102,7 +104,7 @@ def compare(one: Reply, two: Reply, ignore: Sequence[Steps] = (), *, order: bool
     return Unlike("json", tuple(texts), max(0, len(found) - MAX_PATHS), doubtful)
 
 
-def unlike_paths(one: Reply, two: Reply, *, order: bool = True) -> set[Steps] | None:
+def unlike_paths(one: ComparedResponse, two: ComparedResponse, *, order: bool = True) -> set[Steps] | None:
     """Return where two responses of one arm differ, indices generalised; None if they are no JSON and differ."""
     if one.normal == two.normal:
         return set()
@@ -165,7 +167,7 @@ def differences(one: Any, two: Any, steps: Steps = (), *, order: bool = True) ->
         yield steps, one, two
 
 
-def document_of(reply: Reply) -> Any:
+def document_of(reply: ComparedResponse) -> Any:
     """Return the JSON value of a response's body, its own address normalised; ``_NOTHING`` if it holds none."""
     return _parsed(reply.normal)
 

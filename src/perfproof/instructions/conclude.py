@@ -43,7 +43,7 @@ from perfproof.verdict.guards import accept
 from perfproof.verdict.rows import Terms, levels_of, ratio_row
 from perfproof.verdict.sentence import broken_budgets, compose, invalid
 
-Explainer = Callable[..., Why | None]
+ExplainWhy = Callable[..., Why | None]
 """``why.explain``, handed in: what counts instructions knows nothing of causes."""
 METRIC = METRICS[COUNTED]
 MARGIN = 0.01
@@ -134,7 +134,7 @@ def _doubts(features: Sequence[str | None], made_by: Sequence[str | None]) -> li
     return doubts
 
 
-def conclude_count(recording: Recording, explain: Explainer) -> Result:
+def conclude_count(recording: Recording, explain: ExplainWhy) -> Result:
     """Return the result of a run that only counted instructions; ``explain`` says why the arms differ."""
     info = recording.info
     sides = [Side(recording, arm) for arm in range(min(2, len(info.arms)))]
@@ -142,7 +142,7 @@ def conclude_count(recording: Recording, explain: Explainer) -> Result:
 
 
 def compare_counts(
-    baseline: Recording, candidate: Recording, mismatches: Sequence[str], explain: Explainer, *, force: bool = False
+    baseline: Recording, candidate: Recording, mismatches: Sequence[str], explain: ExplainWhy, *, force: bool = False
 ) -> Result:
     """Return the comparison of two runs that only counted; it does not matter which machine of a kind they ran on."""
     sides = [Side(recording, len(recording.info.arms) - 1) for recording in (baseline, candidate)]
@@ -162,7 +162,7 @@ def _of_counts(
     arms: Sequence[str],
     reasons: tuple[str, ...],
     warnings: Sequence[str],
-    explain: Explainer,
+    explain: ExplainWhy,
 ) -> Result:
     info = sides[-1].recording.info
     found = conclude_instructions(counted, info.rules, arms)
@@ -181,7 +181,7 @@ def _of_counts(
         verdict, code, text = Verdict.INVALID, ExitCode.INVALID, invalid(reasons)
     else:
         broken = any(check.broken for check in budgets)
-        verdict, code = (Verdict.SHORT, ExitCode.FAILED) if broken else (Verdict.MET, ExitCode.PASSED)
+        verdict, code = (Verdict.GOAL_MISSED, ExitCode.FAILED) if broken else (Verdict.MET, ExitCode.PASSED)
         text = _of_one(found.levels, broken_budgets(budgets), arms[0], starts)
     known = describe(sides, info.rules, warnings)
     facts = tuple(fact for fact in known.facts if fact.name != "rounds")

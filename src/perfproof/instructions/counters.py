@@ -32,7 +32,7 @@ _SIZE = 112
 _FORBIDDEN = "allow it: `sudo sysctl kernel.perf_event_paranoid=2`, or in a container `--cap-add PERFMON`"
 
 
-class Counters:
+class HardwareCounters:
     """A Counter that asks the processor. ``event`` is the kernel's (type, config) of what is counted."""
 
     name: Source = "counters"

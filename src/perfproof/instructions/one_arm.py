@@ -11,7 +11,7 @@ from pathlib import Path
 
 from perfproof.errors import LoadError, ServiceError
 from perfproof.instructions.functions import Graph
-from perfproof.instructions.source import Counter
+from perfproof.instructions.source import InstructionCounter
 from perfproof.load.load_client import LoadProcess
 from perfproof.load.plan import ProbeReply
 from perfproof.model.instructions import RequestCount
@@ -32,7 +32,7 @@ Values = Mapping[str, Scalar]
 
 
 @dataclass(frozen=True)
-class Shot:
+class CountCase:
     """One request name to count: its place in the scenario and the combinations of values it is sent with."""
 
     index: int
@@ -46,9 +46,9 @@ class CountedArm:
 
     place: int
     service: RunningService
-    counter: Counter
+    counter: InstructionCounter
     load: LoadProcess
-    shots: Sequence[Shot]
+    shots: Sequence[CountCase]
     redactor: Callable[[str], str]
     functions: bool
 
@@ -123,7 +123,7 @@ class CountedArm:
         time.sleep(IDLE_SECONDS)
         return self.counter.take() / (time.monotonic() - began)
 
-    def _send(self, shot: Shot, requests: int) -> int:
+    def _send(self, shot: CountCase, requests: int) -> int:
         """Send at least ``requests`` of one name, the same number with each combination of values; return how many."""
         each = max(1, ceil(requests / len(shot.variants)))
         several = self.workers() > 1
@@ -134,7 +134,7 @@ class CountedArm:
                 self._check(shot, reply)
         return each * len(shot.variants)
 
-    def _check(self, shot: Shot, reply: ProbeReply) -> None:
+    def _check(self, shot: CountCase, reply: ProbeReply) -> None:
         if reply.outcome == "ok" or (shot.request.follow_redirects and 300 <= reply.status < 400):
             return
         name = self.service.arm.name

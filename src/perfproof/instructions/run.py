@@ -19,16 +19,16 @@ from pathlib import Path
 
 from perfproof.errors import PerfproofError, ServiceError, UsageError
 from perfproof.instructions.callgrind import Callgrind
-from perfproof.instructions.counters import Counters
+from perfproof.instructions.counters import HardwareCounters
 from perfproof.instructions.functions import Functions, Graph
-from perfproof.instructions.one_arm import CountedArm, Shot, Values
+from perfproof.instructions.one_arm import CountCase, CountedArm, Values
 from perfproof.instructions.origins import cpu_features, made_by
-from perfproof.instructions.source import Counter, UncountableError
+from perfproof.instructions.source import InstructionCounter, UncountableError
 from perfproof.load.load_client import LoadProcess
 from perfproof.model.instructions import ARCHITECTURE, C_LIBRARY, FEATURES, Instructions, StartCount, Wanted
 from perfproof.model.profile import ArmProfile
 from perfproof.model.scenario import Arm, Request, Scenario
-from perfproof.rounds.single_start import Phase
+from perfproof.rounds.single_start import PassContext
 from perfproof.service.command import resolve
 from perfproof.service.lifecycle import run_command, start, stop_all
 
@@ -53,7 +53,7 @@ ENOUGH = 2
 SEED = "PYTHONHASHSEED"
 
 
-def count_instructions(phase: Phase) -> Instructions:
+def count_instructions(phase: PassContext) -> Instructions:
     """Return what was counted of every arm; where nothing can be counted, why.
 
     Only an interruption is raised, and UsageError for a command that cannot be executed.
@@ -95,18 +95,18 @@ def count_instructions(phase: Phase) -> Instructions:
     )
 
 
-def choose(by: Wanted) -> Callable[[Path], Counter]:
+def choose(by: Wanted) -> Callable[[Path], InstructionCounter]:
     """Return how to make what counts. UncountableError where that is not here, or nothing is."""
     try:
         if by == "callgrind":
             return Callgrind.made()
-        Counters()
+        HardwareCounters()
     except UncountableError as error:
         if by in ("counters", "callgrind"):
             raise
         lacking = error
     else:
-        return lambda _: Counters()
+        return lambda _: HardwareCounters()
     try:
         return Callgrind.made()
     except UncountableError as error:
@@ -115,7 +115,7 @@ def choose(by: Wanted) -> Callable[[Path], Counter]:
         ) from None
 
 
-def plan(scenario: Scenario) -> tuple[tuple[Shot, ...], dict[str, str]]:
+def plan(scenario: Scenario) -> tuple[tuple[CountCase, ...], dict[str, str]]:
     """Return what is sent of each request, and the requests that cannot be sent alone, with the reason. Pure."""
     if scenario.locustfile is not None:
         return (), {"requests of the Locust file": "they come up as it runs"}
@@ -124,7 +124,7 @@ def plan(scenario: Scenario) -> tuple[tuple[Shot, ...], dict[str, str]]:
         if request.flow:
             skipped[request.name] = "it is a step of a flow"
         else:
-            shots.append(Shot(index, request, variants(request)))
+            shots.append(CountCase(index, request, variants(request)))
     return tuple(shots), skipped
 
 
@@ -144,7 +144,11 @@ class _Pass:
     """
 
     def __init__(
-        self, phase: Phase, shots: Sequence[Shot], skipped: dict[str, str], make: Callable[[Path], Counter]
+        self,
+        phase: PassContext,
+        shots: Sequence[CountCase],
+        skipped: dict[str, str],
+        make: Callable[[Path], InstructionCounter],
     ) -> None:
         self._phase, self._shots, self._skipped, self._make = phase, shots, skipped, make
         self._folder = phase.private / "count"
@@ -286,7 +290,7 @@ class _Pass:
             self._plan[step] = [max(fewest, min(most, int(share / max(each, 1e-6)))) for each in slowest]
 
 
-def _not_counted(error: ServiceError, counter: Counter) -> UncountableError:
+def _not_counted(error: ServiceError, counter: InstructionCounter) -> UncountableError:
     """Return why a service cannot be counted, with the last that it said."""
     under = " under Valgrind" if counter.name == "callgrind" else ""
     last = next((line for line in reversed(error.log_tail) if line.strip()), "")

@@ -18,7 +18,7 @@ class UncountableError(PerfproofError):
     """A source cannot be used here or on this service: why, and what to install or grant. It becomes a note."""
 
 
-class Counter(Protocol):
+class InstructionCounter(Protocol):
     """Counts the instructions of one start of one arm. ``slowdown`` is how much slower the service runs meanwhile.
 
     ``missed`` are the programs that ran since ``begin`` and could not be counted, ``forked`` the processes forked since

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from perfproof.judge.analysis import compare, spreads
     from perfproof.judge.daily import days
     from perfproof.judge.early_stop import Look, look, progress
-    from perfproof.judge.run_plan import Plan, plan
+    from perfproof.judge.run_plan import RunPlan, plan
     from perfproof.judge.several import analyse
 
-__all__ = ["Look", "Plan", "analyse", "compare", "days", "look", "plan", "progress", "spreads"]
+__all__ = ["Look", "RunPlan", "analyse", "compare", "days", "look", "plan", "progress", "spreads"]
 
 _HOMES = {
     "analyse": "several",
     "days": "daily",
-    "Plan": "run_plan",
+    "RunPlan": "run_plan",
     "plan": "run_plan",
     "Look": "early_stop",
     "look": "early_stop",

@@ -268,7 +268,7 @@ def _single(measured: _Measured) -> Result:
         told = (Verdict.INVALID, ExitCode.INVALID, sentence.invalid(reasons))
     else:
         broken = any(check.broken for check in budgets)
-        verdict, code = (Verdict.SHORT, ExitCode.FAILED) if broken else (Verdict.MET, ExitCode.PASSED)
+        verdict, code = (Verdict.GOAL_MISSED, ExitCode.FAILED) if broken else (Verdict.MET, ExitCode.PASSED)
         if not broken and any(check.open for check in budgets):
             verdict, code = Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE
         told = (verdict, code, sentence.of_run(levels, budgets, side.name, measured.rounds))

@@ -192,7 +192,7 @@ def _judged(gain: float, goal: float | None) -> Verdict:
         return Verdict.EQUIVALENT
     if gain < 0:
         return Verdict.REGRESSED
-    return Verdict.SHORT if goal is not None else Verdict.IMPROVED
+    return Verdict.GOAL_MISSED if goal is not None else Verdict.IMPROVED
 
 
 def _repeated(measure: Measure, metric: Metric, rules: Rules) -> Comparison:
@@ -252,7 +252,7 @@ def _of_checks(
     elif reasons:
         verdict, code = Verdict.INVALID, ExitCode.INVALID
     elif any(check.broken for check in budgets):
-        verdict, code = Verdict.SHORT, ExitCode.FAILED
+        verdict, code = Verdict.GOAL_MISSED, ExitCode.FAILED
     elif any(check.open for check in budgets) or not found.levels:
         verdict, code = Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE
     else:
@@ -281,7 +281,7 @@ def _of_checks(
 
 _LEADS: Mapping[Verdict, str] = {
     Verdict.MET: "Goal met",
-    Verdict.SHORT: "Goal missed",
+    Verdict.GOAL_MISSED: "Goal missed",
     Verdict.IMPROVED: "Improved",
     Verdict.EQUIVALENT: "No difference",
     Verdict.REGRESSED: "Regressed",
@@ -313,11 +313,11 @@ def _compared(verdict: Verdict, rows: Sequence[Comparison]) -> str:
         chosen = regressions(rows)
     elif verdict is Verdict.IMPROVED and not goals:
         chosen = [row for row in chosen if row.verdict is Verdict.IMPROVED]
-    elif verdict is Verdict.SHORT and goals:
+    elif verdict is Verdict.GOAL_MISSED and goals:
         chosen = [row for row in goals if row.verdict is not Verdict.MET] or goals
     known = [row for row in chosen if row.baseline is not None and row.candidate is not None]
     lead = _LEADS[verdict]
-    if verdict is Verdict.SHORT and not any(row.verdict is not Verdict.MET for row in goals):
+    if verdict is Verdict.GOAL_MISSED and not any(row.verdict is not Verdict.MET for row in goals):
         lead = "goal met" if goals else "checked"
     if not known:
         return f"{lead}: nothing comparable was measured"

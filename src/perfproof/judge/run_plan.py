@@ -19,7 +19,7 @@ TYPICAL_SD_OF_PAIRS = 0.015
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """A planned measurement. ``smallest_effect`` is the change of p50 latency seen with 95 % power (0.031 = 3.1 %)."""
 
     rules: Rules
@@ -38,7 +38,7 @@ def plan(
     spreads: Sequence[Spread] = (),
     *,
     in_pairs: bool = False,
-) -> Plan:
+) -> RunPlan:
     """Return the plan for ``budget_seconds``, or for the planned rounds of ``rules`` when no budget is given.
 
     At least two rounds are planned, for fewer cannot carry an interval, even where the budget is too small.
@@ -65,4 +65,4 @@ def plan(
     if budget_seconds is not None and seconds > budget_seconds * 1.02:
         text += f" The time of {duration(budget_seconds)} is too short for two rounds."
     moments = looks.planned_looks(rounds, planned.early_stop)
-    return Plan(planned, rounds, moments, seconds, effect, known is not None, text)
+    return RunPlan(planned, rounds, moments, seconds, effect, known is not None, text)

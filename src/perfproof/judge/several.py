@@ -36,7 +36,7 @@ _WORST_CODE = (ExitCode.INVALID, ExitCode.FAILED, ExitCode.INCONCLUSIVE, ExitCod
 _WORST_VERDICT = (
     Verdict.INVALID,
     Verdict.REGRESSED,
-    Verdict.SHORT,
+    Verdict.GOAL_MISSED,
     Verdict.INCONCLUSIVE,
     Verdict.EQUIVALENT,
     Verdict.IMPROVED,
@@ -221,7 +221,7 @@ def _ranking_sentence(race: _Race, best: Sequence[str], verdicts: Mapping[str, V
     if len(best) == 1:
         one = best[0]
         gains = [_against(race, one, other) for other in race.versions if other != one]
-        but = {Verdict.REGRESSED: "is regressed", Verdict.SHORT: "misses what is demanded"}.get(
+        but = {Verdict.REGRESSED: "is regressed", Verdict.GOAL_MISSED: "misses what is demanded"}.get(
             verdicts.get(one, Verdict.MET)
         )
         told = f", but it {but} against {race.versions[0]}" if but else ""

@@ -17,11 +17,11 @@ from typing import Any
 SHORTEST_TOKEN = 16
 
 
-class DistrustError(Exception):
+class AuthenticationError(Exception):
     """A message that does not prove where it comes from."""
 
 
-class Trust:
+class Authentication:
     """One end of a conversation; ``role`` is ``master`` or ``worker``, and the other end has the other one."""
 
     def __init__(self, token: str, role: str) -> None:
@@ -37,7 +37,7 @@ class Trust:
     def answer(self, challenge: bytes) -> bytes:
         """Return the proof for the other end's challenge, which also makes the key of this connection."""
         if len(challenge) != 32 or challenge == self.challenge:
-            raise DistrustError("not a challenge")
+            raise AuthenticationError("not a challenge")
         self._theirs = challenge
         self._key = self._sign(self._token, b"key", *sorted((self.challenge, challenge)))
         return self._sign(self._token, self._role.encode(), challenge, self.challenge)
@@ -46,7 +46,7 @@ class Trust:
         """Raise DistrustError unless ``proof`` shows that the other end knows the token."""
         expected = self._sign(self._token, self._other.encode(), self.challenge, self._theirs)
         if not self._theirs or not hmac.compare_digest(proof, expected):
-            raise DistrustError("the token is not the same on both sides")
+            raise AuthenticationError("the token is not the same on both sides")
 
     def wrap(self, data: bytes) -> dict[str, Any]:
         """Return a message that the other end accepts once, as its next."""
@@ -57,9 +57,9 @@ class Trust:
         """Return what the other end has wrapped; DistrustError if it was not the other end, or not its next."""
         data, mac = message.get("data"), message.get("mac")
         if not isinstance(data, bytes) or not isinstance(mac, bytes) or not self._key:
-            raise DistrustError("not a message")
+            raise AuthenticationError("not a message")
         if not hmac.compare_digest(mac, self._mac(self._other, self._received + 1, data)):
-            raise DistrustError("a message was forged, lost or repeated")
+            raise AuthenticationError("a message was forged, lost or repeated")
         self._received += 1
         return data
 

@@ -27,24 +27,24 @@ from perfproof.http.cookies import Jar
 from perfproof.http.exchange import Message, Place
 from perfproof.http.feeds import Supply, Turns
 from perfproof.http.flow import Flow
-from perfproof.http.found_secrets import Discovered
+from perfproof.http.found_secrets import FoundSecrets
 from perfproof.http.pool import Pool, ignore
-from perfproof.http.redirect import Ways
+from perfproof.http.redirect import AllowedOrigins
 from perfproof.http.target import Target, locate
 from perfproof.http.tls import Secure
 from perfproof.load.generator_health import Lag, RunQueue, steal_ns, waited_ns
-from perfproof.load.histogram_recorder import Tally
-from perfproof.load.limits import Guard, connections_of, most_rate, refuse_connections, refuse_rate
+from perfproof.load.histogram_recorder import HistogramRecorder
+from perfproof.load.limits import LoadGuard, connections_of, most_rate, refuse_connections, refuse_rate
 from perfproof.load.pairs import PairSource
-from perfproof.load.plan import BlockReport, PairsReport, Plan, Stretch, WarmReport, WrongAnswer
-from perfproof.load.request_source import Stock, variants_of, weights
+from perfproof.load.plan import BlockReport, LoadPlan, PairsReport, PairStretch, WarmReport, WrongAnswer
+from perfproof.load.request_source import RequestSource, variants_of, weights
 from perfproof.load.sample_files import writing
 from perfproof.load.sample_recorder import Recorder
 from perfproof.load.schedule import DECK, arrivals, mean_rate, sequence, steady
 from perfproof.load.setup import run_setup
 from perfproof.load.single_requests import pool_of_one, send_alone
 from perfproof.load.timer import Timer
-from perfproof.load.traffic import Pacer, Quota, Source, Together, Visitor
+from perfproof.load.traffic import ClosedLoopUser, LoadSource, Pacer, Quota, Together
 from perfproof.model.recording import COMPLETED, LEFT_OUT, Outcome
 from perfproof.model.scenario import JsonValue, Stage
 
@@ -63,32 +63,32 @@ TRIES = 3
 """How often a request that is not answered as expected is sent before any load."""
 
 
-class Engine:
+class LoadEngine:
     """Arms, recorder and the sources under way. ``hand_out`` gives a source to a Locust user to run.
 
     ``share`` (k, n) makes this worker k of n: of the whole load it puts every n-th request or user, from the k-th on.
     """
 
-    def __init__(self, plan: Plan, hand_out: Callable[[Source], None], share: tuple[int, int] = (0, 1)) -> None:
+    def __init__(self, plan: LoadPlan, hand_out: Callable[[LoadSource], None], share: tuple[int, int] = (0, 1)) -> None:
         self._plan = plan
         self._share = share
         self._hand_out = hand_out
-        self.discovered = Discovered(Redactor(plan.secrets))
+        self.found_secrets = FoundSecrets(Redactor(plan.secrets))
         self._loop = get_hub().loop
         self._pools: dict[int, Pool] = {}
-        self._stocks: dict[int, Stock] = {}
-        self._guards: dict[int, Guard] = {}
+        self._stocks: dict[int, RequestSource] = {}
+        self._guards: dict[int, LoadGuard] = {}
         self._files: Files = {}
         self._supplies: dict[str, Supply] = {}
         self._turns = Turns()
         self._alone: dict[int, Pool] = {}
         folder = Path(plan.folder) if plan.folder else None
         histograms = plan.load.samples == "histogram"
-        self._recorder = Tally(variants_of(plan.requests)) if histograms else Recorder(folder)
+        self._recorder = HistogramRecorder(variants_of(plan.requests)) if histograms else Recorder(folder)
         self._unrecorded = Recorder(folder)
         # Ids differ from those of any other run on the same service; 62 bits, so that they fit a signed column.
         self._next_id = count((randomness.randbits(30) << 32) + 1).__next__
-        self._sources: Sequence[Source] = ()
+        self._sources: Sequence[LoadSource] = ()
         self._dealt: Iterator[Message | Flow] = iter(())
         self._lag = Lag(_TICK_NS)
         self._queue = RunQueue()
@@ -109,7 +109,7 @@ class Engine:
             self._supplies = {feed.name: Supply(feed) for feed in plan.feeds}
             for supply in self._supplies.values():
                 with suppress(LoadError):  # a row that cannot be read is told when it is to be sent
-                    self.discovered.rows(map(supply.rows.__getitem__, range(min(len(supply.rows), _ROWS_LOOKED_AT))))
+                    self.found_secrets.rows(map(supply.rows.__getitem__, range(min(len(supply.rows), _ROWS_LOOKED_AT))))
         target = locate(base_url, plan.allow)
         refuse_rate(load, target)
         family, address = _answering(target)
@@ -118,17 +118,25 @@ class Engine:
         refuse_connections(size * plan.arms)
         pool = Pool(self._loop, (family, (address, target.port)), size, self._next_id, arm=arm, secure=secure)
         one = Pool(self._loop, pool.peer, 1, self._next_id, secure=secure)
-        place, jar = Place(target, Ways(plan.allow), self.discovered), Jar(secure=secure is not None)
+        place, jar = Place(target, AllowedOrigins(plan.allow), self.found_secrets), Jar(secure=secure is not None)
         try:
             over = lambda: bool(self._aborted_at)  # noqa: E731 - read only here
             captured = run_setup(plan.setup, one, place, self._files, jar, over)
         finally:
             one.close()
         self._turns.restart(afresh=plan.afresh)
-        self._stocks[arm] = Stock(
-            plan.requests, place, captured, jar, self._files, self._supplies, self._turns, arm, self.discovered.redactor
+        self._stocks[arm] = RequestSource(
+            plan.requests,
+            place,
+            captured,
+            jar,
+            self._files,
+            self._supplies,
+            self._turns,
+            arm,
+            self.found_secrets.redactor,
         )
-        self._guards.setdefault(arm, Guard(load.limits, most_rate(load.limits, target)))
+        self._guards.setdefault(arm, LoadGuard(load.limits, most_rate(load.limits, target)))
         self._pools[arm] = pool
         if arm in self._alone:
             self._alone.pop(arm).close()
@@ -159,7 +167,7 @@ class Engine:
                 messages = islice(self._own(arm, seed + 1), missing)
                 quota = Quota(missing)
                 users = min(missing, len(pool.connections))
-                visitors = [Visitor(pool, messages, 0, least=quota) for _ in range(users)]
+                visitors = [ClosedLoopUser(pool, messages, 0, least=quota) for _ in range(users)]
                 self._run([pool], recorder, -1, [Together(visitors)], until)
         finally:
             pool.fresh = False
@@ -182,7 +190,7 @@ class Engine:
         pool, recorder = self._pool(arm), self._unrecorded
         recorder.clear()
         messages = islice(self._own(arm, randomness.randbits(32)), _ALONE_REQUESTS)
-        self._run([pool], recorder, -1, [Visitor(pool, messages, monotonic_ns() + _ALONE_NS)])
+        self._run([pool], recorder, -1, [ClosedLoopUser(pool, messages, monotonic_ns() + _ALONE_NS)])
         rows = recorder.rows()
         took = (rows["done_ns"] - rows["sent_ns"])[rows["outcome"] == Outcome.OK]
         return int(np.median(took)) if len(took) else 0
@@ -217,7 +225,7 @@ class Engine:
             for _ in range(TRIES):
                 recorder.clear()
                 dealt = self._stocks[arm].deal(iter((index,)), randomness.randbits(32), -1, self._share)
-                self._run([pool], recorder, -1, [Visitor(pool, dealt, 0, least=Quota(1))])
+                self._run([pool], recorder, -1, [ClosedLoopUser(pool, dealt, 0, least=Quota(1))])
                 rows = recorder.rows()
                 wrong = rows[~np.isin(rows["outcome"], COMPLETED)]
                 if not len(wrong) or self._aborted_at:
@@ -225,7 +233,7 @@ class Engine:
             else:
                 outcome, problem = Outcome(int(wrong["outcome"][0])), pool.free[-1].problem
                 number, status = int(wrong["request"][0]), int(wrong["status"][0])
-                why = "" if outcome is Outcome.BAD_STATUS else self.discovered.redactor(problem)
+                why = "" if outcome is Outcome.BAD_STATUS else self.found_secrets.redactor(problem)
                 found.append(asdict(WrongAnswer(number, outcome.name.lower(), status, why)))
             index += variants
         return found
@@ -235,7 +243,7 @@ class Engine:
         troubles = []
         for arm, pool in self._pools.items():
             troubles += [
-                {"arm": arm, "kind": "answer", "text": self.discovered.redactor(text), "count": count}
+                {"arm": arm, "kind": "answer", "text": self.found_secrets.redactor(text), "count": count}
                 for text, count in pool.wrong.items()
             ]
             pool.wrong.clear()
@@ -261,8 +269,8 @@ class Engine:
         if not start:
             self.prepare(arm)
         opened, connecting, mark, steal = pool.opened, pool.connecting_ns, len(self._recorder), steal_ns()
-        stock = self._stocks[arm]
-        unfed = sum(stock.unfed.values())
+        request_source = self._stocks[arm]
+        unfed = sum(request_source.unfed.values())
         sources = self._traffic(arm, stages, rate, seed, start or monotonic_ns() + _LEAD_NS, pair)
         cpu, waited, started = process_time_ns(), waited_ns(), monotonic_ns()
         length = int(sum(stage.seconds for stage in stages) * 1e9)
@@ -273,7 +281,9 @@ class Engine:
         if not self._aborted_at:
             deque(self._dealt, maxlen=0)  # to its end, whoever sends the last: there the next pair begins for all
         pacers = [source for source in sources if isinstance(source, Pacer)]
-        turns = [source.turn_over - started for source in sources if isinstance(source, Visitor) and source.turn_over]
+        turns = [
+            source.turn_over - started for source in sources if isinstance(source, ClosedLoopUser) and source.turn_over
+        ]
         outcomes = self._recorder.outcomes(mark)
         # What was never started because a step before it failed was not intended for any moment.
         completed, dropped, intended = (
@@ -303,13 +313,13 @@ class Engine:
             not_started=int(outcomes[Outcome.NOT_STARTED]),
             resent=int(outcomes[Outcome.RESENT]),
             lost=int(outcomes[Outcome.LOST]),
-            unfed=sum(stock.unfed.values()) - unfed,
+            unfed=sum(request_source.unfed.values()) - unfed,
             waited_ns=waited,
             run_queue=self._queue.mean,
             turns_ns=sum(turns) // max(1, len(turns)),
         )
 
-    def pairs(self, stretch: Stretch) -> PairsReport:
+    def pairs(self, stretch: PairStretch) -> PairsReport:
         """Send a stretch of pairs and return what came of it.
 
         It opens connections of its own, so that over a round the stretches meet every process of a service, and none
@@ -318,7 +328,7 @@ class Engine:
         arms, pair, seed = stretch.arms, stretch.pair, stretch.seed
         pools = {arm: self._pool(arm) for arm in arms}
         recorder = self._recorder if stretch.record else self._unrecorded
-        if isinstance(recorder, Tally):
+        if isinstance(recorder, HistogramRecorder):
             raise LoadError("pairs need samples one by one", hint="use `samples: raw` or `pairing: block`")
         if not stretch.record:
             recorder.clear()
@@ -421,7 +431,7 @@ class Engine:
 
     def _traffic(
         self, arm: int, stages: Sequence[Stage], rate: float, seed: int, start: int, pair: int = -1
-    ) -> Sequence[Source]:
+    ) -> Sequence[LoadSource]:
         """Return this worker's share of the traffic from ``start`` on, through ``stages`` that begin with ``rate``."""
         load, pool = self._plan.load, self._pool(arm)
         first, step = self._share
@@ -432,24 +442,24 @@ class Engine:
             due = array("q", (whole[first::step] + start).tobytes())
             # One deck for the whole block, if it fits into memory: its mix of requests is then exact.
             deck = min(max(len(whole), 1), _LARGEST_DECK)
-            stock = self._stocks[arm]
+            request_source = self._stocks[arm]
             if pair < 0:
-                return [Pacer(pool, due, self._own(arm, seed), stock.longest_ns)]
+                return [Pacer(pool, due, self._own(arm, seed), request_source.longest_ns)]
             order = sequence(*weights(self._plan.requests), seed, deck)
-            self._dealt = stock.deal_part(order, seed, pair, self._share, len(whole))
-            return [Pacer(pool, due, self._dealt, stock.longest_ns)]
+            self._dealt = request_source.deal_part(order, seed, pair, self._share, len(whole))
+            return [Pacer(pool, due, self._dealt, request_source.longest_ns)]
         messages = self._own(arm, seed, pair)
         until = start + int(sum(stage.seconds for stage in stages) * 1e9)
         think = int(load.think_time * 1e9)
         users = len(range(first, load.users, step))
-        return [Visitor(pool, messages, until, think_ns=think) for _ in range(users)]
+        return [ClosedLoopUser(pool, messages, until, think_ns=think) for _ in range(users)]
 
     def _run(
         self,
         pools: Sequence[Pool],
-        recorder: Recorder | Tally,
+        recorder: Recorder | HistogramRecorder,
         pair: int,
-        sources: Sequence[Source],
+        sources: Sequence[LoadSource],
         until: int | None = None,
     ) -> None:
         """Hand the sources to Locust's users and wait until all are done, ticking meanwhile."""

@@ -21,7 +21,7 @@ _BITS = {"variant": 6, "outcome": 4, "status": 10, "settled": 1, "since": 1, "bu
 """How many bits of a key each column takes, the last ones lowest; the request has the rest."""
 
 
-class Tally:
+class HistogramRecorder:
     """Counts of one process, with the methods of a ``Recorder`` that the engine uses.
 
     ``variants`` is the number of variants of each request (none where there are none, as in a Locust file); those of

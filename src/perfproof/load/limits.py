@@ -55,7 +55,7 @@ def refuse_connections(count: int, allowed: int | None = None) -> None:
         )
 
 
-class Guard:
+class LoadGuard:
     """Watches one arm's load against the limits. ``spent_ns`` is how long load has been put on it so far."""
 
     def __init__(self, limits: Limits, most_rate: float) -> None:

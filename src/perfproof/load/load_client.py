@@ -24,8 +24,8 @@ from perfproof.load.plan import (
     Inspected,
     Learned,
     PairsReport,
+    PairStretch,
     ProbeReply,
-    Stretch,
     WarmReport,
     WrongAnswer,
     encode,
@@ -33,7 +33,7 @@ from perfproof.load.plan import (
     plan_of,
 )
 from perfproof.load.request_source import longest
-from perfproof.load.rpc import raised
+from perfproof.load.rpc import error_of
 from perfproof.model.scenario import JsonValue, Load, Scenario
 
 _log = logging.getLogger(__name__)
@@ -183,7 +183,7 @@ class LoadProcess:
         command = {"do": "block", "arm": arm, "pair": pair, "seconds": seconds, "seed": seed, "rate": rate}
         return BlockReport(**self._ask(command, seconds + 2 * self._timeout))
 
-    def pairs(self, stretch: Stretch) -> PairsReport:
+    def pairs(self, stretch: PairStretch) -> PairsReport:
         """Send a stretch of pairs: the same request to every arm, one right after the other."""
         limit = stretch.seconds + (1 + stretch.patience) * len(stretch.arms) * self._timeout
         return codec.decode(PairsReport, self._ask({"do": "pairs", "stretch": codec.encode(stretch)}, limit))
@@ -272,7 +272,7 @@ class LoadProcess:
             if reply["number"] == self._number:
                 break
         if "error" in reply:
-            raise raised(reply["error"])
+            raise error_of(reply["error"])
         return reply["ok"]
 
     def _read_line(self, deadline: float, seconds: float) -> bytes:

@@ -18,7 +18,7 @@ from perfproof.http.flow import Flow
 from perfproof.http.pool import Pool
 from perfproof.load.orders import balanced_orders
 from perfproof.load.timer import Timer
-from perfproof.load.traffic import Source
+from perfproof.load.traffic import LoadSource
 from perfproof.model.recording import Outcome
 
 _UNREACHED = (int(Outcome.CONNECT), int(Outcome.CLOSED), int(Outcome.LOST))
@@ -27,7 +27,7 @@ _RUN = 12
 """Pairs in a run of one order, about: few switches, and over each tenth of a second both orders."""
 
 
-class PairSource(Source):
+class PairSource(LoadSource):
     """Sends every message to each arm in turn, each arm first in as many pairs (``leaders``).
 
     ``messages`` yields the same requests for each arm, about ``pairs`` of them; it ends the stretch when it ends, or

@@ -15,7 +15,7 @@ from perfproof.model.scenario import Feed, Load, LocustFile, Request, Scenario, 
 
 
 @dataclass(frozen=True)
-class Plan:
+class LoadPlan:
     """What the load process must know. It holds secrets and therefore travels through the socket only.
 
     ``folder`` is where samples go that would fill the memory (empty: the system's folder for temporary files).
@@ -137,7 +137,7 @@ class BlockReport:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class PairStretch:
     """A stretch of pairs to be sent: of each entry (request or flow) as many as ``counts`` says, to all ``arms``.
 
     ``pair`` is its number, which its samples carry. It ends early after ``seconds``, and when an arm has left
@@ -242,9 +242,9 @@ class Inspected:
     notes: tuple[str, ...] = ()
 
 
-def plan_of(scenario: Scenario, cpus: Collection[int] | None = None, folder: Path | None = None) -> Plan:
+def plan_of(scenario: Scenario, cpus: Collection[int] | None = None, folder: Path | None = None) -> LoadPlan:
     """Return the part of a scenario that the load process needs."""
-    return Plan(
+    return LoadPlan(
         requests=scenario.requests,
         setup=scenario.setup,
         load=scenario.load,
@@ -260,15 +260,15 @@ def plan_of(scenario: Scenario, cpus: Collection[int] | None = None, folder: Pat
     )
 
 
-def encode(plan: Plan) -> dict[str, Any]:
+def encode(plan: LoadPlan) -> dict[str, Any]:
     """Return a plan as plain JSON values; ``decode`` gives back an equal plan."""
     document: dict[str, Any] = codec.encode(plan)
     return document
 
 
-def decode(data: Mapping[str, Any]) -> Plan:
+def decode(data: Mapping[str, Any]) -> LoadPlan:
     """Return the plan that ``encode`` was given."""
-    return codec.decode(Plan, data)
+    return codec.decode(LoadPlan, data)
 
 
 def line(message: Mapping[str, Any]) -> bytes:

@@ -12,7 +12,7 @@ from itertools import islice
 from perfproof.core.redaction import MASK, Redactor, sounds_secret
 from perfproof.http.body import read_files
 from perfproof.http.cookies import Jar
-from perfproof.http.feeds import Row, Supply
+from perfproof.http.feeds import FeedRow, Supply
 from perfproof.http.message import Outgoing, outgoing
 from perfproof.http.template import combinations
 from perfproof.http.variables import Draw
@@ -27,7 +27,7 @@ _QUOTED = re.compile(r"%7B(\w+(?:\.\w+)?)%7D")
 
 
 @dataclass(frozen=True)
-class Rehearsed:
+class PreviewedRequest:
     """One request as it would be sent: what it is called, what it belongs to, and its text with secrets masked."""
 
     name: str
@@ -49,9 +49,9 @@ class _Shown(Draw):
         return MASK if sounds_secret(name.rpartition(".")[2]) else value
 
 
-def rehearse(
+def preview_requests(
     scenario: Scenario, authority: str, prefix: str, *, seed: int, deck: int, count: int
-) -> Iterator[Rehearsed]:
+) -> Iterator[PreviewedRequest]:
     """Yield the set-up steps and the first ``count`` requests of a block with ``seed``, dealt in decks of ``deck``.
 
     The steps of a flow count as one. LoadError when a file or feed cannot be read, ValueError when a request cannot be
@@ -61,9 +61,9 @@ def rehearse(
     supplies = {feed.name: Supply(feed) for feed in scenario.feeds}
     redact = Redactor(scenario.secrets)
 
-    def show(request: Request, variables: Mapping[str, JsonValue], part: str) -> Rehearsed:
+    def show(request: Request, variables: Mapping[str, JsonValue], part: str) -> PreviewedRequest:
         out = outgoing(request, variables, prefix, files=files, jar=Jar())
-        return Rehearsed(request.name, part, redact(_QUOTED.sub(r"{\1}", _text(out, authority))))
+        return PreviewedRequest(request.name, part, redact(_QUOTED.sub(r"{\1}", _text(out, authority))))
 
     for number, first in enumerate(scenario.setup):
         yield show(first, _Shown(dict(combinations(first)[0]), 0, number + 1, {}), "set-up")
@@ -75,7 +75,7 @@ def rehearse(
         entry, choice = items[index]
         names = drawn_names(entry)
         drawn += bool(names)
-        rows: dict[str, Row] = {}
+        rows: dict[str, FeedRow] = {}
         for name in sorted({each.partition(".")[0] for each in names if "." in each} & supplies.keys()):
             row = supplies[name].row(taken.get(name, 0), seed, warming=False)
             taken[name] = taken.get(name, 0) + 1

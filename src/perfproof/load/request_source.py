@@ -12,9 +12,9 @@ from perfproof.core.placeholders import BUILT_INS, placeholders, random_range
 from perfproof.errors import LoadError, UnsendableError
 from perfproof.http.body import Files
 from perfproof.http.cookies import Jar
-from perfproof.http.exchange import Message, Place, attentive, message_of
-from perfproof.http.feeds import Row, Supply, Turns
-from perfproof.http.flow import Flow, Step
+from perfproof.http.exchange import Message, Place, handling_of, message_of
+from perfproof.http.feeds import FeedRow, Supply, Turns
+from perfproof.http.flow import Flow, FlowStep
 from perfproof.http.message import outgoing
 from perfproof.http.template import combinations, variant_count
 from perfproof.http.variables import Draw
@@ -23,7 +23,7 @@ from perfproof.model.scenario import JsonValue, Request
 MOST_BYTES = 512 * 1024 * 1024
 """Most bytes of messages prepared beforehand for one arm."""
 
-Entry = tuple[Step, ...]
+Entry = tuple[FlowStep, ...]
 """One request, or the steps of a flow: what the traffic is mixed of."""
 
 WARM_FROM = 1_000_000_000
@@ -32,7 +32,7 @@ WARM_FROM = 1_000_000_000
 
 def entries(requests: Sequence[Request]) -> tuple[Entry, ...]:
     """Return what the traffic is mixed of: each request without a flow, and each flow's neighbouring steps together."""
-    numbered = [Step(request, number) for number, request in enumerate(requests)]
+    numbered = [FlowStep(request, number) for number, request in enumerate(requests)]
     found: list[Entry] = []
     for flow, group in groupby(numbered, key=lambda step: step.request.flow):
         steps = tuple(group)
@@ -65,7 +65,7 @@ def drawn_names(entry: Entry) -> set[str]:
 
 
 @dataclass(frozen=True)
-class Draft:
+class RequestTemplate:
     """A variant of an entry that is filled for each sending."""
 
     entry: Entry
@@ -74,7 +74,7 @@ class Draft:
     feeds: tuple[str, ...]
 
 
-class Stock:
+class RequestSource:
     """The entries of an arm, in order, every variant of each; drawn by flat index as the schedule deals them.
 
     LoadError when a request cannot be sent. ``unfed`` counts, by feed, what was not sent because its rows had ended;
@@ -98,7 +98,7 @@ class Stock:
         self._requests, self._captured = requests, captured
         self._place, self._jar, self._files = place, jar, files
         self._supplies, self._turns, self._arm, self._hide = supplies, turns, arm, hide
-        self._items: list[Message | Draft] = []
+        self._items: list[Message | RequestTemplate] = []
         size = 0
         for entry in entries(requests):
             first = entry[0].request
@@ -107,7 +107,7 @@ class Stock:
             for variant, choice in enumerate(combinations(first)):
                 fixed = {**captured, **choice}
                 if drawn or first.flow:
-                    self._items.append(Draft(entry, variant, fixed, feeds))
+                    self._items.append(RequestTemplate(entry, variant, fixed, feeds))
                 else:
                     message = self._message(entry[0], variant, fixed)
                     self._items.append(message)
@@ -162,7 +162,7 @@ class Stock:
             counters[name] = counters.get(name, 0) + 1
         counters["#"] = drawn = counters.get("#", 0) + 1
         variables = Draw({**self._captured, **values}, 0, WARM_FROM + (drawn - 1) * step + first + 1, rows)
-        return self._message(Step(self._requests[number], number), 0, variables, headers)
+        return self._message(FlowStep(self._requests[number], number), 0, variables, headers)
 
     def first(self, index: int, seed: int = 0) -> Message | Flow:
         """Return one item as it would be sent first, counting nothing: for showing it."""
@@ -187,7 +187,7 @@ class Stock:
             if isinstance(item, Message):
                 yield partial(_itself, item)
                 continue
-            rows: dict[str, Row] = {}
+            rows: dict[str, FeedRow] = {}
             for name in item.feeds:
                 row = self._supplies[name].row(counters.get(name, 0) * step + first, seed, warming=pair < 0)
                 if row is None:
@@ -207,7 +207,7 @@ class Stock:
             if len(ended) == len(self._items):
                 return
 
-    def _filled(self, draft: Draft, variables: Draw) -> Message | Flow:
+    def _filled(self, draft: RequestTemplate, variables: Draw) -> Message | Flow:
         if draft.entry[0].request.flow:
             jar = self._jar.copy()
             return Flow(draft.entry, draft.variant, variables, self._place, self._files, jar)
@@ -215,7 +215,7 @@ class Stock:
 
     def _message(
         self,
-        step: Step,
+        step: FlowStep,
         variant: int,
         variables: Mapping[str, JsonValue],
         headers: Mapping[str, str] = MappingProxyType({}),
@@ -224,8 +224,8 @@ class Stock:
         try:
             out = outgoing(request, variables, target.prefix, files=self._files, jar=self._jar)
             out.headers.update(headers)
-            care = attentive(request, variables, self._place, out, number=step.number, shared=self._jar)
-            return message_of(request, out, target.authority, number=step.number, variant=variant, care=care)
+            handling = handling_of(request, variables, self._place, out, number=step.number, shared=self._jar)
+            return message_of(request, out, target.authority, number=step.number, variant=variant, handling=handling)
         except ValueError as error:
             raise UnsendableError(f"request {request.name!r} cannot be sent", why=self._hide(str(error))) from error
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from perfproof.core import codec
 from perfproof.errors import LoadError, UnsendableError, UsageError
-from perfproof.load.plan import Stretch
+from perfproof.load.plan import PairStretch
 
 if TYPE_CHECKING:
-    from perfproof.http.found_secrets import Discovered
+    from perfproof.http.found_secrets import FoundSecrets
     from perfproof.load.plan import BlockReport, PairsReport, WarmReport
 
 _KINDS = (UsageError, UnsendableError, LoadError)
@@ -24,10 +24,10 @@ _KINDS = (UsageError, UnsendableError, LoadError)
 Known = Mapping[str, Callable[[Mapping[str, Any]], Any]]
 
 
-class Commanded(Protocol):
-    """What can be commanded: an engine, or a master of several. ``discovered`` are secrets that responses held."""
+class LoadCommands(Protocol):
+    """What can be commanded: an engine, or a master of several. ``found_secrets`` are secrets that responses held."""
 
-    discovered: Discovered
+    found_secrets: FoundSecrets
 
     def open(self, arm: int, base_url: str) -> None:
         """See Engine.open."""
@@ -44,7 +44,7 @@ class Commanded(Protocol):
     def probe(self, arm: int, request: int, values: Any, *, fresh: bool, headers: Any, times: int) -> Any:
         """See Engine.probe."""
 
-    def pairs(self, stretch: Stretch) -> PairsReport:
+    def pairs(self, stretch: PairStretch) -> PairsReport:
         """See Engine.pairs."""
 
     def try_out(self, arm: int) -> list[dict[str, Any]]:
@@ -67,20 +67,20 @@ class Commanded(Protocol):
 
 
 @runtime_checkable
-class Peopled(Protocol):
+class LocustCommands(Protocol):
     """What also knows of a Locust file."""
 
     def users(self) -> dict[str, Any]:
         """See Crowds.users."""
 
 
-def commands(engine: Commanded) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
+def commands(engine: LoadCommands) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
     """Return what the parent may ask for, by name."""
     known: dict[str, Callable[[Mapping[str, Any]], Any]] = {
         "open": lambda c: engine.open(c["arm"], c["url"]),
         "warm": lambda c: asdict(engine.warm(c["arm"], c["seconds"], c["requests"], fresh=c["fresh"])),
         "block": lambda c: asdict(engine.block(c["arm"], c["pair"], c["seconds"], c["seed"], rate=c.get("rate"))),
-        "pairs": lambda c: asdict(engine.pairs(codec.decode(Stretch, c["stretch"]))),
+        "pairs": lambda c: asdict(engine.pairs(codec.decode(PairStretch, c["stretch"]))),
         "alone": lambda c: engine.alone(c["arm"]),
         "probe": lambda c: engine.probe(
             c["arm"], c["request"], c["values"], fresh=c["fresh"], headers=c["headers"], times=c["times"]
@@ -90,42 +90,44 @@ def commands(engine: Commanded) -> dict[str, Callable[[Mapping[str, Any]], Any]]
         "seal": lambda c: engine.seal(Path(c["path"])),
         "discard": lambda _: engine.discard(),
     }
-    if isinstance(engine, Peopled):
+    if isinstance(engine, LocustCommands):
         known |= {"users": lambda _: engine.users(), "alive": lambda _: True}
     return known
 
 
-def obey(command: Mapping[str, Any], known: Known, discovered: Discovered | None = None) -> dict[str, Any]:
+def dispatch(command: Mapping[str, Any], known: Known, found_secrets: FoundSecrets | None = None) -> dict[str, Any]:
     """Carry out one command and return the reply: its number with ``ok`` or ``error``, and secrets that came up."""
     reply: dict[str, Any] = {"number": command["number"]}
     try:
         reply["ok"] = known[command["do"]](command)
     except (LoadError, UsageError) as error:
-        reply["error"] = told(error)
+        reply["error"] = error_payload(error)
     except Exception as error:  # noqa: BLE001 - who asked is told, and the log has the place
         traceback.print_exc()
         reply["error"] = {"what": f"the load process failed: {type(error).__name__}", "why": None, "hint": None}
-    if discovered is not None and (found := discovered.take()):
+    if found_secrets is not None and (found := found_secrets.take()):
         reply["secrets"] = found
     return reply
 
 
-def told(error: LoadError | UsageError) -> dict[str, Any]:
+def error_payload(error: LoadError | UsageError) -> dict[str, Any]:
     """Return an error as it travels to whoever has asked."""
     kind = next((kind for kind in _KINDS if isinstance(error, kind)), LoadError)
     return {"what": error.what, "why": error.why, "hint": error.hint, "where": error.where, "kind": kind.__name__}
 
 
-def raised(told: Mapping[str, Any]) -> LoadError | UsageError:
-    """Return the error that ``told`` has put into a reply."""
-    kind = next((kind for kind in _KINDS if kind.__name__ == told.get("kind")), LoadError)
-    return kind(told["what"], where=told.get("where"), why=told["why"], hint=told["hint"])
+def error_of(error_payload: Mapping[str, Any]) -> LoadError | UsageError:
+    """Return the error that ``error_payload`` has put into a reply."""
+    kind = next((kind for kind in _KINDS if kind.__name__ == error_payload.get("kind")), LoadError)
+    return kind(
+        error_payload["what"], where=error_payload.get("where"), why=error_payload["why"], hint=error_payload["hint"]
+    )
 
 
 def result_of(reply: Mapping[str, Any]) -> Any:
     """Return what a reply holds; LoadError if the command failed."""
     if "error" in reply:
-        raise raised(reply["error"])
+        raise error_of(reply["error"])
     return reply["ok"]
 
 

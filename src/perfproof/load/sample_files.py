@@ -22,7 +22,7 @@ _TIMES = ("intended_ns", "sent_ns", "first_byte_ns", "done_ns")
 
 
 @dataclass(frozen=True)
-class Part:
+class WorkerPart:
     """What one worker recorded: a file, and by (arm, pair) how far its clock was ahead of ours in that block (ns)."""
 
     path: Path
@@ -76,7 +76,7 @@ def write_histograms(path: Path, chunks: Sequence[Columns]) -> int:
     return sum(int(chunk["count"][chunk["since"] == 0].sum()) for chunk in chunks)
 
 
-def merge_histograms(path: Path, parts: Sequence[Part]) -> int:
+def merge_histograms(path: Path, parts: Sequence[WorkerPart]) -> int:
     """Write one histogram of what all parts have counted, bucket by bucket; errors as ``write_samples``.
 
     Nothing is lost, and durations do not depend on whose clock measured them.
@@ -99,12 +99,12 @@ def merge_histograms(path: Path, parts: Sequence[Part]) -> int:
     return write_histograms(path, [merged] if len(order) else [])
 
 
-def merge_parts(path: Path, parts: Sequence[Part]) -> int:
+def merge_parts(path: Path, parts: Sequence[WorkerPart]) -> int:
     """Write the samples of all parts to ``path``, their times as of our clock; errors as ``write_samples``."""
     return write_samples(path, (chunk for part in parts for chunk in _chunks(part)))
 
 
-def _chunks(part: Part) -> Iterator[Columns]:
+def _chunks(part: WorkerPart) -> Iterator[Columns]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(part.path, page_checksum_verification=True) as file:

@@ -11,7 +11,7 @@ from perfproof.errors import LoadError
 from perfproof.http.body import Files
 from perfproof.http.connection import Connection
 from perfproof.http.cookies import Jar
-from perfproof.http.exchange import Message, Place, attentive, message_of
+from perfproof.http.exchange import Message, Place, handling_of, message_of
 from perfproof.http.expectations import kind_of
 from perfproof.http.message import outgoing
 from perfproof.http.pool import Pool
@@ -53,8 +53,8 @@ def run_setup(
         pool.await_end(over, step.timeout, is_over)
         body = bytes(connection.body or b"")
         reply = Reply(connection.status, connection.fields, body, len(body))
-        place.discovered.response(reply)
-        _check(name, connection, reply, place.discovered.redactor)
+        place.found_secrets.response(reply)
+        _check(name, connection, reply, place.found_secrets.redactor)
         captured.update(into)
     return captured
 
@@ -64,8 +64,8 @@ def _message(
 ) -> Message:
     target = place.target
     out = outgoing(step, variables, target.prefix, files=files, jar=jar)
-    care = attentive(step, variables, place, out, into=into, jar=jar)
-    return message_of(step, out, target.authority, care=care)
+    handling = handling_of(step, variables, place, out, into=into, jar=jar)
+    return message_of(step, out, target.authority, handling=handling)
 
 
 def _check(name: str, connection: Connection, reply: Reply, hide: Callable[[str], str]) -> None:

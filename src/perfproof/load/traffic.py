@@ -34,7 +34,7 @@ _DROPPED = int(Outcome.DROPPED)
 _UNREACHED = (int(Outcome.CONNECT), int(Outcome.CLOSED), int(Outcome.LOST))
 
 
-class Source:
+class LoadSource:
     """Something that sends for a while. ``error`` is what made it fail, if something did."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Source:
         """Look after what has waited too long; called every few milliseconds."""
 
 
-class Pacer(Source):
+class Pacer(LoadSource):
     """Open model: sends each request when it is due, however long the ones before it take.
 
     ``due`` are absolute nanoseconds, sorted; ``messages`` yields the request for each. A request that is due while
@@ -176,7 +176,7 @@ class Pacer(Source):
             self.done.set()
 
 
-class Visitor(Source):
+class ClosedLoopUser(LoadSource):
     """Closed model: one user, who sends the next request when the one before has ended and the think time is over.
 
     Sends until ``until`` (absolute ns) and, if ``least`` is given, until the visitors sharing it have sent that many.
@@ -259,10 +259,10 @@ class Quota:
         return self._left >= 0
 
 
-class Together(Source):
+class Together(LoadSource):
     """Several sources run by one Locust user."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[LoadSource]) -> None:
         super().__init__()
         self._sources = sources
 

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from perfproof.checks import registry
-from perfproof.checks.arm import Asker, CheckedArm, KnownRequest, NotCheckedError, OverError
+from perfproof.checks.arm import CheckedArm, KnownRequest, NotCheckedError, OverError, ProbeClient
 from perfproof.checks.protocol import Check
 from perfproof.databases.merge import merge
 from perfproof.databases.sources import Sources, opened
@@ -32,7 +32,7 @@ from perfproof.http.reply import Reply
 from perfproof.http.template import combinations
 from perfproof.model.checks import ArmFacts, Checked, CheckFacts
 from perfproof.model.scenario import Arm, Checks, JsonValue, Request
-from perfproof.rounds.single_start import Phase
+from perfproof.rounds.single_start import PassContext
 from perfproof.service.lifecycle import RunningService, run_command, start
 
 _LETS_IN = ("authorization", "cookie", "x-api-key", "api-key", "x-auth-token", "x-access-token")
@@ -41,7 +41,7 @@ _MOST_TEXT = 1000
 _MOST_VALUES = 20_000
 
 
-def run_checks(phase: Phase) -> Checked:
+def run_checks(phase: PassContext) -> Checked:
     """Return what the wanted checks observed of every arm; an arm or a check that fails says so in its facts."""
     began = time.monotonic()
     wanted = phase.scenario.checks.wanted
@@ -66,7 +66,7 @@ def run_checks(phase: Phase) -> Checked:
 
 
 @contextmanager
-def _started(phase: Phase, arm: Arm) -> Iterator[_Running]:
+def _started(phase: PassContext, arm: Arm) -> Iterator[_Running]:
     """Lend the arm, with its data put back, started afresh and logged in."""
     logs = phase.private / f"checks-{arm.name}"
     logs.mkdir(mode=0o700, exist_ok=True)
@@ -101,7 +101,7 @@ def _started(phase: Phase, arm: Arm) -> Iterator[_Running]:
 class _Running:
     """One arm that runs, and what is known of how to ask it."""
 
-    phase: Phase
+    phase: PassContext
     arm: Arm
     service: RunningService
     sources: Sources
@@ -185,7 +185,7 @@ class _Running:
     def observe(self, check: Check, earlier: Mapping[str, Any] | None) -> ArmFacts:
         """Return what one check observes of the arm."""
         wanted = self.phase.scenario.checks
-        asker = Asker(Client(self.origin), wanted.requests, wanted.time)
+        asker = ProbeClient(Client(self.origin), wanted.requests, wanted.time)
         arm = CheckedArm(
             arm=self.arm,
             asker=asker,

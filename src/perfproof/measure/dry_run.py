@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from perfproof.errors import UsageError
 from perfproof.load.load_client import LoadProcess
 from perfproof.load.plan import Inspected
-from perfproof.load.preview import Rehearsed, rehearse
+from perfproof.load.preview import PreviewedRequest, preview_requests
 from perfproof.model.scenario import Arm, Scenario
 from perfproof.rounds.round import block_seed
 from perfproof.service.private_folders import private_folder
@@ -19,15 +19,15 @@ SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class DryRun:
     """Where one arm's requests would go, and the first of them."""
 
     arm: str
     where: str
-    requests: tuple[Rehearsed, ...]
+    requests: tuple[PreviewedRequest, ...]
 
 
-def rehearsal(scenario: Scenario) -> Iterator[Rehearsal]:
+def dry_run(scenario: Scenario) -> Iterator[DryRun]:
     """Yield, for each arm, the set-up steps and the first requests of its first block; nothing is started or sent."""
     load = scenario.load
     deck = max(1, int(load.rate * scenario.rounds.block_seconds)) if load.model == "open" and not load.stages else 64
@@ -35,10 +35,12 @@ def rehearsal(scenario: Scenario) -> Iterator[Rehearsal]:
         where, authority, prefix = place(arm)
         one = replace(scenario, arms=(arm,))
         try:
-            found = tuple(rehearse(one, authority, prefix, seed=block_seed(scenario, 1, 0), deck=deck, count=SHOWN))
+            found = tuple(
+                preview_requests(one, authority, prefix, seed=block_seed(scenario, 1, 0), deck=deck, count=SHOWN)
+            )
         except ValueError as error:
             raise UsageError("a request cannot be sent", where=str(scenario.file), why=str(error)) from error
-        yield Rehearsal(arm.name, where, found)
+        yield DryRun(arm.name, where, found)
 
 
 def place(arm: Arm) -> tuple[str, str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 from perfproof.core.numbers import count_of
 from perfproof.errors import PerfproofError
 from perfproof.evidence.reader import read_info
-from perfproof.judge.run_plan import Plan, plan
+from perfproof.judge.run_plan import RunPlan, plan
 from perfproof.model.recording import RunInfo
 from perfproof.model.rules import Rules, Spread
 from perfproof.model.scenario import Scenario
@@ -63,7 +63,7 @@ class Estimate:
     starts: int
     known: bool
     given: bool
-    planned: Plan
+    planned: RunPlan
 
     @property
     def sentences(self) -> tuple[str, str]:

@@ -25,7 +25,7 @@ KINDS = ("run", "ab", "noise")
 
 
 @dataclass(frozen=True)
-class TakenUp:
+class ResumedRun:
     """What is left of an interrupted run: its identity as of now, its complete rounds, what its probe observed.
 
     ``measured`` says that its rounds had ended, so that only what comes after them is missing.
@@ -73,7 +73,7 @@ def resumable(folder: Path) -> RunInfo:
     return info
 
 
-def take_up(folder: Path, fresh: RunInfo) -> TakenUp:
+def resume_run(folder: Path, fresh: RunInfo) -> ResumedRun:
     """Return the run in ``folder`` as one that is measured again; ``fresh`` is what a new run would be here and now.
 
     Rounds that were cut short are removed. UsageError, naming what, where something is not as it was.
@@ -105,7 +105,7 @@ def take_up(folder: Path, fresh: RunInfo) -> TakenUp:
     )
     directory = RunDirectory(folder)
     directory.note(info)
-    return TakenUp(info, directory, complete, recording.probing if complete else None, measured)
+    return ResumedRun(info, directory, complete, recording.probing if complete else None, measured)
 
 
 def _now() -> str:

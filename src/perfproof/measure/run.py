@@ -28,7 +28,7 @@ from perfproof.machine.signals import interruptible
 from perfproof.measure.checks import run_checks
 from perfproof.measure.estimate import OUTSIDE, estimate, spelled
 from perfproof.measure.preflight import require_ready
-from perfproof.measure.resume import TakenUp, take_up
+from perfproof.measure.resume import ResumedRun, resume_run
 from perfproof.model.checks import Checked
 from perfproof.model.formatting import interval, percent
 from perfproof.model.instructions import Instructions
@@ -46,8 +46,8 @@ from perfproof.queries.probe_plan import worth_probing
 from perfproof.rounds.observer import Observer
 from perfproof.rounds.pace import Design, Pace
 from perfproof.rounds.round import interrupted, run_round
-from perfproof.rounds.run_context import Stage
-from perfproof.rounds.single_start import Phase, tell_debugging
+from perfproof.rounds.run_context import RunContext
+from perfproof.rounds.single_start import PassContext, warn_of_debug_modes
 from perfproof.service.lifecycle import RunningService, run_command, start
 from perfproof.service.private_folders import private_folder
 from perfproof.service.revision import revision
@@ -146,7 +146,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
         arms = tuple(placed(arm, private) for arm in arms)
         scenario = replace(scenario, arms=arms)
         info = replace(info, rules=replace(info.rules, attempts=options.attempts(info)))
-        taken_up = None if options.resumes is None else take_up(options.resumes, info)
+        taken_up = None if options.resumes is None else resume_run(options.resumes, info)
         if taken_up is None:
             directory = RunDirectory.create(options.results, info, scenario.text)
         else:
@@ -166,7 +166,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
             rounds.done, rounds.probing, rounds.ended = len(taken_up.rounds), taken_up.probing, taken_up.measured
         problem: PerfproofError | None = None
         try:
-            tell_debugging(arms, observer)
+            warn_of_debug_modes(arms, observer)
             _prepare(arms, private, redactor, observer)
             snapshots = stack.enter_context(taken(arms, private, scenario.allow, observer.note))
             observer.phase("starting the load process")
@@ -177,7 +177,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                 with _kept_services(arms, private, redactor, cpus) as kept:
                     rounds.info = replace(rounds.info, variants=load.variants)
                     directory.finish(rounds.info)
-                    phase = Phase(
+                    phase = PassContext(
                         scenario, load, private, redactor, cpus, observer, kept, compare=False, snapshots=snapshots
                     )
                     rounds.part("before", began)
@@ -191,7 +191,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                             rounds.part("probe")
                         with pinned(cpus.generator):
                             pace = _pace(scenario, options.kind, counted_from, taken_up.design if taken_up else None)
-                            stage = Stage(
+                            stage = RunContext(
                                 scenario,
                                 load,
                                 directory,
@@ -277,7 +277,7 @@ def probe_alone(scenario: Scenario, arm: str | None, observer: Observer) -> Prob
         scenario = replace(scenario, arms=arms)
         both = worth_probing(scenario, arms=len(arms))[1]
         try:
-            tell_debugging(arms, observer)
+            warn_of_debug_modes(arms, observer)
             _prepare(arms, private, redactor, observer)
             observer.phase("starting the load process")
             load = LoadProcess.start(
@@ -285,7 +285,7 @@ def probe_alone(scenario: Scenario, arm: str | None, observer: Observer) -> Prob
             )
             try:
                 with _kept_services(arms, private, redactor, cpus) as kept:
-                    phase = Phase(scenario, load, private, redactor, cpus, observer, kept, both, failures)
+                    phase = PassContext(scenario, load, private, redactor, cpus, observer, kept, both, failures)
                     found = probe(phase)
             finally:
                 load.stop()
@@ -345,7 +345,7 @@ class _Rounds:
         mean = (sum(self._rounds) + (planned - len(self._rounds)) * self._rounds[-1]) / planned
         return self.took() | {"round": mean}
 
-    def conduct(self, stage: Stage) -> None:
+    def conduct(self, stage: RunContext) -> None:
         """Measure round after round until the plan or a look ends it."""
         number, stop = self.done, self.ended or (self.done > 0 and self._look(self.done))
         search = Search(self.info) if self.info.kind == "capacity" else None
@@ -432,7 +432,7 @@ def _left(scenario: Scenario, began: float) -> float | None:
     return None if budget is None else began + budget - _CLOSING - time.monotonic()
 
 
-def _without_clock(scenario: Scenario, taken_up: TakenUp) -> Scenario:
+def _without_clock(scenario: Scenario, taken_up: ResumedRun) -> Scenario:
     """Return the scenario without a time for the command where the number of rounds is fixed already."""
     if len(taken_up.rounds) < _PLANNING_ROUNDS:
         return scenario
@@ -482,7 +482,7 @@ def _probe(
     worthwhile, both = worth_probing(scenario, arms=len(scenario.arms))
     if kind in ("noise", "capacity") or not worthwhile:
         return None
-    return probe(Phase(scenario, load, private, redactor, cpus, observer, kept, compare=both))
+    return probe(PassContext(scenario, load, private, redactor, cpus, observer, kept, compare=both))
 
 
 def _status(problem: PerfproofError | None, doing: str) -> dict[str, Any]:

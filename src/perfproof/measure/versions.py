@@ -16,7 +16,7 @@ from perfproof.errors import UsageError
 from perfproof.model.scenario import Arm, Scenario
 from perfproof.service.checkouts import Checkout, checked_out
 from perfproof.service.command import fill
-from perfproof.service.git import WORKTREE, Repository, Revision
+from perfproof.service.git import WORKTREE, GitRevision, Repository
 from perfproof.service.lifecycle import run_command
 from perfproof.service.private_folders import private_folder
 
@@ -109,7 +109,7 @@ class _Builder:
     stack: ExitStack
     lent: dict[tuple[Path, str, str], Checkout]
 
-    def checkout(self, arm: Arm, repository: Repository, revision: Revision) -> Checkout:
+    def checkout(self, arm: Arm, repository: Repository, revision: GitRevision) -> Checkout:
         """Return the files of ``revision``, not yet built."""
         build = arm.service.build and fill(arm.service.build, arm.name, None)
         needs = json.dumps([build, sorted(arm.service.environment.items()) if build else None, arm.service.shell])
@@ -144,7 +144,7 @@ def _repository(arm: Arm, scenario: Scenario) -> Repository:
     return Repository.around(directory if directory.is_dir() else scenario.file.resolve().parent)
 
 
-def _place(arm: Arm, ref: str, repository: Repository, revision: Revision, builder: _Builder) -> Arm:
+def _place(arm: Arm, ref: str, repository: Repository, revision: GitRevision, builder: _Builder) -> Arm:
     """Return the arm as it runs from its ref, built."""
     directory = arm.service.directory.resolve()
     if not directory.is_relative_to(repository.top):
@@ -179,7 +179,7 @@ def _place(arm: Arm, ref: str, repository: Repository, revision: Revision, build
     return placed
 
 
-def _ancestry(repository: Repository, baseline: Revision, candidate: Revision) -> dict[str, str]:
+def _ancestry(repository: Repository, baseline: GitRevision, candidate: GitRevision) -> dict[str, str]:
     """Return how the baseline relates to the candidate, where that could mislead."""
     missing = repository.only_in(baseline, candidate)
     if missing is None:

@@ -91,7 +91,7 @@ class PoolFacts:
 
 
 @dataclass(frozen=True)
-class Plan:
+class QueryPlan:
     """How the database would run one statement: one line a node, indented by depth, without literals.
 
     ``scanned`` maps tables read from end to end to their rows; ``small`` says that they are too small for the plan to
@@ -117,7 +117,7 @@ class ArmLevers:
     arm: str
     http: tuple[HttpFacts, ...] = ()
     pools: tuple[PoolFacts, ...] = ()
-    plans: tuple[Plan, ...] = ()
+    plans: tuple[QueryPlan, ...] = ()
     notes: tuple[str, ...] = ()
 
 

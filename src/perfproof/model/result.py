@@ -18,7 +18,7 @@ class Verdict(StrEnum):
     INVALID = "invalid"
     EQUIVALENT = "equivalent"
     MET = "met"
-    SHORT = "short"
+    GOAL_MISSED = "short"
     IMPROVED = "improved"
     REGRESSED = "regressed"
     INCONCLUSIVE = "inconclusive"
@@ -264,7 +264,7 @@ class ProbeResult:
 
 
 @dataclass(frozen=True)
-class Step:
+class CapacityStep:
     """One step of a search for the capacity: an arm under ``rate`` requests per second for ``seconds``.
 
     ``value`` is the figure that the first latency budget limits (None: nothing completed), ``served`` the median
@@ -285,7 +285,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Knee:
+class CapacityEstimate:
     """The highest rate of one arm that keeps the budgets, with its interval over fresh starts.
 
     ``starts`` is the rate of each start. ``bound`` says that the rate is not the knee itself: it lies higher
@@ -306,8 +306,8 @@ class CapacitySearch:
     metric: str
     unit: str
     limit: float
-    knees: tuple[Knee, ...]
-    steps: tuple[Step, ...]
+    knees: tuple[CapacityEstimate, ...]
+    steps: tuple[CapacityStep, ...]
 
 
 DAY = 86_400.0

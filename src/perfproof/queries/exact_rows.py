@@ -194,7 +194,7 @@ def judge(before: Range, after: Range, metric: Metric, goal: Goal | None, rules:
     if after.low > before.high:
         return Verdict.REGRESSED
     if goal is not None and after.low > before.high * (1 - goal.improve):
-        return Verdict.SHORT
+        return Verdict.GOAL_MISSED
     if after.high < before.low:
         return Verdict.IMPROVED
     return Verdict.INCONCLUSIVE

@@ -17,13 +17,13 @@ from perfproof.databases.merge import Observed, merge, one_name
 from perfproof.databases.sources import Sources, opened
 from perfproof.errors import LoadError, ServiceError, UnsendableError
 from perfproof.http.json_paths import Steps, covers, parse, spell
-from perfproof.http.response_diff import Reply, compare, rows_in, unlike_paths
+from perfproof.http.response_diff import ComparedResponse, compare, rows_in, unlike_paths
 from perfproof.load.plan import ProbeReply
 from perfproof.model.probe import Answer, Difference, ProbedArm, ProbedRequest, ProbedSize, Probing
 from perfproof.model.scenario import Arm, Request, Scenario
-from perfproof.queries.probe_plan import Shot, compared, plan, worth_probing
-from perfproof.rounds.run_context import told_answer
-from perfproof.rounds.single_start import Phase
+from perfproof.queries.probe_plan import ProbeCase, compared, plan, worth_probing
+from perfproof.rounds.run_context import describe_wrong_answer
+from perfproof.rounds.single_start import PassContext
 from perfproof.service.lifecycle import RunningService, run_command, start
 from perfproof.service.processes import ProcessTree, cold
 from perfproof.service.sockets import serving_pids
@@ -38,11 +38,11 @@ WRITES = "it writes: opt in with `probe: {writes: true}` and a reset, or say `sa
 
 __all__ = ["probe", "worth_probing"]
 
-Replies = dict[tuple[str, int | None, str], list[Reply]]
+Replies = dict[tuple[str, int | None, str], list[ComparedResponse]]
 """The responses of one arm by request, size and values; in memory only."""
 
 
-def probe(phase: Phase) -> Probing:
+def probe(phase: PassContext) -> Probing:
     """Probe every arm of the scenario and compare their responses.
 
     Raises ServiceError (exit 4) when a probed request is answered with a status that the scenario does not expect: a
@@ -63,7 +63,7 @@ def probe(phase: Phase) -> Probing:
 class _ArmProbe:
     """One arm being probed."""
 
-    phase: Phase
+    phase: PassContext
     number: int
     replies: Replies = field(default_factory=dict)
 
@@ -193,10 +193,12 @@ class _ArmProbe:
             size = (one.size or 0) + more
             if size < (two.size or 0):
                 values = {**plan(request, counted=True)[0].values, request.scale.parameter: size}
-                shot = Shot(size, values, request.probe.repeat)
+                shot = ProbeCase(size, values, request.probe.repeat)
                 yield replace(self._shot(index, request, shot, sources, service), added=True)
 
-    def _shot(self, index: int, request: Request, shot: Shot, sources: Sources, service: RunningService) -> ProbedSize:
+    def _shot(
+        self, index: int, request: Request, shot: ProbeCase, sources: Sources, service: RunningService
+    ) -> ProbedSize:
         """Send one request at one size until its repeats agree, or give up and let it vary."""
         if request.scale and request.scale.reseed and shot.size is not None:
             self._command(request.scale.reseed.replace("{size}", str(shot.size)), "reseed")
@@ -216,7 +218,9 @@ class _ArmProbe:
             if seen is not None:
                 observed.append(seen)
             kept = self.replies.setdefault(key, [])
-            kept[1:] = [Reply(reply.status, reply.headers.get("content-type", ""), reply.content, service.base_url)]
+            kept[1:] = [
+                ComparedResponse(reply.status, reply.headers.get("content-type", ""), reply.content, service.base_url)
+            ]
         assert reply is not None  # noqa: S101 - there is at least one repeat
         merged = merge(observed[-shot.repeats :], self.background, prefer_agent=sources.prefer_agent)
         body = reply.content
@@ -242,7 +246,7 @@ class _ArmProbe:
         )
 
     def _check(
-        self, request: Request, shot: Shot, reply: ProbeReply, service: RunningService, sources: Sources
+        self, request: Request, shot: ProbeCase, reply: ProbeReply, service: RunningService, sources: Sources
     ) -> None:
         if reply.outcome == "ok":
             return
@@ -253,7 +257,7 @@ class _ArmProbe:
             there = f"it is a redirect to {reply.headers['location']}"
             elsewhere = f"{there}: write that path, or `follow_redirects: true`, which counts both"
         raise ServiceError(
-            f"{self.arm.name} {told_answer(request, reply.outcome, reply.status, where)}",
+            f"{self.arm.name} {describe_wrong_answer(request, reply.outcome, reply.status, where)}",
             why=self.phase.redactor(died or elsewhere or reply.problem or "; ".join(sources.problems[-1:])) or None,
             hint="nothing was put under load: correct path, headers, body or `expect`, or read the service's log",
             log_tail=service.log_tail(),

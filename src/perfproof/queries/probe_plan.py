@@ -18,7 +18,7 @@ MORE_VARIANTS = 4
 
 
 @dataclass(frozen=True)
-class Shot:
+class ProbeCase:
     """One probe: the size (None without a ``scale``), the values to fill in, and how often it is repeated.
 
     ``own`` marks a size that the load asks for, ``added`` one that ``scale`` does not name.
@@ -38,15 +38,15 @@ def worth_probing(scenario: Scenario, *, arms: int) -> tuple[bool, bool]:
     return counted or both, both
 
 
-def plan(request: Request, *, counted: bool) -> list[Shot]:
+def plan(request: Request, *, counted: bool) -> list[ProbeCase]:
     """Return the probes of a request, at its sizes in rising order, with the first choice of every other variable."""
     first = {name: choices[0] for name, choices in request.values.items()}
     repeats = request.probe.repeat if counted else min(request.probe.repeat, UNCOUNTED_REPEATS)
     if request.scale is None:
-        return [Shot(None, first, repeats)]
+        return [ProbeCase(None, first, repeats)]
     parameter, own = request.scale.parameter, own_sizes(request)
     return [
-        Shot(size, {**first, parameter: size} if parameter else first, repeats, size in own, size not in sizes)
+        ProbeCase(size, {**first, parameter: size} if parameter else first, repeats, size in own, size not in sizes)
         for sizes in [request.scale.sizes]
         for size in sorted({*sizes, *own})
     ]
@@ -62,7 +62,7 @@ def own_sizes(request: Request) -> frozenset[int]:
     return frozenset(sizes[round(at * last / (MOST_OWN - 1))] for at in range(MOST_OWN))
 
 
-def compared(request: Request) -> Sequence[Shot]:
+def compared(request: Request) -> Sequence[ProbeCase]:
     """Return a few more combinations of a request's values, evenly spread, to compare the responses of."""
     total = prod(len(choices) for choices in request.values.values())
     chosen = sorted({round(at * (total - 1) / MORE_VARIANTS) for at in range(1, MORE_VARIANTS + 1)} - {0})
@@ -70,5 +70,5 @@ def compared(request: Request) -> Sequence[Shot]:
     shots = []
     for place in chosen:
         values = next(islice(product(*request.values.values()), place, None))
-        shots.append(Shot(None, dict(zip(names, values, strict=True)), UNCOUNTED_REPEATS))
+        shots.append(ProbeCase(None, dict(zip(names, values, strict=True)), UNCOUNTED_REPEATS))
     return shots

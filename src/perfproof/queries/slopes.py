@@ -20,7 +20,7 @@ FEWEST = 3
 
 
 @dataclass(frozen=True)
-class Point:
+class SlopePoint:
     """One size: rows returned (x) and the fewest and most calls of a statement (y)."""
 
     x: int
@@ -60,7 +60,7 @@ def distinct(request: ProbedRequest) -> int:
     return len({x for size in request.sizes if (x := x_of(size)) is not None})
 
 
-def points_of(request: ProbedRequest) -> dict[str, list[Point]]:
+def points_of(request: ProbedRequest) -> dict[str, list[SlopePoint]]:
     """Return the points of every statement of the application by its key, in rising order of rows.
 
     Sizes that returned the same number of rows are one point. A statement that did not run at a size has 0 calls there.
@@ -72,16 +72,16 @@ def points_of(request: ProbedRequest) -> dict[str, list[Point]]:
             counted = {e.count.statement.key: (e.count.calls, e.most) for e in size.statements if e.application}
             calls.setdefault(x, []).append(counted)
     keys = dict.fromkeys(key for counted in calls.values() for each in counted for key in each)
-    found: dict[str, list[Point]] = {}
+    found: dict[str, list[SlopePoint]] = {}
     for key in keys:
         for x in sorted(calls):
             seen = [each.get(key, (0, 0)) for each in calls[x]]
-            point = Point(x, min(low for low, _ in seen), max(high for _, high in seen))
+            point = SlopePoint(x, min(low for low, _ in seen), max(high for _, high in seen))
             found.setdefault(key, []).append(point)
     return found
 
 
-def together_points(request: ProbedRequest, keys: Collection[str]) -> list[Point]:
+def together_points(request: ProbedRequest, keys: Collection[str]) -> list[SlopePoint]:
     """Return the points of several statements added up, in rising order of rows."""
     found: dict[int, list[tuple[int, int]]] = {}
     for size in request.sizes:
@@ -89,10 +89,10 @@ def together_points(request: ProbedRequest, keys: Collection[str]) -> list[Point
         if x is not None and size.statements is not None:
             mine = [each for each in size.statements if each.application and each.count.statement.key in keys]
             found.setdefault(x, []).append((sum(e.count.calls for e in mine), sum(e.most for e in mine)))
-    return [Point(x, min(low for low, _ in found[x]), max(high for _, high in found[x])) for x in sorted(found)]
+    return [SlopePoint(x, min(low for low, _ in found[x]), max(high for _, high in found[x])) for x in sorted(found)]
 
 
-def slope(points: Sequence[Point]) -> Slope | None:
+def slope(points: Sequence[SlopePoint]) -> Slope | None:
     """Return the steepest step; None with fewer than three distinct numbers of rows."""
     ordered = sorted(points, key=lambda point: point.x)
     if len({point.x for point in ordered}) < FEWEST:

@@ -26,7 +26,7 @@ _ORDER = {
     Verdict.REGRESSED: 0,
     Verdict.INVALID: 1,
     Verdict.EQUIVALENT: 2,
-    Verdict.SHORT: 2,
+    Verdict.GOAL_MISSED: 2,
     Verdict.INCONCLUSIVE: 3,
     Verdict.IMPROVED: 4,
     Verdict.MET: 5,
@@ -157,7 +157,7 @@ def _came(row: Comparison) -> tuple[str, str, display_rows.Tone]:
         return display_rows.SYMBOLS[row.verdict], display_rows.verdict_words(row), display_rows.tone_of(row)
     if row.verdict is Verdict.MET:
         return "✓", "goal met", "good"
-    if row.verdict in (Verdict.SHORT, Verdict.EQUIVALENT):
+    if row.verdict in (Verdict.GOAL_MISSED, Verdict.EQUIVALENT):
         return "✗", "goal missed", "bad"
     return "?", "not decided", "warn"
 

@@ -211,7 +211,7 @@ def outcome(row: Comparison) -> str:
     match row.verdict:
         case Verdict.MET:
             said, bound = f"reached {reached([row], word=False)}", sure([row])
-        case Verdict.SHORT:
+        case Verdict.GOAL_MISSED:
             said, bound = f"reached {reached([row], word=False)}", at_most(row)
         case Verdict.EQUIVALENT:
             said, bound = "no difference", within(row)

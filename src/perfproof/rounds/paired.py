@@ -9,10 +9,10 @@ from math import exp, log
 from statistics import median
 
 from perfproof.errors import LoadError
-from perfproof.load.plan import PairsReport, Stretch
+from perfproof.load.plan import PairsReport, PairStretch
 from perfproof.rounds.pace import WARMUP, for_arms, stretches
-from perfproof.rounds.run_context import Progress, Stage
-from perfproof.rounds.warmup import FRESH_TRIES, Warmth, is_steady
+from perfproof.rounds.run_context import Progress, RunContext
+from perfproof.rounds.warmup import FRESH_TRIES, WarmupState, is_steady
 from perfproof.service.processes import cold
 from perfproof.service.sockets import serving_pids
 
@@ -24,12 +24,12 @@ IDLE = 0.15
 """Seconds of a round in which nobody asks, to see what the services use by themselves."""
 
 
-def seed_of(run: Stage, number: int, what: str) -> int:
+def seed_of(run: RunContext, number: int, what: str) -> int:
     """Return the seed of a stretch: the same for every arm, another for each stretch and round."""
     return random.Random(f"{run.scenario.load.seed}-{number}-{what}").getrandbits(48)  # noqa: S311
 
 
-def warm_pairs(run: Stage, number: int, progress: Progress) -> None:
+def warm_pairs(run: RunContext, number: int, progress: Progress) -> None:
     """Ask every arm in turn until they are warm: everything once, the least time and number, until it is steady.
 
     A service that does not answer is told after one request, not after one a stretch.
@@ -60,7 +60,7 @@ def warm_pairs(run: Stage, number: int, progress: Progress) -> None:
         # Of the first stretch nothing is known but that every request in it may take its whole timeout.
         most = max(limit, 2 * sum(pace.costs())) if pace.took else 3600.0
         seed = seed_of(run, number, f"warm-{count}")
-        report = run.load.pairs(Stretch(arms, -1, counts, most, seed, pace.gap, record=False, patience=1))
+        report = run.load.pairs(PairStretch(arms, -1, counts, most, seed, pace.gap, record=False, patience=1))
         count += 1
         _answering(run, report, number)
         pace.learn(report)
@@ -73,7 +73,9 @@ def warm_pairs(run: Stage, number: int, progress: Progress) -> None:
     seconds = time.monotonic() - began
     for arm in arms:
         steady = is_steady(levels[arm]) or seconds < limit
-        progress.warmth[arm] = Warmth(sent[arm], seconds / len(arms), steady, _cold(run, progress, arm, at_start[arm]))
+        progress.warmth[arm] = WarmupState(
+            sent[arm], seconds / len(arms), steady, _cold(run, progress, arm, at_start[arm])
+        )
 
 
 def _counts(weights: Sequence[float], costs: Sequence[float], seconds: float) -> tuple[int, ...]:
@@ -90,7 +92,7 @@ def _level(report: PairsReport, first: PairsReport, arm: int) -> float | None:
     return exp(median(known)) if known else None
 
 
-def _answering(run: Stage, report: PairsReport, number: int) -> None:
+def _answering(run: RunContext, report: PairsReport, number: int) -> None:
     """Raise LoadError if an arm left a request without an answer for its whole timeout."""
     for arm, hung in enumerate(report.hung):
         if hung and not report.arms[arm].aborted:
@@ -102,7 +104,7 @@ def _answering(run: Stage, report: PairsReport, number: int) -> None:
             )
 
 
-def _cold(run: Stage, progress: Progress, arm: int, at_start: dict[int, int]) -> int:
+def _cold(run: RunContext, progress: Progress, arm: int, at_start: dict[int, int]) -> int:
     """Have every worker process serve something, by new connections; return how many have served nothing still."""
     service, tree = progress.services[arm], progress.trees[arm]
     for attempt in range(FRESH_TRIES + 1):
@@ -114,7 +116,7 @@ def _cold(run: Stage, progress: Progress, arm: int, at_start: dict[int, int]) ->
     return 0
 
 
-def measure_pairs(run: Stage, number: int, progress: Progress) -> None:
+def measure_pairs(run: RunContext, number: int, progress: Progress) -> None:
     """Send the round's stretches of pairs; CPU clocks are read before and after each, idle time at the end."""
     pace = run.pace
     arms = tuple(range(len(progress.services)))
@@ -124,7 +126,7 @@ def measure_pairs(run: Stage, number: int, progress: Progress) -> None:
     for place, counts in enumerate(parts):
         before = [tree.cpu_ns() for tree in progress.trees]
         seed = seed_of(run, number, f"pairs-{place}")
-        report = run.load.pairs(Stretch(arms, place, counts, limit, seed, pace.gap, patience=_PATIENCE))
+        report = run.load.pairs(PairStretch(arms, place, counts, limit, seed, pace.gap, patience=_PATIENCE))
         time.sleep(AFTERMATH)
         used = [tree.cpu_ns() - start for tree, start in zip(progress.trees, before, strict=True)]
         progress.add(place, report, used)

@@ -20,8 +20,16 @@ from perfproof.model.recording import ArmRound, Block, Round, Samples
 from perfproof.model.scenario import Scenario
 from perfproof.rounds.pace import STOPPING
 from perfproof.rounds.paired import measure_pairs, warm_pairs
-from perfproof.rounds.run_context import ArmDiedError, Progress, Stage, block_of, death, raise_if_dead, raise_if_wrong
-from perfproof.rounds.warmup import Warmth, warm_up
+from perfproof.rounds.run_context import (
+    ArmDiedError,
+    Progress,
+    RunContext,
+    block_of,
+    death,
+    raise_if_dead,
+    raise_if_wrong,
+)
+from perfproof.rounds.warmup import WarmupState, warm_up
 from perfproof.service.lifecycle import RunningService, run_command, start
 from perfproof.service.processes import ProcessTree, Sampler
 
@@ -51,17 +59,17 @@ def block_seed(scenario: Scenario, round_number: int, pair: int) -> int:
 class Measuring(Protocol):
     """What is done with arms that are up and warm: put load on them, and leave the samples behind."""
 
-    def __call__(self, stage: Stage, number: int, progress: Progress) -> None:
+    def __call__(self, stage: RunContext, number: int, progress: Progress) -> None:
         """Measure; blocks go to ``progress``."""
 
-    def seal(self, stage: Stage, partial: PartialRound) -> None:
+    def seal(self, stage: RunContext, partial: PartialRound) -> None:
         """Write every sample of this round to ``partial``; LoadError or EvidenceError if that fails."""
 
 
 class Timed:
     """The usual measurement: stretches of pairs, pairs of blocks, or both, as the run's pace has it."""
 
-    def __call__(self, stage: Stage, number: int, progress: Progress) -> None:
+    def __call__(self, stage: RunContext, number: int, progress: Progress) -> None:
         """Measure the whole round."""
         design = stage.pace.design
         if design is None or design.pairs:
@@ -69,13 +77,13 @@ class Timed:
         if design is None or design.blocks:
             measure_blocks(stage, number, progress)
 
-    def seal(self, stage: Stage, partial: PartialRound) -> None:
+    def seal(self, stage: RunContext, partial: PartialRound) -> None:
         """Have the load process write what it recorded."""
         histograms = stage.scenario.load.samples == "histogram"
         stage.load.seal(partial.histograms_path if histograms else partial.samples_path)
 
 
-def run_round(stage: Stage, number: int, measuring: Measuring | None = None) -> Round:
+def run_round(stage: RunContext, number: int, measuring: Measuring | None = None) -> Round:
     """Conduct and seal one round; its samples are in the run directory, not in what is returned.
 
     A service that dies, load that cannot go on, or Ctrl-C ends the round early: it is sealed as incomplete with the
@@ -121,7 +129,7 @@ def run_round(stage: Stage, number: int, measuring: Measuring | None = None) -> 
     return round_
 
 
-def _seal_samples(stage: Stage, measuring: Measuring, partial: PartialRound) -> PerfproofError | None:
+def _seal_samples(stage: RunContext, measuring: Measuring, partial: PartialRound) -> PerfproofError | None:
     """Have the samples written; return what prevents it. The round is then sealed as incomplete, not lost."""
     try:
         measuring.seal(stage, partial)
@@ -134,7 +142,7 @@ def _seal_samples(stage: Stage, measuring: Measuring, partial: PartialRound) -> 
     return None
 
 
-def _learn(stage: Stage) -> tuple[Learned, PerfproofError | None]:
+def _learn(stage: RunContext) -> tuple[Learned, PerfproofError | None]:
     """Ask for the names of a Locust file's requests and its troubles; without names its samples mean nothing."""
     try:
         learned = stage.load.learned()
@@ -150,7 +158,7 @@ def _learn(stage: Stage) -> tuple[Learned, PerfproofError | None]:
 
 
 @contextmanager
-def _services(stage: Stage, logs: Path) -> Iterator[list[RunningService]]:
+def _services(stage: RunContext, logs: Path) -> Iterator[list[RunningService]]:
     """Start every arm afresh (or lend the kept ones) and stop what was started."""
     if stage.kept:
         yield [stage.kept[arm.name] for arm in stage.scenario.arms]
@@ -173,7 +181,7 @@ def _services(stage: Stage, logs: Path) -> Iterator[list[RunningService]]:
             service.stop()
 
 
-def _warm_arms(stage: Stage, number: int, progress: Progress) -> None:
+def _warm_arms(stage: RunContext, number: int, progress: Progress) -> None:
     """Log in and warm up every arm: in pairs, or one after the other in an order that changes from round to round."""
     for arm, service in enumerate(progress.services):
         stage.load.open(arm, service.base_url)
@@ -208,7 +216,7 @@ def overlaps(scenario: Scenario) -> bool:
     return scenario.locustfile is None and (load.model == "open" or load.users > 1)
 
 
-def measure_blocks(stage: Stage, number: int, progress: Progress) -> None:
+def measure_blocks(stage: RunContext, number: int, progress: Progress) -> None:
     """Measure all pairs of blocks; the service's CPU clocks are read just before and just after each block."""
     scenario, count, begun = stage.scenario, len(progress.services), len({block.pair for block in progress.blocks})
     blocks, seconds = stage.pace.blocks()
@@ -221,7 +229,7 @@ def measure_blocks(stage: Stage, number: int, progress: Progress) -> None:
 
 
 def send_block(
-    stage: Stage,
+    stage: RunContext,
     progress: Progress,
     place: tuple[int, int, int],
     seconds: float,
@@ -247,7 +255,7 @@ def send_block(
 
 def _arm_round(arm: int, progress: Progress, problem: PerfproofError | None) -> ArmRound:
     service, memory = progress.services[arm], progress.trees[arm].summary()
-    warmth = progress.warmth.get(arm, Warmth(0, 0.0, steady=problem is not None, cold_processes=0))
+    warmth = progress.warmth.get(arm, WarmupState(0, 0.0, steady=problem is not None, cold_processes=0))
     return ArmRound(
         arm=arm,
         start_seconds=service.start_seconds,

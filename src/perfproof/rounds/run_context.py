@@ -16,7 +16,7 @@ from perfproof.model.recording import Block
 from perfproof.model.scenario import Request, Scenario
 from perfproof.rounds.observer import Observer
 from perfproof.rounds.pace import Pace
-from perfproof.rounds.warmup import Warmth
+from perfproof.rounds.warmup import WarmupState
 from perfproof.service.lifecycle import RunningService
 from perfproof.service.processes import ProcessTree
 from perfproof.service.snapshots.snapshot import Snapshot
@@ -26,7 +26,7 @@ FULL_LOOK_EVERY = 1.0
 
 
 @dataclass(frozen=True)
-class Stage:
+class RunContext:
     """What every round of a run shares. ``kept`` services (``url:`` or ``restart: never``) outlive a round.
 
     ``pace`` is how the arms take turns. ``named`` is told the names of a Locust file's requests, before any sample that
@@ -54,7 +54,7 @@ class Progress:
     partial: PartialRound
     services: list[RunningService]
     trees: list[ProcessTree]
-    warmth: dict[int, Warmth] = field(default_factory=dict)
+    warmth: dict[int, WarmupState] = field(default_factory=dict)
     alone: dict[int, int] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     idle: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -157,14 +157,14 @@ def raise_if_wrong(
     request = scenario.requests[first.request]
     more = f"; {', '.join(others)} failed too" if others else ""
     raise ServiceError(
-        f"{service.arm.name} {told_answer(request, first.outcome, first.status)}",
+        f"{service.arm.name} {describe_wrong_answer(request, first.outcome, first.status)}",
         why=f"{redactor(first.problem)}{more}".removeprefix("; ") or None,
         hint="nothing was put under load: correct path, headers, body or `expect`, or read the service's log",
         log_tail=service.log_tail(),
     )
 
 
-def told_answer(request: Request, outcome: str, status: int, where: str = "") -> str:
+def describe_wrong_answer(request: Request, outcome: str, status: int, where: str = "") -> str:
     """Return what came of a request and what was expected, to follow the name of an arm; ``where`` follows its own."""
     if outcome == "bad_status":
         expected = " or ".join(map(str, request.expect.status)) or "2xx"

@@ -20,7 +20,7 @@ from perfproof.service.snapshots.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
-class Phase:
+class PassContext:
     """What the phase works with. ``kept`` are services that cannot be started afresh; nothing is injected into them.
 
     Where ``failures`` is given, a request that is answered wrongly is told there and the others are probed all the
@@ -40,12 +40,12 @@ class Phase:
     snapshots: Sequence[Snapshot] = ()
 
 
-def startable(phase: Phase, arm: Arm) -> bool:
+def startable(phase: PassContext, arm: Arm) -> bool:
     """Tell whether perfproof starts this arm itself, so that something can be put into its environment."""
     return arm.name not in phase.kept and arm.service.command is not None
 
 
-def tell_debugging(arms: Sequence[Arm], observer: Observer) -> None:
+def warn_of_debug_modes(arms: Sequence[Arm], observer: Observer) -> None:
     """Warn, before anything is measured, of arms that are started in a mode for developing."""
     for arm in arms:
         for mode in debug_modes(arm.service.command, arm.service.environment):
@@ -53,7 +53,7 @@ def tell_debugging(arms: Sequence[Arm], observer: Observer) -> None:
 
 
 @contextmanager
-def started(phase: Phase, arm: Arm, logs: Path, allowance: Allowance, what: str) -> Iterator[RunningService]:
+def started(phase: PassContext, arm: Arm, logs: Path, allowance: Allowance, what: str) -> Iterator[RunningService]:
     """Lend the arm, reset and started afresh and stopped afterwards; a kept one is lent as it is.
 
     Raises OutOfTimeError where there is no time for a start, which is for ``what``.

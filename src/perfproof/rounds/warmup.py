@@ -38,7 +38,7 @@ FRESH_TRIES = 6
 
 
 @dataclass(frozen=True)
-class Warmth:
+class WarmupState:
     """What the warm-up of one arm came to."""
 
     requests: int
@@ -71,7 +71,7 @@ def warm_up(
     at_most: float = inf,
     *,
     judged: bool = True,
-) -> Warmth:
+) -> WarmupState:
     """Send unrecorded load until the arm is warm, at most three times the asked-for warm-up (at least 3 s more).
 
     ``alone`` is how long a request takes when nothing else is asked, where that is known; ``least`` the seconds to
@@ -111,7 +111,7 @@ def warm_up(
         report = load.warm(arm, STRETCH, fresh_connections=True)
         requests += report.requests
         seconds += STRETCH
-    return Warmth(requests, seconds, steady, still_cold)
+    return WarmupState(requests, seconds, steady, still_cold)
 
 
 def _refuse_hanging(scenario: Scenario, arm: int, report: WarmReport) -> None:

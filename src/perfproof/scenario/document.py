@@ -46,7 +46,7 @@ for _tag, _pattern, _first in (
 
 
 @dataclass(frozen=True)
-class Spot:
+class SourceLocation:
     """Where a value stands: line and column (1-based) of its key and of itself, its text, and its span in the file."""
 
     key_line: int
@@ -68,7 +68,7 @@ class Document:
     file: str
     text: str
     data: dict[str, JsonValue] = field(default_factory=dict)
-    spots: dict[Path, Spot] = field(default_factory=dict)
+    spots: dict[Path, SourceLocation] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     unread: set[Path] = field(default_factory=set)
 
@@ -156,7 +156,7 @@ class _Reader:
         if any(node is outer for outer in self.open):
             raise self._too_much(node, "contains itself", "an alias cannot stand inside its own anchor")
         start, end = node.start_mark, node.end_mark
-        self.document.spots[path] = Spot(
+        self.document.spots[path] = SourceLocation(
             key.start_mark.line + 1,
             key.start_mark.column + 1,
             start.line + 1,

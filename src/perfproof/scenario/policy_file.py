@@ -14,7 +14,7 @@ from perfproof.model.policy import Policy
 from perfproof.model.scenario import JsonValue
 from perfproof.scenario import document as documents
 from perfproof.scenario.checks.keys import sharpness
-from perfproof.scenario.document import Document, Spot
+from perfproof.scenario.document import Document, SourceLocation
 from perfproof.scenario.schema.fields import closest
 from perfproof.scenario.schema.rules import policy
 from perfproof.scenario.validate import Findings, validate
@@ -83,9 +83,9 @@ def _refuse(path: Path, line: int, column: int, reason: str, fix: str | None) ->
     return ScenarioError([Problem(str(path), line, column, "file", reason, fix)])
 
 
-def _spots(text: str) -> dict[documents.Path, Spot]:
+def _spots(text: str) -> dict[documents.Path, SourceLocation]:
     """Return where the keys of TOML stand: ``tomllib`` does not tell. Inline tables are known by their key alone."""
-    spots: dict[documents.Path, Spot] = {}
+    spots: dict[documents.Path, SourceLocation] = {}
     table: documents.Path = ()
     counts: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
@@ -99,5 +99,5 @@ def _spots(text: str) -> dict[documents.Path, Spot]:
             path, column = (*table, found[1]), found.start(1) + 1
         else:
             continue
-        spots.setdefault(path, Spot(number, column, number, found.end() + 1, "", 0, 0))
+        spots.setdefault(path, SourceLocation(number, column, number, found.end() + 1, "", 0, 0))
     return spots

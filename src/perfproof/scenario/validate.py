@@ -25,7 +25,7 @@ from perfproof.scenario.schema.scenario import ScenarioSpec, json_schema
 from perfproof.scenario.schema.service import ARM_NAME, BASELINE, CANDIDATE, MOST_ARMS, UNSUPPORTED, ServiceSpec
 
 STEPS = ("requests", "setup")
-SHORT = ("improve", "limit", "json", "contains", "file", "text")
+GOAL_MISSED = ("improve", "limit", "json", "contains", "file", "text")
 """Keys that a plain value may stand for: ``latency_p95: 20%``, ``capture: {id: $.id}``, ``users: users.csv``."""
 FILLERS: Mapping[str, JsonValue] = {"name": "unnamed"}
 """What stands in for a required key that is missing or wrong, so that the rest can be looked at."""
@@ -42,12 +42,12 @@ class Findings:
 
     def add(self, path: Path, reason: str, fix: str | None = None, *, at_key: bool = False) -> None:
         """Note a mistake, unless the value at ``path`` is already known to be wrong."""
-        if not self.rests_on_sand(path):
+        if not self.depends_on_invalid(path):
             if not at_key:
                 path = self._written(path)
             self.document.problems.append(self.document.problem(path, reason, fix, at_key=at_key))
 
-    def rests_on_sand(self, *paths: Path) -> bool:
+    def depends_on_invalid(self, *paths: Path) -> bool:
         """Tell whether any of the values at or below ``paths`` (or what holds them) was left out as wrong.
 
         A check asks this first: a mistake that only follows from another one would mislead.
@@ -61,7 +61,7 @@ class Findings:
 
     def _written(self, path: Path) -> Path:
         """Return ``path`` without the steps that a shorthand leaves out: ``latency_p95: 20%``, ``status: 200``."""
-        while path not in self.document.spots and path[-1:] and (isinstance(path[-1], int) or path[-1] in SHORT):
+        while path not in self.document.spots and path[-1:] and (isinstance(path[-1], int) or path[-1] in GOAL_MISSED):
             path = path[:-1]
         return path
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perfproof.errors import UsageError
-from perfproof.service.git import Repository, Revision
+from perfproof.service.git import GitRevision, Repository
 
 KEPT = 10
 """Worktrees kept per repository; the longest unused ones go first."""
@@ -29,7 +29,7 @@ _BUILT = "perfproof-built"
 class Checkout:
     """Files of one revision at ``directory``."""
 
-    revision: Revision
+    revision: GitRevision
     directory: Path
     _mark: Path
 
@@ -53,7 +53,7 @@ def cache_folder(repository: Repository) -> Path:
 
 @contextmanager
 def checked_out(
-    repository: Repository, revision: Revision, build: str, waiting: Callable[[], None] = lambda: None
+    repository: Repository, revision: GitRevision, build: str, waiting: Callable[[], None] = lambda: None
 ) -> Iterator[Checkout]:
     """Lend the files of ``revision``; ``build`` is whatever the build depends on beside them (command, environment).
 

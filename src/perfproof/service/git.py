@@ -23,7 +23,7 @@ WORKTREE = "worktree"
 
 
 @dataclass(frozen=True)
-class Revision:
+class GitRevision:
     """A version: the ref as it was asked for, the commit and the tree it stands for."""
 
     ref: str
@@ -63,7 +63,7 @@ class Repository:
         """Tell whether the clone holds only a part of the history, so that git answers ancestry wrongly."""
         return _git(self.top, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
 
-    def resolve(self, ref: str) -> Revision:
+    def resolve(self, ref: str) -> GitRevision:
         """Return what ``ref`` stands for; ``A...B`` is the commit where B left A. ``UsageError`` with a way out."""
         left, dots, right = ref.partition("...")
         if dots:
@@ -72,7 +72,7 @@ class Repository:
             commit = self._parse(f"{ref}^{{commit}}") or ""
         if not commit:
             raise self._missing(ref)
-        return Revision(ref, commit, self._parse(f"{commit}^{{tree}}") or commit)
+        return GitRevision(ref, commit, self._parse(f"{commit}^{{tree}}") or commit)
 
     def changes(self) -> str | None:
         """Return a hash of how tracked files differ from ``HEAD``; None if they do not."""
@@ -87,7 +87,7 @@ class Repository:
         """Tell whether a file is one of the repository's."""
         return _git(self.top, "ls-files", "--error-unmatch", "--", str(file.absolute())).returncode == 0
 
-    def only_in(self, first: Revision, second: Revision) -> int | None:
+    def only_in(self, first: GitRevision, second: GitRevision) -> int | None:
         """Return how many commits ``first`` has that ``second`` has not; None if a shallow clone cannot tell.
 
         That there are none is sure in a shallow clone too: what was cut off cannot undo a way that is there.
@@ -96,7 +96,7 @@ class Repository:
         found = int(done.stdout) if done.returncode == 0 else None
         return None if found and self.shallow else found
 
-    def add_worktree(self, directory: Path, revision: Revision) -> None:
+    def add_worktree(self, directory: Path, revision: GitRevision) -> None:
         """Check out ``revision`` into ``directory``, which must not exist. Hooks are not run.
 
         Forced twice: a checkout that was killed half-way is registered, and locked, though its folder is gone.
@@ -107,7 +107,7 @@ class Repository:
         if done.returncode != 0:
             raise UsageError(f"git cannot check out {revision.ref} ({revision.commit[:12]})", why=_said(done))
 
-    def restore(self, directory: Path, revision: Revision) -> bool:
+    def restore(self, directory: Path, revision: GitRevision) -> bool:
         """Bring the tracked files of a worktree back to ``revision``; tell whether it is one of this repository."""
         if not (directory / ".git").is_file():
             return False

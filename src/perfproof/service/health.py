@@ -20,7 +20,7 @@ ANSWER_WITHIN = 5.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class HealthAnswer:
     """What came back: healthy or not, and in words. ``refused`` says that nothing listens there, or nowhere."""
 
     healthy: bool
@@ -28,7 +28,7 @@ class Answer:
     refused: bool = False
 
 
-def ask(base_url: str, path: str, timeout: float = ANSWER_WITHIN, *, tls: Tls | None = None) -> Answer:
+def ask(base_url: str, path: str, timeout: float = ANSWER_WITHIN, *, tls: Tls | None = None) -> HealthAnswer:
     """Send one GET and tell what came back. Never raises for what a service may do.
 
     ``localhost`` needs no entry in a scenario's allow list, so nothing is sent when it is not this machine.
@@ -39,22 +39,22 @@ def ask(base_url: str, path: str, timeout: float = ANSWER_WITHIN, *, tls: Tls | 
     try:
         elsewhere = _elsewhere(host) if host == "localhost" else None
         if elsewhere is not None:
-            return Answer(False, f"localhost is {elsewhere}, which is not this machine; nothing was sent")
+            return HealthAnswer(False, f"localhost is {elsewhere}, which is not this machine; nothing was sent")
         if parts.scheme == "https":
             connection = http.client.HTTPSConnection(host, parts.port, timeout=timeout, context=_context(tls))
         connection.request("GET", parts.path.rstrip("/") + "/" + path.lstrip("/"), headers={"Connection": "close"})
         status = connection.getresponse().status
     except TimeoutError:
-        return Answer(False, f"no answer within {timeout:g} s")
+        return HealthAnswer(False, f"no answer within {timeout:g} s")
     except socket.gaierror:
-        return Answer(False, f"the name {host} is not known here", refused=True)
+        return HealthAnswer(False, f"the name {host} is not known here", refused=True)
     except ConnectionRefusedError:
-        return Answer(False, "connection refused", refused=True)
+        return HealthAnswer(False, "connection refused", refused=True)
     except (OSError, http.client.HTTPException) as error:
-        return Answer(False, str(error) or type(error).__name__)
+        return HealthAnswer(False, str(error) or type(error).__name__)
     finally:
         connection.close()
-    return Answer(status < 400, f"status {status}")
+    return HealthAnswer(status < 400, f"status {status}")
 
 
 def _elsewhere(host: str) -> str | None:
@@ -75,8 +75,8 @@ def wait_until_healthy(
     path: str,
     timeout: float,
     given_up: Callable[[], bool],
-    ask: Callable[..., Answer] = ask,
-) -> Answer:
+    ask: Callable[..., HealthAnswer] = ask,
+) -> HealthAnswer:
     """Ask until the service is healthy, the timeout (seconds) is over or ``given_up``; return the last answer."""
     deadline = time.monotonic() + timeout
     pause = FIRST_PAUSE

@@ -16,7 +16,7 @@ from perfproof.errors import ServiceError, UsageError
 from perfproof.model.scenario import Arm, Service, Tls
 from perfproof.service.command import fill, more_ports, resolve
 from perfproof.service.guarded import Guarded
-from perfproof.service.health import Answer, ask, wait_until_healthy, wait_until_settled
+from perfproof.service.health import HealthAnswer, ask, wait_until_healthy, wait_until_settled
 from perfproof.service.sockets import LocalProcesses, choose_ports, holders, is_free, listeners
 from perfproof.service.tree import name_of
 
@@ -230,7 +230,7 @@ def require_answer(arm: Arm) -> None:
         raise _nobody(arm.name, url, answer)
 
 
-def _listening(base_url: str, path: str, timeout: float, *, tls: Tls | None) -> Answer:
+def _listening(base_url: str, path: str, timeout: float, *, tls: Tls | None) -> HealthAnswer:
     """Ask whether anything listens: whatever it answers, and however late, is looked at when it is to be measured."""
     answer = ask(base_url, path, min(timeout, 1.0), tls=tls)
     return replace(answer, healthy=not answer.refused)
@@ -321,13 +321,13 @@ def _wait(service: RunningService, cancelled: threading.Event, any_status: bool)
 class _Hopeless:
     """Asks, and is ``lost`` once the answers have said for a while that the path is wrong; never with ``patient``."""
 
-    def __init__(self, asking: Callable[..., Answer], *, patient: bool) -> None:
+    def __init__(self, asking: Callable[..., HealthAnswer], *, patient: bool) -> None:
         self._asking = asking
         self._patient = patient
         self._since: float | None = None
         self.lost = False
 
-    def __call__(self, base_url: str, path: str, timeout: float) -> Answer:
+    def __call__(self, base_url: str, path: str, timeout: float) -> HealthAnswer:
         """Return what came back."""
         answer = self._asking(base_url, path, timeout)
         if self._patient or answer.text not in NEVER or answer.healthy:
@@ -338,7 +338,7 @@ class _Hopeless:
         return answer
 
 
-def _ask_either(service: RunningService, any_status: bool, base_url: str, path: str, timeout: float) -> Answer:
+def _ask_either(service: RunningService, any_status: bool, base_url: str, path: str, timeout: float) -> HealthAnswer:
     """Ask a service; one that was started here and refuses on 127.0.0.1 may listen on ::1 alone, and is then kept so.
 
     "localhost" is ::1 to many runtimes (Node from 17 on, Go, Java), so this is where they listen by default.
@@ -356,7 +356,7 @@ def _ask_either(service: RunningService, any_status: bool, base_url: str, path: 
     return replace(found, healthy=True)
 
 
-def _nobody(name: str, url: str, answer: Answer) -> ServiceError:
+def _nobody(name: str, url: str, answer: HealthAnswer) -> ServiceError:
     """Return that nothing listens where an arm is said to be up already."""
     return ServiceError(
         f"{name}: nothing answers at {url}",

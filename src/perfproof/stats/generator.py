@@ -23,7 +23,7 @@ MOST_SICK = 0.25
 
 
 @dataclass(frozen=True)
-class Fared:
+class GeneratorState:
     """Shares of the time that it ran and waited for a CPU, share of requests late, and its stall in ms."""
 
     busy: float
@@ -44,10 +44,10 @@ class Fared:
         return "stalled" if self.lag_ms > LAG_INVALID_MS else ""
 
 
-def fared(blocks: Sequence[Block]) -> Fared:
+def generator_state(blocks: Sequence[Block]) -> GeneratorState:
     """Return how the generator fared in all of ``blocks`` together."""
     seconds = max(1, sum(b.ended_ns - b.started_ns for b in blocks))
-    return Fared(
+    return GeneratorState(
         busy=sum(b.generator_cpu_ns for b in blocks) / seconds,
         waited=sum(b.waited_ns for b in blocks) / seconds,
         late=sum(b.late for b in blocks) / max(1, sum(b.intended for b in blocks)),
@@ -60,5 +60,5 @@ def sound(rounds: Sequence[Round]) -> tuple[Round, ...]:
 
     A round holds blocks of every arm, and what the generator went through says nothing of how the arms differ in it.
     """
-    well = tuple(r for r in rounds if not fared(r.blocks).trouble)
+    well = tuple(r for r in rounds if not generator_state(r.blocks).trouble)
     return well if len(well) >= (1 - MOST_SICK) * len(rounds) else tuple(rounds)

@@ -14,10 +14,10 @@ import numpy as np
 from perfproof.stats.columns import Ints, Packed, Side, pair_count
 from perfproof.stats.pairs import Effects, effects
 from perfproof.stats.quantiles import Floats
-from perfproof.stats.strata import BLOCK_FLOOR, Cells, find_modes, machine_levels, reduce_side
+from perfproof.stats.strata import BLOCK_FLOOR, StratumStatistics, find_modes, machine_levels, reduce_side
 
 ENOUGH_PER_BLOCK = 20
-"""Typical samples of a name (of each of its humps) per block below which the arm's blocks of the round are pooled."""
+"""Typical samples of a name (of each of its strata) per block below which the arm's blocks of the round are pooled."""
 ENOUGH_P95, ENOUGH_P99 = 10, 50
 """Samples per round below which a tail is not estimated by round."""
 AMPLE_P95, AMPLE_P99 = 40, 200
@@ -108,17 +108,17 @@ def measure(sides: Sequence[Side], *, paired: bool, tails: bool = True) -> Laten
     leaves p95 and p99 out (the live display does).
     """
     modes = find_modes(sides)
-    humps = 1 + max((int(mode.max()) for mode in modes), default=0)
+    strata = 1 + max((int(mode.max()) for mode in modes), default=0)
     pairs = pair_count(sides)
     table = np.zeros((max(1, len(modes)), max((len(mode) for mode in modes), default=1)), dtype=np.int64)
     for request, mode in enumerate(modes):
         table[request, : len(mode)] = mode
     if paired:
-        levels = [machine_levels(sides, table, humps, pairs)] * len(sides)
+        levels = [machine_levels(sides, table, strata, pairs)] * len(sides)
     else:
-        levels = [machine_levels([side], table, humps, pairs) for side in sides]
-    cells = [reduce_side(side, table, humps, pairs, level, tails) for side, level in zip(sides, levels, strict=True)]
-    count = sum(cell.counts.sum(axis=(0, 3)) for cell in cells)  # (requests, humps)
+        levels = [machine_levels([side], table, strata, pairs) for side in sides]
+    cells = [reduce_side(side, table, strata, pairs, level, tails) for side, level in zip(sides, levels, strict=True)]
+    count = sum(cell.counts.sum(axis=(0, 3)) for cell in cells)  # (requests, strata)
     weights = count.sum(axis=1) / max(1, count.sum())
     shape = [(len(side.rounds), len(modes)) for side in sides]
     p50 = [np.full(s, np.nan) for s in shape]
@@ -164,7 +164,7 @@ def measure_pairs(sides: Sequence[Side], *, matched: bool = True, tails: bool = 
     return _latency(cells, logs, weights, typical, twins)
 
 
-def _log_mean(cells: Cells) -> Floats:
+def _log_mean(cells: StratumStatistics) -> Floats:
     """Return ln(mean latency) by (round, request)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         found: Floats = np.log(cells.total.sum(axis=(2, 3)) / cells.counts.sum(axis=(2, 3)))
@@ -172,7 +172,7 @@ def _log_mean(cells: Cells) -> Floats:
 
 
 def _latency(
-    cells: Sequence[Cells],
+    cells: Sequence[StratumStatistics],
     logs: dict[str, tuple[Floats, ...]],
     weights: Floats,
     typical: Floats,
@@ -185,22 +185,24 @@ def _latency(
     return Latency(logs, weights, typical, pooled, blocks, mixed, matched)
 
 
-def _medians(cells: Sequence[Cells], request: int, humps: int, share: Floats, paired: bool) -> list[Floats]:
+def _medians(
+    cells: Sequence[StratumStatistics], request: int, strata: int, share: Floats, paired: bool
+) -> list[Floats]:
     """Return ln(p50) per round of one request for each side, by the finest grouping that has enough samples."""
-    counts = np.concatenate([cell.counts[:, request, :humps] for cell in cells])  # (rounds, humps, pairs)
+    counts = np.concatenate([cell.counts[:, request, :strata] for cell in cells])  # (rounds, strata, pairs)
     if counts.size == 0:
         return [np.full(len(cell.counts), np.nan) for cell in cells]
     per_block = _typical(counts)
     if per_block.min() >= ENOUGH_PER_BLOCK:
-        blocks = [np.einsum("h,rhp->rp", share, cell.p50[:, request, :humps]) for cell in cells]
+        blocks = [np.einsum("h,rhp->rp", share, cell.p50[:, request, :strata]) for cell in cells]
         return _over_pairs(blocks, paired)
     per_round = np.median(counts.sum(axis=2), axis=0)
-    if humps > 1 and per_round.min() >= ENOUGH_PER_BLOCK:
-        return [np.log(cell.hump_p50[:, request, :humps] @ share) for cell in cells]
+    if strata > 1 and per_round.min() >= ENOUGH_PER_BLOCK:
+        return [np.log(cell.hump_p50[:, request, :strata] @ share) for cell in cells]
     return [np.log(cell.round_p50[:, request]) for cell in cells]
 
 
-def _means(cells: Sequence[Cells], request: int, paired: bool) -> list[Floats]:
+def _means(cells: Sequence[StratumStatistics], request: int, paired: bool) -> list[Floats]:
     """Return ln(mean latency) per round of one request for each side."""
     sums = [cell.total[:, request].sum(axis=1) for cell in cells]
     counts = [cell.counts[:, request].sum(axis=1) for cell in cells]
@@ -224,9 +226,9 @@ def _tails(counts: Sequence[Ints], values: Sequence[Floats], typical: Floats, en
 
 
 def _typical(counts: Ints) -> Floats:
-    """Return the median count per block of each hump, over the blocks that were run at all."""
+    """Return the median count per block of each stratum, over the blocks that were run at all."""
     run = counts.sum(axis=1) > 0
-    return np.array([np.median(counts[:, hump][run]) if run.any() else 0.0 for hump in range(counts.shape[1])])
+    return np.array([np.median(counts[:, stratum][run]) if run.any() else 0.0 for stratum in range(counts.shape[1])])
 
 
 def _over_pairs(blocks: Sequence[Floats], paired: bool) -> list[Floats]:

@@ -1,4 +1,4 @@
-"""Statistics of one arm by round, request, hump and pair, with the machine's drift levelled out."""
+"""Statistics of one arm by round, request, stratum and pair, with the machine's drift levelled out."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from perfproof.stats.columns import MS, Ints, Packed, Side, completed, counts_of
 from perfproof.stats.quantiles import Floats, harrell_davis
 
 _GAP = log(1.25)
-"""Neighbouring variants further apart than this start a new hump."""
+"""Neighbouring variants further apart than this start a new stratum."""
 _MOST = 8
 _MOST_VARIANTS = 1000
 _FEWEST = 12
-"""A variant with fewer samples than this over a whole run follows the hump of the rest."""
+"""A variant with fewer samples than this over a whole run follows the stratum of the rest."""
 
 
 def find_modes(sides: Sequence[Side]) -> tuple[npt.NDArray[np.int32], ...]:
-    """Return, per request, the hump of each variant (0 is the quickest).
+    """Return, per request, the stratum of each variant (0 is the quickest).
 
     Both arms count alike (the mean of their log medians), so the grouping knows nothing of the difference between them.
     """
@@ -67,18 +67,18 @@ def _log_medians(side: Side, requests: int, variants: int) -> Floats:
 
 
 def _split(centres: Floats) -> npt.NDArray[np.int32]:
-    """Return the hump of each variant: sorted medians, cut at the widest gaps above the limit."""
-    humps = np.zeros(max(1, len(centres)), dtype=np.int32)
+    """Return the stratum of each variant: sorted medians, cut at the widest gaps above the limit."""
+    strata = np.zeros(max(1, len(centres)), dtype=np.int32)
     known = np.flatnonzero(np.isfinite(centres))
     if len(known) < 2:
-        return humps
+        return strata
     order = known[np.argsort(centres[known])]
     gaps = np.diff(centres[order])
     limit = max(_GAP, float(np.sort(gaps)[-_MOST])) if len(gaps) >= _MOST else _GAP
-    humps[order[1:]] = np.cumsum(gaps > limit)
-    # A variant too rare to know is treated as the most frequent kind would be: as the middle hump.
-    humps[~np.isfinite(centres)] = humps[order[len(order) // 2]]
-    return humps
+    strata[order[1:]] = np.cumsum(gaps > limit)
+    # A variant too rare to know is treated as the most frequent kind would be: as the middle stratum.
+    strata[~np.isfinite(centres)] = strata[order[len(order) // 2]]
+    return strata
 
 
 BLOCK_FLOOR = 5
@@ -89,8 +89,8 @@ _LEVEL_SAMPLES = 20_000
 
 
 @dataclass(frozen=True)
-class Cells:
-    """Statistics of one side by (round, request, hump, pair), and of the round as a whole.
+class StratumStatistics:
+    """Statistics of one side by (round, request, stratum, pair), and of the round as a whole.
 
     ``mixed[quantile]`` has the percentile (ms) of the requests as they were, by (round, request) and last of all
     together; only where requests of several kinds are mixed. ``block_p50`` is the same of each block, for charts.
@@ -108,16 +108,16 @@ class Cells:
     block_p50: Floats
 
 
-def _groups(side: Side, number: int, modes: Ints, humps: int) -> tuple[Ints, Ints, Ints, Ints, Ints | None]:
-    """Return request, request-and-hump, pair, latency (ns) and number of what counts in one round of one side."""
+def _groups(side: Side, number: int, modes: Ints, strata: int) -> tuple[Ints, Ints, Ints, Ints, Ints | None]:
+    """Return request, request-and-stratum, pair, latency (ns) and number of what counts in one round of one side."""
     a_round = side.rounds[number]
     chosen = completed(a_round, side.arm)
     request = a_round.samples["request"][chosen].astype(np.int64)
-    hump: Ints = np.zeros_like(request)
-    if humps > 1:
-        hump = modes[request, np.clip(a_round.samples["variant"][chosen], 0, modes.shape[1] - 1)]
+    stratum: Ints = np.zeros_like(request)
+    if strata > 1:
+        stratum = modes[request, np.clip(a_round.samples["variant"][chosen], 0, modes.shape[1] - 1)]
     pair = a_round.samples["pair"][chosen].astype(np.int64)
-    return request, request * humps + hump, pair, latency_ns(a_round, chosen), counts_of(a_round.samples, chosen)
+    return request, request * strata + stratum, pair, latency_ns(a_round, chosen), counts_of(a_round.samples, chosen)
 
 
 def _sample(part: tuple[Ints, Ints, Ints, Ints, Ints | None], step: int) -> tuple[Ints, Ints, Ints]:
@@ -131,23 +131,23 @@ def _sample(part: tuple[Ints, Ints, Ints, Ints, Ints | None], step: int) -> tupl
     return group[rows], pair[rows], latency[rows]
 
 
-def machine_levels(sides: Sequence[Side], modes: Ints, humps: int, pairs: int) -> Floats:
+def machine_levels(sides: Sequence[Side], modes: Ints, strata: int, pairs: int) -> Floats:
     """Return by (round, pair) how much slower than in the rest of its round everything was, as a logarithm.
 
     Blocks of a round are pooled for tails and rare names, and there the machine's drift from pair to pair is noise.
     So each pair's latencies are divided by the pair's own level: the median over *both* its blocks of latency against
-    the typical latency of the same request and hump. It is one factor for both arms, so it cannot favour either; the
+    the typical latency of the same request and stratum. It is one factor for both arms, so it cannot favour either; the
     round's mean factor is one, so levels stay what they are. In simulated drift it cuts the variance of p95 by 20-60 %.
     """
     rounds = len(sides[0].rounds)
     levels = np.zeros((rounds, pairs))
     for number in range(rounds):
-        parts = [_groups(side, number, modes, humps) for side in sides]
+        parts = [_groups(side, number, modes, strata) for side in sides]
         count = sum(len(part[3]) if part[4] is None else int(part[4].sum()) for part in parts)
         chosen = [_sample(part, max(1, count // _LEVEL_SAMPLES)) for part in parts]
         group, pair, latency = (np.concatenate([each[i] for each in chosen]) for i in range(3))
         logs = np.log(latency.astype(np.float64))
-        logs -= _medians_by(group, logs, len(modes) * humps)[group]
+        logs -= _medians_by(group, logs, len(modes) * strata)[group]
         counts = np.bincount(pair, minlength=pairs)[:pairs]
         known = counts >= _LEVEL_FLOOR
         level = np.where(known, _medians_by(pair, logs, pairs), 0.0)
@@ -167,10 +167,10 @@ def _medians_by(groups: Ints, values: Floats, count: int) -> Floats:
     return np.where(size > 0, middle, 0.0)
 
 
-def reduce_side(side: Side, modes: Ints, humps: int, pairs: int, levels: Floats, tails: bool) -> Cells:
+def reduce_side(side: Side, modes: Ints, strata: int, pairs: int, levels: Floats, tails: bool) -> StratumStatistics:
     """Reduce every round of one side to its statistics."""
     requests, rounds = len(modes), len(side.rounds)
-    shape = (rounds, requests, humps, pairs)
+    shape = (rounds, requests, strata, pairs)
     counts = np.zeros(shape, dtype=np.int64)
     p50, total = np.full(shape, np.nan), np.zeros(shape)
     hump_p50 = np.full(shape[:3], np.nan)
@@ -180,22 +180,22 @@ def reduce_side(side: Side, modes: Ints, humps: int, pairs: int, levels: Floats,
     block_p50 = np.full((rounds, requests + 1, pairs), np.nan)
     several = [name for name in range(requests) if modes[name].max() > 0]
     for index in range(rounds):
-        request, group, pair, latency, number = _groups(side, index, modes, humps)
+        request, group, pair, latency, number = _groups(side, index, modes, strata)
         block = group * pairs + pair
         scaled = np.maximum(1, latency * np.exp(-levels[index])[pair]).astype(np.int64)
         packed = pack(block, scaled, number)
-        bounds = packed.edges(requests * humps * pairs)
+        bounds = packed.edges(requests * strata * pairs)
         counts[index] = packed.sizes(bounds).reshape(shape[1:])
         times = latency / MS if number is None else latency / MS * number
-        total[index] = np.bincount(block, times, requests * humps * pairs).reshape(shape[1:])
+        total[index] = np.bincount(block, times, requests * strata * pairs).reshape(shape[1:])
         flat = p50[index].reshape(-1)
         for cell in np.flatnonzero(counts[index].reshape(-1) >= BLOCK_FLOOR):
             flat[cell] = _quantile(packed[bounds[cell] : bounds[cell + 1]], 0.5)
         for name in range(requests):
-            for part in range(humps if humps > 1 else 0):
-                first = (name * humps + part) * pairs
+            for part in range(strata if strata > 1 else 0):
+                first = (name * strata + part) * pairs
                 hump_p50[index, name, part] = _quantile(packed[bounds[first] : bounds[first + pairs]], 0.5)
-            first, last = bounds[name * humps * pairs], bounds[(name + 1) * humps * pairs]
+            first, last = bounds[name * strata * pairs], bounds[(name + 1) * strata * pairs]
             ordered, often = packed[first:last].by_size()
             for quantile in whole if tails else (0.5,):
                 whole[quantile][index, name] = harrell_davis(ordered, quantile, often)
@@ -215,10 +215,10 @@ def reduce_side(side: Side, modes: Ints, humps: int, pairs: int, levels: Floats,
             mine = request == name
             often = None if number is None else number[mine]
             block_p50[index, name] = _by_block(pair[mine], latency[mine], often, pairs)
-    if humps == 1:
+    if strata == 1:
         hump_p50[:, :, 0] = whole[0.5]
     tailed = (whole[0.5], whole[0.95], whole[0.99])
-    return Cells(counts, p50, total, hump_p50, *tailed, merged(parts), mixed, block_p50)
+    return StratumStatistics(counts, p50, total, hump_p50, *tailed, merged(parts), mixed, block_p50)
 
 
 def _by_block(pair: Ints, latency: Ints, number: Ints | None, pairs: int) -> Floats:

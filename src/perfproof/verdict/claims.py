@@ -55,7 +55,7 @@ def _withdrawn(row: Row, family: int) -> Row:
     worse = found.verdict is Verdict.REGRESSED
     kind = "shown" if found.role == "shown" else "guarded"
     note = f"{'worse' if worse else 'better'} on its own, but not after correction for {family} {kind} rows (Holm)"
-    left = Verdict.SHORT if worse and found.goal else Verdict.INCONCLUSIVE
+    left = Verdict.GOAL_MISSED if worse and found.goal else Verdict.INCONCLUSIVE
     return replace(row, comparison=replace(found, verdict=left, notes=(*found.notes, note)))
 
 

@@ -8,7 +8,7 @@ from perfproof.errors import ExitCode
 from perfproof.model.result import BudgetCheck, Comparison, Verdict
 from perfproof.verdict.guards import primary_rows
 
-_MISSED = {Verdict.SHORT, Verdict.EQUIVALENT, Verdict.REGRESSED}
+_MISSED = {Verdict.GOAL_MISSED, Verdict.EQUIVALENT, Verdict.REGRESSED}
 
 
 def regressions(rows: Sequence[Comparison]) -> list[Comparison]:
@@ -38,7 +38,7 @@ def conclude(rows: Sequence[Comparison], budgets: Sequence[BudgetCheck], *, vali
     goals = any(row.role == "goal" for row in decisive)
     verdict, code = _of_goals(verdicts) if goals else _without_goals(verdicts)
     if broken:
-        return Verdict.SHORT, ExitCode.FAILED
+        return Verdict.GOAL_MISSED, ExitCode.FAILED
     if code is ExitCode.PASSED and any(check.open for check in budgets):
         return Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE
     return verdict, code
@@ -51,7 +51,7 @@ def _of_goals(verdicts: set[Verdict]) -> tuple[Verdict, ExitCode]:
     if verdicts == {Verdict.EQUIVALENT}:
         return Verdict.EQUIVALENT, ExitCode.FAILED
     if verdicts & _MISSED:
-        return Verdict.SHORT, ExitCode.FAILED
+        return Verdict.GOAL_MISSED, ExitCode.FAILED
     if verdicts & {Verdict.IMPROVED, Verdict.MET}:
         return Verdict.IMPROVED, ExitCode.INCONCLUSIVE
     return Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE

@@ -13,7 +13,7 @@ from perfproof.model.result import BudgetCheck, Comparison, Detail, Level, Resul
 SYMBOLS: dict[Verdict, str] = {
     Verdict.MET: "✓",
     Verdict.IMPROVED: "+",
-    Verdict.SHORT: "◐",
+    Verdict.GOAL_MISSED: "◐",
     Verdict.EQUIVALENT: "≈",
     Verdict.INCONCLUSIVE: "?",
     Verdict.REGRESSED: "✗",
@@ -27,7 +27,7 @@ Tone = Literal["good", "bad", "warn", "calm", "void"]
 TONES: dict[Verdict, Tone] = {
     Verdict.MET: "good",
     Verdict.IMPROVED: "good",
-    Verdict.SHORT: "warn",
+    Verdict.GOAL_MISSED: "warn",
     Verdict.EQUIVALENT: "calm",
     Verdict.INCONCLUSIVE: "warn",
     Verdict.REGRESSED: "bad",
@@ -37,7 +37,7 @@ TONES: dict[Verdict, Tone] = {
 _URGENCY = {
     Verdict.REGRESSED: 0,
     Verdict.INVALID: 1,
-    Verdict.SHORT: 2,
+    Verdict.GOAL_MISSED: 2,
     Verdict.MET: 3,
     Verdict.IMPROVED: 4,
     Verdict.INCONCLUSIVE: 5,
@@ -96,7 +96,7 @@ def verdict_words(row: Comparison) -> str:
     """Return the verdict with the goal it speaks of: "met 20 %", "short of 20 %"."""
     if row.goal and row.verdict is Verdict.MET:
         return f"met {formatting.percent(row.goal.stretch if row.stretch_met else row.goal.improve)}"
-    if row.goal and row.verdict is Verdict.SHORT:
+    if row.goal and row.verdict is Verdict.GOAL_MISSED:
         return f"short of {formatting.percent(row.goal.improve)}"
     if row.accepted:
         return "accepted"

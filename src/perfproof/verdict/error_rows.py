@@ -67,7 +67,7 @@ def _verdict(first: Failures, second: Failures, interval: Interval, goal: Goal |
     if low > 0:
         return Verdict.REGRESSED
     if asked is not None and low > asked:
-        return Verdict.SHORT
+        return Verdict.GOAL_MISSED
     return Verdict.IMPROVED if high < 0 else Verdict.INCONCLUSIVE
 
 

@@ -14,7 +14,7 @@ from perfproof.model.recording import Block, Outcome, Round
 from perfproof.model.rules import Rules
 from perfproof.stats.columns import MS, Side, complete
 from perfproof.stats.failures import Failures, commonest
-from perfproof.stats.generator import LAG_DOUBT_MS, LATE_DOUBT, MOST_SICK, WAITED_DOUBT, Fared, fared
+from perfproof.stats.generator import LAG_DOUBT_MS, LATE_DOUBT, MOST_SICK, WAITED_DOUBT, GeneratorState, generator_state
 from perfproof.verdict.troubles import weigh, wrong_answer
 
 DROPPED = 0.001
@@ -121,7 +121,7 @@ def generator_facts(side: Side) -> str:
     blocks = [block for a_round in side.rounds for block in a_round.blocks if block.arm == side.arm]
     if not blocks:
         return ""
-    how = fared(blocks)
+    how = generator_state(blocks)
     busy, waited, late = (percent(share, signed=False) for share in (how.busy, how.waited, how.late))
     queue = [b.run_queue for b in blocks if b.run_queue]
     told = f", {np.mean(queue):.1f} programs ready to run" if queue else ""
@@ -159,16 +159,16 @@ def reinforcement(side: Side) -> str:
 def _generator(sides: Sequence[Side], advice: str) -> tuple[list[str], list[str]]:
     """Judge the generator: its CPU, its lateness and its stalls, over all rounds and then in each."""
     rounds = list({(s.recording.info.id, r.number): r for s in sides for r in complete(s.recording)}.values())
-    sick = [r for r in rounds if fared(r.blocks).trouble]
+    sick = [r for r in rounds if generator_state(r.blocks).trouble]
     used = [block for side in sides for r in side.rounds for block in r.blocks if block.arm == side.arm]
-    how = fared(used)
+    how = generator_state(used)
     if how.trouble or len(sick) > MOST_SICK * len(rounds):
-        worst = how if how.trouble else fared([block for r in sick for block in r.blocks])
+        worst = how if how.trouble else generator_state([block for r in sick for block in r.blocks])
         where = "" if len(sick) == len(rounds) else f" in {len(sick)} of {len(rounds)} rounds" if sick else ""
         return [f"{_trouble(worst)}{where}: {_cure(worst, advice)}."], []
     warnings = []
     if sick:
-        what = _trouble(fared([block for r in sick for block in r.blocks]))
+        what = _trouble(generator_state([block for r in sick for block in r.blocks]))
         warnings.append(f"{count_of(len(sick), 'round')} of {len(rounds)} left out, for {what}.")
     if how.late > LATE_DOUBT:
         warnings.append(
@@ -184,7 +184,7 @@ def _generator(sides: Sequence[Side], advice: str) -> tuple[list[str], list[str]
     return [], warnings
 
 
-def _trouble(how: Fared) -> str:
+def _trouble(how: GeneratorState) -> str:
     """Return what was wrong with the generator, in words."""
     if how.trouble == "late":
         return f"the load generator sent {percent(how.late, signed=False)} of requests more than 1 ms late"
@@ -194,7 +194,7 @@ def _trouble(how: Fared) -> str:
     return f"the load generator was saturated (it used {percent(how.busy, signed=False)} of a core{waiting})"
 
 
-def _cure(how: Fared, advice: str) -> str:
+def _cure(how: GeneratorState, advice: str) -> str:
     """Return what to do about it: where other programs had its core, they come first."""
     others = "stop the other programs on its core"
     if how.trouble == "stalled" and how.waited <= WAITED_DOUBT:

@@ -79,7 +79,7 @@ def _comparison(row: Comparison, policy: Policy, decisive: bool) -> GateRow | No
         what = "whether the goal is met is not decided" if kind == "goal" else "not decided"
         advice = f"; {row.notes[-1]}" if row.notes else ""
         return replace(base, outcome="skipped", reason=f"{told}: {what}{advice}".rstrip(".") + ".")
-    if kind == "goal" and verdict in (Verdict.SHORT, Verdict.EQUIVALENT):
+    if kind == "goal" and verdict in (Verdict.GOAL_MISSED, Verdict.EQUIVALENT):
         goal = percent(row.goal.improve, signed=False) if row.goal else "the goal"
         return replace(failed, reason=f"{told}: short of {goal}.")
     return base

@@ -36,7 +36,7 @@ def judge(
     if low > 0 and value >= regression:
         return Verdict.REGRESSED
     if missed:
-        return Verdict.SHORT
+        return Verdict.GOAL_MISSED
     if high < 0:
         return Verdict.IMPROVED
     return Verdict.INCONCLUSIVE

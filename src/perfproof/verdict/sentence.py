@@ -13,7 +13,7 @@ from perfproof.verdict.guards import primary_rows
 
 _LEAD = {
     Verdict.MET: "Goal met",
-    Verdict.SHORT: "Goal missed",
+    Verdict.GOAL_MISSED: "Goal missed",
     Verdict.IMPROVED: "Improved",
     Verdict.EQUIVALENT: "No difference",
     Verdict.REGRESSED: "Regressed",
@@ -45,7 +45,7 @@ def compose(
         body = f"Regressed: {listed([describe(row) for row in worse])}"
     elif goals:
         body = _goals(verdict, goals, bool(broken))
-    elif verdict is Verdict.SHORT:
+    elif verdict is Verdict.GOAL_MISSED:
         body = ""
     else:
         body = _plain(verdict, primary_rows(rows), margin, rounds)
@@ -119,7 +119,7 @@ def _goals(verdict: Verdict, goals: Sequence[Comparison], broken: bool) -> str:
         total = sum(row.metric == metric for row in goals)
         parts.append(_met(group, total))
     words = {
-        Verdict.SHORT: "surely less than the {goal} asked",
+        Verdict.GOAL_MISSED: "surely less than the {goal} asked",
         Verdict.EQUIVALENT: "no difference",
         Verdict.IMPROVED: "better, but the {goal} asked is not shown yet",
         Verdict.INCONCLUSIVE: "not decided",
@@ -130,8 +130,8 @@ def _goals(verdict: Verdict, goals: Sequence[Comparison], broken: bool) -> str:
             goal = percent(group[0].goal.improve if group[0].goal else 0.0, signed=False)
             parts.append(f"{listed([describe(row) for row in group])}: {text.format(goal=goal)}")
     lead = _LEAD[verdict]
-    if verdict is Verdict.SHORT:
-        missed = any(row.verdict in (Verdict.SHORT, Verdict.EQUIVALENT) for row in rest)
+    if verdict is Verdict.GOAL_MISSED:
+        missed = any(row.verdict in (Verdict.GOAL_MISSED, Verdict.EQUIVALENT) for row in rest)
         lead = "Goal missed" if missed or not broken else "Goal met" if not rest else "Goal open"
     elif verdict is Verdict.EQUIVALENT:
         lead = "Goal missed"
@@ -265,7 +265,7 @@ _GAINS = (Verdict.MET, Verdict.IMPROVED)
 _AGAINST = {
     Verdict.MET: (Verdict.REGRESSED,),
     Verdict.IMPROVED: (Verdict.REGRESSED,),
-    Verdict.SHORT: (Verdict.REGRESSED,),
+    Verdict.GOAL_MISSED: (Verdict.REGRESSED,),
     Verdict.REGRESSED: _GAINS,
 }
 _TIMES = 2.0

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from perfproof.model.metrics import ALL
 from perfproof.model.result import DAY, MANY_REQUESTS, Comparison, Saving, Traffic, Verdict
 
-_KNOWN = {Verdict.MET, Verdict.SHORT, Verdict.IMPROVED, Verdict.REGRESSED}
+_KNOWN = {Verdict.MET, Verdict.GOAL_MISSED, Verdict.IMPROVED, Verdict.REGRESSED}
 """Verdicts of rows whose change is told apart from none."""
 _TIMED: tuple[tuple[Literal["waiting", "cpu"], tuple[str, ...]], ...] = (
     ("waiting", ("latency_mean", "latency_under_load_mean")),

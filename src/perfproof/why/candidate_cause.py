@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from perfproof.model.levers import HttpFacts, Plan, PoolFacts
+from perfproof.model.levers import HttpFacts, PoolFacts, QueryPlan
 from perfproof.model.metrics import ALL, COUNTED, METRICS
 from perfproof.model.profile import MemoryProfile
 from perfproof.model.result import Comparison, QueryDetail, Verdict
 from perfproof.model.why import Lever, Mechanism
 from perfproof.verdict.sentence import describe
-from perfproof.why.difference import Pairing
+from perfproof.why.difference import FunctionPairing
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,15 @@ class Sides:
     request: str
     outcomes: Outcomes
     http: tuple[HttpFacts | None, HttpFacts | None] = (None, None)
-    plans: tuple[tuple[Plan, ...], tuple[Plan, ...]] = ((), ())
+    plans: tuple[tuple[QueryPlan, ...], tuple[QueryPlan, ...]] = ((), ())
     pools: tuple[PoolFacts | None, PoolFacts | None] = (None, None)
     queries: QueryDetail | None = None
-    profile: Pairing | None = None
+    profile: FunctionPairing | None = None
     memory: tuple[MemoryProfile | None, MemoryProfile | None] = (None, None)
 
 
 @dataclass(frozen=True)
-class Suspect:
+class CandidateCause:
     """A lever whose mechanism was observed on one request.
 
     ``towards`` is the way its mechanism moved and its outcome must follow: -1 less work, 1 more. ``metrics`` are the
@@ -54,7 +54,7 @@ LATENCY = ("latency_p50", "latency_mean", "latency_p95")
 MEMORY = ("memory_peak", "memory_steady", "memory_growth")
 TIME = (*LATENCY, "cpu_per_request")
 WORK = (*TIME, COUNTED)
-_MOVED = {Verdict.MET, Verdict.SHORT, Verdict.IMPROVED, Verdict.REGRESSED}
+_MOVED = {Verdict.MET, Verdict.GOAL_MISSED, Verdict.IMPROVED, Verdict.REGRESSED}
 """Verdicts of a row whose whole interval lies on one side of no change, after the correction for many questions."""
 
 

@@ -18,11 +18,11 @@ from dataclasses import replace
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Comparison
 from perfproof.model.why import Cause, Lever
-from perfproof.why.candidate_cause import Sides, Suspect, in_words
+from perfproof.why.candidate_cause import CandidateCause, Sides, in_words
 from perfproof.why.levers import code, database, hot_path, response
 from perfproof.why.levers.database import OPENED_NAME as OPENED
 
-RULES: tuple[Callable[[Sides], Suspect | None], ...] = (
+RULES: tuple[Callable[[Sides], CandidateCause | None], ...] = (
     response.kept_responses,
     response.revalidated,
     database.fewer_queries,
@@ -53,7 +53,7 @@ def causes_of(every: Iterable[Sides]) -> tuple[tuple[Cause, ...], tuple[Cause, .
     return tuple(sorted(claimed, key=_by_weight)), tuple(sorted(others, key=_by_weight))
 
 
-def _judge(sides: Sides, suspect: Suspect) -> Cause:
+def _judge(sides: Sides, suspect: CandidateCause) -> Cause:
     """Return a cause, claimed if what it should move went the same way."""
     rows = sides.outcomes.following(sides.request, suspect.metrics, suspect.towards)
     if suspect.lever == "hot path" and not hot_path.cpu_follows(sides, suspect.towards) and not _latency(rows):
@@ -79,7 +79,7 @@ def _judge(sides: Sides, suspect: Suspect) -> Cause:
     )
 
 
-def _sentence(suspect: Suspect, sides: Sides, claimed: bool, outcome: str) -> str:
+def _sentence(suspect: CandidateCause, sides: Sides, claimed: bool, outcome: str) -> str:
     where = "" if sides.request == ALL else f" on {sides.request}"
     head = f"{suspect.lever[0].upper()}{suspect.lever[1:]}{where}: {suspect.told}"
     if claimed:

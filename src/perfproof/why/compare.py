@@ -30,7 +30,7 @@ EXACT_SHARE = 0.005
 
 
 @dataclass(frozen=True)
-class Difference:
+class TimeDifference:
     """Milliseconds per request on both arms and their difference; ``p`` of the claim that there is none to tell."""
 
     baseline: float
@@ -41,29 +41,29 @@ class Difference:
     p: float
 
 
-def compare(before: Floats, before_counts: Floats, after: Floats, after_counts: Floats, tick_ns: int) -> Difference:
+def compare(before: Floats, before_counts: Floats, after: Floats, after_counts: Floats, tick_ns: int) -> TimeDifference:
     """Return the difference of two series of nanoseconds by slice, sampled every ``tick_ns``."""
     one, one_var, one_df = _rate(before, before_counts, tick_ns)
     two, two_var, two_df = _rate(after, after_counts, tick_ns)
     change = two - one
     variance = one_var + two_var
     if min(one_df, two_df) < 1 or variance <= 0:
-        return Difference(one, two, change, None, None, 1.0)
+        return TimeDifference(one, two, change, None, None, 1.0)
     df = variance**2 / (one_var**2 / one_df + two_var**2 / two_df)
     error = sqrt(variance)
     half = t_quantile(CONFIDENCE, df) * error
     beyond = abs(change) - START_SHARE * max(one, two)
     p = 2 * student_cdf(df, -beyond / error) if beyond > 0 else 1.0
-    return Difference(one, two, change, change - half, change + half, min(1.0, p))
+    return TimeDifference(one, two, change, change - half, change + half, min(1.0, p))
 
 
-def floor_ms(whole: Difference, *, exact: bool = False) -> float:
+def floor_ms(whole: TimeDifference, *, exact: bool = False) -> float:
     """Return the change below which nothing of a request is worth telling; what was counted (``exact``) is sharper."""
     most = max(whole.baseline, whole.candidate)
     return EXACT_SHARE * most if exact else max(FLOOR_MS, FLOOR_SHARE * most)
 
 
-def changed(differences: Sequence[Difference], floor: float) -> tuple[bool, ...]:
+def changed(differences: Sequence[TimeDifference], floor: float) -> tuple[bool, ...]:
     """Return which differences are sure and large enough; those that never could be are not counted as questions."""
     asked = [at for at, each in enumerate(differences) if max(each.baseline, each.candidate) >= floor]
     sure = holm([differences[at].p for at in asked], ALPHA)

@@ -12,9 +12,9 @@ from perfproof.model.metrics import ALL
 from perfproof.model.profile import ArmProfile, Frame
 from perfproof.model.why import FunctionChange, ProfileDifference, Unit
 from perfproof.why import compare, function_times
-from perfproof.why.compare import Difference
+from perfproof.why.compare import TimeDifference
 from perfproof.why.flame import flame_of
-from perfproof.why.function_times import Floats, Folded, Times
+from perfproof.why.function_times import Floats, FunctionTimes, Times
 
 MAX_FUNCTIONS = 40
 MAX_LIBRARIES = 8
@@ -31,20 +31,20 @@ Status = Literal["new", "gone", "grown", "shrunk", "same", "moved", "undecided"]
 
 
 @dataclass(frozen=True)
-class Pairing:
+class FunctionPairing:
     """Both arms' profile of one request name, their whole time, and what it takes to be worth telling.
 
     With the unit ``instructions`` what is called milliseconds are millions of instructions.
     """
 
     request: str
-    before: Folded
-    after: Folded
-    whole: Difference
+    before: FunctionTimes
+    after: FunctionTimes
+    whole: TimeDifference
     floor: float
     unit: Unit = "ms"
 
-    def compare(self, before: Floats | None, after: Floats | None) -> Difference:
+    def compare(self, before: Floats | None, after: Floats | None) -> TimeDifference:
         """Return the difference of two series of this request; None is no time at all."""
         return compare.compare(
             _zero(before, self.before),
@@ -55,7 +55,7 @@ class Pairing:
         )
 
 
-def pair(before: ArmProfile, after: ArmProfile, request: str) -> Pairing | None:
+def pair(before: ArmProfile, after: ArmProfile, request: str) -> FunctionPairing | None:
     """Return both arms' profile of ``request``, or None where one arm has none."""
     one, two = function_times.fold(before, request), function_times.fold(after, request)
     if one is None or two is None:
@@ -63,7 +63,7 @@ def pair(before: ArmProfile, after: ArmProfile, request: str) -> Pairing | None:
     tick = max(one.interval_ns, two.interval_ns)
     whole = compare.compare(one.whole, one.counts, two.whole, two.counts, tick)
     unit: Unit = "instructions" if after.clock == "instructions" else "ms"
-    return Pairing(request, one, two, whole, compare.floor_ms(whole, exact=unit == "instructions"), unit)
+    return FunctionPairing(request, one, two, whole, compare.floor_ms(whole, exact=unit == "instructions"), unit)
 
 
 def names_of(before: ArmProfile, after: ArmProfile) -> tuple[str, ...]:
@@ -72,14 +72,14 @@ def names_of(before: ArmProfile, after: ArmProfile) -> tuple[str, ...]:
 
 
 def differ(
-    before: ArmProfile, after: ArmProfile, pairings: Mapping[str, Pairing] | None = None
+    before: ArmProfile, after: ArmProfile, pairings: Mapping[str, FunctionPairing] | None = None
 ) -> tuple[ProfileDifference, ...]:
     """Return the difference for each request name that both arms answered, and for all if there are several."""
     found = pairs(before, after) if pairings is None else pairings
     return tuple(replace(difference(each), flame=flame_of(before, after, name)) for name, each in found.items())
 
 
-def pairs(before: ArmProfile, after: ArmProfile) -> dict[str, Pairing]:
+def pairs(before: ArmProfile, after: ArmProfile) -> dict[str, FunctionPairing]:
     """Return both arms' profiles by request name, with all first if there are several names."""
     names = names_of(before, after)
     together = len(names) > 2 or ALL in after.requests
@@ -87,7 +87,7 @@ def pairs(before: ArmProfile, after: ArmProfile) -> dict[str, Pairing]:
     return {name: each for name, each in found.items() if each is not None}
 
 
-def difference(pairing: Pairing) -> ProfileDifference:
+def difference(pairing: FunctionPairing) -> ProfileDifference:
     """Return the functions of one request, the largest change first, those that did not change by weight after it."""
     found = functions(pairing)
     ordered = sorted(found, key=lambda each: (not each.sure, -abs(each.change) if each.sure else 0.0, -_weight(each)))
@@ -102,7 +102,7 @@ def difference(pairing: Pairing) -> ProfileDifference:
     )
 
 
-def functions(pairing: Pairing) -> list[FunctionChange]:
+def functions(pairing: FunctionPairing) -> list[FunctionChange]:
     """Return every function; renamed ones are one."""
     before, after = pairing.before.functions, pairing.after.functions
     renamed = _renamed(pairing)
@@ -138,7 +138,7 @@ def _without_moves(rows: list[FunctionChange], floor: float) -> list[FunctionCha
     return [replace(row, status="moved", sure=False) if id(row) in moved else row for row in rows]
 
 
-def _row(pairing: Pairing, key: Frame, was: Frame, found: Difference, sure: bool) -> FunctionChange:
+def _row(pairing: FunctionPairing, key: Frame, was: Frame, found: TimeDifference, sure: bool) -> FunctionChange:
     before, after = pairing.before, pairing.after
     total = pairing.compare(_total(before.functions, was), _total(after.functions, key))
     held = _libraries(pairing, before.libraries.get(was, {}), after.libraries.get(key, {}))
@@ -162,7 +162,7 @@ def _row(pairing: Pairing, key: Frame, was: Frame, found: Difference, sure: bool
 
 
 def _libraries(
-    pairing: Pairing, before: Mapping[Frame, Times], after: Mapping[Frame, Times]
+    pairing: FunctionPairing, before: Mapping[Frame, Times], after: Mapping[Frame, Times]
 ) -> tuple[FunctionChange, ...]:
     """Return the heaviest library functions under one owner."""
     least = LIGHTEST * max(pairing.whole.baseline, pairing.whole.candidate)
@@ -183,7 +183,7 @@ def _libraries(
     return tuple(sorted(rows, key=lambda row: (-max(abs(row.change), _weight(row) / 10), row.function))[:MAX_LIBRARIES])
 
 
-def _renamed(pairing: Pairing) -> dict[Frame, Frame]:
+def _renamed(pairing: FunctionPairing) -> dict[Frame, Frame]:
     """Return, for each function only the candidate has, the one only the baseline had that it plainly is.
 
     Plainly: the same qualified name elsewhere, or the same module, and nearly the same time in itself and in all.
@@ -209,7 +209,7 @@ def _renamed(pairing: Pairing) -> dict[Frame, Frame]:
     return found
 
 
-def _heavy(pairing: Pairing, times: Times) -> bool:
+def _heavy(pairing: FunctionPairing, times: Times) -> bool:
     """Tell whether a function takes enough time for its name to matter."""
     requests = float(min(pairing.before.counts.sum(), pairing.after.counts.sum()))
     return float(times.total.sum()) / requests / 1e6 >= pairing.floor
@@ -222,7 +222,7 @@ def _alike(one: Frame, two: Frame) -> int:
     return 2 * (one.function.split(".")[-1] == two.function.split(".")[-1]) + (one.module == two.module)
 
 
-def _gap(pairing: Pairing, one: Frame, two: Frame) -> float:
+def _gap(pairing: FunctionPairing, one: Frame, two: Frame) -> float:
     """Return by what share the times of a gone and a new function differ, of self and of total the larger."""
     gaps = []
     for pick in (_own, _total):
@@ -232,13 +232,13 @@ def _gap(pairing: Pairing, one: Frame, two: Frame) -> float:
     return max(gaps)
 
 
-def _same(pairing: Pairing, one: Frame, two: Frame) -> bool:
+def _same(pairing: FunctionPairing, one: Frame, two: Frame) -> bool:
     """Tell whether the two take the same time as far as can be seen."""
     found = pairing.compare(_own(pairing.before.functions, one), _own(pairing.after.functions, two))
     return not compare.changed([found], pairing.floor)[0]
 
 
-def _status(found: Difference, sure: bool, floor: float) -> Status:
+def _status(found: TimeDifference, sure: bool, floor: float) -> Status:
     if not sure:
         near = SAME_TIME * max(found.baseline, found.candidate)
         return "same" if _within(found, max(floor, near)) else "undecided"
@@ -249,7 +249,7 @@ def _status(found: Difference, sure: bool, floor: float) -> Status:
     return "grown" if found.change > 0 else "shrunk"
 
 
-def _within(found: Difference, bound: float) -> bool:
+def _within(found: TimeDifference, bound: float) -> bool:
     """Tell whether a difference is surely none to tell: its whole interval lies within ``bound``."""
     if found.change == 0 or max(found.baseline, found.candidate) < bound:
         return True
@@ -264,7 +264,7 @@ def _total(held: Mapping[Frame, Times], key: Frame) -> Floats | None:
     return held[key].total if key in held else None
 
 
-def _zero(series: Floats | None, folded: Folded) -> Floats:
+def _zero(series: Floats | None, folded: FunctionTimes) -> Floats:
     return np.zeros(len(folded.counts)) if series is None else series
 
 
@@ -272,7 +272,7 @@ def _weight(row: FunctionChange) -> float:
     return max(row.self_baseline, row.self_candidate)
 
 
-def summed(arrays: Iterable[Floats], folded: Folded) -> Floats:
+def summed(arrays: Iterable[Floats], folded: FunctionTimes) -> Floats:
     """Return the sum of series of one arm."""
     total = np.zeros(len(folded.counts))
     for each in arrays:

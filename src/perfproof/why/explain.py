@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Literal
 
 from perfproof.core.numbers import count_of, digits, in_unit
-from perfproof.model.levers import ArmLevers, Causes, HttpFacts, Plan, PoolFacts
+from perfproof.model.levers import ArmLevers, Causes, HttpFacts, PoolFacts, QueryPlan
 from perfproof.model.metrics import ALL, COUNTED
 from perfproof.model.profile import ArmProfile, MemoryProfile
 from perfproof.model.result import Comparison, QueryDetail, Verdict
 from perfproof.model.why import AllocationChange, Cause, ProfileDifference, Why
 from perfproof.why.candidate_cause import TIME, Outcomes, Sides, direction
 from perfproof.why.causes import causes_of
-from perfproof.why.difference import Pairing, differ, pairs
+from perfproof.why.difference import FunctionPairing, differ, pairs
 from perfproof.why.levers.code import allocation_changes
 
 MAX_ALLOCATIONS = 40
@@ -135,7 +135,7 @@ def _notes(causes: Causes) -> list[str]:
 
 def _sides(
     causes: Causes,
-    pairings: Mapping[str, Pairing],
+    pairings: Mapping[str, FunctionPairing],
     queries: Sequence[QueryDetail],
     outcomes: Outcomes,
 ) -> list[Sides]:
@@ -163,7 +163,7 @@ def _http(levers: ArmLevers, request: str) -> HttpFacts | None:
     return next((each for each in levers.http if each.request == request), None)
 
 
-def _plans(levers: ArmLevers, request: str) -> tuple[Plan, ...]:
+def _plans(levers: ArmLevers, request: str) -> tuple[QueryPlan, ...]:
     return tuple(plan for plan in levers.plans if plan.request == request)
 
 

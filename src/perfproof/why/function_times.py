@@ -28,7 +28,7 @@ class Times:
 
 
 @dataclass
-class Folded:
+class FunctionTimes:
     """The profile of one request name on one arm, in nanoseconds by slice.
 
     ``counts`` are completed requests; ``functions`` the owners; ``libraries[owner]`` what was folded under each;
@@ -44,7 +44,7 @@ class Folded:
     whole: Floats = field(default_factory=lambda: np.zeros(0))
 
 
-def fold(profile: ArmProfile, request: str) -> Folded | None:
+def fold(profile: ArmProfile, request: str) -> FunctionTimes | None:
     """Return the times of ``request`` (or of all), or None where the arm answered none of them while sampled."""
     wanted = profile.places(request)
     rows = [np.asarray(profile.counts[at], dtype=float) for at in wanted if at < len(profile.counts)]
@@ -55,7 +55,7 @@ def fold(profile: ArmProfile, request: str) -> Folded | None:
     if not counts.sum():
         return None
     chosen = set(wanted)
-    folded = Folded(counts, max(1, profile.interval_ns), whole=np.zeros(length))
+    folded = FunctionTimes(counts, max(1, profile.interval_ns), whole=np.zeros(length))
     known: dict[tuple[int, ...], _Shape] = {}
     for stack in profile.stacks:
         if stack.request in chosen and stack.frames and 0 <= stack.slice < length:
@@ -95,7 +95,7 @@ def owner_of(frames: Sequence[Frame]) -> tuple[Frame, int]:
     return Frame(package(frames[-1].module), "", False), 0
 
 
-def _add(folded: Folded, stack: Stack, shape: _Shape) -> None:
+def _add(folded: FunctionTimes, stack: Stack, shape: _Shape) -> None:
     """Book one stack on its owner, on everything it called, and on every frame of the user's it stood on."""
     length = len(folded.counts)
     at, ns = stack.slice, float(stack.ns)
@@ -124,12 +124,12 @@ def _array(held: dict[Kind, Floats] | dict[str, Floats], name: str, length: int)
     return held.setdefault(name, np.zeros(length))  # type: ignore[arg-type]
 
 
-def kind_times(folded: Folded, kind: Kind) -> Floats:
+def kind_times(folded: FunctionTimes, kind: Kind) -> Floats:
     """Return the time of one kind over all owners, by slice."""
     return _summed((kinds[kind] for kinds in folded.kinds.values() if kind in kinds), len(folded.counts))
 
 
-def package_times(folded: Folded) -> dict[str, Floats]:
+def package_times(folded: FunctionTimes) -> dict[str, Floats]:
     """Return the time of each library package (of the kind ``code``) over all owners, by slice."""
     found: dict[str, Floats] = defaultdict(lambda: np.zeros(len(folded.counts)))
     for packages in folded.packages.values():

@@ -8,7 +8,7 @@ import pymysql
 import pytest
 
 from perfproof.databases.urls import parse
-from perfproof.why.observed.connections import Watching
+from perfproof.why.observed.connections import ConnectionWatch
 from perfproof.why.observed.databases import views
 
 pytestmark = pytest.mark.database
@@ -35,7 +35,7 @@ def watched(url, work, requests=10):
     (view,), problems = views([url])
     assert not problems
     try:
-        with Watching(view) as watching:
+        with ConnectionWatch(view) as watching:
             work()
         return watching.facts(requests), watching.problem
     finally:

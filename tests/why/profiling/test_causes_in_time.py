@@ -11,7 +11,7 @@ import pytest
 
 from perfproof.model.levers import Causes
 from perfproof.model.profile import ArmProfile
-from perfproof.rounds.single_start import Phase
+from perfproof.rounds.single_start import PassContext
 from perfproof.why.passes.run import find_causes
 from profiling_pass import APPS, profiled
 
@@ -22,7 +22,7 @@ def looked(folder: Path, seconds: float, starts_in: float) -> tuple[Causes, floa
     """Return what is found out within ``seconds`` about a service that takes ``starts_in`` to start, and the time."""
     found: list[tuple[Causes, float]] = []
 
-    def look(phase: Phase) -> tuple[ArmProfile, ...]:
+    def look(phase: PassContext) -> tuple[ArmProfile, ...]:
         explain = replace(phase.scenario.explain, levers=True)
         phase.load.seal(folder / "round.parquet")  # as rounds do before it: the first time loads what writes tables
         began = time.monotonic()

@@ -6,15 +6,15 @@ from perfproof.cli.common.console import say
 from perfproof.model.scenario import Scenario
 
 
-def show_rehearsal(scenario: Scenario) -> None:
+def show_dry_run(scenario: Scenario) -> None:
     """Print what would be sent first."""
     if scenario.locustfile is not None:
         _show_users(scenario)
         return
-    from perfproof.measure.dry_run import rehearsal
+    from perfproof.measure.dry_run import dry_run
 
     shown: list[str] = []
-    for arm in rehearsal(scenario):
+    for arm in dry_run(scenario):
         lines = [f"{arm.arm}: {arm.where}"]
         texts = []
         for number, request in enumerate(arm.requests, 1):

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from perfproof.draft.names import unique, version_of
-from perfproof.draft.wanted import Ask, Found
+from perfproof.draft.wanted import DraftRequest, Found
 from perfproof.errors import UsageError
 
 
-def told_versions(found: Found) -> str:
+def versions_in(found: Found) -> str:
     """Return what to say of a document that holds several versions; "" where it does not."""
     counted = Counter(version for ask in found.asks if (version := version_of(ask.path)))
     if len(counted) < 2:
@@ -46,7 +46,7 @@ def of_both(found: Found, versions: tuple[str, str]) -> Found:
     return replace(found, asks=tuple(unique(asks)))
 
 
-def _common(asks: Sequence[Ask], first: str, last: str) -> list[Ask]:
+def _common(asks: Sequence[DraftRequest], first: str, last: str) -> list[DraftRequest]:
     new = {(ask.method, ask.path.removeprefix(last)) for ask in asks if ask.path.startswith(f"{last}/")}
     return [
         ask for ask in asks if ask.path.startswith(f"{first}/") and (ask.method, ask.path.removeprefix(first)) in new

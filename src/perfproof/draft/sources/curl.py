@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from perfproof.draft.names import resource_of, unique
 from perfproof.draft.sources.messages import body_of, path_of, reads_graphql, split_query
 from perfproof.draft.templates import written
-from perfproof.draft.wanted import Ask, Found
+from perfproof.draft.wanted import DraftRequest, Found
 from perfproof.errors import UsageError
 
 _WITHOUT = frozenset(
@@ -247,7 +247,7 @@ def _option(command: _Command, option: str, value: str) -> None:
         command.notes.append(f"curl's {option} is not known and left out")
 
 
-def _ask(command: _Command) -> Ask:
+def _ask(command: _Command) -> DraftRequest:
     headers = {
         name: written(value) for name, value in command.headers if name.lower() not in ("host", "content-length")
     }
@@ -266,7 +266,7 @@ def _ask(command: _Command) -> Ask:
             headers["Content-Type"] = kind
     path, query = split_query(target)
     name = f"{method} {path}"
-    return Ask(
+    return DraftRequest(
         name,
         method,
         path,

@@ -13,7 +13,7 @@ from perfproof.documents.document import Document
 from perfproof.draft.names import is_health, resource_of, unique
 from perfproof.draft.sources.entries import PASSWORDS
 from perfproof.draft.sources.messages import body_of, kept_headers, merged, path_of, reads_graphql, split_query
-from perfproof.draft.wanted import Ask, Entry, Found, Login
+from perfproof.draft.wanted import DraftRequest, Entry, Found, Login
 
 _DECORATION = re.compile(
     r"\.(?:js|mjs|css|png|jpe?g|gif|svg|ico|webp|avif|woff2?|ttf|eot|map|mp4|webm|wasm)$", re.IGNORECASE
@@ -141,7 +141,7 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _ask(exchange: _Exchange, document: Document) -> Ask:
+def _ask(exchange: _Exchange, document: Document) -> DraftRequest:
     where = f"{document.file}: log.entries.{exchange.place}"
     path, query = split_query(path_of(exchange.url, where))
     json, form, body = body_of(exchange.body, exchange.kind) if exchange.body else (None, {}, None)
@@ -149,7 +149,7 @@ def _ask(exchange: _Exchange, document: Document) -> Ask:
     if json is not None or form or body is None:
         headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
     status = 200 if exchange.status == 304 else exchange.status
-    return Ask(
+    return DraftRequest(
         "",
         exchange.method,
         path,

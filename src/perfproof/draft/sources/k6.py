@@ -17,7 +17,7 @@ from perfproof.core.placeholders import placeholders
 from perfproof.draft.names import identifier, is_health, resource_of, unique
 from perfproof.draft.sources.messages import body_of, kept_headers, merged, reads_graphql, split_query
 from perfproof.draft.templates import written
-from perfproof.draft.wanted import Ask, Found, Sought
+from perfproof.draft.wanted import DraftRequest, Found, SourceContents
 from perfproof.errors import UsageError
 
 _METHODS = {
@@ -56,7 +56,7 @@ def read_k6(text: str, file: str) -> Found:
         name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
         if node.type == "variable_declarator" and name is not None and value is not None:
             scope.constants.setdefault(_source(name), value)
-    asks: list[Ask] = []
+    asks: list[DraftRequest] = []
     left_out: list[str] = []
     for node in nodes:
         call = _call(node)
@@ -109,7 +109,7 @@ def _call(node: Node) -> tuple[str, list[Node]] | None:
     return _METHODS[_source(name)], [each for each in arguments.named_children if each.type != "comment"]
 
 
-def _ask(method: str, arguments: list[Node], scope: _Scope, where: str) -> Ask:
+def _ask(method: str, arguments: list[Node], scope: _Scope, where: str) -> DraftRequest:
     if not arguments:
         raise _UnknownError("it has no address")
     url = _BASE.sub("", _template(arguments[0], scope)) or "/"
@@ -132,8 +132,8 @@ def _ask(method: str, arguments: list[Node], scope: _Scope, where: str) -> Ask:
     tags = params.get("tags") if isinstance(params, dict) else None
     name = tags.get("name") if isinstance(tags, dict) else None
     texts = (path, *query.values())
-    sought = tuple(Sought(each, (each,), (1,)) for text in texts for each in placeholders(text))
-    return Ask(
+    sought = tuple(SourceContents(each, (each,), (1,)) for text in texts for each in placeholders(text))
+    return DraftRequest(
         str(name) if name else "",
         method,
         path,

@@ -14,7 +14,7 @@ from perfproof.documents.operations import DOCUMENT_PATHS, looks_like_openapi, s
 from perfproof.draft.names import resource_of, unique
 from perfproof.draft.sources.messages import paged
 from perfproof.draft.sources.openapi import read_openapi
-from perfproof.draft.wanted import Ask, Entry, Found
+from perfproof.draft.wanted import DraftRequest, Entry, Found
 from perfproof.errors import UsageError
 from perfproof.http.plain_client import Client, require_loopback
 
@@ -126,7 +126,7 @@ def plain(paths: Sequence[str]) -> Found:
     for path in paths:
         if not path.startswith("/"):
             raise UsageError(f"--get {path}: a path begins with /", hint=f"--get /{path}")
-        asks.append(paged(Ask(f"GET {path}", "GET", path, "--get", resource=resource_of(path))))
+        asks.append(paged(DraftRequest(f"GET {path}", "GET", path, "--get", resource=resource_of(path))))
     return Found("the paths that were given", asks=tuple(unique(asks)), entry=Entry())
 
 

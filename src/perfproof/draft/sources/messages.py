@@ -12,7 +12,7 @@ from perfproof.core.redaction import sounds_secret
 from perfproof.documents.operations import PAGING
 from perfproof.draft.names import identifier, resource_of
 from perfproof.draft.templates import written, written_json
-from perfproof.draft.wanted import Ask
+from perfproof.draft.wanted import DraftRequest
 from perfproof.errors import UsageError
 from perfproof.model.scenario import JsonValue, Scalar
 
@@ -69,12 +69,12 @@ def reads_graphql(path: str, json: JsonValue | None) -> bool | None:
     return True if re.match(r"\s*(?:\{|query\b|fragment\b)", query) and "mutation" not in query else None
 
 
-def merged(asks: Iterable[Ask]) -> list[Ask]:
+def merged(asks: Iterable[DraftRequest]) -> list[DraftRequest]:
     """Return requests that differ only in ids of their paths as one, with those ids as its values.
 
     How often one was seen becomes its weight, so that the traffic keeps its mix.
     """
-    groups: dict[tuple[str, str, str, str], list[tuple[Ask, dict[str, Scalar]]]] = {}
+    groups: dict[tuple[str, str, str, str], list[tuple[DraftRequest, dict[str, Scalar]]]] = {}
     for ask in asks:
         path, values = _with_placeholders(ask.path)
         key = (
@@ -114,7 +114,7 @@ def _with_placeholders(path: str) -> tuple[str, dict[str, Scalar]]:
     return "/".join(steps), values
 
 
-def paged(ask: Ask) -> Ask:
+def paged(ask: DraftRequest) -> DraftRequest:
     """Return a request whose query says how many rows are wanted with that number as a value of its own."""
     path, query = (ask.path, dict(ask.query)) if ask.query else split_query(ask.path)
     for name, value in query.items():

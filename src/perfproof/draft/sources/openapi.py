@@ -14,7 +14,7 @@ from perfproof.documents.samples import given, kind_of, sample
 from perfproof.draft.names import identifier, is_document, is_health, named_after, resource_of, unique
 from perfproof.draft.sources.entries import entry_of, is_login, let_out
 from perfproof.draft.templates import written, written_json
-from perfproof.draft.wanted import Ask, Found, Sought
+from perfproof.draft.wanted import DraftRequest, Found, SourceContents
 from perfproof.model.scenario import JsonValue, Scalar
 
 _IN_BRACES = re.compile(r"\{([^{}]*)\}")
@@ -33,7 +33,7 @@ def read_openapi(document: Document) -> Found:
     if not asks:
         why = "; ".join(reader.left_out[:3]) or "its paths hold no get, post, put, patch or delete"
         raise document.error(
-            ("paths",), "no operation of the document can be used", why=why, hint="see what is told of each"
+            ("paths",), "no operation of the document can be used", why=why, hint="see what is said of each"
         )
     info = document.data.get("info")
     title = str(info.get("title") or "") if isinstance(info, dict) else ""
@@ -87,7 +87,7 @@ class _Reader:
         """Return what stands before every path: basePath, or the path of the first server."""
         return written(prefix_of(self.root, v2=self.v2))
 
-    def asks(self) -> Iterator[Ask]:
+    def asks(self) -> Iterator[DraftRequest]:
         """Yield what every operation asks for."""
         paths = self.root.at("paths")
         for path, written_item in (paths.data if paths is not None else {}).items():
@@ -108,7 +108,7 @@ class _Reader:
                 if method in item.data:
                     yield from self._operation(str(path), method, item)
 
-    def _operation(self, path: str, method: str, item: Part) -> Iterator[Ask]:
+    def _operation(self, path: str, method: str, item: Part) -> Iterator[DraftRequest]:
         at = ("paths", path, method)
         try:
             operation = item.at(method)
@@ -128,7 +128,7 @@ class _Reader:
         except _UnusableError as error:
             self._leave(at, str(error))
 
-    def _ask(self, path: str, method: str, item: Part, operation: Part) -> Ask:
+    def _ask(self, path: str, method: str, item: Part, operation: Part) -> DraftRequest:
         parameters = parameters_of(item, operation)
         making = _Making(self.v2)
         template = _IN_BRACES.sub(lambda match: making.in_path(match[1], parameters.get(("path", match[1]))), path)
@@ -138,7 +138,7 @@ class _Reader:
         statuses, media = self._promised(operation)
         if media.startswith(_STREAMS):
             raise _UnusableError(f"answers with {media}, which is not measured as a request")
-        return Ask(
+        return DraftRequest(
             name=named_after(operation.data, method, path),
             method=method.upper(),
             path=template,
@@ -220,7 +220,7 @@ class _Making:
     query: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     values: dict[str, tuple[Scalar, ...]] = field(default_factory=dict)
-    sought: list[Sought] = field(default_factory=list)
+    sought: list[SourceContents] = field(default_factory=list)
     paging: str = ""
     most: int | None = None
 
@@ -234,7 +234,7 @@ class _Making:
         guess: tuple[Scalar, ...] = ("me",) if known else ()
         if kind_of(schema) in ("integer", "number"):
             guess = (1,)
-        self.sought.append(Sought(variable, (name, variable), tuple(known[:5]) or guess))
+        self.sought.append(SourceContents(variable, (name, variable), tuple(known[:5]) or guess))
         return "{" + variable + "}"
 
     def parameter(self, place: str, name: str, parameter: Part) -> None:

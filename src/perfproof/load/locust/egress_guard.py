@@ -28,7 +28,7 @@ _NAMES = frozenset(("socket.getaddrinfo", "socket.gethostbyname"))
 _INTERNET = (_socket.AF_INET, _socket.AF_INET6)
 
 
-class RefusedError(PermissionError):
+class EgressRefusedError(PermissionError):
     """A Locust file wanted to reach a host that is not allowed; counted, and told as trouble of the file."""
 
 
@@ -36,7 +36,7 @@ class StoppedError(ConnectionAbortedError):
     """A Locust file wanted to send after the load was stopped."""
 
 
-class Fence:
+class EgressGuard:
     """Refuses connections of this process to other machines; ``refused`` counts the addresses that were tried.
 
     ``spared`` is a port of a peer that ``cut`` leaves alone.
@@ -96,7 +96,7 @@ class Fence:
             raise StoppedError(errno.ECONNABORTED, "the load was stopped")
         if not self._passes(host):
             self.refused[host] += 1
-            raise RefusedError(errno.EACCES, f"{host} is neither this machine nor named in `allow:`")
+            raise EgressRefusedError(errno.EACCES, f"{host} is neither this machine nor named in `allow:`")
 
     def _hold(self, event: str, args: tuple[Any, ...]) -> None:
         place = ""
@@ -108,7 +108,7 @@ class Fence:
             place = "" if _is_address(host) or host in ("", "localhost", _socket.gethostname()) else host
         if place:
             self.refused[place] += 1
-            raise RefusedError(errno.EACCES, f"{place} is not reached, for the file is only looked at")
+            raise EgressRefusedError(errno.EACCES, f"{place} is not reached, for the file is only looked at")
 
     def _passes(self, host: str) -> bool:
         if not _is_address(host):

@@ -1,4 +1,4 @@
-"""What the load process can do where a Locust file makes the requests: the commands of an ``Engine``, by its users."""
+"""What the load process can do where a Locust file makes the requests: the commands of ``LoadEngine``, by its users."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from locust import User
 
 from perfproof.core.redaction import Redactor
 from perfproof.errors import LoadError, UsageError
-from perfproof.http.found_secrets import Discovered
+from perfproof.http.found_secrets import FoundSecrets
 from perfproof.http.target import locate
 from perfproof.load.generator_health import Lag, RunQueue, steal_ns, waited_ns
-from perfproof.load.histogram_recorder import Tally
-from perfproof.load.limits import Guard, most_rate
-from perfproof.load.locust.egress_guard import Fence
+from perfproof.load.histogram_recorder import HistogramRecorder
+from perfproof.load.limits import LoadGuard, most_rate
+from perfproof.load.locust.egress_guard import EgressGuard
 from perfproof.load.locust.locustfile import Loader
-from perfproof.load.locust.pause_gate import heed
+from perfproof.load.locust.pause_gate import patch_locust
 from perfproof.load.locust.request_names import Names
 from perfproof.load.locust.trace_headers import label
-from perfproof.load.locust.users import Crowd, Ledger
-from perfproof.load.plan import BlockReport, PairsReport, Plan, Stretch, WarmReport
+from perfproof.load.locust.users import Ledger, LocustUsers
+from perfproof.load.plan import BlockReport, LoadPlan, PairsReport, PairStretch, WarmReport
 from perfproof.load.sample_files import writing
 from perfproof.load.sample_recorder import Recorder
 from perfproof.load.timer import Timer
@@ -48,21 +48,21 @@ _MOST_LOGGED = 200
 _HELD = "{file} tries to reach {places} while it is loaded; nothing is sent here, so that was refused{end}"
 
 
-class Crowds:
+class LocustEngine:
     """The users of every arm; ``plan`` has a Locust file. One arm at a time has its turn, the others stand still."""
 
-    def __init__(self, plan: Plan, spared: int = 0) -> None:
+    def __init__(self, plan: LoadPlan, spared: int = 0) -> None:
         assert plan.locustfile is not None  # noqa: S101 - whoever makes one has looked
         self._plan = plan
         self._spec = plan.locustfile
-        self._fence = Fence(plan.allow, spared)
+        self._fence = EgressGuard(plan.allow, spared)
         self._fence.build()
         for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
             del os.environ[name]  # a proxy would be measured too, and lead wherever it likes
-        heed()
+        patch_locust()
         label()
-        self.discovered = Discovered(Redactor(plan.secrets))
-        hide = self.discovered.redactor
+        self.found_secrets = FoundSecrets(Redactor(plan.secrets))
+        hide = self.found_secrets.redactor
         ids = count((randomness.randbits(30) << 32) + 1).__next__
         self._ledger = Ledger(Names(hide), Names(hide), ids, Counter(), hide)
         logging.getLogger().addHandler(_Heard(self._ledger))
@@ -71,10 +71,10 @@ class Crowds:
             self._fence.hold()
         self._looked, self._notes = self._look()  # what is wrong with it is told now, before any service is started
         folder = Path(plan.folder) if plan.folder else None
-        self._recorder = Tally() if plan.load.samples == "histogram" else Recorder(folder)
+        self._recorder = HistogramRecorder() if plan.load.samples == "histogram" else Recorder(folder)
         self._unrecorded = Recorder(folder)
-        self._crowds: dict[int, Crowd] = {}
-        self._guards: dict[int, Guard] = {}
+        self._crowds: dict[int, LocustUsers] = {}
+        self._guards: dict[int, LoadGuard] = {}
         self._lag = Lag(_TICK_NS)
         self._queue = RunQueue()
         self._aborted_at = 0
@@ -86,10 +86,10 @@ class Crowds:
         self._dismiss(arm)
         target = locate(base_url, self._plan.allow)
         self._fence.learn(target.host, [address for _, address in target.addresses])
-        self._guards.setdefault(arm, Guard(self._plan.load.limits, most_rate(self._plan.load.limits, target)))
+        self._guards.setdefault(arm, LoadGuard(self._plan.load.limits, most_rate(self._plan.load.limits, target)))
         host, users = base_url.rstrip("/"), self._plan.load.users
         random.seed(randomness.randbits(64))
-        crowd = Crowd(arm, self._loader.load(host, users), self._spec, host, users, self._ledger)
+        crowd = LocustUsers(arm, self._loader.load(host, users), self._spec, host, users, self._ledger)
         self._crowds[arm] = crowd
         crowd.assemble(lambda: bool(self._aborted_at))
 
@@ -170,7 +170,7 @@ class Crowds:
             run_queue=self._queue.mean,
         )
 
-    def pairs(self, stretch: Stretch) -> PairsReport:
+    def pairs(self, stretch: PairStretch) -> PairsReport:
         """Refuse: what the users of a Locust file send comes up as they run, in an order of their own."""
         del stretch
         raise LoadError("the users of a Locust file cannot send in pairs", hint="use `pairing: block`")
@@ -274,7 +274,7 @@ class Crowds:
         else:
             crowd.dismiss()
 
-    def _crowd(self, arm: int) -> Crowd:
+    def _crowd(self, arm: int) -> LocustUsers:
         if arm not in self._crowds:
             raise LoadError(f"arm {arm} has not been opened")
         return self._crowds[arm]
@@ -283,8 +283,15 @@ class Crowds:
         if self._aborted_at:
             raise self._stopped_for or LoadError("the load was aborted")
 
-    def _run(self, crowd: Crowd, recorder: Recorder | Tally, pair: int, until: int, enough: int | None = None) -> float:
-        """Give the crowd its turn until ``until`` (or until so many requests are ``enough``) and wait for its tasks.
+    def _run(
+        self,
+        crowd: LocustUsers,
+        recorder: Recorder | HistogramRecorder,
+        pair: int,
+        until: int,
+        enough: int | None = None,
+    ) -> float:
+        """Give the users its turn until ``until`` (or until so many requests are ``enough``) and wait for its tasks.
 
         Returns how long on average, in ns, users went on beyond that.
         """
@@ -322,10 +329,10 @@ class Crowds:
             raise problem
         return overtime
 
-    def _over(self, crowd: Crowd) -> bool:
+    def _over(self, crowd: LocustUsers) -> bool:
         return bool(self._aborted_at) or crowd.problem is not None or not crowd.present
 
-    def _drain(self, crowd: Crowd) -> None:
+    def _drain(self, crowd: LocustUsers) -> None:
         limit = monotonic_ns() + int(DRAIN_SECONDS * 1e9)
         while not crowd.calm:
             gevent.sleep(_LOOK_SECONDS)

@@ -15,16 +15,17 @@ from typing import Any
 from gevent import get_hub
 
 from perfproof.errors import LoadError
-from perfproof.load.locust.egress_guard import RefusedError, StoppedError
+from perfproof.load.locust.egress_guard import EgressRefusedError, StoppedError
 
-_EXPECTED = (RefusedError, StoppedError)
-"""What the fence does to code of a Locust file is counted there; in greenlets of the file's own nobody catches it."""
+_EXPECTED = (EgressRefusedError, StoppedError)
+"""What the egress guard does to code of a Locust file is counted there; in greenlets of the file's own
+nobody catches it."""
 
 Tell = Callable[[LoadError], None]
 Hide = Callable[[str], str]
 
 
-def heed_faults(tell: Tell, hide: Hide) -> None:
+def end_on_faults(tell: Tell, hide: Hide) -> None:
     """Have ``tell`` called, in the event loop, with every exception that nobody catches; to be called once.
 
     ``hide`` masks what their texts hold of secrets.

@@ -7,7 +7,7 @@ from gevent.event import Event
 from gevent.queue import Queue
 from locust import User, constant, task
 
-from perfproof.load.traffic import Source
+from perfproof.load.traffic import LoadSource
 
 
 class SourceUser(User):
@@ -51,7 +51,7 @@ class HostUser(User):
     def load(self) -> None:
         """Set the next source going, once there is one."""
         self.ready.set()
-        source: Source = self.sources.get()
+        source: LoadSource = self.sources.get()
         gevent.spawn(run_source, source)
 
 
@@ -60,7 +60,7 @@ def host_class(sources: Queue, ready: Event, count: int) -> type[User]:
     return type("HostUser", (HostUser,), {"abstract": False, "sources": sources, "ready": ready, "fixed_count": count})
 
 
-def run_source(source: Source) -> None:
+def run_source(source: LoadSource) -> None:
     """Run a source; what makes it fail is left on it, where the engine finds it."""
     try:
         source.run()

@@ -29,13 +29,13 @@ from locust.exception import RPCError, RPCReceiveError
 
 from perfproof.core.redaction import Redactor
 from perfproof.errors import LoadError
-from perfproof.http.found_secrets import Discovered
-from perfproof.load.authentication import SHORTEST_TOKEN, DistrustError, Trust
+from perfproof.http.found_secrets import FoundSecrets
+from perfproof.load.authentication import SHORTEST_TOKEN, Authentication, AuthenticationError
 from perfproof.load.locust.host_users import host_class
 from perfproof.load.locust.worker import boot
-from perfproof.load.plan import BlockReport, PairsReport, Plan, Stretch, WarmReport, encode
+from perfproof.load.plan import BlockReport, LoadPlan, PairsReport, PairStretch, WarmReport, encode
 from perfproof.load.rpc import result_of
-from perfproof.load.sample_files import Part, merge_histograms, merge_parts, writing
+from perfproof.load.sample_files import WorkerPart, merge_histograms, merge_parts, writing
 
 _LEAD_NS = 30_000_000
 _LEAD_PER_REQUEST_NS = 500
@@ -52,7 +52,7 @@ runners.HEARTBEAT_LIVENESS = 3600
 class Worker:
     """One worker as the master knows it: ``ahead`` is how far its clock is before ours, in ns."""
 
-    def __init__(self, name: str, send: Callable[[Mapping[str, Any]], None], trust: Trust) -> None:
+    def __init__(self, name: str, send: Callable[[Mapping[str, Any]], None], trust: Authentication) -> None:
         self.name = name
         self.trust = trust
         self.boot: str | None = None
@@ -94,11 +94,11 @@ class Worker:
 
 
 class Master:
-    """Has the commands of an ``Engine`` and gives each worker its share."""
+    """Has the commands of an ``LoadEngine`` and gives each worker its share."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: LoadPlan) -> None:
         self._plan = plan
-        self.discovered = Discovered(Redactor(plan.secrets))
+        self.found_secrets = FoundSecrets(Redactor(plan.secrets))
         self._folder = Path(plan.folder or ".")
         self._workers: list[Worker] = []
         self._ahead: list[dict[tuple[int, int], int]] = []
@@ -195,7 +195,7 @@ class Master:
         self._owed += whole.intended + whole.not_started + whole.lost
         return whole
 
-    def pairs(self, stretch: Stretch) -> PairsReport:
+    def pairs(self, stretch: PairStretch) -> PairsReport:
         """Refuse: pairs are sent one at a time, which several workers cannot share."""
         del stretch
         raise LoadError("several workers cannot share pairs", hint="use `pairing: block`, or one worker")
@@ -256,13 +256,13 @@ class Master:
         self.abort()
 
     @contextmanager
-    def _collected(self, folder: Path) -> Iterator[Sequence[Part]]:
+    def _collected(self, folder: Path) -> Iterator[Sequence[WorkerPart]]:
         """Lend every worker's file of samples, fetched piece by piece: a message too many would be dropped unseen."""
         self._ask_all("write", 600.0)
-        parts: list[Part] = []
+        parts: list[WorkerPart] = []
         try:
             for place, worker in enumerate(self._workers):
-                part = Part(folder / f".part-{place}", self._ahead[place])
+                part = WorkerPart(folder / f".part-{place}", self._ahead[place])
                 parts.append(part)
                 with writing("what a worker recorded"), part.path.open("wb") as file:
                     while True:
@@ -354,7 +354,7 @@ class Master:
         worker = self._joining.get(name)
         try:
             if worker is None:
-                trust = Trust(self._token, "master")
+                trust = Authentication(self._token, "master")
                 proof = trust.answer(data["challenge"])
                 self._joining[name] = Worker(name, lambda message: self._send(name, message), trust)
                 self._send(name, {"challenge": trust.challenge, "proof": proof})
@@ -365,9 +365,9 @@ class Master:
                     self._workers.append(worker)
             else:
                 reply = json.loads(worker.trust.unwrap(data))
-                self.discovered.add(reply.pop("secrets", ()))
+                self.found_secrets.add(reply.pop("secrets", ()))
                 worker.replies.put(reply)
-        except (DistrustError, LookupError, TypeError, ValueError, AttributeError) as error:
+        except (AuthenticationError, LookupError, TypeError, ValueError, AttributeError) as error:
             # Not told to whoever waits for this worker: anyone can send such a message. Should it be the worker's own,
             # its reply is missing, which is an error in time.
             _LOG.warning("a message from %a was refused: %s", name, error)

@@ -3,7 +3,7 @@
 Blocks of two arms alternate, and users are not started anew for each: they would log in again and again. So users stay,
 and at the end of a block each ends the task it is in and then stands still, waiting times included, until the next
 block of its arm. Locust has no such pause; the two methods that every TaskSet goes through before a task and between
-tasks are therefore replaced in this process (``heed``).
+tasks are therefore replaced in this process (``patch_locust``).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from gevent.event import Event
 from locust import TaskSet
 from locust.exception import StopUser
 
-from perfproof.load.locust.trace_headers import LabelEnvironment
+from perfproof.load.locust.trace_headers import TraceEnvironment
 
 
-class Turnstile:
+class PauseGate:
     """Closed at first. ``parked`` users are in no task; ``overtime_ns`` is how long after closing others ended theirs.
 
     Its clock stands still while it is closed.
@@ -93,26 +93,26 @@ class Turnstile:
             self.overtime_ns += monotonic_ns() - self._closed_at
 
 
-class TurnEnvironment(LabelEnvironment):
-    """An environment whose users heed its turnstile."""
+class PauseEnvironment(TraceEnvironment):
+    """An environment whose users heed its pause gate."""
 
-    turnstile: Turnstile
+    turnstile: PauseGate
 
 
-def heed() -> None:
-    """Have the users of every TurnEnvironment pass its turnstile; to be called once in a process."""
+def patch_locust() -> None:
+    """Have the users of every TurnEnvironment pass its pause gate; to be called once in a process."""
     kind: Any = TaskSet
     begin, sleep = kind.execute_next_task, kind._sleep
 
     def execute_next_task(self: TaskSet) -> None:
         environment = self.user.environment
-        if isinstance(environment, TurnEnvironment):
+        if isinstance(environment, PauseEnvironment):
             _standing(self, environment.turnstile, environment.turnstile.enter)
         begin(self)
 
     def _sleep(self: TaskSet, seconds: float) -> None:
         environment = self.user.environment
-        if isinstance(environment, TurnEnvironment):
+        if isinstance(environment, PauseEnvironment):
             _standing(self, environment.turnstile, lambda: environment.turnstile.sleep(seconds))
         else:
             sleep(self, seconds)
@@ -121,7 +121,7 @@ def heed() -> None:
     kind._sleep = _sleep
 
 
-def _standing(tasks: TaskSet, turnstile: Turnstile, act: Callable[[], None]) -> None:
+def _standing(tasks: TaskSet, turnstile: PauseGate, act: Callable[[], None]) -> None:
     """Act, then take the time that the user stood still out of what ``constant_pacing`` believes its task took."""
     before = turnstile.stood()
     act()

@@ -24,12 +24,12 @@ from locust.env import Environment
 
 from perfproof.core.redaction import MaskingStream, Redactor
 from perfproof.errors import LoadError, UsageError
-from perfproof.load.engine import Engine
-from perfproof.load.locust.faults import heed_faults
+from perfproof.load.engine import LoadEngine
+from perfproof.load.locust.faults import end_on_faults
 from perfproof.load.locust.host_users import user_class
 from perfproof.load.locust.master import Master
-from perfproof.load.plan import Plan, decode, line
-from perfproof.load.rpc import Commanded, commands, obey, settle, told
+from perfproof.load.plan import LoadPlan, decode, line
+from perfproof.load.rpc import LoadCommands, commands, dispatch, error_payload, settle
 
 
 def main(descriptor: int) -> None:
@@ -40,13 +40,13 @@ def main(descriptor: int) -> None:
     plan = decode(json.loads(lines.readline() or _gone()))
     sys.stdout = sys.stderr = MaskingStream(sys.stderr, Redactor(plan.secrets))
     settle(plan.cpus)
-    engine: Commanded
+    engine: LoadCommands
     try:
         engine = _many(plan) if plan.load.workers > 1 or plan.load.listen else _one(plan)
     except (LoadError, UsageError) as error:
-        channel.sendall(line({"number": 0, "error": told(error)}))
+        channel.sendall(line({"number": 0, "error": error_payload(error)}))
         _gone()
-    heed_faults(engine.break_off, engine.discovered.redactor)
+    end_on_faults(engine.break_off, engine.found_secrets.redactor)
     import pyarrow.parquet  # noqa: F401 - loaded now, so that no seal has to wait for it
 
     gc.collect()
@@ -56,28 +56,28 @@ def main(descriptor: int) -> None:
     channel.sendall(line({"number": 0, "ok": {"locust": locust.__version__}}))
     known = commands(engine)
     while True:
-        channel.sendall(line(obey(waiting.get(), known, engine.discovered)))
+        channel.sendall(line(dispatch(waiting.get(), known, engine.found_secrets)))
 
 
-def _one(plan: Plan) -> Commanded:
+def _one(plan: LoadPlan) -> LoadCommands:
     if plan.locustfile is not None:
-        from perfproof.load.locust.engine import Crowds
+        from perfproof.load.locust.engine import LocustEngine
 
-        return Crowds(plan)
+        return LocustEngine(plan)
     sources: Queue = Queue()
     users = 1 if plan.load.model == "open" else plan.load.users
     environment = Environment(user_classes=[user_class(plan.load.model, sources)])
     environment.create_local_runner().start(users, spawn_rate=users)
-    return Engine(plan, sources.put)
+    return LoadEngine(plan, sources.put)
 
 
-def _many(plan: Plan) -> Master:
+def _many(plan: LoadPlan) -> Master:
     master = Master(plan)
     master.start()
     return master
 
 
-def _listen(lines: Any, waiting: Queue, engine: Commanded) -> None:
+def _listen(lines: Any, waiting: Queue, engine: LoadCommands) -> None:
     """Pass commands on in their order, but obey ``abort`` at once; end the process when the parent is gone."""
     with suppress(OSError):  # reset, when the parent died with a reply unread
         while data := lines.readline():

@@ -35,7 +35,7 @@ _DEEPEST = 10
 
 
 @dataclass(frozen=True)
-class Happening:
+class RequestEvent:
     """One request as its client tells of it: began and ended (ns of CLOCK_MONOTONIC), status, bytes and outcome."""
 
     sent_ns: int
@@ -45,13 +45,13 @@ class Happening:
     outcome: Outcome
 
 
-def happening(
+def event_of(
     response_time: float | None,
     response_length: int | None,
     response: Any = None,
     exception: BaseException | None = None,
     start_time: float | None = None,
-) -> Happening | None:
+) -> RequestEvent | None:
     """Return what an event that has just been fired says; None when it says not how long the request took.
 
     ``response_time`` is the client's own measurement in milliseconds, not yet rounded by anybody, and decides how long
@@ -70,7 +70,7 @@ def happening(
     status = getattr(response, "status_code", 0)
     status = status if isinstance(status, int) and 0 <= status < 1000 else 0
     size = response_length if isinstance(response_length, int) and response_length > 0 else 0
-    return Happening(began, began + took, status, size, outcome_of(exception, status))
+    return RequestEvent(began, began + took, status, size, outcome_of(exception, status))
 
 
 def outcome_of(exception: BaseException | None, status: int = 0) -> Outcome:

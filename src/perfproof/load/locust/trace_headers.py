@@ -17,7 +17,7 @@ from locust.env import Environment
 from perfproof.http.message import TRACE
 
 
-class LabelEnvironment(Environment):
+class TraceEnvironment(Environment):
     """An environment whose users' requests carry the header that ``header`` returns for their kind and name, if any."""
 
     header: Callable[[str, str], str | None]
@@ -49,4 +49,4 @@ def label() -> None:
 
 def _header(user: Any, kind: object, name: object) -> str | None:
     environment = getattr(user, "environment", None)
-    return environment.header(str(kind), str(name)) if isinstance(environment, LabelEnvironment) else None
+    return environment.header(str(kind), str(name)) if isinstance(environment, TraceEnvironment) else None

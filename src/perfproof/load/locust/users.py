@@ -16,11 +16,11 @@ from locust.contrib.fasthttp import FastHttpSession
 
 from perfproof.errors import LoadError
 from perfproof.http.message import trace_header
-from perfproof.load.histogram_recorder import Tally
+from perfproof.load.histogram_recorder import HistogramRecorder
 from perfproof.load.locust.locustfile import Loaded, place_of
-from perfproof.load.locust.pause_gate import TurnEnvironment, Turnstile
+from perfproof.load.locust.pause_gate import PauseEnvironment, PauseGate
 from perfproof.load.locust.request_names import Names
-from perfproof.load.locust.samples import happening
+from perfproof.load.locust.samples import event_of
 from perfproof.load.sample_recorder import Recorder
 from perfproof.model.recording import OTHERS, Outcome, Trouble
 from perfproof.model.scenario import LocustFile
@@ -62,7 +62,7 @@ class Ledger:
         return found
 
 
-class Crowd:
+class LocustUsers:
     """Users of one arm. ``problem`` is why the load cannot go on, ``failures`` the requests that failed in a row."""
 
     def __init__(self, arm: int, loaded: Loaded, spec: LocustFile, host: str, users: int, ledger: Ledger) -> None:
@@ -70,14 +70,14 @@ class Crowd:
         self.failures = 0
         self.arm = arm
         self.users = users
-        self.turnstile = Turnstile()
+        self.turnstile = PauseGate()
         self._spec = spec
         self._ledger = ledger
-        self._recorder: Recorder | Tally | None = None
+        self._recorder: Recorder | HistogramRecorder | None = None
         self._pair = -1
         self._phase: Literal["starting", "working", "leaving"] = "starting"
         by_name: dict[str, Any] = {each.__name__: each for each in loaded.classes}
-        environment = TurnEnvironment(
+        environment = PauseEnvironment(
             user_classes=list(loaded.classes),
             events=loaded.events,
             host=host,
@@ -128,7 +128,7 @@ class Crowd:
         """Tell whether no user is in a task."""
         return self.turnstile.parked >= self.present
 
-    def begin(self, recorder: Recorder | Tally, pair: int) -> None:
+    def begin(self, recorder: Recorder | HistogramRecorder, pair: int) -> None:
         """Let the users go on, their requests recorded as those of ``pair``; LoadError if none is left."""
         if not self.present:
             raise self.problem or self._all_gone()
@@ -192,7 +192,7 @@ class Crowd:
         """Note a request event; what goes wrong here must not be swallowed, as Locust does."""
         try:
             exception, response = rest.get("exception"), rest.get("response")
-            found = happening(response_time, response_length, response, exception, rest.get("start_time"))
+            found = event_of(response_time, response_length, response, exception, rest.get("start_time"))
             title = f"{request_type} {name}"
             if found is None:
                 self._ledger.trouble(

@@ -33,12 +33,12 @@ from zmq.utils.monitor import recv_monitor_message
 from perfproof.core.owner import Owner
 from perfproof.core.redaction import MaskingStream, Redactor
 from perfproof.errors import LoadError
-from perfproof.load.authentication import DistrustError, Trust
-from perfproof.load.engine import Engine
-from perfproof.load.locust.faults import heed_faults
+from perfproof.load.authentication import Authentication, AuthenticationError
+from perfproof.load.engine import LoadEngine
+from perfproof.load.locust.faults import end_on_faults
 from perfproof.load.locust.host_users import host_class
 from perfproof.load.plan import decode
-from perfproof.load.rpc import commands, obey, settle
+from perfproof.load.rpc import commands, dispatch, settle
 
 PIECE = 1 << 20
 """Bytes of a file of samples in one message: the master asks for the next when it has this one."""
@@ -58,7 +58,7 @@ def main(host: str, port: int) -> None:
     """Join the master and do as it says, until it or whoever started this process is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lines = FileObject(sys.stdin.buffer, "rb")
-    trust = Trust(lines.readline().decode().strip(), "worker")
+    trust = Authentication(lines.readline().decode().strip(), "worker")
     gevent.spawn(_end_with, lines)
     sources: Queue = Queue()
     ready = Event()
@@ -73,22 +73,24 @@ def main(host: str, port: int) -> None:
             sys.exit(f"the measurement at {host}:{port} has all its workers already")
         proof = trust.answer(answer["challenge"])
         trust.check(answer["proof"])
-    except (gevent.queue.Empty, KeyError, TypeError, DistrustError) as error:
+    except (gevent.queue.Empty, KeyError, TypeError, AuthenticationError) as error:
         sys.exit(f"the master at {host}:{port} does not know the token: {error}")
     runner.send_message("perfproof", {"proof": proof, "boot": boot(), "pid": os.getpid()})
-    _Obedience(runner, trust, messages, sources, ready).go_on()
+    _CommandLoop(runner, trust, messages, sources, ready).go_on()
 
 
-class _Obedience:
+class _CommandLoop:
     """Commands of the master, carried out in their order; ``abort`` at once."""
 
-    def __init__(self, runner: WorkerRunner, trust: Trust, messages: Queue, sources: Queue, ready: Event) -> None:
+    def __init__(
+        self, runner: WorkerRunner, trust: Authentication, messages: Queue, sources: Queue, ready: Event
+    ) -> None:
         self._runner = runner
         self._trust = trust
         self._messages = messages
         self._sources = sources
         self._ready = ready
-        self._engine: Engine | None = None
+        self._engine: LoadEngine | None = None
         self._file = Path(tempfile.gettempdir(), f"perfproof-{Owner.mine()}-samples.parquet")
         self._known: dict[str, Any] = {
             "plan": self._plan,
@@ -102,7 +104,7 @@ class _Obedience:
         gevent.spawn(self._listen, waiting)
         gevent.spawn(self._end_with_master)
         while True:
-            reply = obey(waiting.get(), self._known, self._engine.discovered if self._engine else None)
+            reply = dispatch(waiting.get(), self._known, self._engine.found_secrets if self._engine else None)
             self._runner.send_message("perfproof", self._trust.wrap(json.dumps(reply).encode()))
 
     def _end_with_master(self) -> None:
@@ -123,7 +125,7 @@ class _Obedience:
         while True:
             try:
                 command = json.loads(self._trust.unwrap(self._messages.get()))
-            except DistrustError as error:
+            except AuthenticationError as error:
                 print(f"ended: {error}", file=sys.stderr, flush=True)  # noqa: T201 - the load process's own log
                 os._exit(1)
             if command["do"] != "abort":
@@ -135,10 +137,10 @@ class _Obedience:
         plan = decode(command["plan"])
         sys.stdout = sys.stderr = MaskingStream(sys.stderr, Redactor(plan.secrets))
         settle(plan.cpus)
-        engine = Engine(plan, self._sources.put, tuple(command["share"]))
+        engine = LoadEngine(plan, self._sources.put, tuple(command["share"]))
         if plan.folder:
             self._file = Path(plan.folder, f".samples-{os.getpid()}.parquet")
-        heed_faults(engine.break_off, engine.discovered.redactor)
+        end_on_faults(engine.break_off, engine.found_secrets.redactor)
         import pyarrow.parquet  # noqa: F401 - loaded now, so that no seal has to wait for it
 
         gc.collect()

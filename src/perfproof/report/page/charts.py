@@ -23,7 +23,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from perfproof.core.numbers import digits
 from perfproof.model import formatting
-from perfproof.model.result import CapacitySearch, Comparison, Curve, Knee, Step
+from perfproof.model.result import CapacityEstimate, CapacitySearch, CapacityStep, Comparison, Curve
 from perfproof.model.scenario import Goal
 from perfproof.report import forest_plot, goal_bands
 from perfproof.report.goal_bands import GoalBand, Goals
@@ -272,7 +272,7 @@ def capacity(search: CapacitySearch, prefix: str, title: str, goal: Goal | None 
         return _inline(figure, prefix, title, f"{len(drawn)} steps. {spoken}.")
 
 
-def _plain_decades(axes: Axes, drawn: Sequence[Step], search: CapacitySearch) -> None:
+def _plain_decades(axes: Axes, drawn: Sequence[CapacityStep], search: CapacitySearch) -> None:
     """Give both logarithmic axes ticks that people can read, and room around what is drawn."""
     values = {
         "x": [step.rate for step in drawn] + [knee.estimate.value for knee in search.knees if knee.estimate.value],
@@ -291,7 +291,7 @@ def _plain_decades(axes: Axes, drawn: Sequence[Step], search: CapacitySearch) ->
         axis.set_minor_locator(NullLocator())
 
 
-def _knees(axes: Axes, knees: Sequence[Knee]) -> None:
+def _knees(axes: Axes, knees: Sequence[CapacityEstimate]) -> None:
     """Draw each knee as an upright line with its interval, its name above; names that would meet go on two lines."""
     place = axes.get_xaxis_transform()
     ordered = sorted((knee.estimate.value, at, knee) for at, knee in enumerate(knees) if knee.estimate.value > 0)

@@ -30,7 +30,7 @@ _MS = {"h": 3_600_000.0, "min": 60_000.0, "s": 1000.0}
 _ORDER = {
     Verdict.REGRESSED: 0,
     Verdict.INVALID: 0,
-    Verdict.SHORT: 1,
+    Verdict.GOAL_MISSED: 1,
     Verdict.EQUIVALENT: 1,
     Verdict.INCONCLUSIVE: 2,
     Verdict.IMPROVED: 3,
@@ -148,7 +148,7 @@ def _word(result: Result) -> tuple[str, str, display_rows.Tone]:
     if goals:
         known: dict[Verdict, tuple[str, str, display_rows.Tone]] = {
             Verdict.MET: ("✓", "goal met", "good"),
-            Verdict.SHORT: ("✗", "goal missed", "bad"),
+            Verdict.GOAL_MISSED: ("✗", "goal missed", "bad"),
             Verdict.EQUIVALENT: ("✗", "goal missed", "bad"),
             Verdict.IMPROVED: ("?", "goal not shown yet", "warn"),
             Verdict.INCONCLUSIVE: ("?", "budget open" if met else "not decided", "warn"),
@@ -200,7 +200,7 @@ def _of_goals(goals: Sequence[Comparison]) -> str:
         return f"Promised {wanted}, {_all_reached(goals)}{f' ({bound} of each)' if bound else ''}"
     states = [
         (sum(row.verdict is Verdict.MET for row in goals), "reached it"),
-        (sum(row.verdict in (Verdict.SHORT, Verdict.EQUIVALENT) for row in goals), "missed it"),
+        (sum(row.verdict in (Verdict.GOAL_MISSED, Verdict.EQUIVALENT) for row in goals), "missed it"),
         (sum(row.verdict is Verdict.REGRESSED for row in goals), "got worse"),
         (sum(row.verdict in (Verdict.IMPROVED, Verdict.INCONCLUSIVE) for row in goals), "not decided"),
     ]
@@ -337,7 +337,7 @@ def _groups(goals: Sequence[Comparison]) -> list[list[Comparison]]:
 def _line(group: Sequence[Comparison]) -> Line:
     first = group[0]
     about = f"{promises.title(first.metric)} of {promises.names(group)}"
-    tone = "bad" if first.verdict in (Verdict.SHORT, Verdict.EQUIVALENT) else display_rows.TONES[first.verdict]
+    tone = "bad" if first.verdict in (Verdict.GOAL_MISSED, Verdict.EQUIVALENT) else display_rows.TONES[first.verdict]
     sign = "✗" if tone == "bad" else display_rows.SYMBOLS[first.verdict] if first.verdict is Verdict.MET else "?"
     wanted = promises.promised(first.goal) if first.goal else ""
     if len(group) == 1:
@@ -357,7 +357,7 @@ def _line(group: Sequence[Comparison]) -> Line:
 def _several(group: Sequence[Comparison]) -> str:
     said = promises.reached(group)
     match group[0].verdict:
-        case Verdict.SHORT:
+        case Verdict.GOAL_MISSED:
             return f"reached {said}: surely less"
         case Verdict.EQUIVALENT:
             return "no difference"

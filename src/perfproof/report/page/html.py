@@ -113,7 +113,7 @@ def _capacity(result: Result) -> dict[str, Any] | None:
     return {
         "svg": Markup(drawing),  # noqa: S704 - built by ElementTree, which escapes every text
         "metric": metric,
-        "knees": report.knee_lines(search),
+        "knees": report.capacity_lines(search),
         "steps": steps,
         "left_out": left_out,
     }

@@ -19,13 +19,13 @@ from perfproof.model.metrics import ALL
 from perfproof.model.result import (
     BudgetCheck,
     CapacitySearch,
+    CapacityStep,
     Comparison,
     Finding,
     Level,
     QueryDetail,
     Result,
     StatementChange,
-    Step,
     Verdict,
 )
 from perfproof.model.why import Why
@@ -35,7 +35,7 @@ from perfproof.report.terminal.live import Live
 from perfproof.verdict import display_rows
 from perfproof.why import report as why_report
 
-__all__ = ["Live", "RunRow", "render", "render_runs"]
+__all__ = ["Live", "RunLine", "render", "render_runs"]
 
 MAX_ROWS = 40
 MAX_FINDINGS = 12
@@ -55,7 +55,7 @@ STYLES: dict[str, str] = {
 }
 
 
-class RunRow(Protocol):
+class RunLine(Protocol):
     """What ``render_runs`` needs to know of one recorded run."""
 
     @property
@@ -129,7 +129,7 @@ def _of_candidates(console: Console, result: Result) -> None:
     _prose(console, candidates.final_word(result))
 
 
-def render_runs(runs: Sequence[RunRow], console: Console) -> None:
+def render_runs(runs: Sequence[RunLine], console: Console) -> None:
     """Print one line per recorded run, in the order given."""
     if not runs:
         console.print("No runs yet.")
@@ -265,7 +265,7 @@ def _levels(console: Console, levels: Sequence[Level]) -> None:
 def _capacity(console: Console, search: CapacitySearch) -> None:
     """Print each arm's knee, then the steps nearest to it, which bracket it."""
     table = _table(("arm", "left"), ("capacity", "right"), ("interval", "left"), ("single starts", "name"))
-    for line in report.knee_lines(search):
+    for line in report.capacity_lines(search):
         table.add_row(Text(formatting.plain(line.arm, 20)), Text(line.rate), Text(line.interval), _name(line.starts))
     console.print()
     console.print(table)
@@ -292,9 +292,9 @@ def _capacity(console: Console, search: CapacitySearch) -> None:
         _note(console, f"and {formatting.plural(len(search.steps) - len(shown), 'more step')}: see the report")
 
 
-def nearest(search: CapacitySearch) -> tuple[Step, ...]:
+def nearest(search: CapacitySearch) -> tuple[CapacityStep, ...]:
     """Return, per arm and start, the highest step kept and the lowest one broken above it, at most so many."""
-    found: list[Step] = []
+    found: list[CapacityStep] = []
     for place in dict.fromkeys((step.arm, step.start) for step in search.steps):
         mine = [step for step in search.steps if (step.arm, step.start) == place]
         kept = max((step for step in mine if step.kept), key=lambda step: step.rate, default=None)

@@ -131,7 +131,7 @@ def _table(result: Result, console: Console, most: int) -> tuple[list[Text], int
         )
         return [*lines, *_budgets(budgets, console)], left_out
     if result.capacity is not None:
-        knees = report.knee_lines(result.capacity)[:most]
+        knees = report.capacity_lines(result.capacity)[:most]
         cells = [((formatting.plain(each.arm, 20), each.rate, each.interval, each.starts), "none") for each in knees]
         return _columns(("", "capacity", "interval", "single starts"), cells, console), len(result.capacity.steps)
     budgets = budgets[: most // 2]

@@ -44,7 +44,7 @@ def check_commands(spec: ScenarioSpec, findings: Findings) -> None:
                 getattr(part, key)
                 and line
                 and not shells[path]
-                and not findings.rests_on_sand((*path, "shell"), ("service", "shell"))
+                and not findings.depends_on_invalid((*path, "shell"), ("service", "shell"))
             ):
                 _words(line, (*path, key), findings)
     for name, arm in arms.items():
@@ -89,7 +89,7 @@ def _words(line: str, path: Path, findings: Findings) -> None:
 def _port(arm: ServiceSpec, path: Path, findings: Findings) -> None:
     """Note a command that cannot listen where perfproof will ask: it chooses a free port unless ``port`` fixes one."""
     command = arm.command
-    if not command or arm.url or findings.rests_on_sand((*path, "command"), (*path, "port"), ("service", "port")):
+    if not command or arm.url or findings.depends_on_invalid((*path, "command"), (*path, "port"), ("service", "port")):
         return
     place: Path = (*path, "command")
     if _SOCKET.search(command):

@@ -66,7 +66,7 @@ def _services(spec: ScenarioSpec, file: pathlib.Path, findings: Findings) -> Non
 
 def _target(name: str, arm: ArmSpec, service: ServiceSpec, spec: ScenarioSpec, findings: Findings) -> None:
     rests = [("service", "command"), ("service", "url"), ("arms", name, "command"), ("arms", name, "url")]
-    if findings.rests_on_sand(*rests):
+    if findings.depends_on_invalid(*rests):
         return
     if any(findings.misspelt(path, "command", "url") for path in (("service",), ("arms", name))):
         return
@@ -102,7 +102,7 @@ def _prefix(url: str, path: Path, spec: ScenarioSpec, findings: Findings) -> Non
     """Note a path of the url that the requests have as well: it stands before each of theirs."""
     prefix = urlsplit(url).path.rstrip("/")
     targets = [step.target[1] for _, step in measured(spec.requests)]
-    if not prefix or not targets or findings.rests_on_sand(("requests",)):
+    if not prefix or not targets or findings.depends_on_invalid(("requests",)):
         return
     if all(re.match(re.escape(prefix) + r"(?:[/?]|$)", target) for target in targets):
         fix = f"leave it out of the url, or write {targets[0][len(prefix) :] or '/'} in the request"
@@ -156,7 +156,7 @@ def _ports(spec: ScenarioSpec, own: dict[str, ArmSpec], findings: Findings) -> N
 
 def _load(spec: ScenarioSpec, findings: Findings) -> None:
     load = spec.load
-    if findings.rests_on_sand(("load", "model")):
+    if findings.depends_on_invalid(("load", "model")):
         return
     idle = ("users", "think_time") if load.model == "open" else ("rate", "arrivals", "stages")
     other = "closed" if load.model == "open" else "open"
@@ -176,7 +176,7 @@ def _load(spec: ScenarioSpec, findings: Findings) -> None:
 
 def _checked(spec: ScenarioSpec, file: pathlib.Path, findings: Findings) -> None:
     checks = spec.checks
-    if findings.rests_on_sand(("checks",)):
+    if findings.depends_on_invalid(("checks",)):
         return
     if checks.document is not None and not checks.document.startswith("/"):
         exists(("checks", "document"), file.parent / checks.document, checks.document, findings)
@@ -251,7 +251,9 @@ def _rules(spec: ScenarioSpec, findings: Findings) -> None:
         return  # the names come up while it runs
     known = [ALL, *(request.title for _, request in measured(spec.requests))]
     for position, rule in enumerate(spec.gate.rules):
-        if not any(fnmatchcase(name, rule.request) for name in known) and not findings.rests_on_sand(("requests",)):
+        if not any(fnmatchcase(name, rule.request) for name in known) and not findings.depends_on_invalid(
+            ("requests",)
+        ):
             findings.add(
                 ("gate", "rules", position, "request"),
                 f"no request is called `{rule.request}`",

@@ -55,7 +55,7 @@ def check_locustfile(spec: ScenarioSpec, base: pathlib.Path, findings: Findings)
 def _file(written: str, base: pathlib.Path, findings: Findings) -> None:
     path: Path = ("locustfile", "file")
     file = base / written
-    if findings.rests_on_sand(path) or not exists(path, file, written, findings):
+    if findings.depends_on_invalid(path) or not exists(path, file, written, findings):
         return
     if file.stat().st_size > _MOST_BYTES:
         findings.add(path, f"`{written}` is larger than {_MOST_BYTES >> 20} MiB", "is it a Python file?")

@@ -29,14 +29,14 @@ def check_probes(spec: ScenarioSpec, findings: Findings) -> None:
         if request.probe.writes and safe:
             who = "what is safe" if request.safe else request.target[0]
             findings.add((*path, "probe", "writes"), f"{who} writes nothing", "remove it", at_key=True)
-        elif request.probe.writes and not resettable and not findings.rests_on_sand(("service", "reset")):
+        elif request.probe.writes and not resettable and not findings.depends_on_invalid(("service", "reset")):
             fix = "add service.reset: a command that undoes what was written"
             findings.add((*path, "probe", "writes"), "needs a reset", fix, at_key=True)
     for name in NO_GOAL:
         if name in spec.goals:
             fix = "put the goal on a latency or on queries_per_request; a budget may limit the time in the database"
             findings.add(("goals", name), "cannot be judged by a few probes", fix, at_key=True)
-    if findings.rests_on_sand(("service", "database"), ("arms",)) or any(arm.database for arm in arms):
+    if findings.depends_on_invalid(("service", "database"), ("arms",)) or any(arm.database for arm in arms):
         return
     for rules in ("goals", "budgets"):
         for name in getattr(spec, rules):
@@ -51,7 +51,7 @@ def _scale(path: Path, request: RequestSpec, findings: Findings) -> None:
         if request.rows is not None and "rows" in request.model_fields_set:
             findings.add((*path, "rows"), "has no effect without scale", "add scale:, or remove it", at_key=True)
         return
-    if findings.rests_on_sand(place):
+    if findings.depends_on_invalid(place):
         return
     if scale.parameter is None and scale.reseed is None:
         fix = "add parameter: (the variable that says how many rows) or reseed: (a command with {size})"

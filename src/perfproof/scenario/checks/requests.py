@@ -34,7 +34,7 @@ def check_requests(spec: ScenarioSpec, columns: Sequence[str], findings: Finding
     elif (
         not spec.requests
         and spec.locustfile is None
-        and not findings.rests_on_sand(("locustfile",))
+        and not findings.depends_on_invalid(("locustfile",))
         and not findings.misspelt((), "requests", "locustfile")
     ):
         fix = "add a list of requests, e.g. `- get: /`"
@@ -48,7 +48,7 @@ def check_requests(spec: ScenarioSpec, columns: Sequence[str], findings: Finding
     known += columns
     for position, request in enumerate(spec.requests):
         path = ("requests", position)
-        if findings.rests_on_sand((*path, "steps")):
+        if findings.depends_on_invalid((*path, "steps")):
             continue
         if request.steps:
             _flow(path, request, known, findings)
@@ -64,7 +64,7 @@ def _flow(path: Path, request: RequestSpec, known: Sequence[str], findings: Find
         if {"json": "json_body"}.get(key, key) in request.model_fields_set:
             fix = "write it in the steps, or remove steps"
             findings.add((*path, key), "stands beside steps", fix, at_key=True)
-    if request.name is None and not findings.rests_on_sand((*path, "name")):
+    if request.name is None and not findings.depends_on_invalid((*path, "name")):
         findings.add(path, "has steps and no name", "add e.g. `name: buy`", at_key=True)
     for key in ("scale", "rows", "probe", "safe"):
         if key in request.model_fields_set:
@@ -84,7 +84,7 @@ def _flow(path: Path, request: RequestSpec, known: Sequence[str], findings: Find
 def _method(path: Path, step: StepSpec, findings: Findings) -> None:
     given = [*step.verbs, *(["method"] if step.method is not None else [])]
     keys = [(*path, key) for key in (*METHODS, "method", "path")]
-    if findings.rests_on_sand(*keys):
+    if findings.depends_on_invalid(*keys):
         return
     if not given and findings.misspelt(path, *METHODS, "method"):
         return
@@ -116,7 +116,7 @@ def _method(path: Path, step: StepSpec, findings: Findings) -> None:
 
 
 def _placeholders(path: Path, step: StepSpec, known: Sequence[str], findings: Findings) -> None:
-    if any(bad[:1] == ("setup",) and len(bad) < 5 for bad in findings.broken) or findings.rests_on_sand(
+    if any(bad[:1] == ("setup",) and len(bad) < 5 for bad in findings.broken) or findings.depends_on_invalid(
         (*path, "values"), ("feeds",)
     ):
         return
@@ -144,7 +144,7 @@ def _values(path: Path, request: RequestSpec, findings: Findings) -> None:
         place = (*path, "values", name)
         if not choices:
             findings.add(place, "has no choices", "list at least one")
-        if name not in used and not findings.rests_on_sand(*_places(path)):
+        if name not in used and not findings.depends_on_invalid(*_places(path)):
             fix = f"write {{{name}}} in path, headers or body, or remove it"
             findings.add(place, "is never used", fix, at_key=True)
     combinations = math.prod(len(choices) for choices in request.values.values())
@@ -157,7 +157,7 @@ def _names(requests: Sequence[RequestSpec], findings: Findings) -> None:
     for place, request in measured(requests):
         where: Path = ("requests", place[0], *(("steps", place[1]) if len(place) > 1 else ()))
         path: Path = (*where, "name")
-        if findings.rests_on_sand(path):
+        if findings.depends_on_invalid(path):
             continue
         if request.title == ALL:
             findings.add(path, f"`{ALL}` stands for all requests together", "give it another name")

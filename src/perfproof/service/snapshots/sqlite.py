@@ -85,7 +85,7 @@ class SqliteSnapshot:
                 raise ServiceError(
                     f"{self._arm}: {self._file} cannot be put back while something uses it",
                     why=why,
-                    hint="end what has it open (`fuser` tells); the database stands as it was",
+                    hint="close what has it open (`fuser` lists it); the database is as it was",
                 )
         for ending in _SIDE_FILES:
             self._file.with_name(self._file.name + ending).unlink(missing_ok=True)

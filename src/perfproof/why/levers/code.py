@@ -8,14 +8,14 @@ from perfproof.model.metrics import ALL
 from perfproof.model.profile import MemoryProfile
 from perfproof.model.why import AllocationChange, Mechanism
 from perfproof.why import compare
-from perfproof.why.candidate_cause import MEMORY, TIME, Sides, Suspect
-from perfproof.why.function_times import Folded, kind_of, kind_times, package
+from perfproof.why.candidate_cause import MEMORY, TIME, CandidateCause, Sides
+from perfproof.why.function_times import FunctionTimes, kind_of, kind_times, package
 
 ALLOCATED = 1024.0
 ALLOCATED_SHARE = 0.1
 
 
-def encoding(sides: Sides) -> Suspect | None:
+def encoding(sides: Sides) -> CandidateCause | None:
     """Suspect serialization: milliseconds per request in encoder frames moved. CPU per row is told beside it."""
     if sides.profile is None:
         return None
@@ -33,13 +33,13 @@ def encoding(sides: Sides) -> Suspect | None:
     told = f"time in encoders {digits(found.baseline)} → {digits(found.candidate)} ms per request"
     if names[0] != names[1] and min(found.baseline, found.candidate) >= sides.profile.floor:
         told += f" ({names[0]} → {names[1]})"
-    return Suspect(
+    return CandidateCause(
         "serialization", sides.request, towards, tuple(mechanisms), TIME, told, found.change,
         evidence={"encoders": names},
     )  # fmt: skip
 
 
-def allocations(sides: Sides) -> Suspect | None:
+def allocations(sides: Sides) -> CandidateCause | None:
     """Suspect memory: bytes allocated per request moved, by line, from ``--memory-profile``."""
     one, two = sides.memory
     if sides.request != ALL or one is None or two is None:
@@ -55,7 +55,7 @@ def allocations(sides: Sides) -> Suspect | None:
         Mechanism(first.line, "bytes", first.baseline, first.candidate),
     )
     told = f"{'more' if towards > 0 else 'less'} is allocated per request, most of it at {first.line}"
-    return Suspect("memory", ALL, towards, mechanisms, MEMORY, told)
+    return CandidateCause("memory", ALL, towards, mechanisms, MEMORY, told)
 
 
 def allocation_changes(one: MemoryProfile, two: MemoryProfile) -> tuple[AllocationChange, ...]:
@@ -68,7 +68,7 @@ def allocation_changes(one: MemoryProfile, two: MemoryProfile) -> tuple[Allocati
     return tuple(sorted(changes, key=lambda each: -abs(each.candidate - each.baseline)))
 
 
-def _encoders(folded: Folded) -> str:
+def _encoders(folded: FunctionTimes) -> str:
     """Return the package that encodes most."""
     weights: dict[str, float] = {}
     for held in folded.libraries.values():

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from textwrap import shorten
 
 from perfproof.core.numbers import digits
-from perfproof.model.levers import Plan, PoolFacts
+from perfproof.model.levers import PoolFacts, QueryPlan
 from perfproof.model.metrics import ALL
 from perfproof.model.queries import N_PLUS_ONE
 from perfproof.model.result import QueryDetail, StatementChange
 from perfproof.model.why import Mechanism
 from perfproof.why import compare
-from perfproof.why.candidate_cause import TIME, Sides, Suspect, direction
+from perfproof.why.candidate_cause import TIME, CandidateCause, Sides, direction
 from perfproof.why.function_times import kind_times
 
 AT_DATABASE = (*TIME, "db_time_per_request")
@@ -25,7 +25,7 @@ FACTOR = 2.0
 TEXT = 110
 
 
-def fewer_queries(sides: Sides) -> Suspect | None:
+def fewer_queries(sides: Sides) -> CandidateCause | None:
     """Suspect eager loading, batching and dropped queries: queries per request, or a statement's slope, moved.
 
     The counts are exact, so any difference is a mechanism. The statement named is the one whose count moved most.
@@ -67,12 +67,12 @@ def fewer_queries(sides: Sides) -> Suspect | None:
         # A join that multiplies rows: fewer queries, and yet the slower way. The rows are the mechanism that followed.
         told = f"{told[:-1]}, but {digits(rows.baseline or 0.0, 4)} → {digits(rows.candidate or 0.0, 4)} rows fetched)"  # type: ignore[union-attr]
         towards = -towards
-    return Suspect(
+    return CandidateCause(
         "queries", sides.request, towards, tuple(mechanisms), AT_DATABASE, told, _database_ms(sides), evidence=evidence
     )
 
 
-def another_plan(sides: Sides) -> Suspect | None:
+def another_plan(sides: Sides) -> CandidateCause | None:
     """Suspect an index: the same statement is run by another plan, a scan became a search or the other way round.
 
     On small tables databases scan rightly, so there the plan alone proves nothing and the time in the database decides.
@@ -100,7 +100,7 @@ def another_plan(sides: Sides) -> Suspect | None:
     ms = None if one.ns is None or two.ns is None else (two.ns - one.ns) / 1e6
     if ms is not None and ms * towards <= 0:
         ms = None
-    return Suspect(
+    return CandidateCause(
         "index",
         sides.request,
         towards,
@@ -108,7 +108,7 @@ def another_plan(sides: Sides) -> Suspect | None:
         AT_DATABASE,
         f"another plan of one statement ({what})",
         ms if ms is not None else _database_ms(sides),
-        doubt="the table is too small for its plan to tell, and the time in the database did not follow"
+        doubt="the table is too small for its plan to say anything, and the time in the database did not follow"
         if small and not proven
         else "",
         evidence={
@@ -121,7 +121,7 @@ def another_plan(sides: Sides) -> Suspect | None:
     )
 
 
-def kept_connections(sides: Sides) -> Suspect | None:
+def kept_connections(sides: Sides) -> CandidateCause | None:
     """Suspect the pool: connections opened per request, or the time spent waiting for one, moved.
 
     Waiting alone is no mechanism while as many are opened: it also falls where requests hold a connection for less
@@ -147,7 +147,7 @@ def kept_connections(sides: Sides) -> Suspect | None:
         return None
     if ms is not None and ms * towards <= 0:
         ms = None
-    return Suspect(
+    return CandidateCause(
         "connection pool", ALL, towards, tuple(mechanisms), AT_DATABASE, told, ms, evidence={"counted by": one.source}
     )
 
@@ -197,7 +197,7 @@ def _db_time_moved(sides: Sides) -> int:
     return 1 if row.candidate > row.baseline else -1
 
 
-def _plan_moved(one: Plan, two: Plan) -> int:
+def _plan_moved(one: QueryPlan, two: QueryPlan) -> int:
     """Return which way a plan moved: by scans, else by cost where the shape differs plainly; 0 if it did not."""
     if one.shape == two.shape:
         return 0

@@ -10,9 +10,9 @@ from perfproof.model.metrics import ALL
 from perfproof.model.profile import Frame
 from perfproof.model.why import Mechanism, Unit
 from perfproof.why import compare
-from perfproof.why.candidate_cause import WORK, Sides, Suspect, direction
-from perfproof.why.difference import MOVED_SHARE, Pairing, functions, summed
-from perfproof.why.function_times import Floats, Folded, package_times
+from perfproof.why.candidate_cause import WORK, CandidateCause, Sides, direction
+from perfproof.why.difference import MOVED_SHARE, FunctionPairing, functions, summed
+from perfproof.why.function_times import Floats, FunctionTimes, package_times
 
 MILLION = 1e6
 MOST_NAMED = 3
@@ -36,7 +36,7 @@ class Movement:
         return self.frame.name if self.frame.function else f"library {self.frame.module}"
 
 
-def hot_path(sides: Sides) -> Suspect | None:
+def hot_path(sides: Sides) -> CandidateCause | None:
     """Suspect functions whose own work per request moved, in net: what moved from one to another is no cause."""
     if sides.profile is None:
         return None
@@ -61,13 +61,13 @@ def hot_path(sides: Sides) -> Suspect | None:
     )
     if counterpart is not None:
         told += f"; {_of_function(counterpart, sides.profile.unit)}"
-    return Suspect(
+    return CandidateCause(
         "hot path", sides.request, towards, tuple(mechanisms), WORK, told, None if counted else change,
         evidence={"functions": [each.name for each in movements[: 2 * MOST_NAMED]]},
     )  # fmt: skip
 
 
-def moved_functions(pairing: Pairing) -> list[Movement]:
+def moved_functions(pairing: FunctionPairing) -> list[Movement]:
     """Return the functions whose own work surely changed, the largest first.
 
     Library time counts only as far as that package's time changed over the whole request: a function that is put
@@ -97,7 +97,7 @@ def moved_functions(pairing: Pairing) -> list[Movement]:
     return sorted(kept, key=lambda each: -abs(each.change))
 
 
-def _surely(movements: list[Movement], pairing: Pairing, change: float) -> bool:
+def _surely(movements: list[Movement], pairing: FunctionPairing, change: float) -> bool:
     """Tell whether the functions that moved surely moved in all: what was split or merged comes to nothing.
 
     Functions that are new or gone count with them however small: one that was split into parts may be all that shows.
@@ -113,7 +113,7 @@ def _surely(movements: list[Movement], pairing: Pairing, change: float) -> bool:
     return left and compare.changed([found], pairing.floor)[0]
 
 
-def _old(each: Movement, pairing: Pairing) -> Frame | None:
+def _old(each: Movement, pairing: FunctionPairing) -> Frame | None:
     return _frame_named(pairing.before, each.was) if each.was else each.frame
 
 
@@ -149,37 +149,37 @@ def _amount(value: float, unit: Unit) -> str:
     return digits(value) if unit == "ms" else in_unit(value * MILLION, unit).removesuffix(f" {unit}")
 
 
-def _frame_named(folded: Folded, name: str) -> Frame | None:
+def _frame_named(folded: FunctionTimes, name: str) -> Frame | None:
     return next((key for key in folded.functions if key.name == name), None)
 
 
-def _code(folded: Folded, key: Frame | None) -> Floats:
+def _code(folded: FunctionTimes, key: Frame | None) -> Floats:
     """Return an owner's time that is neither database, encoding nor compression."""
     kinds = folded.kinds.get(key, {}) if key is not None else {}
     return summed([times for kind, times in kinds.items() if kind == "code"], folded)
 
 
-def _package_changes(pairing: Pairing, before: Frame | None, after: Frame | None) -> dict[str, float]:
+def _package_changes(pairing: FunctionPairing, before: Frame | None, after: Frame | None) -> dict[str, float]:
     """Return the change in ms per request of each library package as far as it was called by one function."""
     return {
         name: each.change for name, each in _compared(pairing, _of(pairing.before, before), _of(pairing.after, after))
     }
 
 
-def _whole_packages(pairing: Pairing) -> dict[str, float]:
+def _whole_packages(pairing: FunctionPairing) -> dict[str, float]:
     """Return the change of each library package over the whole request, 0 where it is not sure."""
     found = _compared(pairing, package_times(pairing.before), package_times(pairing.after))
     return {name: each.change if compare.changed([each], pairing.floor)[0] else 0.0 for name, each in found}
 
 
 def _compared(
-    pairing: Pairing, before: Mapping[str, Floats], after: Mapping[str, Floats]
-) -> list[tuple[str, compare.Difference]]:
+    pairing: FunctionPairing, before: Mapping[str, Floats], after: Mapping[str, Floats]
+) -> list[tuple[str, compare.TimeDifference]]:
     names = dict.fromkeys([*before, *after])
     return [(name, pairing.compare(before.get(name), after.get(name))) for name in names]
 
 
-def _of(folded: Folded, key: Frame | None) -> Mapping[str, Floats]:
+def _of(folded: FunctionTimes, key: Frame | None) -> Mapping[str, Floats]:
     return folded.packages.get(key, {}) if key is not None else {}
 
 

@@ -8,7 +8,7 @@ from perfproof.core.numbers import percent
 from perfproof.model.levers import Encoding, HttpFacts
 from perfproof.model.why import Mechanism
 from perfproof.why import compare
-from perfproof.why.candidate_cause import TIME, Sides, Suspect, in_words
+from perfproof.why.candidate_cause import TIME, CandidateCause, Sides, in_words
 from perfproof.why.function_times import kind_times
 
 HIT_SHARE = 0.3
@@ -27,7 +27,7 @@ SMALLER = 0.1
 """Bytes on the wire must differ by this share."""
 
 
-def kept_responses(sides: Sides) -> Suspect | None:
+def kept_responses(sides: Sides) -> CandidateCause | None:
     """Suspect a cache: one arm answers repeated requests without the work, by its headers or without any query.
 
     A 304 on If-None-Match is told but proves no hit: the load does not revalidate.
@@ -58,7 +58,7 @@ def kept_responses(sides: Sides) -> Suspect | None:
     keeper = two if towards < 0 else one
     told = "answers may be kept" if doubt else "answers are kept" if towards < 0 else "answers are no longer kept"
     told += f" ({percent(max(shares), signed=False)} of repeated requests from a cache)" if max(shares) else ""
-    return Suspect(
+    return CandidateCause(
         "response cache",
         sides.request,
         towards,
@@ -70,7 +70,7 @@ def kept_responses(sides: Sides) -> Suspect | None:
     )
 
 
-def revalidated(sides: Sides) -> Suspect | None:
+def revalidated(sides: Sides) -> CandidateCause | None:
     """Suspect revalidation: what clients may keep, or ask for again with a condition, came or went.
 
     It is told and never claimed: the load asks without any condition, so no figure of it can follow. Headers that come
@@ -96,14 +96,14 @@ def revalidated(sides: Sides) -> Suspect | None:
             told.append(change)
     if not told:
         return None
-    return Suspect(
+    return CandidateCause(
         "revalidation",
         sides.request,
         towards,
         (Mechanism("304 when asked again", "ratio", float(answered[0]), float(answered[1])),),
         (),
         "; ".join(told),
-        doubt="the load asks for everything anew, so that its figures cannot tell what clients win or lose by it",
+        doubt="the load asks for everything anew, so its figures cannot show what clients gain or lose by it",
         evidence={"revalidated": [one.revalidated, two.revalidated]},
     )
 
@@ -112,7 +112,7 @@ def _forbids(cache_control: str) -> bool:
     return any(word in cache_control for word in ("no-store", "no-cache", "private", "max-age=0"))
 
 
-def alone(sides: Sides) -> Suspect | None:
+def alone(sides: Sides) -> CandidateCause | None:
     """Suspect work: one request alone, with nothing else going on, takes another amount of CPU.
 
     It says where to look, not what it is: ``causes`` takes it back where another lever tells that.
@@ -124,7 +124,7 @@ def alone(sides: Sides) -> Suspect | None:
     apart = max(one.cpu_turns) < min(two.cpu_turns) or max(two.cpu_turns) < min(one.cpu_turns)
     if not apart or abs(after - before) < max(WORK_MS, WORK_SHARE * max(before, after)):
         return None
-    return Suspect(
+    return CandidateCause(
         "work per request",
         sides.request,
         1 if after > before else -1,
@@ -135,7 +135,7 @@ def alone(sides: Sides) -> Suspect | None:
     )
 
 
-def compressed(sides: Sides) -> Suspect | None:
+def compressed(sides: Sides) -> CandidateCause | None:
     """Suspect compression: what is asked for in an encoding is given in it on one arm only.
 
     Bytes are the outcome. Compressing costs CPU: what it did to time and CPU is told beside, whichever way it went.
@@ -161,7 +161,7 @@ def compressed(sides: Sides) -> Suspect | None:
             mechanisms.append(Mechanism("time in compression", "ms", time.baseline, time.candidate))
             ms = time.change if compare.changed([time], sides.profile.floor)[0] else None
     given = [each.given or "identity" for each in (before, after)]
-    return Suspect(
+    return CandidateCause(
         "compression",
         sides.request,
         towards,

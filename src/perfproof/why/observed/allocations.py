@@ -75,7 +75,7 @@ class Allocations:
                 "no process of the service could be watched: it is not Python, or is started with -I, -E or -S"
             )
         elif window.engine == "none":
-            window.problem = f"no process of the service has told what it allocated within {WRITTEN_WITHIN:.0f} s"
+            window.problem = f"no process of the service reported what it allocated within {WRITTEN_WITHIN:.0f} s"
         return window
 
     def _pending(self, pid: int) -> bool:

@@ -153,7 +153,7 @@ class MysqlView:
         self._client.close()
 
 
-class Watching:
+class ConnectionWatch:
     """Looks at a database from a thread of its own while its ``with`` block runs; ``problem`` says why it could not."""
 
     def __init__(self, view: View) -> None:

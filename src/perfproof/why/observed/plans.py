@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from perfproof.model.levers import Plan
+from perfproof.model.levers import QueryPlan
 from perfproof.model.probe import Probing, RepeatedCount
 
 SMALL_TABLE = 1000
@@ -40,7 +40,7 @@ class Explainer(Protocol):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedPlan:
     """A statement to explain: of which request, and what the probe counted of it on this arm (None: it did not run)."""
 
     request: str
@@ -49,7 +49,7 @@ class Wanted:
     count: RepeatedCount | None
 
 
-def slowest(probing: Probing, arm: str) -> list[Wanted]:
+def slowest(probing: Probing, arm: str) -> list[WantedPlan]:
     """Return the statements to explain on ``arm``: the slowest of every request, on whichever arm they are.
 
     Both arms explain the same ones, as far as they run them: the plan of a statement that is slow before and quick
@@ -70,7 +70,7 @@ def slowest(probing: Probing, arm: str) -> list[Wanted]:
     texts = {key: one.count.statement.text for (_, _, key), one in counts.items()}
     first = sorted(found, key=lambda place: -found[place])[:AT_MOST]
     return [
-        Wanted(request, key, texts[key], counts[arm, request, key])
+        WantedPlan(request, key, texts[key], counts[arm, request, key])
         for request, key in first
         if (arm, request, key) in counts
     ]
@@ -80,10 +80,12 @@ def _explainable(one: RepeatedCount) -> bool:
     return one.count.statement.text.partition(" ")[0].strip("(") in EXPLAINED
 
 
-def plans_of(wanted: Sequence[Wanted], explainers: Sequence[Explainer]) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
+def plans_of(
+    wanted: Sequence[WantedPlan], explainers: Sequence[Explainer]
+) -> tuple[tuple[QueryPlan, ...], tuple[str, ...]]:
     """Return the plan of each statement from the first database that knows its tables, and notes on the others."""
     known: dict[str, Explained | str] = {}
-    plans: list[Plan] = []
+    plans: list[QueryPlan] = []
     notes: list[str] = []
     for one in wanted:
         if one.key not in known:
@@ -96,7 +98,7 @@ def plans_of(wanted: Sequence[Wanted], explainers: Sequence[Explainer]) -> tuple
         small = bool(rows) and all(count is not None and count < SMALL_TABLE for count in explained.scanned.values())
         counted = one.count.count if one.count is not None else None
         plans.append(
-            Plan(
+            QueryPlan(
                 request=one.request,
                 fingerprint=one.key,
                 text=one.text,

@@ -8,7 +8,7 @@ from perfproof.databases.sources import one_line
 from perfproof.errors import PerfproofError, UnsendableError
 from perfproof.model.profile import Allocation, MemoryProfile
 from perfproof.model.scenario import Request
-from perfproof.rounds.single_start import Allowance, Phase, startable, started
+from perfproof.rounds.single_start import Allowance, PassContext, startable, started
 from perfproof.service.lifecycle import RunningService
 from perfproof.why.observed.allocations import Allocations, Engine, Window
 
@@ -25,7 +25,7 @@ _LIMITS = {
 }
 
 
-def profile_memory(phase: Phase, allowance: Allowance | None = None) -> tuple[MemoryProfile, ...]:
+def profile_memory(phase: PassContext, allowance: Allowance | None = None) -> tuple[MemoryProfile, ...]:
     """Return what every arm allocates by line; engine ``none`` with a note where that cannot be seen."""
     allowed = allowance or Allowance.of(phase.scenario.explain, None, len(phase.scenario.arms))
     found = []
@@ -37,7 +37,7 @@ def profile_memory(phase: Phase, allowance: Allowance | None = None) -> tuple[Me
     return tuple(found)
 
 
-def _profiled(phase: Phase, number: int, allowance: Allowance) -> MemoryProfile:
+def _profiled(phase: PassContext, number: int, allowance: Allowance) -> MemoryProfile:
     arm = phase.scenario.arms[number]
     if not startable(phase, arm):
         note = "allocations are seen inside a Python service that perfproof starts itself: give service.command"
@@ -52,7 +52,7 @@ def _profiled(phase: Phase, number: int, allowance: Allowance) -> MemoryProfile:
         return _by_request(phase, number, service, watch)
 
 
-def _by_request(phase: Phase, number: int, service: RunningService, watch: Allocations) -> MemoryProfile:
+def _by_request(phase: PassContext, number: int, service: RunningService, watch: Allocations) -> MemoryProfile:
     engine: Engine = "none"
     total = 0
     allocations: list[Allocation] = []
@@ -87,7 +87,7 @@ def _by_request(phase: Phase, number: int, service: RunningService, watch: Alloc
 
 
 def _window(
-    phase: Phase, number: int, index: int, request: Request, service: RunningService, watch: Allocations
+    phase: PassContext, number: int, index: int, request: Request, service: RunningService, watch: Allocations
 ) -> Window:
     values = {name: choices[0] for name, choices in request.values.items()}
     phase.load.probe(number, index, values, times=WARM)

@@ -36,7 +36,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Asker:
+class ProbeClient:
     """Sends one request of the scenario to one arm.
 
     ``seconds`` is what its CPU measurements may take together; ``patience`` what everything may that is asked of it
@@ -64,7 +64,7 @@ class Asker:
         return self.load.probe(self.arm, self.index, filled, headers=headers or {}, times=times)
 
 
-def first_and_again(asker: Asker, sources: Sources, *, afresh: bool) -> HttpFacts:
+def first_and_again(asker: ProbeClient, sources: Sources, *, afresh: bool) -> HttpFacts:
     """Send the request for the first time since the start, then ``IDENTICAL`` times more.
 
     ``afresh`` is False for a service that was not started for this: then nothing of it is known to be cold.
@@ -91,7 +91,7 @@ def first_and_again(asker: Asker, sources: Sources, *, afresh: bool) -> HttpFact
     )
 
 
-def affordable(asker: Asker, first: ProbeReply, times: int) -> int:
+def affordable(asker: ProbeClient, first: ProbeReply, times: int) -> int:
     """Return how often a request is worth asking that took as long as ``first``: at least twice, at most ``times``."""
     return int(min(max(asker.patience / 4 * 1e9 / max(first.took_ns, 1), 2), times))
 
@@ -107,12 +107,12 @@ def accepted(request: Request) -> str:
     return next((value for name, value in request.headers.items() if name.lower() == "accept-encoding"), "")
 
 
-def _revalidated(asker: Asker, reply: ProbeReply) -> int | None:
+def _revalidated(asker: ProbeClient, reply: ProbeReply) -> int | None:
     asking = conditions(reply.headers)
     return asker.ask(asking).status if asking else None
 
 
-def with_encodings(facts: HttpFacts, asker: Asker) -> HttpFacts:
+def with_encodings(facts: HttpFacts, asker: ProbeClient) -> HttpFacts:
     """Return ``facts`` with the body in every encoding, and what each costs the service; also of its smallest body."""
     warm = min(facts.warm_ns, default=0)
     hurried = len(ENCODINGS) * warm > asker.patience / 4 * 1e9
@@ -134,13 +134,15 @@ def with_encodings(facts: HttpFacts, asker: Asker) -> HttpFacts:
     return replace(facts, encodings=tuple(found), small=small, cpu_turns=turns.get(asked, ()))
 
 
-def _encoded(asker: Asker, asked: str, values: Mapping[str, Scalar]) -> Encoding:
+def _encoded(asker: ProbeClient, asked: str, values: Mapping[str, Scalar]) -> Encoding:
     reply = asker.ask({"accept-encoding": asked}, values)
     given = telling(reply.headers).get("content-encoding", "") or "identity"
     return Encoding(asked, given, reply.wire, len(reply.content), (reply.took_ns,))
 
 
-def after_writes(found: Sequence[tuple[HttpFacts, Asker]], writers: Sequence[Asker]) -> tuple[HttpFacts, ...]:
+def after_writes(
+    found: Sequence[tuple[HttpFacts, ProbeClient]], writers: Sequence[ProbeClient]
+) -> tuple[HttpFacts, ...]:
     """Return the facts with whether each body changed when ``writers`` were sent in between."""
     if not writers:
         return tuple(facts for facts, _ in found)
@@ -153,7 +155,7 @@ def after_writes(found: Sequence[tuple[HttpFacts, Asker]], writers: Sequence[Ask
     )
 
 
-def with_sizes(facts: HttpFacts, asker: Asker) -> HttpFacts:
+def with_sizes(facts: HttpFacts, asker: ProbeClient) -> HttpFacts:
     """Return ``facts`` with the service's CPU at each size that is a value of a parameter."""
     scale = asker.request.scale
     if scale is None or not scale.parameter:
@@ -172,7 +174,7 @@ def with_sizes(facts: HttpFacts, asker: Asker) -> HttpFacts:
 
 
 def cpu_in_turns(
-    asker: Asker,
+    asker: ProbeClient,
     ways: Sequence[tuple[Mapping[str, str], Mapping[str, Scalar]]],
     took_ns: Sequence[int],
     seconds: float,

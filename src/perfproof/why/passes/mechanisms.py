@@ -15,15 +15,15 @@ from perfproof.core.numbers import count_of
 from perfproof.databases.agent import AgentSource, Offsets
 from perfproof.databases.sources import Sources, one_line, opened
 from perfproof.errors import PerfproofError, UnsendableError
-from perfproof.model.levers import ArmLevers, HttpFacts, Plan, PoolFacts
+from perfproof.model.levers import ArmLevers, HttpFacts, PoolFacts, QueryPlan
 from perfproof.model.probe import Probing
 from perfproof.model.scenario import Arm
-from perfproof.rounds.single_start import Allowance, OutOfTimeError, Phase, startable, started
+from perfproof.rounds.single_start import Allowance, OutOfTimeError, PassContext, startable, started
 from perfproof.service.processes import ProcessTree
-from perfproof.why.observed.connections import Watching, pool_facts, sqlite_files
+from perfproof.why.observed.connections import ConnectionWatch, pool_facts, sqlite_files
 from perfproof.why.observed.databases import explainers, views
 from perfproof.why.observed.plans import plans_of, slowest
-from perfproof.why.passes.http_facts import Asker, after_writes, first_and_again, with_encodings, with_sizes
+from perfproof.why.passes.http_facts import ProbeClient, after_writes, first_and_again, with_encodings, with_sizes
 
 LOAD_SECONDS = 1.5
 """How long the arm is put under the scenario's load while connections are watched."""
@@ -32,7 +32,9 @@ CPU_SECONDS, MOST_PER_REQUEST = 2.0, 0.8
 """How long CPU is measured, of all requests of an arm and of one at most."""
 
 
-def observe_levers(phase: Phase, probing: Probing | None, allowance: Allowance | None = None) -> tuple[ArmLevers, ...]:
+def observe_levers(
+    phase: PassContext, probing: Probing | None, allowance: Allowance | None = None
+) -> tuple[ArmLevers, ...]:
     """Return what was observed of every arm; what could not be is told in its notes.
 
     Raises OutOfTimeError where there is not the time for every arm: one alone tells nothing.
@@ -42,10 +44,10 @@ def observe_levers(phase: Phase, probing: Probing | None, allowance: Allowance |
     for number in range(len(phase.scenario.arms)):
         with allowed.part(1 / (len(phase.scenario.arms) - number)) as part:
             found.append(_observed(phase, number, probing, part))
-    return stale_told(tuple(found))
+    return stale_statistics_note(tuple(found))
 
 
-def stale_told(arms: tuple[ArmLevers, ...]) -> tuple[ArmLevers, ...]:
+def stale_statistics_note(arms: tuple[ArmLevers, ...]) -> tuple[ArmLevers, ...]:
     """Return the arms with a note on each response that a write changed elsewhere and did not change here."""
     told = []
     for arm in arms:
@@ -56,7 +58,7 @@ def stale_told(arms: tuple[ArmLevers, ...]) -> tuple[ArmLevers, ...]:
     return tuple(told)
 
 
-def _observed(phase: Phase, number: int, probing: Probing | None, allowance: Allowance) -> ArmLevers:
+def _observed(phase: PassContext, number: int, probing: Probing | None, allowance: Allowance) -> ArmLevers:
     """Watch one arm; what ends it early does not keep the other from being watched."""
     watched = _Watched(phase, number, probing, allowance)
     try:
@@ -70,13 +72,13 @@ def _observed(phase: Phase, number: int, probing: Probing | None, allowance: All
 class _Watched:
     """One arm being watched."""
 
-    def __init__(self, phase: Phase, number: int, probing: Probing | None, allowance: Allowance) -> None:
+    def __init__(self, phase: PassContext, number: int, probing: Probing | None, allowance: Allowance) -> None:
         self.phase, self.number, self.probing, self.allowance = phase, number, probing, allowance
         self.arm: Arm = phase.scenario.arms[number]
         self.notes: list[str] = []
         self.http: tuple[HttpFacts, ...] = ()
         self.pools: tuple[PoolFacts, ...] = ()
-        self.plans: tuple[Plan, ...] = ()
+        self.plans: tuple[QueryPlan, ...] = ()
 
     def observe(self) -> ArmLevers:
         """Start the arm, watch it, stop it."""
@@ -113,13 +115,13 @@ class _Watched:
     def _http(self, sources: Sources, tree: ProcessTree, *, afresh: bool) -> tuple[HttpFacts, ...]:
         """Ask every request that only reads, each for the first time before any is asked for something else."""
         phase = self.phase
-        askers: list[Asker] = []
-        writers: list[Asker] = []
+        askers: list[ProbeClient] = []
+        writers: list[ProbeClient] = []
         requests = max(len(phase.scenario.requests), 1)
         each = min(MOST_PER_REQUEST, CPU_SECONDS / requests)
         patience = self.allowance.left(keeping=LOAD_SECONDS) / requests
         for index, request in enumerate(phase.scenario.requests):
-            one = Asker(phase.load, self.number, index, request, tree, each, patience)
+            one = ProbeClient(phase.load, self.number, index, request, tree, each, patience)
             if not request.reads and request.probe.writes and not request.flow:
                 writers.append(one)
             elif not request.reads:
@@ -128,7 +130,7 @@ class _Watched:
                 self.notes.append(f"{request.name}: it is a step of a flow and cannot be sent alone")
             else:
                 askers.append(one)
-        found: list[tuple[Asker, HttpFacts]] = []
+        found: list[tuple[ProbeClient, HttpFacts]] = []
         for at, asker in enumerate(askers):
             if not self.allowance.left():
                 late = count_of(len(askers) - at, "request")
@@ -144,7 +146,7 @@ class _Watched:
         every = [(self._deeper(each, facts), each) for each, facts in found]
         return after_writes(every, writers if self.allowance.left() else [])
 
-    def _deeper(self, asker: Asker, facts: HttpFacts) -> HttpFacts:
+    def _deeper(self, asker: ProbeClient, facts: HttpFacts) -> HttpFacts:
         """Return the facts with encodings, CPU and sizes, as they are where there is no time for that."""
         if not self.allowance.left():
             return facts
@@ -163,7 +165,7 @@ class _Watched:
         with ExitStack() as stack:
             for view in databases:
                 stack.callback(view.close)
-            watching = [Watching(view) for view in databases]
+            watching = [ConnectionWatch(view) for view in databases]
             mark = agent.snapshot() if agent is not None else Offsets({})
             with ExitStack() as together:
                 for each in watching:
@@ -175,7 +177,7 @@ class _Watched:
         self.notes += [each.problem for each in watching if each.problem]
         return tuple(each for each in found if each is not None)
 
-    def _plans(self, sources: Sources) -> tuple[Plan, ...]:
+    def _plans(self, sources: Sources) -> tuple[QueryPlan, ...]:
         """Ask the databases how they run the statements that the probe found slowest."""
         wanted = slowest(self.probing, self.arm.name) if self.probing is not None else []
         if not wanted:

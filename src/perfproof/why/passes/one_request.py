@@ -8,7 +8,7 @@ from statistics import median
 
 from perfproof.errors import UnsendableError
 from perfproof.model.scenario import Request, Scalar
-from perfproof.rounds.single_start import Phase
+from perfproof.rounds.single_start import PassContext
 
 FIRST = 3
 """Requests of each name that tell how long one takes: the first alone may connect or compile."""
@@ -25,7 +25,7 @@ class Alone:
     ``took_ns`` is how long each takes on each arm, as it was last: what warms up is soon sent more often.
     """
 
-    phase: Phase
+    phase: PassContext
     slices: int
     requests: list[tuple[int, Request]] = field(default_factory=list)
     took_ns: list[list[int]] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Alone:
         self.took_ns[arm][at] = int(median(reply.each_ns or (reply.took_ns,)))
 
 
-def sent_alone(phase: Phase, slices: int, *, wanted: bool) -> Alone:
+def sent_alone(phase: PassContext, slices: int, *, wanted: bool) -> Alone:
     """Return which requests can be sent alone, none where that is not ``wanted``; each was sent to every arm."""
     found = Alone(phase, slices)
     requests = phase.scenario.requests

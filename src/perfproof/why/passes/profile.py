@@ -17,7 +17,7 @@ from perfproof.model.metrics import ALL
 from perfproof.model.profile import ArmProfile, Engine
 from perfproof.model.recording import COMPLETED, HISTOGRAM_COLUMNS, SAMPLE_COLUMNS
 from perfproof.model.scenario import Arm
-from perfproof.rounds.single_start import Allowance, Phase
+from perfproof.rounds.single_start import Allowance, PassContext
 from perfproof.rounds.warmup import warm_up
 from perfproof.service.lifecycle import RunningService, run_command, start, stop_all
 from perfproof.service.processes import ProcessTree
@@ -45,7 +45,7 @@ Counts = list[list[list[int]]]
 """Completed requests by arm, name and slice."""
 
 
-def profile_arms(phase: Phase, allowance: Allowance | None = None) -> tuple[ArmProfile, ...]:
+def profile_arms(phase: PassContext, allowance: Allowance | None = None) -> tuple[ArmProfile, ...]:
     """Return the profile of every arm, by the first engine that works for all; ``none`` with notes if none does.
 
     Raises what keeps the load from being sent, and OutOfTimeError where there is no time for it. A service that does
@@ -100,7 +100,7 @@ def profiler_of(engine: Engine, folder: Path, interval: float, arm: Arm, *, afre
 class _Pass:
     """Both arms, started once with whatever the engines need in them, and profiled by one engine after the other."""
 
-    def __init__(self, phase: Phase, engines: Sequence[Engine], allowance: Allowance) -> None:
+    def __init__(self, phase: PassContext, engines: Sequence[Engine], allowance: Allowance) -> None:
         self._phase = phase
         self._allowance = allowance
         self._folder = phase.private / "profile"

@@ -15,7 +15,7 @@ from perfproof.errors import PerfproofError
 from perfproof.model.levers import ArmLevers, Causes
 from perfproof.model.probe import Probing
 from perfproof.model.profile import ArmProfile, MemoryProfile
-from perfproof.rounds.single_start import Allowance, OutOfTimeError, Phase
+from perfproof.rounds.single_start import Allowance, OutOfTimeError, PassContext
 from perfproof.why.passes.allocations import profile_memory
 from perfproof.why.passes.mechanisms import observe_levers
 from perfproof.why.passes.profile import profile_arms
@@ -27,7 +27,7 @@ _PROFILES_SHARE = 0.55
 _NOT_OURS = "requests of a Locust file come up as it runs and cannot be sent one by one, as is needed here"
 
 
-def find_causes(phase: Phase, probing: Probing | None, seconds: float | None = None) -> Causes | None:
+def find_causes(phase: PassContext, probing: Probing | None, seconds: float | None = None) -> Causes | None:
     """Return what was observed of every arm, or None where nothing was wanted; only an interruption is raised.
 
     It keeps to ``seconds`` within a few, by asking slow requests less often and profiling for less long; what there is
@@ -65,7 +65,7 @@ class _Tried(Generic[T]):
     note: str = ""
 
 
-def _noted(action: Callable[[], T], phase: Phase) -> _Tried[T]:
+def _noted(action: Callable[[], T], phase: PassContext) -> _Tried[T]:
     """Return what ``action`` returns, or why it could not, in one masked line."""
     try:
         return _Tried(action())

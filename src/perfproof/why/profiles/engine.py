@@ -59,7 +59,7 @@ STARTS_WITHIN = 20.0
 ENDS_WITHIN = 30.0
 
 
-class Recorder:
+class ProfileRecorder:
     """One run of the program; it inherits the file descriptors ``lent``."""
 
     def __init__(self, command: Sequence[str], log: Path, lent: Sequence[int] = ()) -> None:
@@ -130,7 +130,7 @@ class FromOutside:
         self._directory = directory
         self._rate = rate
         self._service_directory = service_directory
-        self._recorder: Recorder | None = None
+        self._recorder: ProfileRecorder | None = None
         self._slice = 0
         self._folded = Folded()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

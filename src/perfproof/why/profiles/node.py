@@ -105,7 +105,7 @@ class NodeProfiler:
         notes = ["V8's profiler sees running code, not waiting; what JSON does is time of the function that calls it"]
         if self._silent:
             notes.append(
-                f"{self._silent} of {len(self._recording)} Node processes ended before they told what they ran"
+                f"{self._silent} of {len(self._recording)} Node processes ended before they reported what they ran"
             )
         return tuple(notes)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from perfproof.model.profile import Engine, Folded, Frame
 from perfproof.service.programs import INTERPRETED, name_of, program_of
-from perfproof.why.profiles.engine import FromOutside, Recorder, UnavailableError, says
+from perfproof.why.profiles.engine import FromOutside, ProfileRecorder, UnavailableError, says
 
 SLOWEST = 50
 FASTEST = 2000
@@ -61,7 +61,7 @@ class Perf(FromOutside):
             "-p", ",".join(map(str, self._pids)), "-o", str(data), "-D", "-1", "--control", f"fd:{told},{answered}",
         ]  # fmt: skip
         try:
-            self._recorder = Recorder(command, self._directory / "perf.log", lent=(told, answered))
+            self._recorder = ProfileRecorder(command, self._directory / "perf.log", lent=(told, answered))
             # It is started switched off, and answers once it is on: it looks at the whole machine first.
             os.write(tell, b"enable\n")
             self._recorder.wait_until(lambda: bool(select.select([answer], [], [], 0)[0]))

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from perfproof.model.profile import Engine, Folded, Frame
-from perfproof.why.profiles.engine import FromOutside, Recorder, UnavailableError, root, says
+from perfproof.why.profiles.engine import FromOutside, ProfileRecorder, UnavailableError, root, says
 
 FASTEST = 0.002
 """Seconds between samples at least: it halts the service for each one."""
@@ -50,7 +50,7 @@ class PySpy(FromOutside):
             _program(), "record", "--pid", str(self._pid), "--subprocesses", "--format", "raw", "--function",
             "--full-filenames", "--rate", str(self._rate), "--duration", "3600", "--output", str(raw),
         ]  # fmt: skip
-        recorder = self._recorder = Recorder(command, self._directory / "py-spy.log")
+        recorder = self._recorder = ProfileRecorder(command, self._directory / "py-spy.log")
         try:
             recorder.wait_until(lambda: "Sampling process" in recorder.output())
         except UnavailableError as error:

@@ -31,7 +31,7 @@ Sampled = tuple[tuple[Frame, ...], bool]
 
 
 @dataclass
-class Stretch:
+class ProfileStretch:
     """Load of one request name (or all) in one slice, in nanoseconds of the clock that samples carry."""
 
     request: int
@@ -47,11 +47,11 @@ class Stretches:
     """The stretches of one arm in their order, and what was sampled in them."""
 
     def __init__(self) -> None:
-        self._all: list[Stretch] = []
+        self._all: list[ProfileStretch] = []
 
     def begin(self, request: int, slice_: int, now: int) -> None:
         """Open a stretch."""
-        self._all.append(Stretch(request, slice_, now))
+        self._all.append(ProfileStretch(request, slice_, now))
 
     def end(self, now: int, cpu_ns: int, beside: Mapping[Frame, int] | None = None) -> None:
         """Close it; ``cpu_ns`` is the CPU time to be shared among its samples, ``beside`` what is known by itself."""
