@@ -24,7 +24,12 @@ def test_every_link_leads_to_a_file(page):
 @pytest.mark.parametrize("page", PAGES)
 def test_every_file_that_is_named_is_there(page):
     for name in re.findall(r"`([\w./-]+\.(?:py|md|json|txt|toml))`", (ROOT / page).read_text()):
-        homes = (ROOT, ROOT / "src" / "perfproof", ROOT / "src" / "perfproof" / "why")
+        homes = (
+            ROOT,
+            ROOT / "src" / "perfproof",
+            ROOT / "src" / "perfproof" / "why" / "levers",
+            ROOT / "src" / "perfproof" / "why",
+        )
         assert any((home / name).exists() for home in homes) or name in _EXAMPLES, name
 
 
@@ -60,7 +65,7 @@ def test_code_that_contributors_are_pointed_to_has_these_names():
     assert Lever
     assert WRITERS
     assert ReportFormatContract
-    assert "_levers" in Path(causes.__file__).read_text()
+    assert "perfproof.why.levers" in Path(causes.__file__).read_text()
 
 
 @pytest.mark.parametrize("form", ["bug.yml", "feature.yml"])

@@ -3,10 +3,10 @@
 As a library (docs/library.md), ``import perfproof`` gives what ``perfproof.api`` documents: measure a scenario, open
 what was recorded, and take tables out of it as pandas DataFrames.
 
-The tree tells the pipeline: ``scenarios`` (what to measure) -> ``service`` (start the arms) ->
-``load`` (send requests) and ``collectors`` (observe) -> ``evidence`` (record) -> ``analysis``
-(estimates and verdicts) -> ``store`` (remember) and ``reports`` (show). ``experiment`` conducts,
-``cli`` is the way in, ``api`` the one for programs. ``model`` holds the nouns they all share.
+The tree has one room per feature (docs/architecture.md): ``scenario`` says what to measure; ``measure`` (the conductor)
+starts arms by ``rounds`` and ``service``, sends by ``load`` and ``http``, records in ``evidence``; ``judge`` concludes
+with ``stats`` and ``verdict``; ``report`` draws, ``store`` remembers. ``queries``, ``why``, ``capacity`` and
+``instructions`` are features, ``model`` holds the nouns they all share.
 """
 
 # The types of this module are in __init__.pyi: an import here, even one for type checkers alone, would be a way from

@@ -1,9 +1,7 @@
-"""Pure functions: evidence in; estimates, comparisons, findings and verdicts out.
+"""A recording in, a result out: the verdict of a run, looks while it goes on, and what a time budget buys.
 
-Samples become sorted columns (``columns``), a figure per arm and round (``latency``, ``resources``, ``failures``), a
-series per metric and request name (``series``), a row with interval and verdict (``rows``, ``intervals``, ``verdicts``,
-``looks``), and one conclusion (``conclude``, ``sentence``); ``judging`` puts them in order, ``several`` has it do so
-for each of more than two versions. See docs/statistics.md.
+Samples become sorted columns, a figure per arm and round, a series per metric and request name (``stats``), a row with
+interval and verdict and one conclusion (``verdict``); ``analysis`` puts them in order. See docs/statistics.md.
 
 The names below are imported on first use: NumPy alone takes as long to load as ``perfproof --help`` may take in all.
 """

@@ -1,7 +1,7 @@
 """The conductor: which order things happen in, and nothing else.
 
-``measure`` runs a scenario over its arms and leaves a sealed run directory and a result behind; ``round`` conducts one
-round, ``warmup`` brings a fresh start to a steady state.
+``run`` measures a scenario over its arms and leaves a sealed run directory and a result behind; ``resume`` goes on with
+an interrupted one, ``dry_run`` shows what would be sent, ``versions`` fetches both versions from git.
 """
 
 from perfproof.measure.run import Measured, Options, measure, probe_alone

@@ -68,7 +68,7 @@ class Stretches:
     def folded(self) -> Folded:
         """Return the CPU time of every stretch, shared among its stacks by weight.
 
-        Samples share CPU time, they do not count it: on a busy machine many are late (docs/architecture.md).
+        Samples share CPU time, they do not count it: on a busy machine many are late (docs/decisions/why.md).
         """
         folded = Folded()
         for each in self._all:
