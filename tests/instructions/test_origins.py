@@ -96,11 +96,11 @@ def test_what_is_no_program_is_not_known(content, tmp_path):
 
 PROBE = """
 import os, sys
-from perfproof.instructions.counters import Counters
+from perfproof.instructions.counters import HardwareCounters
 from perfproof.instructions.source import UncountableError
 os.setgid(65534); os.setuid(65534)
 try:
-    Counters((1, 1)).close()
+    HardwareCounters((1, 1)).close()
 except UncountableError as error:
     print(error.what, error.why, error.hint)
 else:

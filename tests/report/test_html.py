@@ -198,7 +198,7 @@ def contrast(first: str, second: str) -> float:
 
 
 def test_texts_and_marks_stand_out_in_light_and_dark() -> None:
-    css = (Path(html.__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
+    css = (Path(html.__file__).parents[1] / "templates" / "report.css").read_text(encoding="utf-8")
     blocks = re.findall(r":root \{(.*?)\}", css, re.S)
     assert len(blocks) == 2
     for block in blocks:

@@ -139,7 +139,7 @@ def test_a_single_arms_graph_compares_nothing() -> None:
 
 
 def test_flame_colours_are_told_apart_in_grey_and_their_text_can_be_read() -> None:
-    css = (Path(html.__file__).parent / "templates" / "why.css").read_text(encoding="utf-8")
+    css = (Path(why_page.__file__).parent / "templates" / "why.css").read_text(encoding="utf-8")
     for block in re.findall(r":root \{(.*?)\}", css, re.S):
         colour = dict(re.findall(r"--f-([\w-]+): #([0-9a-f]{6})", block))
         for name in ("same", "grown1", "grown2", "shrunk1", "shrunk2"):

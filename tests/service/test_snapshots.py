@@ -151,7 +151,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from arms import an_arm
-from perfproof.service.snapshots import taken
+from perfproof.service.snapshots.snapshot import taken
 with taken([an_arm("x", directory=Path(sys.argv[1]), snapshot=sys.argv[2])], Path(sys.argv[3])) as (snapshot,):
     print("taken", flush=True)
     while True:
