@@ -183,7 +183,7 @@ def test_hooks_of_the_repository_are_not_run(repo, repository):
 def test_both_arms_run_their_own_files_and_say_which(repo):
     repo.commit("two", **{"file.txt": "two"})
     said: list[str] = []
-    with from_git(a_scenario(repo), "HEAD~1", "HEAD", said.append) as scenario:
+    with from_git(a_scenario(repo), "HEAD~1", ["HEAD"], said.append) as scenario:
         one, two = scenario.arms
         assert (one.name, two.name) == ("baseline", "candidate")
         assert (one.service.directory / "file.txt").read_text() == "one"
@@ -197,16 +197,16 @@ def test_both_arms_run_their_own_files_and_say_which(repo):
 def test_the_worktree_is_measured_as_it_is_and_its_changes_are_named(repo):
     repo.write("file.txt", "edited")
     repo.write("new.txt", "new")
-    with from_git(a_scenario(repo), "HEAD", "worktree", lambda _: None) as scenario:
+    with from_git(a_scenario(repo), "HEAD", ["worktree"], lambda _: None) as scenario:
         baseline, candidate = scenario.arms
         assert candidate.service.directory == repo.folder
         assert len(candidate.source["uncommitted changes"]) == 12
         assert candidate.source["files not in git"] == "1"
         assert (baseline.service.directory / "file.txt").read_text() == "one"
     repo.write("file.txt", "edited otherwise")
-    with from_git(a_scenario(repo), "HEAD", "worktree", lambda _: None) as again:
+    with from_git(a_scenario(repo), "HEAD", ["worktree"], lambda _: None) as again:
         assert again.arms[1].source["uncommitted changes"] != candidate.source["uncommitted changes"]
-    with from_git(a_scenario(repo), "HEAD", "HEAD", lambda _: None) as head:
+    with from_git(a_scenario(repo), "HEAD", ["HEAD"], lambda _: None) as head:
         assert "uncommitted changes" in head.arms[1].source["left out"]
 
 
@@ -215,10 +215,10 @@ def test_a_build_runs_once_per_version_and_command(repo):
     built = repo.folder.parent / "built"
     build = f"{{python}} -c \"open('{built}','a').write(open('file.txt').read() + ' ')\""
     for _ in range(2):
-        with from_git(a_scenario(repo, build=build), "HEAD~1", "HEAD", lambda _: None):
+        with from_git(a_scenario(repo, build=build), "HEAD~1", ["HEAD"], lambda _: None):
             pass
     assert built.read_text() == "one two "
-    with from_git(a_scenario(repo, build=build, environment={"X": "1"}), "HEAD", "HEAD", lambda _: None):
+    with from_git(a_scenario(repo, build=build, environment={"X": "1"}), "HEAD", ["HEAD"], lambda _: None):
         pass
     assert built.read_text() == "one two two ", "another environment is another build; the arms share it"
 
@@ -228,7 +228,7 @@ def test_a_build_that_fails_shows_its_log_and_is_tried_again(repo):
     for _ in range(2):
         with (
             pytest.raises(ServiceError) as caught,
-            from_git(a_scenario(repo, build=build), "HEAD", "worktree", lambda _: None),
+            from_git(a_scenario(repo, build=build), "HEAD", ["worktree"], lambda _: None),
         ):
             pass
         assert "baseline: build failed: exited with code 7" in caught.value.what
@@ -238,15 +238,18 @@ def test_a_build_that_fails_shows_its_log_and_is_tried_again(repo):
 def test_what_git_cannot_give_is_refused_before_anything_runs(repo, tmp_path):
     scenario = a_scenario(repo)
     at_url = replace(scenario, arms=(Arm("baseline", Service(url="http://127.0.0.1:1")),))
-    with pytest.raises(UsageError, match="runs at a url"), from_git(at_url, "HEAD", "HEAD", lambda _: None):
+    with pytest.raises(UsageError, match="runs at a url"), from_git(at_url, "HEAD", ["HEAD"], lambda _: None):
         pass
     elsewhere = replace(scenario, arms=(Arm("baseline", Service(command="x", directory=Path(tmp_path))),))
     with (
         pytest.raises(UsageError, match="not in a git repository"),
-        from_git(elsewhere, "HEAD", "HEAD", lambda _: None),
+        from_git(elsewhere, "HEAD", ["HEAD"], lambda _: None),
     ):
         pass
     repo.commit("app", **{"app/x.txt": "x"})
     later = replace(scenario, arms=(Arm("baseline", Service(command="x", directory=repo.folder / "app")),))
-    with pytest.raises(UsageError, match="no folder app in HEAD~1"), from_git(later, "HEAD~1", "HEAD", lambda _: None):
+    with (
+        pytest.raises(UsageError, match="no folder app in HEAD~1"),
+        from_git(later, "HEAD~1", ["HEAD"], lambda _: None),
+    ):
         pass

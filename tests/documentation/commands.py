@@ -15,7 +15,8 @@ from perfproof.cli.app import app
 ROOT = Path(__file__).parents[2]
 FOREIGN = {
     "apt-get", "cargo", "cat", "createdb", "export", "git", "kinto-env/bin/kinto", "kinto-env/bin/pip", "mv", "npm",
-    "openssl", "pip", "pipx", "printf", "psql", "touch", "uv", "/tmp/kinto-venv/bin/pip",
+    "openssl", "pip", "pipx", "printf", "psql", "touch", "uv", "cd", "cp", "dpkg", ".venv/bin/wagtail",
+    "root/usr/bin/promtool",
 }  # fmt: skip
 """Programs of others that pages tell to use."""
 
@@ -107,4 +108,4 @@ def _mistakes_in_python(words: list[str]) -> list[str]:
 
 @cache
 def _targets() -> frozenset[str]:
-    return frozenset(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    return frozenset(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))

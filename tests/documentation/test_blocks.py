@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 
 from documentation.commands import mistakes_in, mistakes_in_arguments, options
 from documentation.pages import ROOT, Block, blocks
+from perfproof.checks import registry
 from perfproof.errors import ScenarioError
 from perfproof.model.metrics import METRICS
 from perfproof.report import plugins
@@ -57,7 +58,12 @@ def test_every_language_is_looked_at():
 
 
 def test_what_is_marked_to_be_run_stands_on_a_page_that_is_run():
-    told = {"docs/init.md", "docs/kinto.md", "docs/howto/rust.md"}  # typed once, on services that tests do not have
+    told = {
+        "docs/first-verdict.md",
+        "docs/init.md",
+        "docs/kinto.md",
+        "docs/howto/rust.md",
+    }  # typed once, on services that tests do not have
     assert {block.page for block in BLOCKS if block.language == "sh"} <= RUN | told
 
 
@@ -143,7 +149,7 @@ def test_toml_is_a_policy_or_an_entry_point(block: Block, tmp_path):
     if "gate" in read:
         assert mistakes_in_scenario(read) == []
     else:
-        assert set(read["project"]["entry-points"]) == {plugins.GROUP}
+        assert set(read["project"]["entry-points"]) <= {plugins.GROUP, registry.GROUP}
 
 
 @pytest.mark.parametrize("block", of("ini"))
@@ -219,6 +225,8 @@ def test_keys_within_sentences_exist():
         seen += 1
         if set(read) <= keys and read != {"database": "sqlite"}:
             wrong += [f"{page.name}: `{span}`: {each}" for each in mistakes_in_scenario(read)]
+        elif set(read) <= set(METRICS):  # a budget
+            wrong += [f"{page.name}: `{span}`: {each}" for each in mistakes_in_scenario({"budgets": read})]
         elif not set(read) <= deeper:
             wrong.append(f"{page.name}: `{span}`")
     assert seen > 30

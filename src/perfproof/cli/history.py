@@ -69,13 +69,13 @@ def _trends(store: Store, scenario: str, request: str, branch: str | None, limit
 
     found = store.history(scenario, request=request, branch=branch, arm=arm, limit=limit)
     if not found:
+        there = sorted({name for _, name, _ in store.history(scenario, arm=arm, limit=limit)})
         names = [each for each in store.arms(scenario) if each != (arm or "candidate")]
-        if names and "candidate" not in (*names, arm or ""):
+        if not there and names and "candidate" not in (*names, arm or ""):
             raise UsageError(
                 f"no run of {scenario} has a version called {arm or 'candidate'}",
                 hint=f"say which to follow: --arm {names[-1]} (there are {', '.join(names)})",
             )
-        there = sorted({name for _, name, _ in store.history(scenario, limit=limit)})
         close = difflib.get_close_matches(request, there, n=3) or there[:5]
         raise UsageError(
             f"nothing was recorded of {scenario}" + ("" if request == ALL else f", request `{request}`"),
