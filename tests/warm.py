@@ -27,7 +27,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-_TAKEN = ("PYTHON", "LC_", "LANG")
+_TAKEN = ("PYTHON", "LC_", "LANG", "LD_")
 """What an interpreter reads from its environment when it starts."""
 
 

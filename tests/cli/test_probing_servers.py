@@ -103,7 +103,7 @@ def assert_queries_are_counted_and_nothing_stays(bench, watched: str, address: s
     sizes = [size for arm in probing["arms"] for request in arm["requests"] for size in request["sizes"]]
     assert {size["source"] for size in sizes} == {source}
     assert {size["disagreement"] for size in sizes} == {None}
-    assert f"{source} for" in ran.out or f"{source} for" in (bench.folder / "page.html").read_text()
+    assert f"{source} for" in (bench.folder / "page.html").read_text().replace("<wbr>", "")
     logs = [log.read_text() for log in run.glob("rounds/*/*.log")]
     assert len(logs) == 2
     for text in logs:

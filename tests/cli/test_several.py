@@ -129,6 +129,7 @@ why: {profile: off}
 """
 
 
+@pytest.mark.quiet
 def test_probes_flows_feeds_and_goals_hold_for_each_candidate(bench):
     (bench.folder / "words.csv").write_text("word\none\ntwo\nthree\n")
     ran = bench.run("ab", str(bench.scenario(text=SHELVES)), "--json", "out.json", "-o", "page.html")
@@ -174,6 +175,7 @@ def test_an_interrupted_run_of_three_goes_on_and_compares_all_of_them(bench):
     assert not bench.leftovers()
 
 
+@pytest.mark.quiet
 def test_under_load_the_versions_take_turns_in_blocks_of_balanced_order(bench):
     load = ("responses:", "load: {rate: 60/s}\nresponses:")
     blocks = ("warmup_requests: 5, pairs: 1500ms", "warmup_requests: 5, blocks: 6, block: 200ms")

@@ -17,6 +17,7 @@ CRATES = Path("/usr/share/cargo/registry")
 
 
 @pytest.mark.server
+@pytest.mark.quiet
 @pytest.mark.database
 @pytest.mark.timeout(900)
 def test_the_service_in_rust_is_built_without_a_registry_and_its_n_plus_one_is_counted(tmp_path):

@@ -24,10 +24,10 @@ def fail(self, *row):
 recorder.Recorder.add = fail
 """,
     "a greenlet": """
-import perfproof.load.detour as detour
+import perfproof.http.connection as connection
 def fail(self):
     raise IndexError("planted with hunter2")
-detour.Detour._go = fail
+connection.CrossOriginRedirect._go = fail
 """,
     "a thread": """
 import threading

@@ -21,6 +21,7 @@ def runtime(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.mark.quiet
 def test_a_planted_function_is_named_first_and_on_its_request_alone(runtime: str, tmp_path: Path) -> None:
     profiles = profiled(
         tmp_path,
