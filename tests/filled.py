@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from perfproof.model.metrics import ALL, METRICS
-from perfproof.model.recording import Environment, Revision, RunInfo
+from perfproof.model.recording import Environment, RunInfo
 from perfproof.model.result import Comparability, Comparison, Estimate, Level, Result, Verdict
+from perfproof.model.revision import Revision
 from perfproof.store.repository import Store
 
 BASES = {"ms": 24.0, "bytes": 90e6, "bytes/1000": 20_000.0, "1/s": 240.0, "ratio": 0.0}

@@ -15,7 +15,7 @@ import pytest
 
 from perfproof.evidence.directory import RunDirectory
 from perfproof.judge import analyse
-from perfproof.model.recording import Revision
+from perfproof.model.revision import Revision
 from perfproof.store.repository import Store
 from recording_builders import make_recording
 

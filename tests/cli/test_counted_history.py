@@ -13,7 +13,8 @@ from perfproof.evidence.directory import RunDirectory
 from perfproof.evidence.reader import read
 from perfproof.judge import analyse
 from perfproof.model.instructions import Instructions, RequestCount, StartCount
-from perfproof.model.recording import Environment, Revision, RunInfo
+from perfproof.model.recording import Environment, RunInfo
+from perfproof.model.revision import Revision
 from perfproof.report.json_report import to_json
 
 pytestmark = pytest.mark.timeout(120)

@@ -15,8 +15,9 @@ from perfproof import frames
 from perfproof.evidence.reader import samples_of
 from perfproof.judge import analyse
 from perfproof.model.history import Point
-from perfproof.model.recording import HISTOGRAM_COLUMNS, Outcome, Revision
+from perfproof.model.recording import HISTOGRAM_COLUMNS, Outcome
 from perfproof.model.result import Estimate
+from perfproof.model.revision import Revision
 from perfproof.report import tables
 from perfproof.stats.changepoints import trend
 from probe_builders import both, probed

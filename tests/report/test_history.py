@@ -20,8 +20,8 @@ from rich.console import Console
 from golden_files import agreed
 from perfproof.errors import UsageError
 from perfproof.model.history import Point, Trend
-from perfproof.model.recording import Revision
 from perfproof.model.result import Estimate
+from perfproof.model.revision import Revision
 from perfproof.report.history import history, trend_svg, trend_text
 from perfproof.stats.changepoints import trend
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from perfproof.model.recording import Revision
+from perfproof.model.revision import Revision
 from perfproof.service.revision import parse, revision
 
 PLAIN = {name: text for name, text in os.environ.items() if not name.startswith(("GIT", "CI", "GITHUB"))}

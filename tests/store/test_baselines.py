@@ -16,8 +16,9 @@ from perfproof.errors import StoreError
 from perfproof.evidence.directory import RunDirectory
 from perfproof.model.instructions import BASIS
 from perfproof.model.metrics import COUNTED
-from perfproof.model.recording import Environment, Revision, RunInfo
+from perfproof.model.recording import Environment, RunInfo
 from perfproof.model.result import Comparability, Estimate, Fact, Level, Result, Verdict
+from perfproof.model.revision import Revision
 from perfproof.model.scenario import Goal
 from perfproof.report.json_report import to_json
 from perfproof.stats.changepoints import trend

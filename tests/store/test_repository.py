@@ -13,8 +13,9 @@ from sqlalchemy import create_engine, func, select
 
 from perfproof.errors import StoreError
 from perfproof.evidence.directory import RunDirectory
-from perfproof.model.recording import Environment, Revision, Round, RunInfo, Samples
+from perfproof.model.recording import Environment, Round, RunInfo, Samples
 from perfproof.model.result import Estimate, Level, Result, Verdict
+from perfproof.model.revision import Revision
 from perfproof.model.rules import Spread
 from perfproof.store.models import ComparisonRow, LevelRow
 from perfproof.store.repository import Store, arms_fingerprint

@@ -36,8 +36,9 @@ from perfproof.model.levers import Causes
 from perfproof.model.metrics import ALL, COUNTED, METRICS
 from perfproof.model.policy import Policy
 from perfproof.model.probe import Probing
-from perfproof.model.recording import Recording, Revision, Round, RunInfo
+from perfproof.model.recording import Recording, Round, RunInfo
 from perfproof.model.result import ASKED, Comparison, ProbeResult, Result
+from perfproof.model.revision import Revision
 from perfproof.model.rules import Rules, Spread
 from perfproof.model.scenario import Arm, Budget, Goal, Scenario
 from perfproof.queries.conclude import judge_probes

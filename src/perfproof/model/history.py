@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from perfproof.model.recording import Revision
 from perfproof.model.result import Estimate
+from perfproof.model.revision import Revision
 
 
 @dataclass(frozen=True)

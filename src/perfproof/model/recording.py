@@ -20,6 +20,7 @@ from perfproof.model.checks import Checked
 from perfproof.model.instructions import Instructions
 from perfproof.model.levers import Causes
 from perfproof.model.probe import Probing
+from perfproof.model.revision import Revision
 from perfproof.model.rules import Rules
 
 
@@ -337,15 +338,3 @@ class Recording:
     causes: Causes | None = None
     instructions: Instructions | None = None
     checked: Checked | None = None
-
-
-@dataclass(frozen=True)
-class Revision:
-    """Where the measured code stood in git: ``branch`` (None when it could not be told), full commit hash, changes.
-
-    ``dirty`` says that tracked files differed from the commit, so that the commit alone does not name the code.
-    """
-
-    commit: str
-    branch: str | None = None
-    dirty: bool = False

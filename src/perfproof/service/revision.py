@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from perfproof.model.recording import Revision
+from perfproof.model.revision import Revision
 
 SECONDS = 10.0
 """How long git may take; a repository that is slower (a network file system that hangs) is passed over."""

@@ -11,8 +11,9 @@ from perfproof.core.codec import decode, encode
 from perfproof.errors import EvidenceError
 from perfproof.evidence.limits import read_result
 from perfproof.evidence.reader import read_info, sealed_rounds
-from perfproof.model.recording import Revision, RunInfo
+from perfproof.model.recording import RunInfo
 from perfproof.model.result import Comparison, Estimate, Fact, Level, Verdict, basis
+from perfproof.model.revision import Revision
 from perfproof.store.models import ComparisonRow, LevelRow, RunRow
 from perfproof.store.summary import RunSummary
 

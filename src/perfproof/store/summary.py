@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from perfproof.model.recording import Revision
 from perfproof.model.result import Verdict
+from perfproof.model.revision import Revision
 
 
 @dataclass(frozen=True)
