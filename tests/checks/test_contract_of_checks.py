@@ -13,6 +13,10 @@ class TestErrorContract(CheckContract):
     check = registry.find("error_contract")
 
 
+class TestRollout(CheckContract):
+    check = registry.find("rollout")
+
+
 class TestContract(CheckContract):
     check = registry.find("contract")
 

@@ -94,7 +94,8 @@ class CheckedArm:
     fail; ``reset`` brings the data back then. ``statements`` runs a function that sends one request with the given
     headers, and returns how often each statement ran at the database meanwhile (by its fingerprint), or None where
     nothing counts. ``earlier`` are the facts of the same check on the arm before. ``run`` runs a command of the arm and
-    returns its exit code and output. ``left_out`` takes what was not done, and why.
+    returns its exit code and output. ``roll`` restarts the arm under load and returns the facts of it; None where it
+    may not be restarted. ``left_out`` takes what was not done, and why.
     """
 
     arm: Arm
@@ -110,6 +111,7 @@ class CheckedArm:
     statements: Callable[[Callable[[Mapping[str, str]], Answer]], Mapping[str, int] | None] = lambda _: None
     earlier: Mapping[str, Any] | None = None
     run: Callable[[str], tuple[int, str]] = lambda _: (127, "")
+    roll: Callable[[], Mapping[str, Any]] | None = None
     left_out: list[str] = field(default_factory=list)
 
     @property

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from perfproof.checks.arm import CheckedArm
+from perfproof.checks.files import ArmFiles
 from perfproof.model.checks import Compared, Facts
 from perfproof.model.metrics import Metric
 
@@ -16,16 +17,20 @@ class Setting:
     """One key below the check's name in a scenario.
 
     ``flag`` is true or false, ``text`` a text (one of ``choices``, if there are any), ``texts`` a list of texts,
-    ``whole`` a whole number from ``low`` to ``high``, ``names`` a mapping of texts to texts. ``help`` is one sentence.
+    ``whole`` a whole number from ``low`` to ``high``, ``wholes`` a list of them, ``names`` a mapping of texts to texts,
+    ``pattern`` a regular expression. ``keys`` is a mapping of the settings in ``inner``; true stands for all of their
+    defaults, off for None, and a bare text for the one called ``short``. ``help`` is one sentence.
     """
 
     name: str
-    kind: Literal["flag", "text", "texts", "whole", "names"]
+    kind: Literal["flag", "text", "texts", "whole", "wholes", "names", "pattern", "keys"]
     default: Any
     help: str
     choices: tuple[str, ...] = ()
     low: int = 0
     high: int = 10**9
+    inner: tuple[Setting, ...] = ()
+    short: str = ""
 
 
 class Check(Protocol):
@@ -64,3 +69,11 @@ class Check(Protocol):
         What could not be measured is a measure without a value, with the reason and what to do about it. Of facts that
         make no sense, ``KeyError``, ``TypeError`` and ``ValueError`` may be raised.
         """
+
+
+@runtime_checkable
+class OfFiles(Protocol):
+    """A check that looks at the arms' files and asks no service: all arms at once, so that it can take turns."""
+
+    def observe_files(self, arms: Sequence[ArmFiles], settings: Mapping[str, Any]) -> Sequence[Facts]:
+        """Return what was seen of each arm, as ``Check.observe`` returns it. No service of ours runs meanwhile."""

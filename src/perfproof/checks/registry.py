@@ -21,8 +21,12 @@ GROUP = "perfproof.checks"
 OWN = {
     "error_contract": "perfproof.checks.error_contract:CHECK",
     "contract": "perfproof.checks.contract:CHECK",
+    "rollout": "perfproof.rollout:CHECK",
+    "build": "perfproof.checks.building:CHECK",
 }
 """Our own checks, as pyproject.toml registers them: known here as well, for a source tree that is not installed."""
+ON_REQUEST = frozenset(("rollout",))
+"""Checks that do more than ask (they restart the service): made only where they are named, never as one of all."""
 
 
 @cache
@@ -34,6 +38,11 @@ def _entries() -> dict[str, EntryPoint]:
 def names() -> tuple[str, ...]:
     """Return the names of all checks, our own first; nothing is imported."""
     return (*OWN, *sorted(name for name in _entries() if name not in OWN))
+
+
+def usual() -> tuple[str, ...]:
+    """Return the names of the checks that are made where all are wanted."""
+    return tuple(name for name in names() if name not in ON_REQUEST)
 
 
 def find(name: str) -> Check | None:

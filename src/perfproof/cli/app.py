@@ -36,6 +36,7 @@ from perfproof.cli.probe import probe
 from perfproof.cli.prune import prune
 from perfproof.cli.report import report
 from perfproof.cli.resume import resume
+from perfproof.cli.rollout import rollout
 from perfproof.cli.run import run as run_command
 from perfproof.cli.schema import schema
 from perfproof.cli.serve import serve
@@ -62,6 +63,7 @@ app.command("run")(run_command)
 app.command("probe")(probe)
 app.command("count")(count)
 app.command("checks")(checks)
+app.command("rollout")(rollout)
 app.command("resume")(resume)
 app.command("compare")(compare)
 app.command("gate")(gate)

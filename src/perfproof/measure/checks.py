@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from perfproof.checks import registry
 from perfproof.checks.arm import CheckedArm, KnownRequest, NotCheckedError, OverError, ProbeClient
-from perfproof.checks.protocol import Check
+from perfproof.checks.protocol import Check, OfFiles
 from perfproof.databases.merge import merge
 from perfproof.databases.sources import Sources, opened
 from perfproof.documents.document import Document, parse, read_file
@@ -30,8 +30,10 @@ from perfproof.http.message import TRACE, outgoing, trace_header
 from perfproof.http.plain_client import Answer, Client, require_loopback
 from perfproof.http.reply import Reply
 from perfproof.http.template import combinations
+from perfproof.measure.arm_files import FilesOfArm
 from perfproof.model.checks import ArmFacts, Checked, CheckFacts
 from perfproof.model.scenario import Arm, Checks, JsonValue, Request
+from perfproof.rollout import observing as rollout
 from perfproof.rounds.single_start import PassContext
 from perfproof.service.lifecycle import RunningService, run_command, start
 
@@ -45,24 +47,96 @@ def run_checks(phase: PassContext) -> Checked:
     """Return what the wanted checks observed of every arm; an arm or a check that fails says so in its facts."""
     began = time.monotonic()
     wanted = phase.scenario.checks.wanted
-    checks = {name: check for name in wanted if (check := registry.find(name)) is not None}
-    found: dict[str, list[ArmFacts]] = {name: [] for name in checks}
-    for arm in phase.scenario.arms:
+    known = {name: check for name in wanted if (check := registry.find(name)) is not None}
+    checks = {name: check for name, check in known.items() if name not in registry.ON_REQUEST}
+    found: dict[str, list[ArmFacts]] = {name: [] for name in known}
+    served = {name: check for name, check in checks.items() if not isinstance(check, OfFiles)}
+    for arm in phase.scenario.arms if served else ():
         try:
             with _started(phase, arm) as running:
-                for name, check in checks.items():
+                for name, check in served.items():
                     phase.observer.phase(f"checking {arm.name}: {check.title}")
                     found[name].append(running.observe(check, found[name][-1].facts if found[name] else None))
         except UsageError:
             raise
         except PerfproofError as error:
-            for name in checks:
+            for name in served:
                 if all(each.arm != arm.name for each in found[name]):
                     found[name].append(ArmFacts(arm.name, problem=phase.redactor(_sentence(error))))
+    for arm in phase.scenario.arms:
+        for name, check in known.items():
+            if name in registry.ON_REQUEST:
+                found[name].append(_rolled_out(phase, arm, check))
+    for name, check in checks.items():
+        if isinstance(check, OfFiles):  # after the services have ended: a build beside them would disturb both
+            phase.observer.phase(f"checking: {check.title}")
+            found[name] = _of_files(phase, name, check)
     return Checked(
-        tuple(CheckFacts(name, checks[name].version, tuple(arms), dict(wanted[name])) for name, arms in found.items()),
+        tuple(
+            CheckFacts(name, known[name].version, tuple(arms), bounded(wanted[name], phase.redactor))
+            for name, arms in found.items()
+        ),
         time.monotonic() - began,
     )
+
+
+def _rolled_out(phase: PassContext, arm: Arm, check: Check) -> ArmFacts:
+    """Return what a check observes of an arm that it starts and restarts by itself, with its data put back."""
+    logs = phase.private / f"{check.name}-{arm.name}"
+    logs.mkdir(mode=0o700, exist_ok=True)
+    settings = phase.scenario.checks.wanted[check.name]
+    may = arm.name not in phase.kept and arm.service.command is not None
+    began = time.monotonic()
+
+    def roll() -> Mapping[str, Any]:
+        _put_back(phase, arm, logs)
+        return rollout.observe(
+            rollout.Ground(
+                phase.scenario, logs, phase.redactor, phase.cpus.generator, phase.cpus.service, phase.observer.phase
+            ),
+            arm,
+            settings,
+        )
+
+    asker = ProbeClient(Client("http://127.0.0.1"), 0, 0)
+    problem, facts = "", dict[str, Any]()
+    try:
+        given = CheckedArm(arm, asker, settings, roll=roll if may else None)
+        facts = bounded(check.observe(given), phase.redactor)
+    except UsageError:
+        raise
+    except PerfproofError as error:
+        problem = phase.redactor(_sentence(error))
+    asked = sum(int(each["requests"]) for each in facts.get("restarts", ()))
+    return ArmFacts(arm.name, facts, asked, time.monotonic() - began, problem)
+
+
+def _put_back(phase: PassContext, arm: Arm, logs: Path) -> None:
+    """Put an arm's data back as they were after ``prepare``."""
+    for snapshot in phase.snapshots:
+        snapshot.restore()
+    if arm.service.reset:
+        run_command(arm, arm.service.reset, purpose="reset", log=logs / "reset.log", redactor=phase.redactor)
+
+
+def _of_files(phase: PassContext, name: str, check: OfFiles) -> list[ArmFacts]:
+    """Return what a check of files saw of all arms."""
+    began = time.monotonic()
+    arms = []
+    for arm in phase.scenario.arms:
+        folder = phase.private / f"{name}-{arm.name}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        arms.append(FilesOfArm(arm, folder, phase.redactor))
+    problem, seen = "", [dict[str, Any]() for _ in arms]
+    try:
+        observed = check.observe_files(arms, phase.scenario.checks.wanted[name])
+        seen = [bounded(each, phase.redactor) for each in observed]
+    except PerfproofError as error:
+        problem = phase.redactor(_sentence(error))
+    except Exception as error:  # noqa: BLE001 - a defect of one check must not cost the others their facts
+        problem = f"the check itself failed: {type(error).__name__}"
+    seconds = time.monotonic() - began
+    return [ArmFacts(arm.name, facts, seconds=seconds, problem=problem) for arm, facts in zip(arms, seen, strict=True)]
 
 
 @contextmanager
@@ -73,11 +147,7 @@ def _started(phase: PassContext, arm: Arm) -> Iterator[_Running]:
     kept = phase.kept.get(arm.name)
     with ExitStack() as stack:
         if kept is None:
-            for snapshot in phase.snapshots:
-                snapshot.restore()
-            if arm.service.reset:
-                log = logs / "reset.log"
-                run_command(arm, arm.service.reset, purpose="reset", log=log, redactor=phase.redactor)
+            _put_back(phase, arm, logs)
         injectable = kept is None and arm.service.command is not None
         sources = stack.enter_context(opened(arm, logs / "agent" if injectable else None))
         service = kept
@@ -280,7 +350,7 @@ def bounded(facts: Mapping[str, Any], redactor: Callable[[str], str]) -> dict[st
 def with_checks(checks: Checks, names: tuple[str, ...], *, writes: bool) -> Checks:
     """Return the checks of a scenario narrowed to ``names`` (none: as they are, or all where it wants none)."""
     wanted = dict(checks.wanted)
-    for name in names or (() if wanted else registry.names()):
+    for name in names or (() if wanted else registry.usual()):
         check = registry.find(name)
         if check is None:
             raise UsageError(f"there is no check {name!r}", hint=f"known: {', '.join(registry.names())}")

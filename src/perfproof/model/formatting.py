@@ -57,6 +57,17 @@ SHORT_TITLES = {
     "pagination": "pagination",
     "batch_cost": "batch/item",
     "batch_queries": "batch queries",
+    "build_time": "build time",
+    "test_time": "test time",
+    "binary_size": "binary",
+    "image_size": "image",
+    "lines_of_code": "lines",
+    "build_warnings": "warnings",
+    "dependencies": "dependencies",
+    "unused_dependencies": "unused deps",
+    "unused_imports": "unused import",
+    "dead_code": "dead code",
+    "duplicates": "duplicates",
 }
 """Titles for narrow places; at most 13 characters."""
 

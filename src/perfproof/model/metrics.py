@@ -108,6 +108,29 @@ METRICS: dict[str, Metric] = _Metrics(
         Metric(
             "batch_queries", "queries per item of a batch", "queries", exact=True, per_request=False, check="contract"
         ),
+        _number("failed_requests", "requests failed in a rollout", "rollout"),
+        _number("refused_requests", "requests refused in a rollout", "rollout"),
+        _number("lost_requests", "requests cut off in a rollout", "rollout"),
+        _number("slow_requests", "slow requests in a rollout", "rollout"),
+        _share("in_flight_finished", "requests under way that were finished", "rollout"),
+        _share("keep_alive_closed", "kept connections closed properly", "rollout"),
+        _number("untrue_health", "times that health was not told truly", "rollout"),
+        Metric("time_without_service", "time without service", "ms", per_request=False, check="rollout"),
+        Metric("startup_time", "start to first good answer", "ms", per_request=False, check="rollout"),
+        Metric("drain_time", "signal to end of the old", "ms", per_request=False, check="rollout"),
+        Metric("rollout_time", "time of a rollout", "ms", per_request=False, check="rollout"),
+        Metric("warm_up_time", "warm-up after a rollout", "ms", per_request=False, check="rollout"),
+        Metric("build_time", "build time", "ms", per_request=False, check="build"),
+        Metric("test_time", "time of the tests", "ms", per_request=False, check="build"),
+        Metric("binary_size", "binary size", "bytes", exact=True, per_request=False, check="build"),
+        Metric("image_size", "image size", "bytes", exact=True, per_request=False, check="build"),
+        _number("lines_of_code", "lines of code", "build"),
+        _number("build_warnings", "warnings of the build", "build"),
+        _number("dependencies", "dependencies", "build"),
+        _number("unused_dependencies", "unused dependencies", "build"),
+        _number("unused_imports", "unused imports", "build"),
+        _number("dead_code", "dead code", "build"),
+        _number("duplicates", "duplicated code", "build"),
     )
 )
 """Every metric by its name, in the order reports show them."""

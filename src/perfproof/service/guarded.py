@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -58,6 +59,14 @@ class Guarded:
                 self._seen[pid] = start_ticks(pid)
         return pids
 
+    @property
+    def main(self) -> int | None:
+        """Return the pid of the command itself; None before it was launched, and once it has ended."""
+        if self.ended() is not None:
+            return None
+        words = next((line.split() for line in self._heard.decode(errors="replace").splitlines()), [])
+        return int(words[1]) if words[:1] == ["started"] else None
+
     def ended(self) -> str | None:
         """Return None while the command runs, else how it ended, as a plain phrase."""
         gone = self._guard.poll() is not None
@@ -77,8 +86,9 @@ class Guarded:
 
     def wait(self, timeout: float) -> str | None:
         """Wait until the command and its whole tree have ended; return as ``ended``, None after the timeout."""
+        self._await_end(timeout)  # Popen's own wait looks every 50 ms, too rarely for what is timed
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._guard.wait(timeout)
+            self._guard.wait(0)
         return self.ended() if self._guard.returncode is not None else None
 
     def stop(self) -> None:
@@ -96,6 +106,21 @@ class Guarded:
         if self._guard_killed or self._guard.returncode < 0:
             self._sweep()
         self._channel.close()
+
+    def _await_end(self, timeout: float) -> None:
+        """Return as soon as the guard has ended, or after the timeout."""
+        if self._guard.poll() is not None:
+            return
+        try:
+            handle = os.pidfd_open(self._guard.pid)
+        except OSError:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._guard.wait(timeout)
+            return
+        try:
+            select.select([handle], [], [], max(0.0, timeout))
+        finally:
+            os.close(handle)
 
     def _listen(self) -> None:
         """Take in what the guard has said."""

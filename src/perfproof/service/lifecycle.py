@@ -33,7 +33,7 @@ PORT_FREE_WITHIN = 5.0
 
 
 class RunningService:
-    """One arm, up and healthy. ``port`` is None for a ``url:`` arm on another machine.
+    """One arm, up and healthy. ``port`` is None for a ``url:`` arm on another machine; ``more`` are further ports.
 
     ``started_ns`` is when the start began (CLOCK_MONOTONIC), ``start_seconds`` how long it took until healthy, ``log``
     the raw output: it may hold secrets and stays in the private directory.
@@ -48,8 +48,10 @@ class RunningService:
         log: Path,
         redactor: Redactor,
         guarded: Guarded | None = None,
+        more: Sequence[int] = (),
     ) -> None:
         self.arm = arm
+        self.more = tuple(more)
         self.base_url = base_url
         self.port = port
         self.log = log
@@ -72,6 +74,11 @@ class RunningService:
         if self._guarded is None:
             self._local = LocalProcesses(self.base_url)
             self.port = self._local.port
+
+    @property
+    def guarded(self) -> Guarded | None:
+        """Return its command as it runs under its guard; None for a service that was started elsewhere."""
+        return self._guarded
 
     def processes(self) -> list[int]:
         """Return the pids of the whole tree without the guard, right now; none for a service on another machine."""
@@ -130,7 +137,9 @@ def start(
             guarded = command and Guarded(command, log=log, cpus=cpus, grace=arm.service.stop_grace)
             url = fill(arm.service.url, arm.name, port) if arm.service.url else f"http://127.0.0.1:{port}"
             services.append(
-                RunningService(arm, base_url=url, port=port, log=log, redactor=redactor, guarded=guarded or None)
+                RunningService(
+                    arm, base_url=url, port=port, log=log, redactor=redactor, guarded=guarded or None, more=more
+                )
             )
         with ThreadPoolExecutor(len(services) or 1) as pool:
             waiting = [pool.submit(_wait, service, cancelled, any_status) for service in services]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field, PlainValidator, create_model
 
 from perfproof.checks import registry
 from perfproof.checks.protocol import Setting
-from perfproof.core.units import parse_duration
+from perfproof.core.units import Mistake, parse_duration
 from perfproof.model.metrics import METRICS
 from perfproof.model.scenario import Checks, JsonValue
 from perfproof.scenario.schema.fields import (
@@ -20,6 +21,7 @@ from perfproof.scenario.schema.fields import (
     Text,
     Written,
     choice,
+    kind_of,
     quantity,
     schema,
     whole_between,
@@ -55,9 +57,38 @@ def _one(setting: Setting) -> tuple[Any, Any]:
         else Text,
         "texts": Annotated[list[Text], Many],
         "whole": whole_between(setting.low, setting.high),
+        "wholes": Annotated[list[whole_between(setting.low, setting.high)], Many],  # type: ignore[misc]
         "names": dict[str, Text],
+        "pattern": Annotated[str, PlainValidator(_pattern), schema(type="string", minLength=1)],
     }
+    if setting.kind == "keys":  # its default is a mapping, which has to become what a written one becomes
+        return _keys(setting), Field(default=setting.default, description=setting.help, validate_default=True)
     return kinds[setting.kind], Field(default=setting.default, description=setting.help)
+
+
+def _keys(setting: Setting) -> Any:
+    """Return the field type of a mapping, or of what stands for one in short."""
+    name = "".join(map(str.capitalize, setting.name.split("_"))) + "Spec"
+    own: dict[str, Any] = {each.name: _one(each) for each in setting.inner}
+    inner = create_model(name, __base__=Spec, **own)
+    inner.__doc__ = setting.help
+
+    def read(value: object) -> object:
+        value = _words(value)
+        return {setting.short: value} if setting.short and isinstance(value, str) else value
+
+    return Annotated[inner | None, BeforeValidator(read)]
+
+
+def _pattern(value: object) -> str:
+    """Return a regular expression that Python can read."""
+    if not isinstance(value, str) or not value:
+        raise Mistake(f"must be a regular expression, not {kind_of(value)}", "write it in quotation marks")
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise Mistake(f"is no regular expression: {error}", "double backslashes in double quotation marks") from None
+    return value
 
 
 def _words(value: object) -> object:
@@ -70,7 +101,7 @@ def _named(value: object) -> object:
     if value in (False, "off", "false"):
         return {}
     if value == EVERY:
-        return dict.fromkeys(registry.names(), True)
+        return dict.fromkeys(registry.usual(), True)
     if isinstance(value, str):
         return {value: True}
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
@@ -78,10 +109,14 @@ def _named(value: object) -> object:
     return value
 
 
+def _spec_name(check: str) -> str:
+    return "".join(map(str.capitalize, check.split("_"))) + "CheckSpec"
+
+
 def _make() -> type[CommonSpec]:
     fields: dict[str, Any] = {}
     for check in registry.every():
-        name = "".join(map(str.capitalize, check.name.split("_"))) + "CheckSpec"
+        name = _spec_name(check.name)
         own: dict[str, Any] = {each.name: _one(each) for each in check.settings}
         inner = create_model(name, __base__=Spec, **own)
         inner.__doc__ = f"Settings of the check: {check.title}."
@@ -110,7 +145,7 @@ def checks(spec: CommonSpec, demanded: set[str]) -> Checks:
         own = getattr(spec, check.name)
         if own is None and check.name not in named:
             continue
-        settings = {each.name: each.default for each in check.settings} if own is None else dict(own)
+        settings = {each.name: each.default for each in check.settings} if own is None else own.model_dump()
         wanted[check.name] = cast(dict[str, JsonValue], settings)
     return Checks(wanted, spec.document, spec.requests, spec.time, spec.writes, spec.headers)
 
@@ -131,3 +166,10 @@ def shorthand(found: dict[str, Any]) -> None:
             *(each for each in own["anyOf"] if each != {"type": "null"}),
             {"enum": ["on", "off", True, False]},
         ]
+    for check in registry.every():
+        for setting in (each for each in check.settings if each.kind == "keys"):
+            kept = found["$defs"][_spec_name(check.name)]["properties"][setting.name]
+            kept["anyOf"] = [
+                *(each for each in kept["anyOf"] if each != {"type": "null"}),
+                {"type": ["string", "boolean"]} if setting.short else {"enum": ["on", "off", True, False]},
+            ]
