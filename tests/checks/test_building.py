@@ -18,7 +18,7 @@ from perfproof.checks.building.reading import figure, size_of, text_of
 from perfproof.checks.building.running import observe
 from perfproof.checks.building.wanted import METRICS_OF_BUILD, SETTINGS
 from perfproof.core.redaction import Redactor
-from perfproof.load import jsonpath
+from perfproof.http.json_paths import find_one
 from perfproof.measure.arm_files import FilesOfArm
 from perfproof.model.scenario import Arm, Service
 
@@ -27,7 +27,7 @@ NOTHING = {each.name: None if each.kind == "keys" else each.default for each in 
 
 
 def read(text, **how):
-    return figure(text, HOW | how, jsonpath.find)
+    return figure(text, HOW | how, find_one)
 
 
 @pytest.fixture

@@ -93,7 +93,8 @@ class FilesOfArm:
 
     def find(self, document: JsonValue, path: str) -> JsonValue:
         """Return the value at a JSON path, as captures of a scenario read it."""
-        return find_one(document, path)
+        found: JsonValue = find_one(document, path)
+        return found
 
     def _placed(self) -> Arm:
         return replace(self.arm, service=replace(self.arm.service, directory=self.directory))
