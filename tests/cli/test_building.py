@@ -81,6 +81,7 @@ def rows(result):
     return {row["metric"]: row for row in result["comparisons"]}
 
 
+@pytest.mark.quiet
 def test_a_smaller_binary_and_a_faster_build_are_proven_from_two_commits(bench):
     write(bench.folder, **BEFORE)
     more = "goals: {binary_size: 10%, build_time: 20%}\nbudgets: {build_warnings: 0, unused_dependencies: 0}\n"
@@ -118,9 +119,10 @@ def test_a_smaller_binary_and_a_faster_build_are_proven_from_two_commits(bench):
 
 
 def test_two_folders_are_compared_without_starting_the_service_and_the_way_back_is_a_regression(bench):
-    write(bench.folder / "old", **BEFORE)
-    write(bench.folder / "new", **AFTER)
-    text = SCENARIO.replace("serve.py {port}", "not_there.py {port}").replace("repeats: 4", "repeats: 6")
+    for name, files in ("old", BEFORE), ("new", AFTER):
+        write(bench.folder / name, **files)
+        (bench.folder / name / "refusing.py").write_text("open('../was_started', 'w'); raise SystemExit(1)")
+    text = SCENARIO.replace("serve.py {port}", "refusing.py {port}").replace("repeats: 4", "repeats: 6")
     text = text.replace("baseline: {}, candidate: {}", "baseline: {directory: new}, candidate: {directory: old}")
     path = bench.scenario(text=text + "budgets: {build_warnings: 0, binary_size: 60KiB}\n", name="back.yaml")
     ran = bench.run("checks", str(path), "--json", "out.json", "-o", "page.html")
@@ -133,6 +135,7 @@ def test_two_folders_are_compared_without_starting_the_service_and_the_way_back_
     assert [each["broken"] for each in result["budgets"]] == [True, True]
     assert "unused variable" in bench.details()
     assert "binary size" in (bench.folder / "page.html").read_text()
+    assert not (bench.folder / "was_started").exists()
     assert not (bench.folder / "old" / "app").exists()
     assert bench.json("out.json") == json.loads(bench.run("show", "last", "--json", "-").out)
 

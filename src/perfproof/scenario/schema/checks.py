@@ -173,3 +173,16 @@ def shorthand(found: dict[str, Any]) -> None:
                 *(each for each in kept["anyOf"] if each != {"type": "null"}),
                 {"type": ["string", "boolean"]} if setting.short else {"enum": ["on", "off", True, False]},
             ]
+        for setting in check.settings:
+            _lists(found, found["$defs"][_spec_name(check.name)]["properties"][setting.name], setting)
+
+
+def _lists(found: dict[str, Any], kept: dict[str, Any], setting: Setting) -> None:
+    """Let a single value stand for a list of one, at any depth."""
+    if kept.get("type") == "array":
+        listed = {key: kept.pop(key) for key in ("type", "items")}
+        kept["anyOf"] = [listed, listed["items"]]
+    for ref in [each["$ref"] for each in kept.get("anyOf", ()) if "$ref" in each]:
+        inner = found["$defs"][ref.rpartition("/")[2]]["properties"]
+        for each in setting.inner:
+            _lists(found, inner[each.name], each)
