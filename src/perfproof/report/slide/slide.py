@@ -178,7 +178,7 @@ class _Slide:
             self.type.put(left + wide + 0.08, middle, metric, 9.5, colour=PALETTE.muted)
             size = self.type.shrunk(bar.values, values, 10)
             self.type.put(end + 0.2 + values, middle, bar.values, size, colour=PALETTE.muted, align="right")
-            change = f"{bar.sign} {bar.change}".strip()
+            change = bar.change if bar.sign == "+" else f"{bar.sign} {bar.change}".strip()
             size = self.type.shrunk(change, changes - 0.1, 10.5, weight="bold")
             self.type.put(end + 0.3 + values, middle, change, size, colour=_DEEP[bar.tone], weight="bold")
         left_out = chart.left_out + len(chart.bars) - len(shown)
@@ -247,7 +247,7 @@ class _Slide:
         for at, tile in enumerate(self.first.tiles):
             y = high - at * (height + gap)
             self._box(x, y - height, _ASIDE, height, _PANEL)
-            told = f"{tile.sign} {tile.told}".strip()
+            told = tile.told if tile.sign == "+" else f"{tile.sign} {tile.told}".strip()
             for down, text, size, colour, weight in (
                 (0.08, self.type.cut(tile.what, inner, 10.5 * scale), 10.5, PALETTE.muted, "normal"),
                 (0.28, tile.figure, 17.0, PALETTE.ink, "bold"),
