@@ -76,7 +76,7 @@ class Estimate:
             rounds = count_of(self.planned.rounds, "round")
             fit = f"about {rounds}" + ("" if self.known else f" {given}")
             return f"takes {spelled(self.seconds)} at most: {fit}, and the causes within a fifth", sees
-        early = f", {spelled(self.earliest)} if the first look settles it" if self.earliest < self.seconds else ""
+        early = f" ({spelled(self.earliest)} if the first look settles it)" if self.earliest < self.seconds else ""
         if self.known:
             return f"takes about {spelled(self.seconds)}, as before{early}", sees
         more = f"; each second more to start adds {self.starts} s" if self.starts else ""
