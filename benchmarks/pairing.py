@@ -3,6 +3,7 @@
 python benchmarks/pairing.py record [--rounds 30] [demo/none demo/bursts slower/none ...] [--into FILE]
 python benchmarks/pairing.py whole [--tries 3] [--time 60s] [demo/bursts ...]    # whole commands, one after the other
 python benchmarks/pairing.py slow                      # start of 20 s, requests of 1.5 s, -30 %
+python benchmarks/pairing.py bias [--rounds 12]        # the demo made slower and faster: pairs beside blocks
 
 `record` measures both designs (pairs and blocks) in the same minutes. Services: demo, slower (the demo with +5 % work),
 datasette, kinto (needs KINTO, see docs/flows.md), node. Neighbours: see benchmarks/neighbours.py.
@@ -46,9 +47,22 @@ RECORDINGS = HERE / "recordings" / "rounds.json"
 SHOWN = ("latency_p50", "latency_mean", "latency_p95", "cpu_per_request")
 
 
+BIASES = {"+5 %": (0.0, 0.05), "+25 %": (0.0, 0.25), "-30 %": (1 / 0.7 - 1, 0.0)}
+"""Extra work of baseline and candidate, as shares of what handling a request takes."""
+
+
 def scenario(service: str, design: str, rounds: str) -> Path:
-    """Write the scenario of a service for one design, both arms alike but for `slower` and `slow`."""
-    text = FILES[service].read_text(encoding="utf-8")
+    """Write the scenario of a service for one design, both arms alike but for `slower` and `slow`.
+
+    ``demo +25 % fast`` is the demo with that much more work in the candidate and its response cache on.
+    """
+    name, _, rest = service.partition(" ")
+    text = FILES["slower" if rest else name].read_text(encoding="utf-8")
+    if rest:
+        change, _, cache = rest.rpartition(" ")
+        before, after = (f"{{environment: {{EXTRA_WORK: '{work:.4f}', CACHE: {cache}}}}}" for work in BIASES[change])
+        text = re.sub(r"(?m)^arms:.*(\n  .*)*$", f"arms: {{baseline: {before}, candidate: {after}}}", text)
+    service = name
     text = re.sub(r"(?m)^(load|rounds|goals|budgets):.*(\n  .*)*$", "", text) if service != "slow" else text
     if service == "datasette":
         text = re.sub(r"num_sql_threads 0", "num_sql_threads 3", text)
@@ -161,9 +175,26 @@ def whole(wanted: Sequence[str], tries: int, budget: str) -> None:
             )
 
 
+def bias(rounds: int) -> None:
+    """Print what pairs and blocks read of the same changes, with and without a cache of responses."""
+    for change in BIASES:
+        for cache in ("fast", "slow"):
+            rows = {}
+            for design in ("pairs", "blocks"):
+                found = run(f"demo {change} {cache}", design, ["--no-early-stop"], f"count: {rounds}")
+                values = np.array(changes(found)["latency_p50 all"])
+                rows[design] = float(values.mean()), float(values.std(ddof=1) / len(values) ** 0.5)
+            (pairs, one), (blocks, two) = rows["pairs"], rows["blocks"]
+            print(
+                f"{change} cache {cache}: pairs {np.expm1(pairs):+.2%} (se {one:.2%}), blocks {np.expm1(blocks):+.2%} "
+                f"(se {two:.2%}), apart {np.expm1(pairs) - np.expm1(blocks):+.2%} (se {np.hypot(one, two):.2%})",
+                flush=True,
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["record", "whole", "slow"])
+    parser.add_argument("what", choices=["record", "whole", "slow", "bias"])
     parser.add_argument("wanted", nargs="*", default=["demo", "slower"])
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--tries", type=int, default=3)
@@ -175,6 +206,8 @@ def main() -> None:
         record(chosen.wanted, chosen.rounds, chosen.file, chosen.designs.split(","))
     elif chosen.what == "whole":
         whole(chosen.wanted, chosen.tries, chosen.time)
+    elif chosen.what == "bias":
+        bias(chosen.rounds)
     else:
         whole(["slow/none"], chosen.tries, "150s")
 

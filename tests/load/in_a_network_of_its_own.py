@@ -88,7 +88,9 @@ class Stranger:
             except OSError:
                 head = ""
             self.reached[-1] = head
-            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\nset-cookie: spy=1\r\n\r\nwelcome")
+            # It says that it closes: a client that would keep the connection may send the next request into its end.
+            head = b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\nconnection: close\r\nset-cookie: spy=1\r\n\r\n"
+            connection.sendall(head + b"welcome")
             connection.close()
 
 

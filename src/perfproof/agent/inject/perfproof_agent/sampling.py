@@ -34,6 +34,12 @@ from .threads import ThreadClocks, state
 
 SWITCH = 0.00005
 """Seconds a thread may keep the interpreter lock when another wants it, while a slice is under way."""
+HELD = 1.0
+"""The same while this thread walks the stacks of others, which takes some ten microseconds.
+
+A thread that ran on meanwhile would free the frames under the walk: Python 3.11 then finds behind ``f_back`` what is no
+frame any more.
+"""
 RAN = 10_000
 """Nanoseconds of CPU from which a thread has run since the last sample."""
 JUST = 5_000
@@ -151,6 +157,13 @@ class Sampling:
         Nothing here gives up the interpreter lock: reading a clock first would let threads go on, and then whatever is
         short, such as what a server does between requests, is over before it is seen.
         """
+        sys.setswitchinterval(HELD)
+        try:
+            return self._seen()
+        finally:
+            sys.setswitchinterval(SWITCH)
+
+    def _seen(self) -> list[tuple[int, Any, bool, Any]]:
         seen = []
         me = get_ident()
         for ident, frame in sys._current_frames().items():
