@@ -38,11 +38,11 @@ def many(url: str, core: int, connections: int, folder: Path) -> bool:
     took = [d - s for d, s, pair in zip(table["done_ns"], table["sent_ns"], table["pair"], strict=True) if pair]
     cuts = statistics.quantiles(took, n=100)
     print(
-        f"{connections:,} users: {first.reconnects:,} connections opened, {report.completed:,} completed, "
+        f"{connections:,} users: {first.opened:,} connections opened, {report.completed:,} completed, "
         f"{first.failed + report.failed} failed, {report.completed / 3.0:,.0f}/s, "
         f"p50 {cuts[49] / 1e6:.2f} ms, p99 {cuts[98] / 1e6:.2f} ms, load process {peak:.0f} MB"
     )
-    return first.reconnects == connections and not first.failed + report.failed
+    return first.opened == connections and not first.failed + report.failed
 
 
 def large(url: str, core: int, folder: Path) -> bool:

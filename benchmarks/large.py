@@ -53,9 +53,10 @@ def make_round(number: int, samples: int, speed: float, rng: np.random.Generator
     zero = np.zeros(count)
     columns = {name: values.get(name, zero).astype(kind) for name, kind in SAMPLE_COLUMNS.items()}
     blocks = tuple(
-        Block(0, p, 0, number * 100 * BLOCK_NS + p * 2 * BLOCK_NS, number * 100 * BLOCK_NS + (2 * p + 1) * BLOCK_NS,
-              per_block, per_block, per_block, 0, 0, 0, int(speed * 5e8), 200_000_000, 500_000, 0)
-        for p in range(PAIRS)
+        Block(arm=0, pair=p, position=0, started_ns=begin, ended_ns=begin + BLOCK_NS,
+              intended=per_block, sent=per_block, completed=per_block, failed=0, dropped=0, late=0,
+              service_cpu_ns=int(speed * 5e8), generator_cpu_ns=200_000_000, lag_max_ns=500_000, steal_ns=0)
+        for p, begin in ((p, (number * 100 + p * 2) * BLOCK_NS) for p in range(PAIRS))
     )  # fmt: skip
     arm = ArmRound(0, 1.0, 1, 500, 2.0, steady=True, memory_start=80 << 20, memory_peak=100 << 20,
                    memory_steady=95 << 20, memory_kind="pss")  # fmt: skip

@@ -224,8 +224,9 @@ class FakeEngine:
     def _report(self, arm: int, started: int, ended: int, sent: int, drained: int, turns: int) -> BlockReport:
         failed = sent if self._takes[arm][2] else 0
         return BlockReport(
-            started, ended, sent, sent, sent - failed, failed, dropped=0, late=0, generator_cpu_ns=50_000 * sent,
-            lag_max_ns=100_000, steal_ns=0, reconnects=0, drained_ns=max(drained, ended), turns_ns=turns, run_queue=1.0,
+            started_ns=started, ended_ns=ended, intended=sent, sent=sent, completed=sent - failed, failed=failed,
+            dropped=0, late=0, generator_cpu_ns=50_000 * sent, lag_max_ns=100_000, steal_ns=0,
+            drained_ns=max(drained, ended), turns_ns=turns, run_queue=1.0,
         )  # fmt: skip
 
     def _learned_secrets(self) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from perfproof.model.recording import SAMPLE_COLUMNS, ArmRound, Block, Outcome, Recording, Round, Samples
 from perfproof.model.rules import Rules
-from recording_builders import MS, SECOND, make_recording
+from recording_builders import MS, SECOND, calm_block, make_recording
 
 
 def make_pairs(
@@ -68,8 +68,7 @@ def make_pairs(
                     clock = ended + MS // 2
             for arm in (0, 1):
                 used = int(cpu[arm] + idle * (clock - began))
-                counts = (each, each, done[arm], each - done[arm], 0, 0)
-                blocks.append(Block(arm, stretch, 0, began, clock, *counts, used, 10 * MS, MS, 0, paired=True))
+                blocks.append(calm_block(arm, stretch, began, clock, each, done[arm], used, paired=True))
             clock += SECOND // 10
         table = np.array(rows, dtype=np.int64)
         columns = {name: table[:, at].astype(kind) for at, (name, kind) in enumerate(SAMPLE_COLUMNS.items())}

@@ -25,6 +25,30 @@ SECOND = 1_000_000_000
 MS = 1_000_000
 
 
+def calm_block(
+    arm: int, pair: int, began: int, ended: int, sent: int, completed: int, cpu: int | None, *, paired: bool = False
+) -> Block:
+    """Return a block of a generator that had time: ``sent`` requests of which ``completed`` came to a good end."""
+    return Block(
+        arm=arm,
+        pair=pair,
+        position=0,
+        started_ns=began,
+        ended_ns=ended,
+        intended=sent,
+        sent=sent,
+        completed=completed,
+        failed=sent - completed,
+        dropped=0,
+        late=0,
+        service_cpu_ns=cpu,
+        generator_cpu_ns=10 * MS,
+        lag_max_ns=MS,
+        steal_ns=0,
+        paired=paired,
+    )
+
+
 def make_recording(
     *,
     kind: Literal["run", "ab", "noise"] = "ab",

@@ -12,14 +12,13 @@ from perfproof.model.recording import (
     PROCESS_COLUMNS,
     SAMPLE_COLUMNS,
     ArmRound,
-    Block,
     Outcome,
     Recording,
     Round,
     Samples,
 )
 from perfproof.model.rules import Rules
-from recording_builders import MS, SECOND, make_recording
+from recording_builders import MS, SECOND, calm_block, make_recording
 
 NAMES = ("main", "fix-a", "fix-b", "fix-c", "fix-d")
 
@@ -70,10 +69,8 @@ def make_several(
                 rows.append((arm, 0, request, 0, clock, clock, ended, ended, 200, 100, outcome, 0, serial))
                 clock = ended + MS // 2
         blocks = tuple(
-            Block(arm, 0, 0, began, clock, each, each, done[arm], each - done[arm], 0, 0, int(cpu[arm]), 10 * MS, MS, 0,
-                  paired=True)
-            for arm in range(count)
-        )  # fmt: skip
+            calm_block(arm, 0, began, clock, each, done[arm], int(cpu[arm]), paired=True) for arm in range(count)
+        )
         table = np.array(rows, dtype=np.int64)
         columns = {name: table[:, at].astype(kind) for at, (name, kind) in enumerate(SAMPLE_COLUMNS.items())}
         processes = {name: np.zeros(count, dtype=kind) for name, kind in PROCESS_COLUMNS.items()}

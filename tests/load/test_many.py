@@ -23,7 +23,7 @@ def test_two_thousand_connections_are_open_at_once_and_all_are_served(server, st
     assert (report.failed, report.dropped) == (0, 0)
     columns = sealed(load)
     assert set(columns["outcome"]) == {Outcome.OK}
-    assert report.reconnects == 2000
+    assert report.opened == 2000
     events = np.concatenate(
         [np.stack([columns["sent_ns"], np.ones(3000)]), np.stack([columns["done_ns"], -np.ones(3000)])], 1
     )

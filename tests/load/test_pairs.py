@@ -54,7 +54,7 @@ def test_a_stretch_opens_one_connection_for_each_arm(server, start_load, sealed)
     load = opened(start_load, server, get("/ok"))
     for pair in range(3):
         report = load.pairs(PairStretch((0, 1), pair, (10,), 20.0, seed=pair))
-        assert [each.reconnects for each in report.arms] == [1, 1]
+        assert [each.opened for each in report.arms] == [1, 1]
     rows = sealed(load)
     assert rows["reconnected"].sum() == 6
 

@@ -87,7 +87,7 @@ def loaded(url: str, tls: Tls | None, folder: Path) -> tuple[set[str], int, str]
         report = load.block(0, 0, 0, 1.0, seed=1)
         load.seal(folder / "samples.parquet")
     ended = pq.read_table(folder / "samples.parquet")["outcome"].to_pylist()
-    assert report.reconnects <= 4 or report.failed
+    assert report.opened <= 4 or report.failed
     return {Outcome(each).name for each in ended}, len(ended), (folder / "load.log").read_text()
 
 

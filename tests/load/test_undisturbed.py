@@ -158,4 +158,4 @@ def test_a_server_of_one_thread_that_waits_for_each_connection_answers_load_that
         warm = load.warm(0, 0.5)
         reports = [load.block(0, pair, 0, 0.5, seed=pair) for pair in range(3)]
         assert [warm.failed, *(report.failed for report in reports)] == [0, 0, 0, 0]
-        assert [report.reconnects for report in reports] == [0, 0, 0]
+        assert [report.opened for report in reports] == [0, 0, 0]

@@ -130,7 +130,7 @@ def test_users_are_shared_out_and_warm_up_reaches_all(server, start_load, sealed
     assert (warm.requests, warm.failed, warm.connections) == (20, 0, 20)
     assert 5e6 < warm.p50_ns < 5e9
     report = load.block(0, 0, 0, 0.5, seed=1)
-    assert report.reconnects == 5
+    assert report.opened == 5
     assert report.completed == (sealed(load)["outcome"] == Outcome.OK).sum() > 20
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from perfproof.core import codec
-from perfproof.model.recording import Trouble
+from perfproof.model.recording import BlockFigures, Trouble
 from perfproof.model.scenario import Feed, Load, LocustFile, Request, Scenario, Tls
 
 
@@ -56,44 +56,15 @@ class WarmReport:
     took_ns: int = 0
 
 
-@dataclass(frozen=True)
-class BlockReport:
-    """What came of one recorded block: ``sent = completed + failed`` and ``intended = sent + dropped``.
+@dataclass(frozen=True, kw_only=True)
+class BlockReport(BlockFigures):
+    """What came of one recorded block.
 
-    ``late`` counts requests that the generator came to more than 1 ms after their intended start; ``generator_cpu_ns``
-    is the CPU time it needed (turning its loop just before a request is due is not counted); ``lag_max_ns`` is the
-    longest its event loop was held up; ``steal_ns`` is what the hypervisor took from this machine's CPUs meanwhile;
-    ``reconnects`` counts connections that had to be opened, which took ``connecting_ns`` in all. ``started_ns`` and
-    ``ended_ns`` bound the schedule, ``drained_ns`` is when the last request had ended. ``aborted`` marks a block cut
-    short by ``abort``. ``not_started`` counts the steps after a failed one of their flow, ``unfed`` the requests that
-    were left out because the rows of a feed had ended; neither is in ``intended``. ``waited_ns`` is how long the
-    generator was ready to run and waited for a CPU; ``run_queue`` how many programs of its machine were running or
-    ready to, on average. ``resent`` and ``lost`` count those outcomes; lost requests are in neither ``intended`` nor
-    ``sent``. ``turns_ns`` is as in ``Block``.
+    ``drained_ns`` is when the last request had ended; ``aborted`` marks a block cut short by ``abort``.
     """
 
-    started_ns: int
-    ended_ns: int
-    intended: int
-    sent: int
-    completed: int
-    failed: int
-    dropped: int
-    late: int
-    generator_cpu_ns: int
-    lag_max_ns: int
-    steal_ns: int
-    reconnects: int
     drained_ns: int = 0
     aborted: bool = False
-    not_started: int = 0
-    unfed: int = 0
-    waited_ns: int = 0
-    run_queue: float = 0.0
-    connecting_ns: int = 0
-    turns_ns: int = 0
-    resent: int = 0
-    lost: int = 0
 
     def on_clock(self, ahead_ns: int) -> BlockReport:
         """Return the report with its times as of a clock that is ``ahead_ns`` behind."""
@@ -123,7 +94,7 @@ class BlockReport:
             generator_cpu_ns=max(report.generator_cpu_ns for report in reports),
             lag_max_ns=max(report.lag_max_ns for report in reports),
             steal_ns=max(report.steal_ns for report in reports),
-            reconnects=total("reconnects"),
+            opened=total("opened"),
             resent=total("resent"),
             lost=total("lost"),
             connecting_ns=total("connecting_ns"),

@@ -144,28 +144,23 @@ class Samples:
         return Samples({name: np.empty(0, dtype=kind) for name, kind in SAMPLE_COLUMNS.items()})
 
 
-@dataclass(frozen=True)
-class Block:
-    """One stretch of load on one arm: when, what was asked and what came of it, and what the machine did meanwhile.
+@dataclass(frozen=True, kw_only=True)
+class BlockFigures:
+    """What the load process knows of one stretch of load on one arm: when, what was asked and what came of it.
 
-    ``sent = completed + failed`` and ``intended = sent + dropped``. ``service_cpu_ns`` is the CPU time of the whole
-    process tree between just before and just after the block (None for a remote service). ``late`` counts requests
-    that the generator came to more than 1 ms after their intended start. ``not_started`` counts the steps
-    after a failed one of their flow, ``unfed`` the requests left out because a feed had no more rows; neither is in
-    ``intended``. ``waited_ns`` is how long the generator was ready to run and waited for a CPU, ``run_queue`` how
-    many programs were running or ready to, on average. ``rate`` is what a
-    search for the capacity asked for, in requests per second. ``opened`` connections were opened for requests, which
-    took ``connecting_ns`` in all; ``resent`` and ``lost`` count outcomes. ``turns_ns`` is how long users of the closed
-    model took for all their turns (request and think time), on average: the last is counted whole, like its request
-    (0: no users).
-
-    A ``paired`` block is a stretch in which the arms were asked in turn, request by request: each arm has a block of
-    it with the same times and the same figures of the generator; ``pair`` is the number of the stretch.
+    ``sent = completed + failed`` and ``intended = sent + dropped``. ``late`` counts requests that the generator came to
+    more than 1 ms after their intended start; ``generator_cpu_ns`` is the CPU time it needed (turning its loop just
+    before a request is due is not counted); ``lag_max_ns`` is the longest its event loop was held up; ``steal_ns`` is
+    what the hypervisor took from this machine's CPUs meanwhile. ``started_ns`` and ``ended_ns`` bound the schedule.
+    ``not_started`` counts the steps after a failed one of their flow, ``unfed`` the requests left out because a feed
+    had no more rows; neither is in ``intended``. ``waited_ns`` is how long the generator was ready to run and waited
+    for a CPU, ``run_queue`` how many programs of its machine were running or ready to, on average. ``opened``
+    connections were opened for requests, which took ``connecting_ns`` in all. ``resent`` and ``lost`` count those
+    outcomes; lost requests are in neither ``intended`` nor ``sent``. ``turns_ns`` is how long users of the closed model
+    took for all their turns (request and think time), on average: the last is counted whole, like its request (0: no
+    users).
     """
 
-    arm: int
-    pair: int
-    position: int
     started_ns: int
     ended_ns: int
     intended: int
@@ -174,7 +169,6 @@ class Block:
     failed: int
     dropped: int
     late: int
-    service_cpu_ns: int | None
     generator_cpu_ns: int
     lag_max_ns: int
     steal_ns: int
@@ -182,13 +176,30 @@ class Block:
     unfed: int = 0
     waited_ns: int = 0
     run_queue: float = 0.0
-    rate: float | None = None
     opened: int = 0
     connecting_ns: int = 0
-    paired: bool = False
     resent: int = 0
     lost: int = 0
     turns_ns: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block(BlockFigures):
+    """One stretch of load of a round, with its place in it.
+
+    ``service_cpu_ns`` is the CPU time of the whole process tree between just before and just after the block (None for
+    a remote service). ``rate`` is what a search for the capacity asked for, in requests per second.
+
+    A ``paired`` block is a stretch in which the arms were asked in turn, request by request: each arm has a block of
+    it with the same times and the same figures of the generator; ``pair`` is the number of the stretch.
+    """
+
+    arm: int
+    pair: int
+    position: int
+    service_cpu_ns: int | None
+    rate: float | None = None
+    paired: bool = False
 
     @property
     def paced_ns(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from perfproof.errors import ServiceError
@@ -12,7 +12,7 @@ from perfproof.evidence.directory import PartialRound, RunDirectory
 from perfproof.load.load_client import LoadProcess
 from perfproof.load.plan import BlockReport, PairsReport, WrongAnswer
 from perfproof.machine.cores import CpuPlan
-from perfproof.model.recording import Block
+from perfproof.model.recording import Block, BlockFigures
 from perfproof.model.scenario import Request, Scenario
 from perfproof.rounds.observer import Observer
 from perfproof.rounds.pace import Pace
@@ -89,33 +89,8 @@ def block_of(
     arm: int, pair: int, position: int, report: BlockReport, service_cpu_ns: int | None, rate: float | None = None
 ) -> Block:
     """Return a block of the round from what the load process reports of it."""
-    return Block(
-        arm=arm,
-        pair=pair,
-        position=position,
-        started_ns=report.started_ns,
-        ended_ns=report.ended_ns,
-        intended=report.intended,
-        sent=report.sent,
-        completed=report.completed,
-        failed=report.failed,
-        dropped=report.dropped,
-        late=report.late,
-        service_cpu_ns=service_cpu_ns,
-        generator_cpu_ns=report.generator_cpu_ns,
-        lag_max_ns=report.lag_max_ns,
-        steal_ns=report.steal_ns,
-        not_started=report.not_started,
-        unfed=report.unfed,
-        waited_ns=report.waited_ns,
-        run_queue=report.run_queue,
-        turns_ns=report.turns_ns,
-        rate=rate,
-        opened=report.reconnects,
-        connecting_ns=report.connecting_ns,
-        resent=report.resent,
-        lost=report.lost,
-    )
+    figures = {each.name: getattr(report, each.name) for each in fields(BlockFigures)}
+    return Block(arm=arm, pair=pair, position=position, service_cpu_ns=service_cpu_ns, rate=rate, **figures)
 
 
 class ArmDiedError(ServiceError):

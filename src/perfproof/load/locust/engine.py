@@ -164,7 +164,6 @@ class LocustEngine:
             generator_cpu_ns=cpu,
             lag_max_ns=self._lag.worst,
             steal_ns=steal_ns() - steal,
-            reconnects=0,
             aborted=bool(self._aborted_at),
             waited_ns=waited,
             run_queue=self._queue.mean,
