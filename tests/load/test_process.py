@@ -282,7 +282,7 @@ def test_workers_with_users_of_their_own_add_up_to_one_rate():
             lag_max_ns=0,
             steal_ns=0,
             turns_ns=turns,
-        )  # fmt: skip
+        )
         for done, turns in ((10, 10**9), (30, 2 * 10**9))
     )
     merged = BlockReport.merged([one, two])
