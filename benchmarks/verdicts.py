@@ -1,7 +1,8 @@
 """How often verdicts are right: simulated runs with known truth through the real rules, against the figures to reach.
 
 Three levels. *Recorded*: rounds of real services beside planted neighbours (recordings/rounds.json, made by pairing.py)
-are drawn with replacement, whole rounds at a time, shifted to a known truth, and judged as runs of 60 to 150 s.
+are drawn with replacement, whole rounds at a time, the arms swapped by chance, shifted to a known truth, and judged as
+runs of 60 to 150 s.
 *Rounds*: thousands of runs made of block pairs (autocorrelated noise, drift, bursts, start luck) enter at the series,
 so intervals, looks, Holm and the conclusion are the real ones. *Samples*: fewer runs made of single requests go through
 ``analyse`` and ``look`` whole. Made noise is as measured services had it in blocks: the standard deviation of one
@@ -152,6 +153,7 @@ class Recorded:
         """Return the rows and the verdict of one run of ``seconds`` drawn from the rounds; ``effect`` by metric."""
         rounds = max(2, int((seconds * ROUNDS_SHARE - ROUNDLESS_SECONDS) / self.seconds))
         drawn = rng.integers(0, self.changes.shape[1], rounds)
+        swapped = rng.choice((-1.0, 1.0), rounds)  # both arms are one program: which is called the candidate is chance
         series = [
             Series(
                 METRICS[metric],
@@ -161,7 +163,7 @@ class Recorded:
                 in_pairs=self.pairs,
             )
             for (metric, request), values, errors in zip(
-                self.series, self.changes[:, drawn], self.errors[:, drawn], strict=True
+                self.series, self.changes[:, drawn] * swapped, self.errors[:, drawn], strict=True
             )
         ]
         rows, verdict, _ = judged(series, replace(rules, planned_rounds=rounds))
@@ -184,9 +186,10 @@ ROUNDS_SHARE, ROUNDLESS_SECONDS = 0.8, 3.0
 
 
 def recordings(path: Path) -> list[Recorded]:
-    """Read recorded rounds, centred on zero and scaled back up for the degree of freedom that this takes.
+    """Read recorded rounds of identical arms.
 
-    Recordings of arms that differ (``slower``) are for bias, not for this, and are left out.
+    They are not centred on their mean: one round far out would move all others away from zero, and runs drawn without
+    it would see a change. Recordings of arms that differ (``slower``) are for bias, not for this, and are left out.
     """
     found = []
     for entry in json.loads(path.read_text(encoding="utf-8")):
@@ -195,7 +198,6 @@ def recordings(path: Path) -> list[Recorded]:
         kept = {name: values for name, values in entry["changes"].items() if len(values) == entry["rounds"]}
         values = np.array(list(kept.values()))
         count = values.shape[1]
-        values = (values - values.mean(axis=1, keepdims=True)) * np.sqrt(count / (count - 1))
         names = tuple((name.split(" ", 1)[0], name.split(" ", 1)[1]) for name in kept)
         own = entry.get("errors", {})
         errors = np.array([own.get(name, [None] * count) for name in kept], dtype=np.float64)

@@ -81,16 +81,18 @@ def pooled_sd(sd: float, df: float, prior: Prior | None) -> tuple[float, float]:
 
 
 STARTS: dict[str, float] = {
-    "latency_p50": 0.012,
-    "latency_mean": 0.03,
-    "latency_p95": 0.10,
-    "latency_p99": 0.20,
-    "cpu_per_request": 0.02,
+    "latency_p50": 0.010,
+    "latency_mean": 0.015,
+    "latency_p95": 0.05,
+    "latency_p99": 0.10,
+    "cpu_per_request": 0.013,
 }
 """What two starts of one program differ by (standard deviation of a round's change), where requests are paired.
 
-The root mean square of what four services showed, of p99 a guess at twice p95 (docs/statistics.md has the table): with
-it two starts can carry a verdict on a large change, and it hardly counts beside ten.
+What rounds of four services differed by, less what their own pairs left open, which ``prior_of_starts`` adds back as
+it is in each run; of p95 nothing was left and half of what there was is kept for caution, of p99 twice that
+(docs/statistics.md has the table). With it two starts can carry a verdict on a large change, and it hardly counts
+beside ten.
 """
 STARTS_DF = 8.0
 
