@@ -249,7 +249,7 @@ def test_a_file_size_limit_is_told_and_leaves_no_half_file(directory: RunDirecto
 MEASURE_UNTIL_KILLED = """
 import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
+sys.path[:0] = [sys.argv[2], sys.argv[2] + "/.."]
 from evidence_helpers import facts, sample_columns
 from perfproof.evidence.directory import RunDirectory
 from perfproof.evidence.tables import write_table

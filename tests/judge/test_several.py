@@ -143,7 +143,7 @@ def test_goals_and_budgets_hold_for_every_candidate_and_rank_by_the_metric_of_th
 
 def test_it_stops_early_only_when_every_candidate_is_decided() -> None:
     assert look(make_several((-0.3, 0.3), rounds=4, planned=12)).stop
-    recording = make_several((-0.3, 0.02), rounds=4, planned=12, start_sd=0.04)
+    recording = make_several((-0.3, 0.02), rounds=4, planned=12, start_sd=0.02)
     seen = look(recording)
     assert seen.result.candidates[0].verdict is Verdict.IMPROVED
     assert seen.result.candidates[1].verdict is Verdict.INCONCLUSIVE
