@@ -296,7 +296,7 @@ def measure(folder: Path) -> Path:
 def fuzz(tries: int, seed: int, folder: Path, model: Path, say: Callable[[str], None] = print) -> int:
     """Try so many cases; return how many went wrong."""
     chance, bad = random.Random(seed), 0
-    scenarios = sorted((ROOT / "scenarios").glob("*.yaml"))
+    scenarios = sorted((ROOT / "scenarios").glob("[!.]*.yaml"))
     peak = 0.0
     for first in range(0, tries, PER_CHILD):
         batch = folder / f"{first:06d}"

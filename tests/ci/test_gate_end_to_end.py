@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -127,6 +128,17 @@ def test_a_recorded_run_is_gated_again_by_its_scenarios_policy(measured):
         assert off.code == 0
     finally:
         (measured.repo.folder / "perfproof.toml").unlink()
+
+
+@pytest.mark.parametrize("into", ["/proc/self/mem", "/dev/zero"])
+def test_a_stored_scenario_that_cannot_be_read_is_told_as_damaged(measured, tmp_path, into):
+    copy = shutil.copytree(measured.run, tmp_path / measured.run.name)
+    (copy / "scenario.yaml").unlink()
+    (copy / "scenario.yaml").symlink_to(into)
+    ran = measured.repo.run("gate", str(copy))
+    assert ran.code == 2
+    assert "scenario.yaml is damaged" in ran.err
+    assert "defect" not in ran.err
 
 
 def test_gitlab_is_seen_and_gets_its_three_reports(measured):

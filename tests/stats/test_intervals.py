@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from perfproof.stats.intervals import Prior, one_sample, pooled_sd, smallest_effect, two_samples
+from perfproof.stats.intervals import (
+    STARTS,
+    Prior,
+    one_sample,
+    pooled_sd,
+    prior_of_starts,
+    smallest_effect,
+    two_samples,
+)
 
 rounds = st.lists(st.floats(-0.5, 0.5), min_size=2, max_size=30).filter(lambda v: np.std(v) > 1e-3)
 
@@ -70,3 +78,15 @@ def test_the_smallest_effect_is_seen_as_often_as_promised() -> None:
     effect = smallest_effect(0.02, 12, 0.98)
     seen = [one_sample(rng.normal(effect, 0.02, 12), 0.98).low for _ in range(2000)]
     assert np.mean([low is not None and low > 0 for low in seen]) == pytest.approx(0.95, abs=0.02)
+
+
+@pytest.mark.parametrize("metric", STARTS)
+def test_two_starts_that_agree_are_as_wide_as_starts_usually_are(metric: str) -> None:
+    values = np.array([0.0, 0.0])
+    alone = one_sample(values, 0.98, prior_of_starts(metric, np.array([0.0, 0.0])))
+    unsure = one_sample(values, 0.98, prior_of_starts(metric, np.array([0.1, 0.1])))
+    assert alone.high is not None
+    assert unsure.high is not None
+    # Four of five degrees of freedom are the prior's, so nearly its whole width is left: t of 5 at 98 %, over sqrt(2).
+    assert alone.high == pytest.approx(3.365 * STARTS[metric] * (4 / 5) ** 0.5 / 2**0.5, rel=0.02)
+    assert unsure.high > alone.high

@@ -127,14 +127,18 @@ class Gate:
 
     def policy_of_run(self, reference: str) -> Policy:
         """Return the policy for a recorded run: that of ``perfproof.toml`` here, and over it its scenario's own."""
+        from perfproof.evidence.formats import damaged
+        from perfproof.evidence.limits import read_bytes
         from perfproof.model.policy import merged
         from perfproof.scenario import policy_file
 
         stored = self.session.locate(reference) / "scenario.yaml"
-        text = "name: unknown"
-        if stored.is_file():
-            with stored.open(encoding="utf-8", errors="replace") as file:
-                text = file.read(LONGEST)
+        try:
+            text = read_bytes(stored)[:LONGEST].decode(errors="replace")
+        except FileNotFoundError:
+            text = "name: unknown"
+        except (OSError, ValueError) as error:
+            raise damaged(stored, f"it cannot be read: {error}") from error
         return merged(shared_policy(Path(), self.policy_file), policy_file.of_recording(text, str(stored)))
 
     def _fit(self, name: str, info: RunInfo, doubts: list[str]) -> RunSummary | None:

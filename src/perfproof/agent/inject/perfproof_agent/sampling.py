@@ -16,13 +16,15 @@ fast as it was, if some things are seen to:
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import sys
 import threading
 from _thread import get_ident, start_new_thread
+from contextlib import contextmanager
 from random import random
 from time import process_time_ns, sleep, thread_time_ns
-from typing import Any
+from typing import Any, Iterator
 
 from . import channel
 from .between import between
@@ -34,12 +36,6 @@ from .threads import ThreadClocks, state
 
 SWITCH = 0.00005
 """Seconds a thread may keep the interpreter lock when another wants it, while a slice is under way."""
-HELD = 1.0
-"""The same while this thread walks the stacks of others, which takes some ten microseconds.
-
-A thread that ran on meanwhile would free the frames under the walk: Python 3.11 then finds behind ``f_back`` what is no
-frame any more.
-"""
 RAN = 10_000
 """Nanoseconds of CPU from which a thread has run since the last sample."""
 JUST = 5_000
@@ -110,7 +106,8 @@ class Sampling:
 
     def _step(self) -> None:
         if self._under_way:
-            self._look()
+            with _no_collection():
+                self._look()
         slice_ = self._clock.slice()
         if slice_ == self._under_way:
             return
@@ -157,13 +154,6 @@ class Sampling:
         Nothing here gives up the interpreter lock: reading a clock first would let threads go on, and then whatever is
         short, such as what a server does between requests, is over before it is seen.
         """
-        sys.setswitchinterval(HELD)
-        try:
-            return self._seen()
-        finally:
-            sys.setswitchinterval(SWITCH)
-
-    def _seen(self) -> list[tuple[int, Any, bool, Any]]:
         seen = []
         me = get_ident()
         for ident, frame in sys._current_frames().items():
@@ -208,6 +198,24 @@ class Sampling:
 
     def _wait(self, key: Any, ns: int) -> None:
         self._booked.waited[key] = self._booked.waited.get(key, 0) + ns
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector off.
+
+    CPython 3.11 makes the objects of frames as they are asked for, and may collect garbage for that: a finalizer then
+    gives up the interpreter lock in the middle of ``f_back``, the thread that is looked at goes on, and what is behind
+    its frame is no frame any more. Services died of it (Django on asyncio, in every other profile); where threads only
+    go on between two steps of the walk, their frames are handed over whole. Other versions are not concerned.
+    """
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 def _where(ident: int) -> Any:
