@@ -76,12 +76,14 @@ def validate(data: Mapping[str, JsonValue], findings: Findings) -> ScenarioSpec:
             return ScenarioSpec.model_validate(rest)
         except ValidationError as error:
             # Unknown keys first: what is misspelt must not be called missing as well.
-            details = error.errors(include_url=False)
+            details, before = error.errors(include_url=False), len(findings.removed)
             for detail in sorted(details, key=lambda each: each["type"] != "extra_forbidden"):
                 path = tuple(detail["loc"])
                 if not any(path[: len(bad)] == bad for bad in findings.broken):
                     _note(detail, path, findings)
                 _leave_out(rest, path, findings, missing=detail["type"] == "missing")
+            if len(findings.removed) == before:  # nothing more can be left out, and it would be asked for ever
+                raise
 
 
 def _mappings_meant_as_placeholders(value: Any, path: Path, findings: Findings) -> None:
@@ -186,10 +188,11 @@ def _leave_out(rest: dict[str, Any], path: Path, findings: Findings, *, missing:
     """Remove the value at ``path``, or the smallest thing around it whose removal leaves the rest in place."""
     if path and path[-1] == "[key]":
         path = path[:-1]
-    if any(path[: len(gone)] == gone for gone in findings.removed):
-        return
+    # What was wrong and is needed is missing once it is left out: then what needs it goes.
     if missing and len(path) > 1:
         path = path[:-1]
+    if any(path[: len(gone)] == gone for gone in findings.removed):
+        return
     holder: Any = rest
     depth = 0
     end = len(path)
