@@ -107,7 +107,7 @@ def _told() -> Iterator[None]:
 
     pytest would show the frames of an exception with their arguments, and the environment is one of them.
     """
-    from perfproof.cli.common.failure import defect, told
+    from perfproof.cli.common.failure import told, unexpected
     from perfproof.errors import PerfproofError
 
     try:
@@ -115,7 +115,7 @@ def _told() -> Iterator[None]:
     except PerfproofError as error:
         text = told(error)
     except Exception as error:  # noqa: BLE001 - the last net, as for the command line
-        text = told(defect(error))
+        text = told(unexpected(error))
     else:
         return
     _fail(text)

@@ -39,6 +39,15 @@ def test_a_misspelt_command_line_is_told_and_is_no_defect(words, said, bench):
     assert said in ran.err
 
 
+@pytest.mark.parametrize("words", [["show"], ["gate"], ["compare", "last"], ["import"], ["ab"], ["doctor"]])
+def test_a_path_longer_than_any_file_name_is_told_and_is_no_defect(words, bench):
+    ran = bench.run(*words, "a" * 5000 + ".yaml")
+    assert ran.code == 2
+    assert "defect" not in ran.err
+    assert "  fix: " in ran.err
+    assert len(ran.err) < 20_000
+
+
 def test_every_mistake_of_a_scenario_is_told_at_once(bench):
     path = bench.scenario(
         ("rate: 80/s", "rates: 80/s"), ("health: /health", "helth: /health"), ("blocks: 4", "blocks: many")

@@ -17,6 +17,7 @@ import pytest
 
 from perfproof.errors import EvidenceError
 from perfproof.evidence.archive import pack, unpack
+from perfproof.evidence.limits import read_result
 from perfproof.evidence.reader import read
 from perfproof.model.recording import SAMPLE_COLUMNS
 
@@ -165,6 +166,12 @@ def test_half_of_a_character_becomes_one_that_can_be_printed(run):
     label = read(run).info.label
     assert label == "?x"
     label.encode()
+
+
+def test_half_of_a_character_in_a_result_becomes_one_that_can_be_kept(tmp_path):
+    file = tmp_path / "result.json"
+    file.write_bytes(rb'{"scenario": "\ud800x", "whole": "\ud83d\ude00"}')
+    assert read_result(file) == {"scenario": "?x", "whole": "\N{GRINNING FACE}"}
 
 
 def test_an_archive_of_a_run_that_makes_no_sense_or_of_a_refused_name_imports_nothing(run, tmp_path, directory):

@@ -16,7 +16,7 @@ from perfproof.scenario import read
 FULL = """\
 name: shop
 service: {command: "serve --port {port}", health: /health, environment: {A: b}, start_timeout: 5s, reset: undo,
-  database: sqlite, ports: 2}
+  database: sqlite, ports: 2, directory: .}
 arms: {baseline: {}, candidate: {environment: {A: c}, ref: main}}
 setup: [{post: /login, json: {email: a}, capture: {token: $.token}}]
 feeds: {users: {file: users.csv, order: random}}
@@ -34,7 +34,7 @@ why: {profile: auto, seconds: 3s}
 responses: {compare: [list], ignore: {list: [$.at]}}
 checks: {error_contract: {shape: auto}, contract: {most_rows: 50}, time: 30s}
 """
-ODD: tuple[Any, ...] = ([1], {"x": 1}, None, 5, -1, "x", "", True, [], {}, [[None]])
+ODD: tuple[Any, ...] = ([1], {"x": 1}, None, 5, -1, "x", "", True, [], {}, [[None]], "a" * 5000, "a\x01b")
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -20,7 +20,7 @@ from perfproof.cli.checks import checks
 from perfproof.cli.common import options
 from perfproof.cli.common.completion import completion
 from perfproof.cli.common.console import tell
-from perfproof.cli.common.failure import defect, misuse, report_failure
+from perfproof.cli.common.failure import misuse, report_failure, unexpected
 from perfproof.cli.common.streams import make_enduring, unwritten
 from perfproof.cli.compare import compare
 from perfproof.cli.count import count
@@ -42,7 +42,7 @@ from perfproof.cli.schema import schema
 from perfproof.cli.serve import serve
 from perfproof.cli.show import last, show
 from perfproof.cli.worker import worker
-from perfproof.errors import ExitCode, PerfproofError
+from perfproof.errors import ExitCode, PerfproofError, UsageError
 from perfproof.machine.signals import end_by_exception, end_undisturbed
 
 app = typer.Typer(
@@ -136,10 +136,11 @@ def run() -> None:
         tell("interrupted")
         code = int(ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last net: a traceback may hold values that are secret
-        report_failure(defect(error))
+        failure = unexpected(error)
+        report_failure(failure)
         if os.environ.get("PERFPROOF_DEBUG"):
             traceback.print_exception(error)
-        code = int(ExitCode.INVALID)
+        code = int(ExitCode.USAGE if isinstance(failure, UsageError) else ExitCode.INVALID)
     code = code if isinstance(code, int) else 0
     if (lost := unwritten()) is not None:
         report_failure(lost)

@@ -6,6 +6,7 @@ What perfproof writes stays far below every limit here, however long a run was.
 from __future__ import annotations
 
 import json
+import re
 import stat
 import zlib
 from pathlib import Path
@@ -24,6 +25,10 @@ FREE = 64 << 20
 
 RATIO = 100
 """Beyond that, how many times its size on disk. Columns of times and counters come to three or four times theirs."""
+
+
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
+"""How JSON writes the halves of characters beyond the first 65,536: whole as a pair, and no text alone."""
 
 
 class TooLargeError(ValueError):
@@ -57,9 +62,12 @@ def parse_json(content: bytes) -> Any:
     if content.count(b",") + content.count(b"[") + content.count(b"{") > MAX_VALUES:
         raise TooLargeError(f"it holds more than {MAX_VALUES:,} values")
     try:
-        return json.loads(content)
+        value = json.loads(content)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    if _HALF_CHARACTER.search(content):  # no text that could be printed, or kept in a database
+        value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+    return value
 
 
 def check_table(file: Path, rows: int, width: int) -> None:

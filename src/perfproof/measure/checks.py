@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from perfproof.checks import registry
 from perfproof.checks.arm import CheckedArm, KnownRequest, NotCheckedError, OverError, ProbeClient
 from perfproof.checks.protocol import Check, OfFiles
+from perfproof.core import paths
 from perfproof.databases.merge import merge
 from perfproof.databases.sources import Sources, opened
 from perfproof.documents.document import Document, parse, read_file
@@ -237,7 +238,7 @@ class _Running:
                 bases = dict.fromkeys((self.service.base_url.rstrip("/"), self.origin))
                 self.document = next((each for base in bases for each in shown_by(Client(base), self.headers)), None)
                 self.undocumented = "" if self.document else "the service shows no OpenAPI document at the usual paths"
-            elif not where.startswith("/") or Path(where).is_file():
+            elif not where.startswith("/") or paths.is_file(Path(where)):
                 path = Path(where)
                 self.document = parse(read_file(path), str(path), path.absolute().parent)
             else:

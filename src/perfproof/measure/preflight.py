@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from perfproof.core import paths
 from perfproof.databases.entrance import barred
 from perfproof.errors import PerfproofError, UsageError
 from perfproof.model.scenario import Arm, Scenario
@@ -95,7 +96,7 @@ def _script(arm: Arm, key: str, command: Command) -> None:
         if word.startswith("-"):
             continue
         path = Path(command.directory) / word
-        if _SCRIPT.fullmatch(word) and "{" not in word and not path.exists():
+        if _SCRIPT.fullmatch(word) and "{" not in word and not paths.exists(path):
             raise UsageError(
                 f"{arm.name}: {key} runs {word}, which does not exist",
                 why=f"there is no {path}",

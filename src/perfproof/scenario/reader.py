@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from perfproof.core import paths
 from perfproof.core.redaction import Redactor, worth_masking
 from perfproof.errors import Problem, ScenarioError
 from perfproof.model.scenario import JsonValue, Scenario
@@ -122,14 +123,14 @@ def _content(path: Path) -> str:
     def refuse(reason: str, fix: str | None = None) -> ScenarioError:
         return ScenarioError([Problem(str(path), 1, 1, "file", reason, fix)])
 
-    if path.is_dir():
+    if paths.is_folder(path):
         inside = sorted(each.name for each in path.glob("*.y*ml"))
         raise refuse("is a directory", f"name a file in it: {', '.join(inside[:5])}" if inside else None)
     try:
         with path.open("rb") as file:
             content = file.read(documents.MAX_BYTES + 1)
     except FileNotFoundError:
-        near = sorted(each.name for each in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+        near = sorted(each.name for each in path.parent.glob("*.y*ml")) if paths.is_folder(path.parent) else []
         raise refuse("does not exist", closest(path.name, near)) from None
     except OSError as error:
         raise refuse(f"cannot be read: {error.strerror}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import re
 import traceback
@@ -53,7 +54,22 @@ def misuse(error: Any, commands: Sequence[str]) -> UsageError:
     return UsageError(said[:1].lower() + said[1:], hint=hint)
 
 
-def defect(error: Exception) -> PerfproofError:
+def unexpected(error: Exception) -> PerfproofError:
+    """Return what is said of an error that nobody caught: a path longer than any file's name, or a defect.
+
+    Paths come from everywhere, and pathlib raises for these even where it is only asked whether there is a file.
+    """
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        name = str(error.filename or "")
+        return UsageError(
+            f"{name[:60]}... is longer than a file's name can be",
+            why=f"it has {len(name):,} characters",
+            hint="correct the name on the command line, or the path in the scenario",
+        )
+    return _defect(error)
+
+
+def _defect(error: Exception) -> PerfproofError:
     """Return what is said of an error that nobody expected: its kind and place, not its message, which may quote."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"

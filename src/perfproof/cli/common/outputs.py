@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from perfproof.core import paths
 from perfproof.errors import UsageError
 
 Endings = Callable[[], Collection[str]]
@@ -53,9 +54,9 @@ def _check(file: Path, endings: Collection[str]) -> None:
             hint=f"use one of {', '.join(endings)}",
         )
     folder, why = file.parent, ""
-    if not folder.is_dir():
-        why = f"the folder {folder} {'is a file' if folder.exists() else 'does not exist'}"
-    elif file.is_dir():
+    if not paths.is_folder(folder):
+        why = f"the folder {folder} {'is a file' if paths.exists(folder) else 'does not exist'}"
+    elif paths.is_folder(file):
         why = "it is a folder"
     elif not os.access(folder, os.W_OK | os.X_OK):
         why = f"the folder {folder} may not be written to"
@@ -63,5 +64,5 @@ def _check(file: Path, endings: Collection[str]) -> None:
         raise UsageError(
             f"{file} cannot be written",
             why=why,
-            hint=f"mkdir -p {folder}" if not folder.exists() else "name another file",
+            hint=f"mkdir -p {folder}" if not paths.exists(folder) else "name another file",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterator
 
+from perfproof.core import paths
 from perfproof.core.units import Mistake
 from perfproof.scenario.arms import merged, origin, overrides
 from perfproof.scenario.document import Path
@@ -91,10 +92,10 @@ def _steps(spec: ScenarioSpec) -> Iterator[tuple[Path, StepSpec]]:
 
 def exists(path: Path, file: pathlib.Path, written: str, findings: Findings) -> bool:
     """Tell whether ``file`` is one; if not, note it at ``path`` in the words of the scenario, with a guess."""
-    if file.is_file():
+    if paths.is_file(file):
         return True
-    near = [each.name for each in file.parent.iterdir() if each.is_file()] if file.parent.is_dir() else []
+    near = [each.name for each in file.parent.iterdir() if each.is_file()] if paths.is_folder(file.parent) else []
     guess = closest(file.name, near)
     fix = guess if guess and guess.startswith("did") else "it is relative to the scenario file"
-    findings.add(path, f"`{written}` {'is not a file' if file.exists() else 'does not exist'}", fix)
+    findings.add(path, f"`{written}` {'is not a file' if paths.exists(file) else 'does not exist'}", fix)
     return False

@@ -11,6 +11,7 @@ import re
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
+from perfproof.core import paths
 from perfproof.core.units import Mistake
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.policy import smallest_regression
@@ -113,12 +114,12 @@ def _directory(path: Path, part: ServiceSpec, file: pathlib.Path, findings: Find
     if "directory" not in part.model_fields_set:
         return
     directory = file.parent / part.directory
-    if not directory.is_dir():
+    if not paths.is_folder(directory):
         parent = directory.parent
-        near = [each.name for each in parent.iterdir() if each.is_dir()] if parent.is_dir() else []
+        near = [each.name for each in parent.iterdir() if each.is_dir()] if paths.is_folder(parent) else []
         guess = closest(directory.name, near)
         fix = guess if guess and guess.startswith("did") else "it is relative to the scenario file"
-        what = "is a file, not a directory" if directory.exists() else "does not exist"
+        what = "is a file, not a directory" if paths.exists(directory) else "does not exist"
         findings.add((*path, "directory"), f"`{part.directory}` {what}", fix)
 
 
