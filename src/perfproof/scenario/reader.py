@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -133,6 +134,8 @@ def _content(path: Path) -> str:
         near = sorted(each.name for each in path.parent.glob("*.y*ml")) if paths.is_folder(path.parent) else []
         raise refuse("does not exist", closest(path.name, near)) from None
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise  # told for every command in one place
         raise refuse(f"cannot be read: {error.strerror}") from None
     if len(content) > documents.MAX_BYTES:
         raise refuse("is larger than 1 MiB", "a scenario is a short text; keep data elsewhere")
