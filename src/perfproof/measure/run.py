@@ -183,10 +183,6 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                         scenario, load, private, redactor, cpus, observer, kept, compare=False, snapshots=snapshots
                     )
                     rounds.part("before", began)
-                    timed = scenario.rounds.time is not None and options.kind in ("run", "ab")
-                    if timed and taken_up is None:
-                        # How long a check takes is not known before: rounds get the time that is left.
-                        rounds.beside(replace(phase, scenario=_hurried(scenario)), options.kind)
                     if options.kind not in ("count", "checks"):
                         if rounds.probing is None and not rounds.done:
                             rounds.probing = _probe(
@@ -195,6 +191,9 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                             if rounds.probing is not None:
                                 directory.save_probing(rounds.probing)
                             rounds.part("probe")
+                        if scenario.rounds.time is not None and taken_up is None:
+                            # How long a check takes is not known before: rounds get the time that it leaves.
+                            rounds.beside(replace(phase, scenario=_hurried(scenario)), options.kind)
                         with pinned(cpus.generator):
                             pace = _pace(scenario, options.kind, counted_from, taken_up.design if taken_up else None)
                             stage = RunContext(

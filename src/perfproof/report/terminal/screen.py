@@ -57,14 +57,22 @@ class Ending:
 def render_screen(result: Result, console: Console, ending: Ending = Ending()) -> None:
     """Print at most ``LINES`` lines at a terminal: rows, why, verdict, sentence and the next command."""
     last = _ending(result, console, ending)
-    least = max(_LEAST_TABLE, min(len(result.proofs) + 2, LINES - len(last) - 1) if result.proofs else 0)
-    middle = _middle(result, console)[: max(0, LINES - len(last) - least)]
-    room = LINES - len(last) - len(middle) - 3  # the table's heading, the line on details, and one between
+    height = _height(result, console)
+    least = max(_LEAST_TABLE, min(len(result.proofs) + 2, height - len(last) - 1) if result.proofs else 0)
+    middle = _middle(result, console)[: max(0, height - len(last) - least)]
+    room = height - len(last) - len(middle) - 3  # the table's heading, the line on details, and one between
     most_rows = MOST_CLAIMS if result.proofs else MOST_ROWS
     table, left_out = _table(result, console, max(1, min(most_rows, room)))
     details = _details(result, left_out, ending.details, console.width if console.is_terminal else 0)
     for line in [*table, *middle, *([Text(details, style="dim")] if details else []), Text(), *last]:
         console.print(line, soft_wrap=not console.is_terminal)
+
+
+def _height(result: Result, console: Console) -> int:
+    """Return how many lines are filled: of claims as many as the screen has, and in a log all of them."""
+    if not result.proofs:
+        return LINES
+    return max(LINES, console.height - 2) if console.is_terminal else LINES + len(result.proofs)
 
 
 def _ending(result: Result, console: Console, ending: Ending) -> list[Text]:
