@@ -158,7 +158,13 @@ def test_check_and_dry_run_say_what_decides_each_claim_and_what_is_wrong_with_on
     for command in ("check", "prove"):
         ran = bench.run(command, wrong)
         assert ran.code == 2
-        line = Path(wrong).read_text().splitlines().index(next(x for x in Path(wrong).read_text().splitlines() if "lines_of_cod," in x)) + 1
+        line = (
+            Path(wrong)
+            .read_text()
+            .splitlines()
+            .index(next(x for x in Path(wrong).read_text().splitlines() if "lines_of_cod," in x))
+            + 1
+        )
         assert f"tiny.yaml:{line}:" in ran.err
         assert "`lines_of_cod` is not a metric (did you mean lines_of_code?)" in ran.err
 

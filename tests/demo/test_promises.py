@@ -208,6 +208,8 @@ def test_metrics_are_counters_that_prometheus_reads(kept: Client, without: Calla
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("errors", "pages", "document")])
-def test_what_is_timed_is_answered_the_same_either_way(name: str, kept: Client, without: Callable[[str], Client]) -> None:
+def test_what_is_timed_is_answered_the_same_either_way(
+    name: str, kept: Client, without: Callable[[str], Client]
+) -> None:
     for path in ("/projects?limit=5", "/projects/3/records?limit=5", "/projects/3", "/dashboard"):
         assert without(name).get(path).json() == kept.get(path).json()

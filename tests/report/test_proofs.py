@@ -42,7 +42,13 @@ CLAIMS = (
 
 def console(width):
     return Console(
-        file=io.StringIO(), width=width, height=24, force_terminal=True, color_system=None, no_color=True, legacy_windows=False
+        file=io.StringIO(),
+        width=width,
+        height=24,
+        force_terminal=True,
+        color_system=None,
+        no_color=True,
+        legacy_windows=False,
     )
 
 
@@ -150,7 +156,9 @@ def test_junit_github_and_gitlab_have_one_check_for_each_claim():
     assert cases[:4] == [claim.text for claim in CLAIMS]
     assert any("title=Errors have one format" in line for line in annotation_lines(gate))
     assert "Errors have one format: refuted" in to_gate_markdown(gate)
-    lenient = judge(claimed(), Policy(rules=(GateRule("error_shape", level="off"), GateRule("memory_peak", level="warn"))))
+    lenient = judge(
+        claimed(), Policy(rules=(GateRule("error_shape", level="off"), GateRule("memory_peak", level="warn")))
+    )
     assert "Errors have one format" not in [row.claim for row in lenient.rows]
 
 

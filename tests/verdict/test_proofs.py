@@ -102,7 +102,7 @@ def test_a_goal_or_budget_without_a_claim_counts_as_ever():
     other = row(Verdict.GOAL_MISSED, "all", "cpu_per_request", Goal("cpu_per_request", 0.5))
     assert concluded([FASTER], [row(Verdict.MET), other], ())[1] is ExitCode.FAILED
     broken = check(0.2, broken=True, limit=0.9)
-    verdict, code, text = concluded([FASTER], [row(Verdict.MET)], [broken])
+    _, code, text = concluded([FASTER], [row(Verdict.MET)], [broken])
     assert code is ExitCode.FAILED
     assert "budget broken: errors of one shape 20 %, limit 90 %" in text
 

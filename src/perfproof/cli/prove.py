@@ -32,7 +32,9 @@ def prove(
     rounds: options.Rounds = None,
     time: Annotated[
         str | None,
-        typer.Option("--time", help="Take this long in all, e.g. 5m: rounds get what checks leave.", metavar="DURATION"),
+        typer.Option(
+            "--time", help="Take this long in all, e.g. 5m: rounds get what checks leave.", metavar="DURATION"
+        ),
     ] = None,
     no_early_stop: options.NoEarlyStop = False,
     no_why: options.NoWhy = False,

@@ -1,4 +1,4 @@
-"""How errors are answered: as problems of RFC 9457 with a documented code, or in as many shapes as there are authors."""
+"""How errors are answered: as problems of RFC 9457 with a documented code, or in as many shapes as authors."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@
 ``HEADERS``        kept: security headers; broken: none, and what it runs on is told
 ``SQL``            kept: what is searched for is bound; broken: it is written into the statement
 ``SECRETS``        kept: answers hold what they need; broken: with the hash of a password and a key
-``RATE_LIMIT``     kept: searching and logging in are limited by caller, with 429 and ``Retry-After``; broken: they are not
+``RATE_LIMIT``     kept: searching and logging in are limited by caller, with 429; broken: they are not
 ``LOGS``           kept: one line of JSON for each request; broken: prose
 ``METRICS``        kept: ``/metrics`` for Prometheus; broken: nothing
 ``PROMISES``       sets each that is not set by its own name

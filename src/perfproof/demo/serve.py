@@ -75,25 +75,27 @@ class Supervisor:
         words = [sys.executable, "-m", "perfproof.demo.serve", "--fd", str(self.socket.fileno())]
         words += [] if self.server_header else ["--no-server-header"]
         environment = {**os.environ, "WARMING": str(warming)}
+        if not announced:
+            return subprocess.Popen(words, env=environment, pass_fds=(self.socket.fileno(),))
         ready, told = os.pipe()
         words += ["--ready-fd", str(told)]
         worker = subprocess.Popen(words, env=environment, pass_fds=(self.socket.fileno(), told))
         os.close(told)
-        if announced:
-            os.read(ready, 1)  # also returns when the worker dies
+        os.read(ready, 1)  # also returns when the worker dies
         os.close(ready)
         return worker
 
 
-def work(descriptor: int, ready: int, *, server_header: bool) -> None:
-    """Serve on an inherited socket until SIGTERM; tell on ``ready`` when requests are taken."""
+def work(descriptor: int, ready: int | None, *, server_header: bool) -> None:
+    """Serve on an inherited socket until SIGTERM; tell on ``ready`` (a pipe) when requests are taken."""
     import uvicorn
 
     class Telling(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            with os.fdopen(ready, "wb") as pipe:
-                pipe.write(b"1")
+            if ready is not None:
+                os.write(ready, b"1")
+                os.close(ready)
 
     config = uvicorn.Config(
         "perfproof.demo.app:app", log_level="warning", access_log=False, server_header=server_header, backlog=BACKLOG

@@ -111,9 +111,7 @@ def resume_run(folder: Path, fresh: RunInfo) -> ResumedRun:
     directory = RunDirectory(folder)
     directory.note(info)
     probing = recording.probing if complete else None
-    return ResumedRun(
-        info, directory, complete, probing, measured, recording.instructions, recording.checked
-    )
+    return ResumedRun(info, directory, complete, probing, measured, recording.instructions, recording.checked)
 
 
 def _now() -> str:

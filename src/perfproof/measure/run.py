@@ -193,7 +193,8 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                             rounds.part("probe")
                         if scenario.rounds.time is not None and taken_up is None:
                             # How long a check takes is not known before: rounds get the time that it leaves.
-                            rounds.beside(replace(phase, scenario=_hurried(scenario)), options.kind)
+                            hurried = replace(phase, scenario=_hurried(scenario, _MOST_OF_CHECKS))
+                            rounds.beside(hurried, options.kind)
                         with pinned(cpus.generator):
                             pace = _pace(scenario, options.kind, counted_from, taken_up.design if taken_up else None)
                             stage = RunContext(
@@ -218,6 +219,8 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                         if rounds.causes is not None:
                             directory.save_causes(rounds.causes)
                         rounds.part("causes")
+                    if options.kind == "checks" and scenario.rounds.time is not None:
+                        phase = replace(phase, scenario=_hurried(scenario, _ALL_OF_CHECKS))
                     rounds.beside(phase, options.kind, after=options.kind in ("run", "ab"))
             finally:
                 load.stop()
@@ -237,7 +240,8 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
         recording = rounds.recording(info)
         result = (
             analyse(recording, rounds.spreads)
-            if recording.rounds or (options.kind in ("count", "checks") and (recording.instructions or recording.checked))
+            if recording.rounds
+            or (options.kind in ("count", "checks") and (recording.instructions or recording.checked))
             else None
         )
         return Measured(info, directory.path, result, problem)
@@ -441,24 +445,22 @@ def _left(scenario: Scenario, began: float) -> float | None:
     return None if budget is None else began + budget - _CLOSING - time.monotonic()
 
 
-_MOST_OF_CHECKS = 0.4
-"""Share of the time of the whole command that all checks that ask and all builds may take."""
+_MOST_OF_CHECKS, _ALL_OF_CHECKS = 0.4, 0.9
+"""Shares of the time of the whole command that checks which ask and builds may take: beside rounds, and without any."""
 
 
-def _hurried(scenario: Scenario) -> Scenario:
-    """Return the scenario with its checks bounded by the time of the whole command; restarts take what they take."""
+def _hurried(scenario: Scenario, share: float) -> Scenario:
+    """Return the scenario with its checks in a share of the time of the command; restarts take what they take."""
     checks, budget = scenario.checks, scenario.rounds.time or 0.0
     asking = sum(name != "rollout" for name in checks.wanted) or 1
-    each = max(1.0, _MOST_OF_CHECKS * budget / asking)
+    each = max(1.0, share * budget / asking)
     wanted = {
         name: {**settings, "minutes": max(1, min(int(str(settings["minutes"])), round(each / 60)))}
         if "minutes" in settings
         else settings
         for name, settings in checks.wanted.items()
     }
-    return replace(
-        scenario, checks=replace(checks, wanted=wanted, time=min(checks.time, each / len(scenario.arms)))
-    )
+    return replace(scenario, checks=replace(checks, wanted=wanted, time=min(checks.time, each / len(scenario.arms))))
 
 
 def _without_clock(scenario: Scenario, taken_up: ResumedRun) -> Scenario:

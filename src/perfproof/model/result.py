@@ -114,7 +114,7 @@ ProofState = Literal["proven", "refuted", "open"]
 
 @dataclass(frozen=True)
 class Proof:
-    """What came of one claim. ``rows`` are those of its metric and requests, ``checks`` those of its budget, if it has one.
+    """What came of one claim. ``rows`` are those of its metric and requests, ``checks`` those of its budget, if any.
 
     ``why`` says what keeps it open, and what to do; empty where it is proven or refuted. ``measured_by`` names the part
     of the measurement that its evidence comes from.

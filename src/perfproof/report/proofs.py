@@ -56,7 +56,7 @@ def lines(result: Result) -> list[ProofLine]:
 
 
 def most_urgent(found: Sequence[ProofLine], most: int) -> tuple[list[ProofLine], int]:
-    """Return at most so many lines in their order, the refuted and the open before the proven; and how many are left."""
+    """Return at most so many lines in their order, the refuted and the open first to be kept; and how many are left."""
     ranked = sorted(range(len(found)), key=lambda at: (_URGENCY.index(found[at].state), at))
     return [found[at] for at in sorted(ranked[:most])], max(0, len(found) - most)
 

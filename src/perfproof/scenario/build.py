@@ -63,7 +63,10 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
         goals=tuple(
             dict.fromkeys(
                 [
-                    *(Goal(name, goal.improve, goal.stretch, tuple(goal.requests)) for name, goal in spec.goals.items()),
+                    *(
+                        Goal(name, goal.improve, goal.stretch, tuple(goal.requests))
+                        for name, goal in spec.goals.items()
+                    ),
                     *(each.goal for each in claims if each.goal is not None),
                 ]
             )

@@ -78,7 +78,7 @@ def headline(result: Result) -> tuple[str, str, Tone]:
 
 
 def _of_claims(result: Result) -> tuple[str, str, Tone]:
-    """Return what came of the claims in a word; where all are proven and something else failed, that it did not pass."""
+    """Return what came of the claims in a word; where something else failed than they, that it did not pass."""
     states = {proof.state for proof in result.proofs}
     if "refuted" in states:
         return "✗", "refuted", "bad"

@@ -31,7 +31,7 @@ def prove(
 
 
 def measured_by(metric: str) -> str:
-    """Return which part of a measurement a metric comes from: ``rounds``, ``probe``, ``count`` or a check by its name."""
+    """Return the part of a measurement that a metric comes from: ``rounds``, ``probe``, ``count``, or a check."""
     known = METRICS[metric]
     if known.check:
         return known.check
@@ -45,9 +45,7 @@ def after_the_rounds(metric: str) -> bool:
     return bool(METRICS[metric].check) or metric == COUNTED
 
 
-def _proof(
-    claim: Claim, rows: Sequence[Comparison], budgets: Sequence[BudgetCheck], invalid: Sequence[str]
-) -> Proof:
+def _proof(claim: Claim, rows: Sequence[Comparison], budgets: Sequence[BudgetCheck], invalid: Sequence[str]) -> Proof:
     mine = tuple(row for row in rows if row.metric == claim.metric and _about(claim, row.request))
     checks: tuple[BudgetCheck, ...] = ()
     if claim.goal is not None:
@@ -108,7 +106,11 @@ def settled(proofs: Sequence[Proof], rows: Sequence[Comparison], budgets: Sequen
 
 
 def conclude_claims(
-    verdict: Verdict, code: ExitCode, proofs: Sequence[Proof], rows: Sequence[Comparison], budgets: Sequence[BudgetCheck]
+    verdict: Verdict,
+    code: ExitCode,
+    proofs: Sequence[Proof],
+    rows: Sequence[Comparison],
+    budgets: Sequence[BudgetCheck],
 ) -> tuple[Verdict, ExitCode]:
     """Return verdict and exit code where there are claims: without a goal it is they that decide, not p50 and CPU.
 
@@ -132,9 +134,8 @@ def sentence_of(proofs: Sequence[Proof], rows: Sequence[Comparison], budgets: Se
         if len(by["proven"]) == len(proofs)
         else f"{len(by['proven'])} of {total} proven"
     ]
-    for state in ("refuted", "open"):
-        if by[state]:
-            parts.append(f"{state}: {listed([_named(proof) for proof in by[state]], _MOST_NAMED)}")
+    named = {state: listed([_named(proof) for proof in by[state]], _MOST_NAMED) for state in ("refuted", "open")}
+    parts += [f"{state}: {told}" for state, told in named.items() if told]
     parts += _besides(proofs, rows, budgets)
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
@@ -179,7 +180,9 @@ def _besides(proofs: Sequence[Proof], rows: Sequence[Comparison], budgets: Seque
     missed = [row for row in goals if row.verdict is not Verdict.MET and row not in worse]
     found = [
         f"not claimed, but worse: {listed([moved(row) for row in worse], _MOST_NAMED)}" if worse else "",
-        f"a goal without a claim is not met: {listed([describe(row) for row in missed], _MOST_NAMED)}" if missed else "",
+        f"a goal without a claim is not met: {listed([describe(row) for row in missed], _MOST_NAMED)}"
+        if missed
+        else "",
         broken_budgets(rest),
         open_budgets(rest),
     ]

@@ -330,9 +330,7 @@ def _beside_claims(result: Result) -> list[Line]:
     """Return what no claim is about and bears on the verdict all the same."""
     limited = {(check.metric, check.request) for proof in result.proofs for check in proof.checks}
     worse, goals, rest = unclaimed(result.proofs, result.comparisons, result.budgets)
-    worse += [
-        row for row in conclude.regressions(result.comparisons) if (row.metric, row.request) in limited
-    ]
+    worse += [row for row in conclude.regressions(result.comparisons) if (row.metric, row.request) in limited]
     found = [Line("✗", "bad", "Worse, and not claimed", "; ".join(map(_moved, worse[:3])))] if worse else []
     missed = [row for row in goals if row.verdict is not Verdict.MET]
     found += [_line(group) for group in _groups(missed)]

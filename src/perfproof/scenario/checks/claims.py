@@ -1,4 +1,4 @@
-"""What must hold of claims: a target that the metric can have, and no two that ask for different things of one figure."""
+"""What must hold of claims: a target that the metric can have, and no two that ask otherwise of one figure."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, PlainValidator
 from perfproof.core.units import Mistake
 from perfproof.model.metrics import METRICS
 from perfproof.model.scenario import Budget, Claim, Goal
-from perfproof.scenario.schema.fields import Spec, Text, schema, text
+from perfproof.scenario.schema.fields import Spec, schema, text
 from perfproof.scenario.schema.rules import IMPROVE, LIMITS, NO_GOAL, Improve, KnownMetric, Limit, Requests, limit_of
 
 NEVER_JUDGED = (*NO_GOAL, "error_latency", "batch_cost")
@@ -80,7 +80,8 @@ def claim(spec: ClaimSpec) -> Claim:
     if improve is not None:
         if metric.name in NEVER_JUDGED:
             raise Mistake(
-                f"the change of `{metric.name}` is shown and never judged", f"write a limit, e.g. {_example(metric.unit)}"
+                f"the change of `{metric.name}` is shown and never judged",
+                f"write a limit, e.g. {_example(metric.unit)}",
             )
         return Claim(spec.claim, goal=Goal(metric.name, improve, stretch, names))
     if stretch is not None:
