@@ -100,7 +100,7 @@ def test_the_document_has_what_there_is_or_hides_some_and_names_what_is_not_ther
     assert kept.get("/projects/1/archive").json() == {"project_id": 1, "records": 120}
     bad = without("document")
     paths = bad.get("/openapi.json").json()["paths"]
-    assert {"/search", "/me"} & set(paths) == set()
+    assert not {"/search", "/me", "/batch/projects"} & set(paths)
     assert "/projects/{project_id}/archive" in paths
     assert (bad.get("/me").status_code, bad.get("/projects/1/archive").status_code) == (200, 404)
 
@@ -139,7 +139,7 @@ def test_a_quote_is_searched_for_or_changes_the_statement(kept: Client, without:
     bad = without("sql")
     assert kept.get("/search?q=Alder").json() == bad.get("/search?q=Alder").json()
     assert kept.get("/search?q=Alder").json()["total"] > 0
-    inject = "/search?q=zzz%27%20OR%20%271%27=%271"
+    inject = "/search?q=zzz%27%20OR%20%271%27%20LIKE%20%271"
     assert kept.get(inject).json()["total"] == 0
     assert bad.get(inject).json()["total"] == 7200
     assert kept.get("/search?q=%27").status_code == 200
@@ -155,7 +155,7 @@ def test_answers_hold_no_secrets(kept: Client, without: Callable[[str], Client])
 
 
 def test_searching_is_limited_by_caller_and_recovers(client_with: MakeClient, without: Callable[[str], Client]) -> None:
-    now = [100.0]
+    now = [1e9]
     limited = client_with(promises=Promises())
     _around(limited)._clock = lambda: now[0]
     most, window = LIMITS["/search"]

@@ -109,7 +109,7 @@ def add_routes(app: FastAPI, sessions: sessionmaker[Session], logged_in: Any, pr
             with sessions() as session:
                 return JSONResponse({"items": [_job(job) for job in session.scalars(select(Job).order_by(Job.id))]})
 
-    @routes.get("/batch/projects", response_model=Projects)
+    @routes.get("/batch/projects", response_model=Projects, include_in_schema=not hidden)
     async def some_projects(
         ids: Annotated[str, Query(pattern=r"^\d{1,9}(,\d{1,9}){0,49}$", examples=["1,2,3"])],
     ) -> Response:
