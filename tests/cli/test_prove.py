@@ -153,7 +153,7 @@ def test_check_and_dry_run_say_what_decides_each_claim_and_what_is_wrong_with_on
         assert ran.code == 0, ran.err
         assert "3 claims:" in ran.out
         assert "Items come 20–30 % faster: p50 latency 20–30 % shorter, by timed rounds" in ran.out
-        assert "The code is 10 % smaller: lines of code 10 % less, by check build" in ran.out
+        assert "The code is 10 % smaller: lines of code 10 % less, by build check" in ran.out
     wrong = tiny(bench, more=TINY_CLAIMS.replace("lines_of_code, target: 10%", "lines_of_cod, target: 10%"))
     for command in ("check", "prove"):
         ran = bench.run(command, wrong)

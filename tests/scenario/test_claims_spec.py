@@ -81,7 +81,7 @@ TWICE = claimed("latency_p95", "20%") + "  - {claim: It is so, metric: latency_p
     ("text", "told"),
     [
         (TWICE, "claims[1].claim: is claimed twice"),
-        (claimed("latency_p5", "20%"), "5:32: claims[0].metric: `latency_p5` is not a metric"),
+        (claimed("latency_p5", "20%"), "5:31: claims[0].metric: `latency_p5` is not a metric"),
         (claimed("latency_p95", "soon"), "claims[0].target: `soon` is not a duration"),
         (claimed("failed_requests", "few"), "claims[0].target"),
         (claimed("latency_p95", "30-20%"), "claims[0].target: ends below where it begins"),

@@ -88,5 +88,5 @@ def proving(scenario: Scenario, *, from_git: bool) -> Literal["ab", "checks"]:
             where=str(scenario.file),
             hint="add `arms: {baseline: ..., candidate: ...}`, or take both from git: --baseline-ref main",
         )
-    demands = [each.metric for each in (*scenario.goals, *scenario.budgets)]
+    demands = [*(goal.metric for goal in scenario.goals), *(budget.metric for budget in scenario.budgets)]
     return "checks" if all(METRICS[metric].check for metric in demands) else "ab"

@@ -89,7 +89,7 @@ def _claims(result: Result) -> str:
                 f"{line.sign} {line.state}",
                 escaped(line.claim, 200) + (f"<br>{escaped(line.why, 300)}" if line.why else ""),
                 f"{escaped(line.about)}: {escaped(line.asked)}",
-                escaped(f"{line.values} {line.change}".strip()),
+                escaped(", ".join(part for part in (line.values, line.change) if part)),
                 line.interval,
                 escaped(line.by),
             )

@@ -49,6 +49,12 @@ class ProofLine:
     section: str
     why: str
 
+    @property
+    def figures(self) -> str:
+        """Return values, change and interval in one: "25.3 → 11.4 ms, −55.0 % [−57.0, −53.0]"."""
+        between = " ".join(part for part in (self.change, self.interval) if part)
+        return ", ".join(part for part in (self.values, between) if part)
+
 
 def lines(result: Result) -> list[ProofLine]:
     """Return the claims in the scenario's order."""
@@ -73,8 +79,8 @@ def tally(result: Result) -> tuple[str, str, display_rows.Tone]:
 
 
 def part(measured_by: str) -> str:
-    """Return what a part of a measurement is called: "timed rounds", "check rollout"."""
-    return _PARTS.get(measured_by) or f"check {measured_by}"
+    """Return what a part of a measurement is called: "timed rounds", "rollout check"."""
+    return _PARTS.get(measured_by) or f"{measured_by.replace('_', ' ')} check"
 
 
 def demanded(claim: Claim) -> str:
@@ -108,15 +114,17 @@ def _line(proof: Proof) -> ProofLine:
     sign, tone = SIGNS[proof.state]
     row, check = _weakest(proof)
     values, change, interval = "", "", ""
+    exact = METRICS[proof.claim.metric].exact
     if row is not None and (formatting.known(row.baseline) or formatting.known(row.candidate)):
-        values = promises.values(row) or _sides(row)
-        change = formatting.change(row.change, typical=row.typical)
+        values = promises.sides(row)
+        # A limit on what is counted is held against the figure: that it is 140 % more would only be in the way.
+        told = not (exact and proof.claim.budget is not None)
+        change = formatting.change(row.change, typical=row.typical) if told else ""
         interval = formatting.interval(row.ci_low, row.ci_high)
     elif check is not None and formatting.known(check.value):
         values = formatting.value(check.value, check.unit)
-    exact = METRICS[proof.claim.metric].exact
-    if values and interval in ("", formatting.NOTHING):
-        interval = "counted" if exact else formatting.NOTHING
+    if interval in ("", formatting.NOTHING):
+        interval = "counted" if values and exact else ""
     return ProofLine(
         sign=sign,
         tone=tone,
@@ -131,11 +139,6 @@ def _line(proof: Proof) -> ProofLine:
         section=_SECTIONS.get(proof.measured_by, "findings"),
         why=proof.why,
     )
-
-
-def _sides(row: Comparison) -> str:
-    """Return before and after where dividing them would not give the typical change, which stands beside them."""
-    return f"{formatting.value(row.baseline, row.unit)} → {formatting.value(row.candidate, row.unit)}"
 
 
 def _shown(proof: Proof, row: Comparison | None, check: BudgetCheck | None) -> str:

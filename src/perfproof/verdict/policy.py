@@ -116,7 +116,8 @@ def _claimed(proofs: Sequence[Proof], rows: Sequence[GateRow]) -> list[GateRow]:
     taken: set[int] = set()
     for proof in proofs:
         kind = "budget" if proof.claim.budget is not None else "goal"
-        about = {(each.metric, each.request) for each in (*proof.checks, *(() if proof.checks else proof.rows))}
+        about = {(check.metric, check.request) for check in proof.checks}
+        about = about or {(row.metric, row.request) for row in proof.rows}
         limit = proof.claim.budget.limit if proof.claim.budget is not None else None
         mine = [
             row

@@ -209,7 +209,7 @@ class _Slide:
             self.type.put(MARGIN + 0.05, y, line.sign, size, colour=_DEEP[line.tone], weight="bold")
             claim = self.type.cut(formatting.plain(line.claim, 200), wide, size, "bold")
             self.type.put(MARGIN + 0.35, y, claim, size, weight="bold")
-            told = " ".join(part for part in (line.values, line.change, line.interval) if part)
+            told = line.figures
             x = MARGIN + 0.35 + wide + 0.15
             self.type.put(x, y, self.type.cut(told, values, size), size)
             said = self.type.cut(line.by, by, size * 0.9)

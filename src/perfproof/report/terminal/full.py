@@ -122,8 +122,7 @@ def _claims(console: Console, result: Result) -> None:
         if not at:
             _heading(console, "Claims")
         _prose(console, f"{line.claim}: {line.state}", lead=f"{line.sign} ", style=STYLES[line.tone])
-        figures = " ".join(part for part in (line.values, line.change, line.interval) if part)
-        told = f"{line.about} {figures}; asked: {line.asked}; by {line.by}"
+        told = f"{line.about} {line.figures}; asked: {line.asked}; by {line.by}"
         _prose(console, f"{told}; {line.why}" if line.why else told, lead="    ")
 
 
