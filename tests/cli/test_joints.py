@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
+
+import checks_corpus as corpus
+from perfproof.store.repository import Store
+from serving import served
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
@@ -85,3 +90,51 @@ def test_beside_a_locust_file_the_document_is_asked_and_a_rollout_stays_open_wit
     assert open_["metric"] == "failed_requests"
     assert "Locust file" in open_["why"]
     assert "requests:" in open_["why"]
+
+
+SHOP = """\
+name: shop
+service:
+  directory: SHOPS
+  prepare: "{python} seed.py FOLDER/shop-{arm}.db"
+  health: /health
+arms:
+  baseline: {command: "{python} shop_stdlib.py {port} FOLDER/shop-baseline.db html_not_found"}
+  candidate: {command: "{python} shop_stdlib.py {port} FOLDER/shop-candidate.db"}
+requests: [{name: products, get: /products}]
+claims:
+  - {claim: Errors have one format, metric: error_shape, target: 100%}
+budgets: {error_messages: 100%}
+"""
+
+
+def test_a_run_of_checks_is_in_the_dashboard_on_github_and_gitlab_and_on_the_slide(bench):
+    text = SHOP.replace("SHOPS", str(corpus.SHOPS)).replace("FOLDER", str(bench.folder))
+    bench.scenario(text=text, name="shop.yaml")
+    ran = bench.run("checks", "shop.yaml", "--label", "before")
+    assert ran.code == 0, ran.out + ran.err
+    gate = bench.run("gate", "last", "--format", "github", "--format", "gitlab", "--format", "markdown", "--out", "ci")
+    assert gate.code == 0, gate.out + gate.err
+    comment = (bench.folder / "ci/comment.md").read_text()
+    assert "Errors have one format: proven" in comment
+    assert "errors with a message for people" in comment
+    load = bench.json("ci/load-performance.json")["metrics"]
+    assert load["checks"]["fails"] == 0
+    assert "http_reqs" not in load, "nothing was timed, and GitLab must not show a rate"
+    assert 'metric="error_shape"' in (bench.folder / "ci/metrics.txt").read_text()
+    slide = bench.run("report", "last", "-o", "a.png", "-o", "a.pdf")
+    assert slide.code == 0, slide.err
+    again = bench.run("checks", "shop.yaml", "--label", "after")
+    assert again.code == 0, again.out + again.err
+    history = bench.run("history", "shop")
+    assert history.code == 0, history.err
+    assert "error contract" in history.out
+    results = bench.folder / "results"
+    with Store.open(f"sqlite:///{results / 'perfproof.db'}", results=results) as store, served(store) as address:
+        pages = {path: httpx.get(f"{address}{path}", timeout=30) for path in ("/", "/runs", "/trends?scenario=shop")}
+        run = bench.runs[-1].name
+        pages |= {path: httpx.get(f"{address}{path}", timeout=30) for path in (f"/runs/{run}", f"/runs/{run}/report")}
+    assert {path: page.status_code for path, page in pages.items()} == dict.fromkeys(pages, 200)
+    assert "Proven." in pages["/"].text
+    assert "error contract" in pages[f"/runs/{run}"].text
+    assert "Errors have one format" in pages[f"/runs/{run}/report"].text
