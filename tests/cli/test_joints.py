@@ -37,7 +37,7 @@ FLOW = f"""\
 requests:
   - name: browse
     steps:
-      - {{name: projects, get: /projects?limit=5, {HEADERS}, capture: {{first: "$.items[0].id"}}}}
+      - {{name: projects, get: "/projects?limit=5", {HEADERS}, capture: {{first: "$.items[0].id"}}}}
       - {{name: first project, get: "/projects/{{first}}", {HEADERS}}}
   - {{name: dashboard, get: /dashboard, {HEADERS}}}
 """
@@ -80,7 +80,8 @@ def test_beside_a_locust_file_the_document_is_asked_and_a_rollout_stays_open_wit
         "from locust import FastHttpUser, task\n\n\nclass Reader(FastHttpUser):\n    @task\n    def read(self):\n"
         '        self.client.get("/health")\n'
     )
-    path = written(bench, "locustfile: load.py\nload: {users: 1}\n")
+    login = DEMO[DEMO.index("setup:") : DEMO.index("REQUESTS")]
+    path = written(bench, "locustfile: load.py\nload: {users: 1}\n", **{login: ""})
     ran = bench.run("checks", path, "--json", "out.json", timeout=200)
     assert ran.code == 3, ran.out + ran.err
     result = bench.json("out.json")

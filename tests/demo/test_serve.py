@@ -71,7 +71,10 @@ def reloaded(process: subprocess.Popen[bytes], port: int) -> list[int]:
     while psutil.pid_exists(old) or len(workers(process)) != 1:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    time.sleep(0.8)
+    while status(port, "/openapi.json") != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.5)
     over.set()
     for client in clients:
         client.join()

@@ -8,6 +8,7 @@ the old one is killed first, and the new one says that it is ready before it is.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import signal
 import socket
@@ -21,6 +22,8 @@ from perfproof.demo import promises
 BACKLOG = 2048
 WARMING = 0.4
 """Seconds in which a process that took over too early cannot answer yet."""
+SETTLING = 0.25
+"""Seconds that an old worker gives connections it has accepted to send their request, once it accepts no more."""
 _LOOK = 0.02
 
 
@@ -96,6 +99,13 @@ def work(descriptor: int, ready: int | None, *, server_header: bool) -> None:
             if ready is not None:
                 os.write(ready, b"1")
                 os.close(ready)
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # uvicorn closes connections that have sent nothing yet, and so those that it accepted a moment ago.
+            for server in self.servers:
+                server.close()
+            await asyncio.sleep(SETTLING)
+            await super().shutdown(sockets)
 
     config = uvicorn.Config(
         "perfproof.demo.app:app", log_level="warning", access_log=False, server_header=server_header, backlog=BACKLOG
