@@ -17,13 +17,15 @@ import sys
 import time
 from types import FrameType
 
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from perfproof.demo import promises
 
 BACKLOG = 2048
 WARMING = 0.4
 """Seconds in which a process that took over too early cannot answer yet."""
-SETTLING = 0.25
-"""Seconds that an old worker gives connections it has accepted to send their request, once it accepts no more."""
+SETTLING = 1.0
+"""Seconds in which an old worker, that accepts no more, still answers and says that it closes the connection."""
 _LOOK = 0.02
 
 
@@ -89,9 +91,31 @@ class Supervisor:
         return worker
 
 
+class Ending:
+    """ASGI middleware that closes each connection with its answer once the service is ``ending``."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.ending = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+
+        async def send_on(message: Message) -> None:
+            if self.ending and message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+            await send(message)
+
+        await self.app(scope, receive, send_on if scope["type"] == "http" else send)
+
+
 def work(descriptor: int, ready: int | None, *, server_header: bool) -> None:
     """Serve on an inherited socket until SIGTERM; tell on ``ready`` (a pipe) when requests are taken."""
     import uvicorn
+
+    from perfproof.demo.app import app
+
+    service = Ending(app)
 
     class Telling(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -101,14 +125,15 @@ def work(descriptor: int, ready: int | None, *, server_header: bool) -> None:
                 os.close(ready)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            # uvicorn closes connections that have sent nothing yet, and so those that it accepted a moment ago.
+            # uvicorn closes whatever rests at once: what it accepted a moment ago, and what a client has just sent on.
+            service.ending = True
             for server in self.servers:
                 server.close()
             await asyncio.sleep(SETTLING)
             await super().shutdown(sockets)
 
     config = uvicorn.Config(
-        "perfproof.demo.app:app", log_level="warning", access_log=False, server_header=server_header, backlog=BACKLOG
+        service, log_level="warning", access_log=False, server_header=server_header, backlog=BACKLOG
     )
     # A worker that is ended closes its own copy of the socket; that of the supervisor, and so the queue, stays.
     Telling(config).run(sockets=[socket.socket(fileno=descriptor)])
