@@ -78,9 +78,8 @@ class Archive(BaseModel):
 def add_routes(app: FastAPI, sessions: sessionmaker[Session], logged_in: Any, promises: Promises) -> None:
     """Add the routes that keep, or break, the promises."""
     routes = APIRouter(dependencies=[Depends(logged_in)])
-    hidden = not promises.document
 
-    @routes.get("/search", response_model=FoundPage, include_in_schema=not hidden)
+    @routes.get("/search", response_model=FoundPage)
     async def search(
         q: Annotated[str, Query(min_length=1, max_length=100)],
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
@@ -109,7 +108,7 @@ def add_routes(app: FastAPI, sessions: sessionmaker[Session], logged_in: Any, pr
             with sessions() as session:
                 return JSONResponse({"items": [_job(job) for job in session.scalars(select(Job).order_by(Job.id))]})
 
-    @routes.get("/batch/projects", response_model=Projects, include_in_schema=not hidden)
+    @routes.get("/batch/projects", response_model=Projects, include_in_schema=promises.document)
     async def some_projects(
         ids: Annotated[str, Query(pattern=r"^\d{1,9}(,\d{1,9}){0,49}$", examples=["1,2,3"])],
     ) -> Response:
@@ -121,7 +120,7 @@ def add_routes(app: FastAPI, sessions: sessionmaker[Session], logged_in: Any, pr
                 found = [each for id_ in wanted if (each := queries.project_detail(session, id_)) is not None]
         return JSONResponse({"items": [ProjectDetail.model_validate(each).model_dump(mode="json") for each in found]})
 
-    @routes.get("/me", response_model=Me, include_in_schema=not hidden)
+    @routes.get("/me", response_model=Me)
     async def me(user_id: int = Depends(logged_in)) -> Response:
         with sessions() as session:
             user = session.get(User, user_id)

@@ -4,7 +4,7 @@
 ``ERRORS``         kept: problems of RFC 9457 with documented codes; broken: three shapes, codes for robots, a stack
 ``REQUEST_IDS``    kept: every response carries ``X-Request-Id``; broken: none does
 ``PAGES``          kept: the log of jobs comes in pages; broken: all of it at once
-``DOCUMENT``       kept: the OpenAPI document has every operation; broken: it hides some and names one that is not there
+``DOCUMENT``       kept: the OpenAPI document has every operation; broken: it hides one and names one that is not there
 ``DEPRECATION``    kept: what goes away says so (RFC 9745, RFC 8594); broken: it is only marked in the document
 ``BATCH``          kept: many projects cost as many queries as one; broken: as many as one by one
 ``RESTARTS``       kept: at SIGHUP a new process takes over and the old one finishes (``serve``); broken: killed first
