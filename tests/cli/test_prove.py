@@ -123,6 +123,9 @@ def test_claims_about_checks_alone_need_no_rounds_and_end_as_soon_as_they_are_ma
     alone = bench.run("checks", shop(bench), "--arm", "candidate", "--json", "out.json")
     assert alone.code == 0, alone.out + alone.err
     assert set(states(bench.json("out.json")).values()) == {"proven"}
+    other = bench.run("checks", shop(bench), "--check", "contract", "--json", "out.json")
+    assert other.code == 0, other.out + other.err
+    assert "claims" not in bench.json("out.json"), "they are about a check that was not asked for"
 
 
 def test_what_nobody_claimed_and_got_worse_fails_and_is_told(bench):

@@ -603,8 +603,8 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
         owner=str(Owner.mine()),
         scenario_file=str(scenario.file.absolute()),
         rules=Rules(
-            goals=_of_kind(scenario.goals, options.kind),
-            budgets=_of_kind(scenario.budgets, options.kind),
+            goals=_of_kind(scenario.goals, options.kind, scenario),
+            budgets=_of_kind(scenario.budgets, options.kind, scenario),
             margin=scenario.margin,
             regression=scenario.margin,
             max_error_rate=scenario.max_error_rate,
@@ -652,14 +652,17 @@ def _search(scenario: Scenario) -> dict[str, Any]:
     return {name: value for name, value in asdict(scenario.capacity).items() if name != "budgets"}
 
 
-def _of_kind(demands: tuple[T, ...], kind: Kind) -> tuple[T, ...]:
-    """Return the goals or budgets that a run of this kind can decide: none with identical arms, some by a count."""
+def _of_kind(demands: tuple[T, ...], kind: Kind, scenario: Scenario) -> tuple[T, ...]:
+    """Return the goals or budgets that a run of this kind can decide: none with identical arms, some by a count.
+
+    Where checks were narrowed on the command line, demands on the others are not held against it.
+    """
     if kind == "noise":
         return ()
     if kind == "count":
         return tuple(each for each in demands if each.metric == COUNTED)
     if kind == "checks":
-        return tuple(each for each in demands if METRICS[each.metric].check)
+        return tuple(each for each in demands if METRICS[each.metric].check in scenario.checks.wanted)
     return demands if kind == "capacity" else tuple(each for each in demands if each.metric != "capacity")
 
 
@@ -667,7 +670,7 @@ def _claims(scenario: Scenario, kind: Kind) -> tuple[Claim, ...]:
     """Return the claims that a run of this kind can decide: those whose goals and budgets it has."""
     if kind in ("noise", "capacity", "count"):
         return ()
-    left = {*_of_kind(scenario.goals, kind), *_of_kind(scenario.budgets, kind)}
+    left = {*_of_kind(scenario.goals, kind, scenario), *_of_kind(scenario.budgets, kind, scenario)}
     return tuple(claim for claim in scenario.claims if claim.demand in left)
 
 
