@@ -35,8 +35,10 @@ _API = (
     "list_runs",
     "open_history",
     "open_run",
+    "prove",
     "read_scenario",
     "run",
+    "run_checks",
 )
 __all__ = [*_API, *_ERRORS, "__version__", "frames"]
 

@@ -8,8 +8,10 @@ from perfproof.api import gate as gate
 from perfproof.api import list_runs as list_runs
 from perfproof.api import open_history as open_history
 from perfproof.api import open_run as open_run
+from perfproof.api import prove as prove
 from perfproof.api import read_scenario as read_scenario
 from perfproof.api import run as run
+from perfproof.api import run_checks as run_checks
 from perfproof.errors import EvidenceError as EvidenceError
 from perfproof.errors import LoadError as LoadError
 from perfproof.errors import PerfproofError as PerfproofError

@@ -49,8 +49,10 @@ __all__ = [
     "list_runs",
     "open_history",
     "open_run",
+    "prove",
     "read_scenario",
     "run",
+    "run_checks",
 ]
 
 
@@ -219,6 +221,59 @@ def ab(
     session = _session(results, store, progress)
     with session.versions(_read(scenario), baseline_ref, candidate_ref) as versions:
         return _kept(session, session.measure(versions, "ab", label))
+
+
+def prove(
+    scenario: str | Path | Scenario,
+    *,
+    baseline_ref: str | None = None,
+    candidate_ref: str | Sequence[str] | None = None,
+    label: str | None = None,
+    results: str | Path | None = None,
+    store: str | None = None,
+    progress: bool = False,
+) -> Run:
+    """Measure every claim of a scenario in one go, as ``perfproof prove`` does, record it, and return the run.
+
+    ``run.result.proofs`` has what came of each claim, in the scenario's order: its ``state`` (proven, refuted, open),
+    the rows or limits behind it, and why it is open. Where all claims are about checks, nothing is timed. Raises as
+    ``ab`` does, and ``UsageError`` for a scenario that claims nothing.
+    """
+    from perfproof.cli.prove import proving
+
+    what = _read(scenario)
+    kind = proving(what, from_git=baseline_ref is not None)
+    session = _session(results, store, progress)
+    with session.versions(what, baseline_ref, candidate_ref) as versions:
+        return _kept(session, session.measure(versions, kind, label))
+
+
+def run_checks(
+    scenario: str | Path | Scenario,
+    *,
+    only: Sequence[str] = (),
+    arm: str | None = None,
+    writes: bool = False,
+    baseline_ref: str | None = None,
+    candidate_ref: str | Sequence[str] | None = None,
+    label: str | None = None,
+    results: str | Path | None = None,
+    store: str | None = None,
+    progress: bool = False,
+) -> Run:
+    """Make the checks of a scenario on each of its arms without any load, record it, and return the run.
+
+    ``only`` names checks instead of the scenario's (where it has none, all but the rollout are made), ``arm`` one
+    version; ``writes`` lets requests be sent that write, with bodies that must fail, and needs ``service.reset``.
+    Raises as ``ab`` does, and ``UsageError`` for a check or an arm that there is not.
+    """
+    from perfproof.cli.checks import checking
+    from perfproof.cli.common.selection import only_arm
+
+    what = checking(only_arm(_read(scenario), arm), tuple(only), writes=writes)
+    session = _session(results, store, progress)
+    with session.versions(what, baseline_ref, candidate_ref) as versions:
+        return _kept(session, session.measure(versions, "checks", label))
 
 
 def run(

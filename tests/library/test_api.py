@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import checks_corpus as corpus
 import perfproof
 from filled import fill
 from perfproof import api, pytest_plugin
@@ -171,3 +172,38 @@ def test_the_fixture_fails_the_test_when_the_measurement_ended_early(kept, faste
     fixture = pytest_plugin.Perfproof(tmp_path, folder.parent, {})
     with pytest.raises(pytest.fail.Exception, match="the candidate died"):
         fixture.ab("shop.yaml")
+
+
+SHOP = """\
+name: shop
+service:
+  directory: SHOPS
+  prepare: "{python} seed.py FOLDER/shop-{arm}.db"
+  health: /health
+arms:
+  baseline: {command: "{python} shop_stdlib.py {port} FOLDER/shop-baseline.db html_not_found"}
+  candidate: {command: "{python} shop_stdlib.py {port} FOLDER/shop-candidate.db"}
+requests: [{name: products, get: /products}]
+claims:
+  - {claim: Errors have one format, metric: error_shape, target: 100%}
+"""
+
+
+@pytest.mark.server
+@pytest.mark.timeout(180)
+def test_claims_are_proven_and_checks_are_made_from_the_library(tmp_path):
+    file = tmp_path / "shop.yaml"
+    file.write_text(SHOP.replace("SHOPS", str(corpus.SHOPS)).replace("FOLDER", str(tmp_path)))
+    proven = perfproof.prove(file, results=tmp_path / "results")
+    assert [(each.claim.text, each.state) for each in proven.result.proofs] == [("Errors have one format", "proven")]
+    assert perfproof.open_run("last", results=tmp_path / "results").result == proven.result
+    checked = perfproof.run_checks(file, only=["error_contract"], arm="baseline", results=tmp_path / "results")
+    assert checked.result.arms == ("baseline",)
+    assert [each.state for each in checked.result.proofs] == ["refuted"]
+    with pytest.raises(perfproof.UsageError, match="no check 'hats'"):
+        perfproof.run_checks(file, only=["hats"], results=tmp_path / "results")
+    with pytest.raises(perfproof.UsageError, match="needs a reset"):
+        perfproof.run_checks(file, writes=True, results=tmp_path / "results")
+    file.write_text(file.read_text()[: file.read_text().index("claims:")])
+    with pytest.raises(perfproof.UsageError, match="claims nothing"):
+        perfproof.prove(file, results=tmp_path / "results")

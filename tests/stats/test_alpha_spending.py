@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from perfproof.stats.alpha_spending import ALPHA, boundary, confidence, planned_looks
+from perfproof.stats.distributions import normal_quantile
 
 
 def test_twelve_rounds_have_the_published_boundaries() -> None:
@@ -44,3 +45,10 @@ def test_several_candidates_that_share_a_first_version_keep_the_error_of_the_who
     assert 0.35 * ALPHA < error <= ALPHA + 0.0015, "never too often, and not much more careful than needed"
     alone = float((np.abs(differences[0]) > limits).any(axis=1).mean())
     assert alone <= ALPHA / candidates + 0.0012
+
+
+@pytest.mark.parametrize(("rounds", "planned"), [(1, 200), (2, 30), (3, 200)])
+def test_two_of_many_planned_rounds_have_a_confidence_below_one(rounds: int, planned: int) -> None:
+    sure = confidence(rounds, planned)
+    assert 0.999 < sure < 1.0
+    assert normal_quantile(1 - (1 - sure) / 2) > 7.5

@@ -33,6 +33,7 @@ from perfproof.cli.init import init
 from perfproof.cli.list_runs import list_runs
 from perfproof.cli.noise import noise
 from perfproof.cli.probe import probe
+from perfproof.cli.prove import prove
 from perfproof.cli.prune import prune
 from perfproof.cli.report import report
 from perfproof.cli.resume import resume
@@ -59,6 +60,7 @@ app.command("init")(init)
 app.command("check")(check)
 app.command("doctor")(doctor)
 app.command("ab")(ab)
+app.command("prove")(prove)
 app.command("run")(run_command)
 app.command("probe")(probe)
 app.command("count")(count)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from perfproof.cli.common import options
 from perfproof.cli.common.console import say
+from perfproof.cli.common.dry_run import claim_lines
 from perfproof.cli.common.session import Slowness, read_scenario
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def check(scenario: options.ScenarioArgument = None, results: options.Results = 
     if found.checks.wanted:
         writing = " (also by requests that write, with bodies that must fail)" if found.checks.writes else ""
         say(f"  then the checks: {', '.join(found.checks.wanted)}{writing}")
+    for text in claim_lines(found):
+        say(f"  {text}")
     for arm in found.arms:
         if _reads_port(arm.service):
             say(f"  note: {arm.name}'s command has no {{port}}; it must listen on the port in its variable PORT")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from perfproof.cli.common import options
 from perfproof.cli.common.selection import only_arm
 from perfproof.cli.common.session import Session, read_scenario
+
+if TYPE_CHECKING:
+    from perfproof.model.scenario import Scenario
 
 
 def checks(
@@ -35,20 +38,23 @@ def checks(
     open_: options.Open = False,
 ) -> None:
     """Check errors, contract and what else the scenario names on both arms, and give the verdict; no load runs."""
-    from perfproof.errors import UsageError
-    from perfproof.measure.checks import with_checks
-
     session = Session(results, store, quiet)
-    what = read_scenario(scenario)
-    what = only_arm(what, arm)
-    lacking = [each.name for each in what.arms if not each.service.reset]
-    if writes and lacking:
-        raise UsageError(
-            f"--writes needs a reset, and {lacking[0]} has none",
-            where=str(what.file),
-            hint="add service.reset to the scenario: a command that brings the data back",
-        )
-    what = replace(what, checks=with_checks(what.checks, tuple(check or ()), writes=writes))
+    what = checking(only_arm(read_scenario(scenario), arm), tuple(check or ()), writes=writes)
     with session.versions(what, baseline_ref, candidate_ref) as versions:
         measured = session.measure(versions, "checks", label)
     raise typer.Exit(session.conclude(measured, json, output or (), what, opened=open_))
+
+
+def checking(scenario: Scenario, only: tuple[str, ...], *, writes: bool) -> Scenario:
+    """Return the scenario with the checks called so alone (none: its own); ``UsageError`` if one cannot be made."""
+    from perfproof.errors import UsageError
+    from perfproof.measure.checks import with_checks
+
+    lacking = [each.name for each in scenario.arms if not each.service.reset]
+    if writes and lacking:
+        raise UsageError(
+            f"--writes needs a reset, and {lacking[0]} has none",
+            where=str(scenario.file),
+            hint="add service.reset to the scenario: a command that brings the data back",
+        )
+    return replace(scenario, checks=with_checks(scenario.checks, only, writes=writes))

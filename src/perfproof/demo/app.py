@@ -20,10 +20,13 @@ from sqlalchemy.orm import sessionmaker
 from starlette.middleware.gzip import GZipMiddleware
 
 from perfproof.demo import auth, placebo, queries, schemas
+from perfproof.demo.around import Around
 from perfproof.demo.cache import TimedCache
 from perfproof.demo.database import reading_engine
 from perfproof.demo.jobs import Jobs, StartedJob
 from perfproof.demo.levers import Settings, from_environment
+from perfproof.demo.more_routes import add_routes
+from perfproof.demo.problems import answer_anyhow, answer_problems
 from perfproof.demo.rendering import Plain, render_fast, render_slow
 from perfproof.demo.work import ExtraWork
 
@@ -59,6 +62,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.engine = engine
     if levers.compression:
         app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL)
+    if settings.promises is not None:
+        app.add_middleware(Around, promises=settings.promises)
+        (answer_problems if settings.promises.errors else answer_anyhow)(app)
     if settings.extra_work or settings.extra_ms:  # added last, so it is the outermost and sees all of the work
         app.add_middleware(ExtraWork, fraction=settings.extra_work, extra_ns=int(settings.extra_ms * 1e6))
     protected: list[Any] = [Depends(logged_in)]
@@ -136,6 +142,8 @@ def create_app(settings: Settings) -> FastAPI:
             return Response(status_code=304, headers=headers)
         return _json(body, headers)
 
+    if settings.promises is not None:
+        add_routes(app, sessions, logged_in, settings.promises)
     return app
 
 

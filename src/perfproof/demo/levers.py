@@ -13,7 +13,8 @@
 
 A lever is ``slow`` or ``fast`` (also ``0`` or ``1``); without any of these variables it is fast.
 ``DATABASE_URL`` names the database, ``DEMO_SECRET`` signs the tokens, ``CACHE_SECONDS`` bounds the cache.
-``PLACEBO=after`` makes pages with the same code under other names, with more comments and in another order.
+What a consolidation promises beside speed has levers of its own (``promises.py``), which are there only where they are
+set. ``PLACEBO=after`` makes pages with the same code under other names, with more comments and in another order.
 ``EXTRA_WORK=0.05`` makes each request burn 5 % more CPU time than handling it took; ``EXTRA_MS=2`` adds 2 ms of CPU.
 """
 
@@ -23,6 +24,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from perfproof.demo.promises import Promises
+from perfproof.demo.promises import from_environment as promises_of
 from perfproof.errors import UsageError
 
 DEFAULT_DATABASE_URL = "sqlite:///shop.db"
@@ -56,6 +59,7 @@ class Settings:
     """What the service is told from outside.
 
     ``extra_work`` is a fraction, ``extra_ms`` milliseconds of CPU time; ``placebo`` changes only how the code reads.
+    ``promises`` is None for the service as it is without them.
     """
 
     levers: Levers = Levers()
@@ -65,6 +69,7 @@ class Settings:
     extra_work: float = 0.0
     extra_ms: float = 0.0
     placebo: bool = False
+    promises: Promises | None = None
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -81,6 +86,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         extra_work=_number(environment, "EXTRA_WORK", Settings.extra_work),
         extra_ms=_number(environment, "EXTRA_MS", Settings.extra_ms),
         placebo=_placebo(environment.get("PLACEBO", "before")),
+        promises=promises_of(environment),
     )
 
 

@@ -60,6 +60,16 @@ def project_detail(session: Session, project_id: int) -> Plain | None:
     return {**head, "jobs": [_job(job) for job in project.jobs]}
 
 
+def project_details(session: Session, project_ids: Sequence[int]) -> list[Plain]:
+    """Return projects as ``project_detail`` does, in as many queries as one; those that are not there are left out."""
+    query = select(Project).where(Project.id.in_(project_ids))
+    query = query.options(selectinload(Project.owner), selectinload(Project.jobs))
+    found = {project.id: project for project in session.scalars(query)}
+    counts = _record_counts(session, list(found))
+    known = [found[each] for each in dict.fromkeys(project_ids) if each in found]
+    return [{**_project_head(each, counts), "jobs": [_job(job) for job in each.jobs]} for each in known]
+
+
 def record_page(
     session: Session, project_id: int, limit: int, offset: int, *, eager: bool, fast_similarity: bool
 ) -> Plain | None:

@@ -20,7 +20,7 @@ from perfproof.judge.checks import across_checks, compare_checks, conclude_check
 from perfproof.model.levers import Causes
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.recording import Recording, Samples
-from perfproof.model.result import BudgetCheck, Comparability, Comparison, Fact, Level, Result, Verdict
+from perfproof.model.result import BudgetCheck, Comparability, Comparison, Fact, Level, Proof, Result, Verdict
 from perfproof.model.rules import DayToDay, Rules, Spread
 from perfproof.queries.conclude import across, conclude_queries
 from perfproof.stats import alpha_spending, latency
@@ -41,6 +41,7 @@ from perfproof.verdict.error_rows import error_levels, error_rows, forbid_gains
 from perfproof.verdict.findings import find, in_order
 from perfproof.verdict.guards import accept, primary_rows
 from perfproof.verdict.health import Health, examine
+from perfproof.verdict.proofs import conclude_claims, prove, sentence_of
 from perfproof.verdict.rows import Terms, growth_row, levels_of, planned_spread, ratio_row, smallest_change, spread_of
 from perfproof.verdict.troubles import unnamed
 from perfproof.verdict.worth import rate_of, worth
@@ -249,21 +250,30 @@ def _two(kind: Kind, measured: _Measured) -> Result:
     requests, uncounted = measured.sides[0].requests, measured.probed.uncounted
     budgets = check_budgets(rules, levels, measured.labels[-1], requests, uncounted)
     verdict, code = conclude(rows, budgets, valid=not health.reasons)
+    proofs = prove(rules.claims, rows, budgets, health.reasons)
+    verdict, code = conclude_claims(verdict, code, proofs, rows, budgets)
     if kind == "noise":
         code = ExitCode.INVALID if health.reasons else ExitCode.PASSED
         verdict = Verdict.INCONCLUSIVE if verdict in (Verdict.IMPROVED, Verdict.REGRESSED) else verdict
         text = sentence.invalid(health.reasons) if health.reasons else _noise_sentence(rows, measured)
+    elif proofs and not health.reasons:
+        text = sentence_of(proofs, rows, budgets)
     else:
         text = sentence.compose(
             verdict, rows, budgets, rounds=measured.rounds, margin=rules.margin, reasons=health.reasons
         )
-    return _result(kind, measured, rows, levels, budgets, (verdict, code, text))
+    return _result(kind, measured, rows, levels, budgets, (verdict, code, text), proofs)
 
 
 def _single(measured: _Measured) -> Result:
-    """Return the result of a run over one arm: its levels against its budgets."""
+    """Return the result of a run over one arm: its levels against its budgets.
+
+    Of claims those with a limit are judged; what changed takes two versions.
+    """
     side, levels, reasons = measured.sides[0], measured.levels(), measured.health.reasons
     budgets = check_budgets(measured.terms.rules, levels, side.name, side.requests, measured.probed.uncounted)
+    limits = [claim for claim in measured.terms.rules.claims if claim.budget is not None]
+    proofs = prove(limits, (), budgets, reasons)
     if reasons:
         told = (Verdict.INVALID, ExitCode.INVALID, sentence.invalid(reasons))
     else:
@@ -272,7 +282,7 @@ def _single(measured: _Measured) -> Result:
         if not broken and any(check.open for check in budgets):
             verdict, code = Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE
         told = (verdict, code, sentence.of_run(levels, budgets, side.name, measured.rounds))
-    return _result("run", measured, [], levels, budgets, told)
+    return _result("run", measured, [], levels, budgets, told, proofs)
 
 
 def _result(
@@ -282,6 +292,7 @@ def _result(
     levels: Sequence[Level],
     budgets: tuple[BudgetCheck, ...],
     told: tuple[Verdict, ExitCode, str],
+    proofs: tuple[Proof, ...],
 ) -> Result:
     """Put the parts together; ``told`` are the verdict, the exit code and the sentence."""
     sides, verdict = measured.sides, told[0]
@@ -309,6 +320,7 @@ def _result(
         queries=measured.probed.details,
         why=explain(measured.causes, rows, measured.probed.details, verdict, traffic(sides[0]), kind),
         traffic=None if kind in ("run", "noise") else worth(rows, traffic(sides[0]), _rate(sides)),
+        proofs=proofs,
     )
 
 

@@ -31,6 +31,7 @@ from perfproof.verdict.comparability import describe
 from perfproof.verdict.conclude import conclude, regressions
 from perfproof.verdict.findings import in_order
 from perfproof.verdict.guards import accept
+from perfproof.verdict.proofs import conclude_claims, prove, sentence_of
 from perfproof.verdict.rows import Terms, goal_of, ratio_row
 from perfproof.verdict.sentence import broken_budgets, invalid, open_budgets
 from perfproof.verdict.sentence import describe as row_in_words
@@ -244,6 +245,7 @@ def _of_checks(
         reasons = (*reasons, "no check was made.")
     budgets = check_budgets(info.rules, found.levels, arms[-1], info.requests, found.uncounted)
     rows: list[Comparison] = []
+    claims = info.rules.claims if len(arms) == 2 else [each for each in info.rules.claims if each.budget is not None]
     if len(arms) == 2:
         rows = [replace(row, verdict=Verdict.INVALID) for row in found.rows] if reasons else list(found.rows)
         rows += missing_goals(rows, info.rules, info.requests)
@@ -257,6 +259,12 @@ def _of_checks(
         verdict, code = Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE
     else:
         verdict, code = Verdict.MET, ExitCode.PASSED
+    proofs = prove(claims, rows, budgets, reasons)
+    if len(arms) == 2:
+        verdict, code = conclude_claims(verdict, code, proofs, rows, budgets)
+    text = invalid(reasons) if reasons else _sentence(verdict, rows, found, budgets, arms)
+    if proofs and not reasons:
+        text = sentence_of(proofs, rows, budgets)
     known = describe(sides, info.rules, ())
     facts = tuple(fact for fact in known.facts if fact.name != "rounds")
     return Result(
@@ -265,7 +273,7 @@ def _of_checks(
         run_ids=tuple(dict.fromkeys(side.recording.info.id for side in sides)),
         arms=tuple(arms),
         verdict=verdict,
-        sentence=invalid(reasons) if reasons else _sentence(verdict, rows, found, budgets, arms),
+        sentence=text,
         exit_code=int(code),
         rounds=0,
         planned_rounds=0,
@@ -276,6 +284,7 @@ def _of_checks(
         findings=found.findings,
         comparability=replace(known, facts=(*facts, *found.facts), warnings=(*known.warnings, *found.warnings)),
         started_at=info.started_at,
+        proofs=proofs,
     )
 
 

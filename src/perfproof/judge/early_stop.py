@@ -14,6 +14,7 @@ from perfproof.stats import alpha_spending, latency
 from perfproof.stats.columns import Side
 from perfproof.stats.pairs import has_pairs, part
 from perfproof.stats.series import Series, resource_series
+from perfproof.verdict import proofs
 from perfproof.verdict.conclude import decided
 from perfproof.verdict.rows import Terms, ratio_row
 
@@ -41,9 +42,20 @@ def look(recording: Recording, spreads: Sequence[Spread] = ()) -> Look:
     parts = result.candidates or (result,)
     if any(part.verdict is Verdict.INVALID for part in parts):
         return Look(True, False, "the measurement is invalid so far", result)
-    if all(decided(part.comparisons) for part in parts) and settled(result):
+    if all(_decided(part) for part in parts) and settled(result):
         return Look(True, True, f"decided after {rounds} of {info.rules.planned_rounds} rounds", result)
     return Look(True, False, "not decided yet", result)
+
+
+def _decided(part: Result) -> bool:
+    """Tell whether rounds have nothing left to decide: what comes after them (checks, a count) waits for no round.
+
+    Where there are claims each of them is to be answered; without, one goal that is missed says enough.
+    """
+    rows = [row for row in part.comparisons if not proofs.after_the_rounds(row.metric)]
+    if part.proofs:
+        return proofs.settled(part.proofs, rows, part.budgets)
+    return decided(rows)
 
 
 def progress(recording: Recording) -> tuple[Comparison, ...]:

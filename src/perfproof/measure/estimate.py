@@ -43,6 +43,10 @@ _PROFILING = 2.5
 _COUNTED_START = 6.0
 """Seconds of counting instructions of both arms, for each start."""
 _PER_PROBE = 0.04
+_CHECKED = 3.0
+"""Seconds of one check of one arm."""
+_RESTARTED = 2.5
+"""Seconds of one restart beside its load: to try requests, to warm up, to end the load."""
 _EARLIER = 30
 """So many of the last runs are looked at for one of the same scenario."""
 _ALIKE = ("warmup", "blocks", "block", "pairing", "pairs")
@@ -120,12 +124,14 @@ def estimate(
     causes = took["causes"] if causes and took.get("causes") else causes
     counted = scenario.count.by != "off" and kind in ("ab", "run")
     count = took.get("count", scenario.count.starts * (_COUNTED_START + 2 * start)) if counted else 0.0
+    checked = took.get("checks", _checks(scenario, arms, start)) if kind in ("ab", "run") else 0.0
+    checked = checked if scenario.checks.wanted else 0.0
     rounds = scenario.rounds
     outside = took.get("outside", OUTSIDE * slowness)
-    beside = outside + before + probe + first + causes + count
+    beside = outside + before + probe + first + causes + count + checked
     given = rounds.time is not None
     rules = Rules(planned_rounds=rounds.count, early_stop=rounds.early_stop and kind == "ab")
-    budget = None if rounds.time is None else max(each, 0.8 * rounds.time - outside - before - probe)
+    budget = None if rounds.time is None else max(each, 0.8 * rounds.time - outside - before - probe - count - checked)
     planned = plan(rules, each, budget, spreads, in_pairs=design is None or design.pairs)
     looks = planned_looks(planned.rounds, planned.rules.early_stop)
     seconds = rounds.time if rounds.time is not None else beside + planned.rounds * each
@@ -186,6 +192,18 @@ def _probe(scenario: Scenario, kind: str, start: float) -> float:
     for request in scenario.requests:
         sent += sum(shot.repeats for shot in shots(request, counted=counted)) + MORE_VARIANTS * UNCOUNTED_REPEATS
     return len(scenario.arms) * (start + pace.STOPPING + _PER_PROBE * sent)
+
+
+def _checks(scenario: Scenario, arms: int, start: float) -> float:
+    """Return the seconds of checks that were never made here; what commands of a build take is not known."""
+    seconds = 0.0
+    for name, settings in scenario.checks.wanted.items():
+        if name == "rollout":
+            each = sum(float(str(settings.get(key) or 0)) for key in ("before", "after")) + 2 * start + _RESTARTED
+            seconds += arms * (start + float(str(settings.get("times") or 1)) * each)
+        else:
+            seconds += arms * _CHECKED
+    return seconds + (arms * (start + pace.STOPPING) if scenario.checks.wanted else 0.0)
 
 
 def _causes(scenario: Scenario, kind: str, arms: int, start: float) -> tuple[float, int]:

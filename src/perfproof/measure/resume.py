@@ -17,6 +17,8 @@ from perfproof.errors import EvidenceError, UsageError
 from perfproof.evidence.directory import RunDirectory
 from perfproof.evidence.formats import round_folder
 from perfproof.evidence.reader import read, read_info
+from perfproof.model.checks import Checked
+from perfproof.model.instructions import Instructions
 from perfproof.model.probe import Probing
 from perfproof.model.recording import Round, RunInfo
 from perfproof.rounds.pace import Design
@@ -28,7 +30,8 @@ KINDS = ("run", "ab", "noise")
 class ResumedRun:
     """What is left of an interrupted run: its identity as of now, its complete rounds, what its probe observed.
 
-    ``measured`` says that its rounds had ended, so that only what comes after them is missing.
+    ``measured`` says that its rounds had ended, so that only what comes after them is missing. What was counted and
+    checked already is kept.
     """
 
     info: RunInfo
@@ -36,6 +39,8 @@ class ResumedRun:
     rounds: tuple[Round, ...]
     probing: Probing | None
     measured: bool
+    instructions: Instructions | None = None
+    checked: Checked | None = None
 
     @property
     def design(self) -> Design | None:
@@ -105,7 +110,8 @@ def resume_run(folder: Path, fresh: RunInfo) -> ResumedRun:
     )
     directory = RunDirectory(folder)
     directory.note(info)
-    return ResumedRun(info, directory, complete, recording.probing if complete else None, measured)
+    probing = recording.probing if complete else None
+    return ResumedRun(info, directory, complete, probing, measured, recording.instructions, recording.checked)
 
 
 def _now() -> str:

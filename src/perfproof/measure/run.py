@@ -40,7 +40,7 @@ from perfproof.model.recording import Recording, Round, RunInfo
 from perfproof.model.result import ASKED, Comparison, ProbeResult, Result
 from perfproof.model.revision import Revision
 from perfproof.model.rules import Rules, Spread
-from perfproof.model.scenario import Arm, Budget, Goal, Scenario
+from perfproof.model.scenario import Arm, Budget, Claim, Goal, Scenario
 from perfproof.queries.conclude import judge_probes
 from perfproof.queries.probe import probe
 from perfproof.queries.probe_plan import worth_probing
@@ -164,6 +164,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
 
             rounds.foretell = foretell
         if taken_up is not None:
+            rounds.instructions, rounds.checked = taken_up.instructions, taken_up.checked
             rounds.done, rounds.probing, rounds.ended = len(taken_up.rounds), taken_up.probing, taken_up.measured
         problem: PerfproofError | None = None
         try:
@@ -190,6 +191,10 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                             if rounds.probing is not None:
                                 directory.save_probing(rounds.probing)
                             rounds.part("probe")
+                        if scenario.rounds.time is not None and taken_up is None:
+                            # How long a check takes is not known before: rounds get the time that it leaves.
+                            hurried = replace(phase, scenario=_hurried(scenario, _MOST_OF_CHECKS))
+                            rounds.beside(hurried, options.kind)
                         with pinned(cpus.generator):
                             pace = _pace(scenario, options.kind, counted_from, taken_up.design if taken_up else None)
                             stage = RunContext(
@@ -214,16 +219,9 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                         if rounds.causes is not None:
                             directory.save_causes(rounds.causes)
                         rounds.part("causes")
-                    if options.kind in ("run", "ab", "count") and scenario.count.by != "off":
-                        rounds.doing = "" if options.kind == "count" else "the count of instructions"
-                        rounds.instructions = count_instructions(phase)
-                        directory.save_instructions(rounds.instructions)
-                        rounds.part("count")
-                    if options.kind in ("run", "ab", "checks") and scenario.checks.wanted:
-                        rounds.doing = "" if options.kind == "checks" else "the checks"
-                        rounds.checked = run_checks(phase)
-                        directory.save_checked(rounds.checked)
-                        rounds.part("checks")
+                    if options.kind == "checks" and scenario.rounds.time is not None:
+                        phase = replace(phase, scenario=_hurried(scenario, _ALL_OF_CHECKS))
+                    rounds.beside(phase, options.kind, after=options.kind in ("run", "ab"))
             finally:
                 load.stop()
         except (PerfproofError, KeyboardInterrupt) as error:
@@ -242,7 +240,8 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
         recording = rounds.recording(info)
         result = (
             analyse(recording, rounds.spreads)
-            if recording.rounds or recording.instructions or recording.checked
+            if recording.rounds
+            or (options.kind in ("count", "checks") and (recording.instructions or recording.checked))
             else None
         )
         return Measured(info, directory.path, result, problem)
@@ -346,6 +345,19 @@ class _Rounds:
         mean = (sum(self._rounds) + (planned - len(self._rounds)) * self._rounds[-1]) / planned
         return self.took() | {"round": mean}
 
+    def beside(self, phase: PassContext, kind: Kind, *, after: bool = False) -> None:
+        """Count and check, as far as it is wanted and was not done yet; ``after`` says that the rounds have ended."""
+        if kind in ("run", "ab", "count") and phase.scenario.count.by != "off" and self.instructions is None:
+            self.doing = "the count of instructions" if after else ""
+            self.instructions = count_instructions(phase)
+            self.directory.save_instructions(self.instructions)
+            self.part("count")
+        if kind in ("run", "ab", "checks") and phase.scenario.checks.wanted and self.checked is None:
+            self.doing = "the checks" if after else ""
+            self.checked = run_checks(phase)
+            self.directory.save_checked(self.checked)
+            self.part("checks")
+
     def conduct(self, stage: RunContext) -> None:
         """Measure round after round until the plan or a look ends it."""
         number, stop = self.done, self.ended or (self.done > 0 and self._look(self.done))
@@ -431,6 +443,24 @@ def _left(scenario: Scenario, began: float) -> float | None:
     """Return the seconds left for the causes, of the time of the whole command; None where it has no limit."""
     budget = scenario.rounds.time
     return None if budget is None else began + budget - _CLOSING - time.monotonic()
+
+
+_MOST_OF_CHECKS, _ALL_OF_CHECKS = 0.4, 0.9
+"""Shares of the time of the whole command that checks which ask and builds may take: beside rounds, and without any."""
+
+
+def _hurried(scenario: Scenario, share: float) -> Scenario:
+    """Return the scenario with its checks in a share of the time of the command; restarts take what they take."""
+    checks, budget = scenario.checks, scenario.rounds.time or 0.0
+    asking = sum(name != "rollout" for name in checks.wanted) or 1
+    each = max(1.0, share * budget / asking)
+    wanted = {
+        name: {**settings, "minutes": max(1, min(int(str(settings["minutes"])), round(each / 60)))}
+        if "minutes" in settings
+        else settings
+        for name, settings in checks.wanted.items()
+    }
+    return replace(scenario, checks=replace(checks, wanted=wanted, time=min(checks.time, each / len(scenario.arms))))
 
 
 def _without_clock(scenario: Scenario, taken_up: ResumedRun) -> Scenario:
@@ -573,8 +603,8 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
         owner=str(Owner.mine()),
         scenario_file=str(scenario.file.absolute()),
         rules=Rules(
-            goals=_of_kind(scenario.goals, options.kind),
-            budgets=_of_kind(scenario.budgets, options.kind),
+            goals=_of_kind(scenario.goals, options.kind, scenario),
+            budgets=_of_kind(scenario.budgets, options.kind, scenario),
             margin=scenario.margin,
             regression=scenario.margin,
             max_error_rate=scenario.max_error_rate,
@@ -582,6 +612,7 @@ def _run_info(scenario: Scenario, options: Options, arms: Sequence[Arm], cpus: C
             early_stop=scenario.rounds.early_stop and options.kind == "ab",
             restarts=not any(lives_on(arm) for arm in arms),
             policy=options.policy,
+            claims=_claims(scenario, options.kind),
             candidates=max(1, len(arms) - 1),
         ),
     )
@@ -621,15 +652,26 @@ def _search(scenario: Scenario) -> dict[str, Any]:
     return {name: value for name, value in asdict(scenario.capacity).items() if name != "budgets"}
 
 
-def _of_kind(demands: tuple[T, ...], kind: Kind) -> tuple[T, ...]:
-    """Return the goals or budgets that a run of this kind can decide: none with identical arms, some by a count."""
+def _of_kind(demands: tuple[T, ...], kind: Kind, scenario: Scenario) -> tuple[T, ...]:
+    """Return the goals or budgets that a run of this kind can decide: none with identical arms, some by a count.
+
+    Where checks were narrowed on the command line, demands on the others are not held against it.
+    """
     if kind == "noise":
         return ()
     if kind == "count":
         return tuple(each for each in demands if each.metric == COUNTED)
     if kind == "checks":
-        return tuple(each for each in demands if METRICS[each.metric].check)
+        return tuple(each for each in demands if METRICS[each.metric].check in scenario.checks.wanted)
     return demands if kind == "capacity" else tuple(each for each in demands if each.metric != "capacity")
+
+
+def _claims(scenario: Scenario, kind: Kind) -> tuple[Claim, ...]:
+    """Return the claims that a run of this kind can decide: those whose goals and budgets it has."""
+    if kind in ("noise", "capacity", "count"):
+        return ()
+    left = {*_of_kind(scenario.goals, kind, scenario), *_of_kind(scenario.budgets, kind, scenario)}
+    return tuple(claim for claim in scenario.claims if claim.demand in left)
 
 
 def _revision(arm: Arm) -> Revision | None:

@@ -11,15 +11,15 @@ from perfproof.model.result import BudgetCheck, Comparison, Result
 Outcome = Literal["passed", "failed", "warned", "skipped"]
 """``skipped`` is a check that is not decided; ``warned`` one that failed at the level ``warn``."""
 
-CheckKind = Literal["goal", "regression", "budget"]
+CheckKind = Literal["goal", "regression", "budget", "claim"]
 
 
 @dataclass(frozen=True)
 class GateRow:
     """One check of the gate: its outcome and, in one sentence, why.
 
-    ``open`` says what an undecided check does. Exactly one of ``comparison`` and ``budget`` is set. ``arm`` names the
-    candidate where several are judged.
+    ``open`` says what an undecided check does. Exactly one of ``comparison`` and ``budget`` is set, of a claim neither
+    where it is about several. ``arm`` names the candidate where several are judged, ``claim`` is what was claimed.
     """
 
     metric: str
@@ -31,6 +31,7 @@ class GateRow:
     comparison: Comparison | None = None
     budget: BudgetCheck | None = None
     arm: str = ""
+    claim: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from perfproof.model.instructions import BASIS
-from perfproof.model.scenario import Goal
+from perfproof.model.scenario import Claim, Goal
 from perfproof.model.why import Why
 
 
@@ -107,6 +107,25 @@ class BudgetCheck:
     def open(self) -> bool:
         """Tell whether it could not be measured, or not well enough."""
         return self.value is None or bool(self.why and not self.broken)
+
+
+ProofState = Literal["proven", "refuted", "open"]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What came of one claim. ``rows`` are those of its metric and requests, ``checks`` those of its budget, if any.
+
+    ``why`` says what keeps it open, and what to do; empty where it is proven or refuted. ``measured_by`` names the part
+    of the measurement that its evidence comes from.
+    """
+
+    claim: Claim
+    state: ProofState
+    measured_by: str
+    rows: tuple[Comparison, ...] = ()
+    checks: tuple[BudgetCheck, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -383,6 +402,7 @@ class Result:
     Of more than two versions, ``candidates`` hold the conclusion of each against the first, as a run of these two would
     have it; verdict and exit code are those of the worst, ``comparisons``, ``levels``, ``budgets`` and ``findings`` are
     everybody's (rows name their candidate in ``arm``), and ``ranking`` says which is best. Both are empty otherwise.
+    ``proofs`` are what came of the scenario's claims, in its order; of several candidates each has its own.
     """
 
     kind: Literal["run", "ab", "compare", "noise", "capacity", "count", "checks"]
@@ -409,6 +429,7 @@ class Result:
     traffic: Traffic | None = None
     candidates: tuple[Result, ...] = ()
     ranking: Ranking | None = None
+    proofs: tuple[Proof, ...] = ()
 
     @property
     def alone(self) -> bool:

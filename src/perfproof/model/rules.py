@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from perfproof.model.policy import Policy
-from perfproof.model.scenario import Budget, Goal
+from perfproof.model.scenario import Budget, Claim, Goal
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Rules:
     ``early_stop`` fix the looks; ``attempts`` counts how often this measurement was started before (1 = first).
     ``candidates`` is how many versions are judged against the first; intervals are corrected for their number.
     ``policy`` says which guards may give way, and how far (``perfproof.toml`` and the scenario's ``gate``).
+    ``claims`` say in plain sentences what some of the goals and budgets stand for.
     """
 
     goals: tuple[Goal, ...] = ()
@@ -31,6 +32,7 @@ class Rules:
     attempts: int = 1
     candidates: int = 1
     policy: Policy = field(default_factory=Policy)
+    claims: tuple[Claim, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -406,11 +406,39 @@ class Goal:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """A plain sentence with the demand that proves or refutes it: exactly one of ``goal`` and ``budget``."""
+
+    text: str
+    goal: Goal | None = None
+    budget: Budget | None = None
+
+    @property
+    def demand(self) -> Goal | Budget:
+        """Return the goal or the budget."""
+        found = self.goal or self.budget
+        if found is None:
+            raise ValueError("a claim without a demand")
+        return found
+
+    @property
+    def metric(self) -> str:
+        """Return the metric that decides."""
+        return self.demand.metric
+
+    @property
+    def requests(self) -> tuple[str, ...]:
+        """Return the request names it is about; none are all."""
+        return self.demand.requests
+
+
+@dataclass(frozen=True)
 class Scenario:
     """Everything a measurement needs to know. It has ``requests`` or a ``locustfile``, never both.
 
     ``text`` is the file as written but with secrets masked (safe to store); ``hash`` is its fingerprint over the
-    meaning, not the layout. ``count`` says whether instructions are counted.
+    meaning, not the layout. ``count`` says whether instructions are counted. The demands of ``claims`` are among
+    ``goals`` and ``budgets``, which alone are judged.
     ``secrets`` are values that must never leave this process except towards the service.
     """
 
@@ -434,6 +462,7 @@ class Scenario:
     capacity: Capacity = Capacity()
     count: Count = Count()
     checks: Checks = Checks()
+    claims: tuple[Claim, ...] = ()
     text: str = field(default="", repr=False)
     hash: str = ""
     secrets: frozenset[str] = field(default=frozenset(), repr=False)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from perfproof.model.result import Comparison, Detail, Level, QueryDetail, Ranking, Result
+from perfproof.model.result import Comparison, Detail, Level, Proof, QueryDetail, Ranking, Result
 from perfproof.model.why import FunctionChange, ProfileDifference, Why
 from perfproof.verdict import display_rows
 
@@ -58,6 +58,8 @@ def to_document(result: Result) -> dict[str, Any]:
         document["capacity"] = asdict(result.capacity)
     if result.traffic is not None:
         document["traffic"] = asdict(result.traffic)
+    if result.proofs:
+        document["claims"] = [_proof(each) for each in result.proofs]
     if result.candidates:
         document["candidates"] = [_candidate(each) for each in result.candidates]
         document["ranking"] = None if result.ranking is None else _ranking(result.ranking)
@@ -69,6 +71,26 @@ def _candidate(result: Result) -> dict[str, Any]:
     """Return the conclusion of one candidate of several, as a document of its own without what stands above already."""
     shared = ("schema_version", "kind", "scenario", "run_ids", "started_at", "seconds", "planned_rounds")
     return {name: value for name, value in to_document(result).items() if name not in (*shared, "levels")}
+
+
+def _proof(proof: Proof) -> dict[str, Any]:
+    """Return what came of a claim; its rows and budgets stand in full in their own lists, by metric and request."""
+    goal, budget = proof.claim.goal, proof.claim.budget
+    return {
+        "claim": proof.claim.text,
+        "state": proof.state,
+        "why": proof.why,
+        "metric": proof.claim.metric,
+        "goal": goal and {"improve": goal.improve, "stretch": goal.stretch},
+        "limit": budget and budget.limit,
+        "measured_by": proof.measured_by,
+        "evidence": [
+            {name: row[name] for name in ("request", "unit", "baseline", "candidate", "change", "ci_low", "ci_high")}
+            | {"confidence": row["confidence"], "verdict": row["verdict"]}
+            for row in map(_comparison, proof.rows)
+        ],
+        "limits": [asdict(check) for check in proof.checks],
+    }
 
 
 def _ranking(found: Ranking) -> dict[str, Any]:

@@ -55,7 +55,8 @@ def _verdict_case(suite: ElementTree.Element, gate: GateResult) -> None:
 
 
 def _case(suite: ElementTree.Element, row: GateRow, scenario: str) -> None:
-    title = f"{f'{row.arm}: ' if row.arm else ''}{formatting.title(row.metric)} of {row.request}: {row.kind}"
+    title = row.claim or f"{formatting.title(row.metric)} of {row.request}: {row.kind}"
+    title = f"{row.arm}: {title}" if row.arm else title
     case = ElementTree.SubElement(suite, "testcase", classname=_safe(scenario), name=_safe(title, 300), time="0")
     _properties(case, _figures(row))
     if row.outcome == "failed":

@@ -9,7 +9,7 @@ from perfproof.model import formatting
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Result
 from perfproof.queries import report
-from perfproof.report import candidates
+from perfproof.report import candidates, proofs
 from perfproof.verdict import display_rows
 from perfproof.why import report as why_report
 
@@ -26,6 +26,7 @@ def to_markdown(result: Result) -> str:
     blocks = [f"## {symbol} {word}: {escaped(result.scenario)}", f"**{escaped(result.sentence, 10_000)}**"]
     if result.why is not None and result.kind != "run":
         blocks.append(f"**Why:** {escaped(result.why.sentence, 2000)}")
+    blocks += [_claims(result)]
     blocks += [_comparisons(result), _levels(result), _budgets(result), _why(result), _queries(result)]
     findings = [
         f"**{finding.severity}** {escaped(finding.summary, 1000)}"
@@ -74,6 +75,28 @@ def _of_candidates(result: Result) -> str:
         blocks += [title, *rest[:-1]]
     blocks.append(_footer(result))
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _claims(result: Result) -> str:
+    if not result.proofs:
+        return ""
+    found, left_out = proofs.most_urgent(proofs.lines(result), MAX_ROWS)
+    table = pipe_table(
+        ("", "claim", "asked", "before → after", "interval in %", "measured by"),
+        "llllll",
+        (
+            (
+                f"{line.sign} {line.state}",
+                escaped(line.claim, 200) + (f"<br>{escaped(line.why, 300)}" if line.why else ""),
+                f"{escaped(line.about)}: {escaped(line.asked)}",
+                escaped(", ".join(part for part in (line.values, line.change) if part)),
+                line.interval,
+                escaped(line.by),
+            )
+            for line in found
+        ),
+    )
+    return "### Claims\n\n" + table + (f"\n\nand {formatting.plural(left_out, 'more claim')}" if left_out else "")
 
 
 def _comparisons(result: Result) -> str:

@@ -236,6 +236,11 @@ def values(row: Comparison) -> str:
     known = row.typical and row.change is not None and row.baseline and row.candidate is not None
     if known and abs((row.candidate or 0.0) / (row.baseline or 1.0) - 1.0 - (row.change or 0.0)) > _DISAGREE:
         return ""
+    return sides(row)
+
+
+def sides(row: Comparison) -> str:
+    """Return "25.3 → 11.4 ms" of any row; what lies between need not be the typical change."""
     before, after = (formatting.value(each, row.unit) for each in (row.baseline, row.candidate))
     unit = before.rpartition(" ")[2]
     if " " in before and after.endswith(f" {unit}"):

@@ -35,6 +35,7 @@ from perfproof.model.scenario import (
 )
 from perfproof.scenario.arms import merged, overrides
 from perfproof.scenario.schema.checks import checks
+from perfproof.scenario.schema.claims import claim
 from perfproof.scenario.schema.load import LoadSpec, LocustSpec
 from perfproof.scenario.schema.passes import ScaleSpec, budget, capacity
 from perfproof.scenario.schema.payloads import GraphqlSpec, kind_of, operations
@@ -48,6 +49,7 @@ from perfproof.scenario.schema.service import ServiceSpec
 def build(spec: ScenarioSpec, file: Path) -> Scenario:
     """Return the scenario of a specification without mistakes; directories are relative to the file's own."""
     base = file.parent
+    claims = tuple(claim(each) for each in spec.claims)
     return Scenario(
         name=spec.name,
         file=file,
@@ -59,9 +61,25 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
         locustfile=locustfile(spec.locustfile, base) if spec.locustfile is not None else None,
         rounds=rounds(spec),
         goals=tuple(
-            Goal(metric, goal.improve, goal.stretch, tuple(goal.requests)) for metric, goal in spec.goals.items()
+            dict.fromkeys(
+                [
+                    *(
+                        Goal(name, goal.improve, goal.stretch, tuple(goal.requests))
+                        for name, goal in spec.goals.items()
+                    ),
+                    *(each.goal for each in claims if each.goal is not None),
+                ]
+            )
         ),
-        budgets=tuple(budget(metric, each) for metric, each in spec.budgets.items()),
+        budgets=tuple(
+            dict.fromkeys(
+                [
+                    *(budget(metric, each) for metric, each in spec.budgets.items()),
+                    *(each.budget for each in claims if each.budget is not None),
+                ]
+            )
+        ),
+        claims=claims,
         capacity=capacity(spec.capacity),
         allow=tuple(spec.allow),
         margin=spec.margin,
@@ -76,7 +94,8 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
 
 def _checks(spec: ScenarioSpec, base: Path) -> Checks:
     """Return the checks that are named or demanded; a document that is a file is looked for beside the scenario's."""
-    found = checks(spec.checks, {*spec.goals, *spec.budgets})
+    demanded = {*spec.goals, *spec.budgets, *(each.metric for each in spec.claims)}
+    found = checks(spec.checks, demanded)
     if found.document is None or found.document.startswith("/"):
         return found
     return replace(found, document=str(base / found.document))

@@ -26,9 +26,10 @@ def fingerprint(
 ) -> str:
     """Return 16 hexadecimal digits over service, set-up, requests and load: what makes results comparable.
 
-    Left out are goals, budgets, the gate's policy, rounds, ``why``, arms, builds, comments, layout, the file's name,
-    and everything secret: text that came from the environment counts as it is written (``${PASSWORD}``), secrets in
-    the file count as ``***``. Where the environment gives a number (``rate: ${RATE}``), the number counts. Arms are
+    Left out are goals, budgets, claims, the gate's policy, rounds, ``why``, arms, builds, comments, layout, the
+    file's name, and everything secret: text that came from the environment counts as it is written
+    (``${PASSWORD}``), secrets in the file count as ``***``. Where the environment gives a number (``rate: ${RATE}``),
+    the number counts. Arms are
     left out because they are what is compared; how each was run is recorded beside the result. Of files that are sent
     and of feeds (relative to ``base``) the content counts, not the name.
     """

@@ -25,6 +25,8 @@ from perfproof.scenario.schema.scenario import ScenarioSpec, json_schema
 from perfproof.scenario.schema.service import ARM_NAME, BASELINE, CANDIDATE, MOST_ARMS, UNSUPPORTED, ServiceSpec
 
 STEPS = ("requests", "setup")
+_ITEMS = (*STEPS, "claims")
+"""Lists whose items are looked at although another one of them is wrong."""
 GOAL_MISSED = ("improve", "limit", "json", "contains", "file", "text")
 """Keys that a plain value may stand for: ``latency_p95: 20%``, ``capture: {id: $.id}``, ``users: users.csv``."""
 FILLERS: Mapping[str, JsonValue] = {"name": "unnamed"}
@@ -206,16 +208,18 @@ def _leave_out(rest: dict[str, Any], path: Path, findings: Findings, *, missing:
             break
         holder = holder[step]
     path = path[:end]
-    # An item of a list stays in its place (positions of the others must not move): its list goes, or, for requests
-    # and set-up steps, a harmless one takes its place.
-    while len(path) > 1 and isinstance(path[-1], int) and not (len(path) == 2 and path[0] in STEPS):
+    # An item of a list stays in its place (positions of the others must not move): its list goes, or, for requests,
+    # set-up steps and claims, a harmless one takes its place.
+    while len(path) > 1 and isinstance(path[-1], int) and not (len(path) == 2 and path[0] in _ITEMS):
         path = path[:-1]
     findings.broken.add(path)
     findings.removed.add(path)
     holder = rest
     for step in path[:-1]:
         holder = holder[step]
-    if isinstance(path[-1], int):
+    if isinstance(path[-1], int) and path[0] == "claims":
+        holder[path[-1]] = {"claim": f"claim {path[-1]}", "metric": "error_rate", "target": 1}
+    elif isinstance(path[-1], int):
         holder[path[-1]] = {"get": "/", "name": f"request {path[-1]}"}
     elif len(path) == 1 and path[0] in FILLERS:
         holder[path[0]] = copy.deepcopy(FILLERS[str(path[0])])
@@ -243,6 +247,9 @@ _ADD = {
     "name": "add e.g. `name: shop`",
     "improve": "add e.g. `improve: 20%`",
     "limit": "add e.g. `limit: 500ms`",
+    "claim": "add e.g. `claim: Lists answer 20 % faster`",
+    "metric": "add e.g. `metric: latency_p50`",
+    "target": "add e.g. `target: 20%` (a change) or `target: 500ms` (a limit)",
 }
 
 

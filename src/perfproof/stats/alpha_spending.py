@@ -9,6 +9,9 @@ from perfproof.stats.distributions import normal_cdf, normal_quantile
 ALPHA = 0.02
 """Two-sided error of the whole run, over all its looks."""
 
+_SUREST = 1.0 - 1e-15
+"""After two of some thirty planned rounds the boundary is so far out that a float cannot tell its confidence from 1,
+for which no distribution has a quantile."""
 _LOOKS = 3
 _FEWEST_ROUNDS = 6
 _OBRIEN_FLEMING = 2.35
@@ -46,4 +49,4 @@ def boundary(rounds: int, planned_rounds: int, early_stop: bool = True, candidat
 
 def confidence(rounds: int, planned_rounds: int, early_stop: bool = True, candidates: int = 1) -> float:
     """Return the confidence of the interval that is judged after ``rounds`` rounds, e.g. 0.981 at the last look."""
-    return 1.0 - 2.0 * normal_cdf(-boundary(rounds, planned_rounds, early_stop, candidates))
+    return min(_SUREST, 1.0 - 2.0 * normal_cdf(-boundary(rounds, planned_rounds, early_stop, candidates)))

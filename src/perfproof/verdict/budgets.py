@@ -78,7 +78,8 @@ def _held(known: Estimate, limit: float, metric: Metric) -> tuple[float | None, 
         return known.value, True, ""
     span = f"{in_unit(low, metric.unit)} to {in_unit(high, metric.unit)}"
     what = "it varies from" if metric.exact else "it may be anything from"
-    return known.value, False, f"{what} {span}, with the limit in between{'' if metric.exact else ': more rounds tell'}"
+    more = "" if metric.exact else ": more repeats tell" if metric.check else ": more rounds tell"
+    return known.value, False, f"{what} {span}, with the limit in between{more}"
 
 
 def _ends(known: Estimate, metric: Metric) -> tuple[float, float]:

@@ -57,6 +57,8 @@ def headline(result: Result) -> tuple[str, str, Tone]:
         symbol, word, tone = headline(deciding[0])
         who = "" if len(deciding) == len(result.candidates) else f": {listed([p.arms[-1] for p in deciding], most=8)}"
         return symbol, f"{word}{who}", tone
+    if result.proofs and result.verdict is not Verdict.INVALID:
+        return _of_claims(result)
     if (
         result.kind == "run" or (result.kind in ("count", "checks") and result.alone)
     ) and result.verdict is not Verdict.INVALID:
@@ -73,6 +75,18 @@ def headline(result: Result) -> tuple[str, str, Tone]:
     if result.verdict is Verdict.EQUIVALENT and any(row.role == "goal" for row in result.comparisons):
         return "✗", "goal missed", "bad"  # as the sentence says: no difference is what the goal did not ask for
     return SYMBOLS[result.verdict], result.verdict.value, TONES[result.verdict]
+
+
+def _of_claims(result: Result) -> tuple[str, str, Tone]:
+    """Return what came of the claims in a word; where something else failed than they, that it did not pass."""
+    states = {proof.state for proof in result.proofs}
+    if "refuted" in states:
+        return "✗", "refuted", "bad"
+    if result.exit_code == 1:
+        return "✗", "not passed", "bad"
+    if "open" in states:
+        return "?", "not decided", "warn"
+    return ("✓", "proven", "good") if result.exit_code == 0 else ("?", "not decided", "warn")
 
 
 def budget_state(budget: BudgetCheck) -> tuple[str, Tone]:

@@ -11,7 +11,7 @@ from perfproof.errors import ExitCode
 from perfproof.model.gate import CheckKind, GateResult, GateRow, Outcome
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.policy import GateRule, Policy, Severity, WhenOpen
-from perfproof.model.result import BudgetCheck, Comparison, Result, Verdict
+from perfproof.model.result import BudgetCheck, Comparison, Proof, Result, Verdict
 from perfproof.verdict.guards import PRICE, WARNING, accept, effective, primary_rows
 from perfproof.verdict.sentence import broken_budgets, describe
 
@@ -31,7 +31,7 @@ def judge(result: Result, policy: Policy, *, notes: Sequence[str] = (), provisio
     decisive = {(row.metric, row.request) for row in primary_rows(compared)}
     rows = [_comparison(row, policy, (row.metric, row.request) in decisive) for row in compared]
     rows += [_budget(check, policy) for check in result.budgets]
-    found = tuple(row for row in rows if row is not None)
+    found = tuple(_claimed(result.proofs, [row for row in rows if row is not None]))
     if result.verdict is Verdict.INVALID:
         why = "the measurement is invalid, and no check was made"
         found = tuple(replace(row, outcome="skipped", reason=why, open="pass") for row in found)
@@ -101,6 +101,50 @@ def _budget(check: BudgetCheck, policy: Policy) -> GateRow | None:
     if check.broken:
         return replace(base, outcome=_FAILED[level], reason=f"{broken_budgets([check])}.")
     return base
+
+
+_OUTCOMES: tuple[Outcome, ...] = ("failed", "warned", "skipped", "passed")
+
+
+def _claimed(proofs: Sequence[Proof], rows: Sequence[GateRow]) -> list[GateRow]:
+    """Return the checks with one for each claim in place of those of its goal or budget, in the claims' order.
+
+    The policy was applied to each of them: a claim is as bad as the worst. One on which the policy says nothing is
+    checked is left out.
+    """
+    found: list[GateRow] = []
+    taken: set[int] = set()
+    for proof in proofs:
+        kind = "budget" if proof.claim.budget is not None else "goal"
+        about = {(check.metric, check.request) for check in proof.checks}
+        about = about or {(row.metric, row.request) for row in proof.rows}
+        limit = proof.claim.budget.limit if proof.claim.budget is not None else None
+        mine = [
+            row
+            for row in rows
+            if row.kind == kind
+            and (row.metric, row.request) in about
+            and (row.budget is None or row.budget.limit == limit)
+        ]
+        if not mine:
+            continue
+        taken |= {id(row) for row in mine}
+        worst = min(mine, key=lambda row: (_OUTCOMES.index(row.outcome), row.open != "fail"))
+        more = f" (and {count_of(len(mine) - 1, 'more figure')})" if len(mine) > 1 else ""
+        reason = f"{proof.claim.text.rstrip('.')}: {proof.state}; {worst.reason.rstrip('.')}{more}."
+        alone = len(mine) == 1
+        found.append(
+            replace(
+                worst,
+                kind="claim",
+                request=worst.request if alone else ALL,
+                reason=reason,
+                claim=proof.claim.text,
+                comparison=worst.comparison if alone else None,
+                budget=worst.budget if alone else None,
+            )
+        )
+    return [*found, *(row for row in rows if id(row) not in taken)]
 
 
 def _settled(rule: GateRule, policy: Policy, decisive: bool) -> tuple[Severity, WhenOpen]:

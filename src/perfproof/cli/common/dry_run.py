@@ -7,7 +7,9 @@ from perfproof.model.scenario import Scenario
 
 
 def show_dry_run(scenario: Scenario) -> None:
-    """Print what would be sent first."""
+    """Print what is claimed, and what would be sent first."""
+    for line in claim_lines(scenario):
+        say(line)
     if scenario.locustfile is not None:
         _show_users(scenario)
         return
@@ -27,6 +29,21 @@ def show_dry_run(scenario: Scenario) -> None:
         shown.append(text)
         say("\n".join(lines) + ("" if text in shown[:-1] else f"{text}\n"))
     say("dry run: nothing was started or sent; {names} in braces are known only from responses")
+
+
+def claim_lines(scenario: Scenario) -> list[str]:
+    """Return each claim with what decides it and what measures it; nothing where there are none."""
+    if not scenario.claims:
+        return []
+    from perfproof.core.numbers import count_of
+    from perfproof.report import proofs
+    from perfproof.verdict.proofs import measured_by
+
+    lines = [f"{count_of(len(scenario.claims), 'claim')}:"]
+    for each in scenario.claims:
+        how = f"{proofs.about(each)} {proofs.demanded(each)}, by {proofs.part(measured_by(each.metric))}"
+        lines.append(f"  {each.text}: {how}")
+    return lines
 
 
 def _show_users(scenario: Scenario) -> None:

@@ -26,7 +26,8 @@ def next_step(result: Result, run: str = "last", scenario: str | None = None) ->
     if result.exit_code == ExitCode.INCONCLUSIVE:
         more = _more_rounds(result)
         if result.kind == "ab" and more:
-            return f"perfproof ab {file} --rounds {result.rounds + more}", "as many would settle it"
+            command = "prove" if result.proofs else "ab"
+            return f"perfproof {command} {file} --rounds {result.rounds + more}", "as many would settle it"
         return details, "what is open, and what would settle it"
     if result.kind == "noise":
         return f"perfproof ab {file}", ""

@@ -14,7 +14,7 @@ from perfproof.errors import UsageError
 
 if TYPE_CHECKING:
     from perfproof.model.result import Result
-    from perfproof.model.scenario import Budget, Goal, Scenario
+    from perfproof.model.scenario import Budget, Claim, Goal, Scenario
 
     Demand = TypeVar("Demand", Goal, Budget)
 
@@ -65,6 +65,7 @@ def only_requests(scenario: Scenario, names: Sequence[str]) -> Scenario:
         requests=chosen,
         goals=_about(scenario.goals, left),
         budgets=_about(scenario.budgets, left),
+        claims=tuple(kept for each in scenario.claims if (kept := _claim_about(each, left)) is not None),
         hash=_hash(scenario.hash, *sorted(wanted)),
     )
 
@@ -131,6 +132,15 @@ def _about(demands: tuple[Demand, ...], left: set[str]) -> tuple[Demand, ...]:
         if kept or not each.requests:
             found.append(replace(each, requests=kept))
     return tuple(found)
+
+
+def _claim_about(claim: Claim, left: set[str]) -> Claim | None:
+    """Return the claim on requests that are left, as ``_about`` keeps its demand; None where nothing is left of it."""
+    goals = _about((claim.goal,) if claim.goal is not None else (), left)
+    budgets = _about((claim.budget,) if claim.budget is not None else (), left)
+    if not goals and not budgets:
+        return None
+    return replace(claim, goal=next(iter(goals), None), budget=next(iter(budgets), None))
 
 
 def _hash(*parts: str) -> str:

@@ -31,6 +31,7 @@ def to_gate_json(gate: GateResult) -> str:
         "notes": gate.notes,
         "checks": [
             ({"arm": row.arm} if row.arm else {})
+            | ({"claim": row.claim} if row.claim else {})
             | {
                 "metric": row.metric,
                 "request": row.request,

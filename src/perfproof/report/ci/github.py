@@ -52,11 +52,8 @@ def annotation_lines(gate: GateResult) -> list[str]:
     rows = [row for row in gate.rows if _weight(row) is not None]
     for row in sorted(rows, key=lambda row: _weight(row) or 0):
         kind = "error" if row.outcome == "failed" or (row.open == "fail" and row.outcome == "skipped") else "warning"
-        found.append(
-            command(
-                kind, f"{formatting.title(row.metric)}: {row.request}{f' ({row.arm})' if row.arm else ''}", row.reason
-            )
-        )
+        about = row.claim or f"{formatting.title(row.metric)}: {row.request}"
+        found.append(command(kind, f"{about}{f' ({row.arm})' if row.arm else ''}", row.reason))
     if len(found) <= MOST_ANNOTATIONS:
         return found
     left_out = len(found) - MOST_ANNOTATIONS + 1

@@ -15,11 +15,13 @@ from perfproof.model import formatting
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.result import BudgetCheck, Comparison, Level, Result, Saving, Verdict
 from perfproof.model.why import Cause
-from perfproof.report import promises
+from perfproof.report import promises, proofs
 from perfproof.report.before_after import Bars, before_after
 from perfproof.report.promises import Line
+from perfproof.report.proofs import ProofLine
 from perfproof.verdict import conclude, display_rows
 from perfproof.verdict.guards import primary_rows
+from perfproof.verdict.proofs import unclaimed
 from perfproof.verdict.sentence import moved
 from perfproof.why import report
 
@@ -88,6 +90,7 @@ class FirstScreen:
     lines: tuple[Line, ...]
     bars: Bars | None
     tiles: tuple[Tile, ...]
+    claims: tuple[ProofLine, ...]
     worth: Worth | None
     sureness: Sureness
     reasons: Reasons | None
@@ -102,8 +105,9 @@ def first_screen(result: Result) -> FirstScreen:
         tone=tone,
         headline=formatting.plain(_headline(result), _HEADLINE),
         lines=tuple(_lines(result)[:MOST_LINES]),
-        bars=before_after(result),
-        tiles=() if result.verdict is Verdict.INVALID else tuple(_tiles(result)),
+        bars=None if result.proofs else before_after(result),
+        tiles=() if result.proofs or result.verdict is Verdict.INVALID else tuple(_tiles(result)),
+        claims=tuple(proofs.lines(result)),
         worth=_worth(result),
         sureness=_sureness(result),
         reasons=_reasons(result),
@@ -131,6 +135,8 @@ def _broken(result: Result) -> list[BudgetCheck]:
 def _word(result: Result) -> tuple[str, str, display_rows.Tone]:
     """Return the sign, the word and the tone of the verdict, in words that need no glossary."""
     sign, word, tone = display_rows.headline(result)
+    if result.proofs and result.verdict is not Verdict.INVALID:
+        return sign, word, tone
     goals, verdict = _goals(result), result.verdict
     if verdict is Verdict.INVALID:
         return sign, "no verdict", tone
@@ -163,6 +169,9 @@ def _headline(result: Result) -> str:
     goals = _goals(result)
     if result.verdict is Verdict.INVALID:
         return _invalid(result)
+    if result.proofs:
+        told = proofs.tally(result)[1]
+        return f"{told[0].upper()}{told[1:]}."
     if result.kind == "noise" or not (result.comparisons or result.levels or result.capacity):
         return result.sentence
     if not result.comparisons:
@@ -297,6 +306,8 @@ def _lines(result: Result) -> list[Line]:
     """Return the lines below the headline: each metric with a goal, first where it failed; or that none was set."""
     if result.verdict is Verdict.INVALID:
         return [Line("→", "warn", "", result.advice)] if result.advice else []
+    if result.proofs:
+        return _beside_claims(result)
     if not result.comparisons:
         return _budget_lines(result)
     goals = _goals(result)
@@ -313,6 +324,19 @@ def _lines(result: Result) -> list[Line]:
         left = len(found) - (MOST_LINES - 1)
         found = [*found[: MOST_LINES - 1], Line("", "calm", "", f"and {formatting.count(left)} more, below")]
     return [*found, *_accepted(result), *_open(result)]
+
+
+def _beside_claims(result: Result) -> list[Line]:
+    """Return what no claim is about and bears on the verdict all the same."""
+    limited = {(check.metric, check.request) for proof in result.proofs for check in proof.checks}
+    worse, goals, rest = unclaimed(result.proofs, result.comparisons, result.budgets)
+    worse += [row for row in conclude.regressions(result.comparisons) if (row.metric, row.request) in limited]
+    found = [Line("✗", "bad", "Worse, and not claimed", "; ".join(map(_moved, worse[:3])))] if worse else []
+    missed = [row for row in goals if row.verdict is not Verdict.MET]
+    found += [_line(group) for group in _groups(missed)]
+    broken = [check for check in rest if check.broken]
+    found += [Line("✗", "bad", "Budget without a claim", _limit(broken[0]))] if broken else []
+    return [*found, *_accepted(result)]
 
 
 def _reached_besides(result: Result) -> bool:

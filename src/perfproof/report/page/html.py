@@ -66,6 +66,7 @@ def to_html(result: Result) -> str:
     context: dict[str, Any] = {
         "result": result,
         "first": first_screen(result),
+        "sections": _sections(result),
         "kind": KINDS[result.kind],
         "moment": templating.moment(result.started_at),
         "cards": cards(result),
@@ -94,6 +95,12 @@ def to_html(result: Result) -> str:
     if len(page.encode()) > PAGE_BYTES:
         page = _template().render(context, raw=_raw(result) | {"href": ""})
     return page
+
+
+def _sections(result: Result) -> set[str]:
+    """Return the sections that the page has, of those a claim may lead to."""
+    there = {"rows": result.comparisons, "queries": result.queries, "findings": result.findings}
+    return {name for name, held in there.items() if held}
 
 
 @cache

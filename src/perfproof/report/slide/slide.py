@@ -18,7 +18,7 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from perfproof.model import formatting
 from perfproof.model.result import Result
-from perfproof.report import forest_plot
+from perfproof.report import forest_plot, proofs
 from perfproof.report.before_after import Bar, Bars
 from perfproof.report.page import templating
 from perfproof.report.page.first_screen import first_screen
@@ -47,6 +47,8 @@ _LETTERS = 9.0
 _ASIDE = 2.5
 _LEAST_STEP, _MOST_STEP = 0.3, 0.5
 """Inches that a row of the chart may be high."""
+_LEAST_CLAIM = 0.21
+"""Inches of a line of a claim."""
 _CHART_ROOM = 2.0
 """Inches that are kept for the chart whatever else there is."""
 _BAND_EDGE, _HATCH = "#a9cde8", "////"
@@ -92,6 +94,7 @@ def _letters(result: Result) -> str:
     texts += [row.request for row in result.comparisons] + [level.request for level in result.levels]
     texts += [text for fact in result.comparability.facts for text in (fact.name, fact.baseline, fact.candidate)]
     texts += [finding.summary for finding in result.findings] + [budget.request for budget in result.budgets]
+    texts += [proof.claim.text for proof in result.proofs]
     texts += [cause.sentence for cause in result.why.causes] + [result.why.sentence] if result.why else []
     return "".join(formatting.plain(text, 2000) for text in texts)
 
@@ -110,6 +113,8 @@ class _Slide:
         low = self._meaning(low)
         low = self._causes(low, y - 0.2)
         right = WIDTH - MARGIN - (_ASIDE + 0.35 if self.first.tiles else 0.0)
+        if self.first.claims:
+            self._claims(low + 0.1, y - 0.2)
         if self.first.bars is not None:
             self._bars(self.first.bars, MARGIN, right, low + 0.1, y - 0.2)
         self._tiles(WIDTH - MARGIN - _ASIDE, low + 0.1, y - 0.2)
@@ -185,6 +190,33 @@ class _Slide:
         if left_out:
             told = f"and {formatting.count(left_out)} more in the report"
             self.type.put(left, floor - 0.05, self.type.cut(told, names, 9), 9, colour=PALETTE.muted)
+
+    def _claims(self, low: float, high: float) -> None:
+        """Write a line for each claim, smaller where there are many; those that are left out are counted."""
+        step = min(_MOST_STEP, max(_LEAST_CLAIM, (high - low) / len(self.first.claims)))
+        fits = max(1, int((high - low) / step + 1e-6))
+        if fits < len(self.first.claims):
+            fits = max(1, fits - 1)
+        shown, left_out = proofs.most_urgent(self.first.claims, fits)
+        size = min(12.0, 12.0 * step / 0.3)
+        values, by = 3.7, 1.75
+        wide = WIDTH - 2 * MARGIN - 0.35 - values - by - 0.3
+        for at, line in enumerate(shown):
+            y = high - at * step
+            if at:
+                self._line(MARGIN, y + 0.05, WIDTH - MARGIN, y + 0.05, PALETTE.grid)
+            y -= (step - Type.leading(size)) / 2 - 0.02
+            self.type.put(MARGIN + 0.05, y, line.sign, size, colour=_DEEP[line.tone], weight="bold")
+            claim = self.type.cut(formatting.plain(line.claim, 200), wide, size, "bold")
+            self.type.put(MARGIN + 0.35, y, claim, size, weight="bold")
+            told = line.figures
+            x = MARGIN + 0.35 + wide + 0.15
+            self.type.put(x, y, self.type.cut(told, values, size), size)
+            said = self.type.cut(line.by, by, size * 0.9)
+            self.type.put(WIDTH - MARGIN, y, said, size * 0.9, colour=PALETTE.muted, align="right")
+        if left_out:
+            told = f"and {formatting.plural(left_out, 'more claim')} in the report"
+            self.type.put(MARGIN + 0.35, high - len(shown) * step, told, 9, colour=PALETTE.muted)
 
     def _name(self, text: str, room: float) -> str:
         """Return a name that fits, cut in its middle: what tells long ones apart is often their end."""
@@ -279,7 +311,8 @@ class _Slide:
         if reasons is None:
             return low
         leading, width = Type.leading(size), WIDTH - 2 * MARGIN - 0.7
-        room = max(1, int((high - low - _CHART_ROOM) / leading))
+        kept = max(_CHART_ROOM, _LEAST_CLAIM * (len(self.first.claims) + 1))
+        room = max(1, int((high - low - kept) / leading))
         if reasons.lines:
             told = [
                 self.type.cut(", ".join(part for part in (f"{what}: {text}", worth) if part), width, size)

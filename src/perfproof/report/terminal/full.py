@@ -30,7 +30,7 @@ from perfproof.model.result import (
 )
 from perfproof.model.why import Why
 from perfproof.queries import report as queries_report
-from perfproof.report import candidates
+from perfproof.report import candidates, proofs
 from perfproof.report.terminal.live import Live
 from perfproof.verdict import display_rows
 from perfproof.why import report as why_report
@@ -90,6 +90,7 @@ def render(result: Result, console: Console) -> None:
             render(part, console)
         _of_candidates(console, result)
         return
+    _claims(console, result)
     _comparisons(console, result.comparisons)
     if result.capacity is not None:
         _capacity(console, result.capacity)
@@ -113,6 +114,16 @@ def render(result: Result, console: Console) -> None:
     symbol, word, tone = display_rows.headline(result)
     console.print(Text(f"{symbol} {word.upper()}", style=STYLES[tone]))
     _prose(console, result.sentence)
+
+
+def _claims(console: Console, result: Result) -> None:
+    """Print each claim in two lines: what came of it, and what of."""
+    for at, line in enumerate(proofs.lines(result)):
+        if not at:
+            _heading(console, "Claims")
+        _prose(console, f"{line.claim}: {line.state}", lead=f"{line.sign} ", style=STYLES[line.tone])
+        told = f"{line.about} {line.figures}; asked: {line.asked}; by {line.by}"
+        _prose(console, f"{told}; {line.why}" if line.why else told, lead="    ")
 
 
 def _of_candidates(console: Console, result: Result) -> None:

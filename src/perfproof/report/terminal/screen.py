@@ -19,19 +19,23 @@ from perfproof.capacity import report
 from perfproof.model import formatting
 from perfproof.model.metrics import ALL
 from perfproof.model.result import BudgetCheck, Comparison, Finding, Result, Verdict
-from perfproof.report import candidates
+from perfproof.report import candidates, proofs
 from perfproof.report.terminal.full import PROSE, STYLES
 from perfproof.verdict import display_rows
 
 LINES = 22
 """Lines that are filled: a screen of 24 also holds where the report is, and the shell's prompt."""
 MOST_ROWS = 8
+MOST_CLAIMS = 40
+"""As many as there is room for: a line per claim is what they are measured for."""
 _HEADLINES = ("latency_p50", "latency_p95", "cpu_per_request", "instructions_per_request", "memory_peak")
 _WHY_LINES = 2
 _SENTENCE_LINES, _SENTENCE_LINES_OF_GATE = 8, 5
 _LEAST_TABLE = 5
 """Lines that are kept for the table whatever else there is: heading, two rows, where the rest is, and one between."""
 _LEAST_NAME = 12
+_WIDE = 110
+"""Columns from which a line of a claim also says what it was measured by."""
 _GRAVE = 2
 _CUT_SHORT = re.compile(r"^(The run|Of the run) .* (was interrupted|failed)")
 """The doubt that a run ended before its time, which nobody may miss."""
@@ -53,18 +57,28 @@ class Ending:
 def render_screen(result: Result, console: Console, ending: Ending = Ending()) -> None:
     """Print at most ``LINES`` lines at a terminal: rows, why, verdict, sentence and the next command."""
     last = _ending(result, console, ending)
-    middle = _middle(result, console)[: max(0, LINES - len(last) - _LEAST_TABLE)]
-    room = LINES - len(last) - len(middle) - 3  # the table's heading, the line on details, and one between
-    table, left_out = _table(result, console, max(1, min(MOST_ROWS, room)))
+    height = _height(result, console)
+    least = max(_LEAST_TABLE, min(len(result.proofs) + 2, height - len(last) - 1) if result.proofs else 0)
+    middle = _middle(result, console)[: max(0, height - len(last) - least)]
+    room = height - len(last) - len(middle) - 3  # the table's heading, the line on details, and one between
+    most_rows = MOST_CLAIMS if result.proofs else MOST_ROWS
+    table, left_out = _table(result, console, max(1, min(most_rows, room)))
     details = _details(result, left_out, ending.details, console.width if console.is_terminal else 0)
     for line in [*table, *middle, *([Text(details, style="dim")] if details else []), Text(), *last]:
         console.print(line, soft_wrap=not console.is_terminal)
 
 
+def _height(result: Result, console: Console) -> int:
+    """Return how many lines are filled: of claims as many as the screen has, and in a log all of them."""
+    if not result.proofs:
+        return LINES
+    return max(LINES, console.height - 2) if console.is_terminal else LINES + len(result.proofs)
+
+
 def _ending(result: Result, console: Console, ending: Ending) -> list[Text]:
     symbol, word, tone = display_rows.headline(result)
     lines = [Text(f"{symbol} {word.upper()}", style=STYLES[tone])]
-    most = _SENTENCE_LINES_OF_GATE if ending.lines else _SENTENCE_LINES
+    most = _SENTENCE_LINES_OF_GATE if ending.lines or result.proofs else _SENTENCE_LINES
     lines += _of_candidates(result, console, most) if result.candidates else _prose(console, result.sentence, most=most)
     for at, (text, style) in enumerate(ending.lines, 1):
         most = 2 if at == len(ending.lines) else 1
@@ -116,6 +130,8 @@ def _grave(finding: Finding) -> bool:
 
 def _table(result: Result, console: Console, most: int) -> tuple[list[Text], int]:
     """Return the lines of the rows that decide, and how many rows were left out."""
+    if result.proofs:
+        return _claims(result, console, most)
     budgets = [each for each in display_rows.by_weight(result.budgets) if each.broken or each.open]
     if result.comparisons:
         budgets = budgets[: most // 2]
@@ -151,6 +167,29 @@ def _table(result: Result, console: Console, most: int) -> tuple[list[Text], int
     ]
     lines = _columns(("", "value", "interval"), told, console) if told else []
     return [*lines, *_budgets(budgets, console)], len(levels) - len(shown)
+
+
+def _claims(result: Result, console: Console, most: int) -> tuple[list[Text], int]:
+    """Return a line for each claim, and how many figures and claims are left out."""
+    found = proofs.lines(result)
+    shown, left_out = proofs.most_urgent(found, most)
+    wide = console.width >= _WIDE
+    heading = ("claim", "before → after", "interval in %", *(("by",) if wide else ()), "")
+    cells = [
+        (
+            (
+                f"{each.sign} {formatting.plain(each.claim, 200)}",
+                each.values,
+                each.interval,
+                *((each.by,) if wide else ()),
+                each.state,
+            ),
+            STYLES[each.tone],
+        )
+        for each in shown
+    ]
+    figures = len(result.comparisons) or len(result.levels)
+    return _columns(heading, cells, console), left_out + figures
 
 
 def deciding(comparisons: Sequence[Comparison], most: int) -> tuple[list[Comparison], int]:

@@ -8,14 +8,16 @@ from __future__ import annotations
 import ipaddress
 import pathlib
 import re
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from perfproof.core import paths
 from perfproof.core.units import Mistake
-from perfproof.model.metrics import ALL, METRICS
+from perfproof.model.metrics import ALL, METRICS, Metric
 from perfproof.model.policy import smallest_regression
 from perfproof.scenario.arms import merged, origin, overrides
+from perfproof.scenario.checks.claims import check_claims
 from perfproof.scenario.checks.commands import check_commands
 from perfproof.scenario.checks.files import check_feeds, check_files, exists
 from perfproof.scenario.checks.locust import check_locustfile
@@ -246,6 +248,9 @@ def _rules(spec: ScenarioSpec, findings: Findings) -> None:
             _budget(("capacity", "budgets", name), budget, spec, findings)
         else:
             findings.add(("capacity", "budgets", name), "cannot be kept by a rate", f"known: {', '.join(SEARCHED)}")
+    check_claims(spec, findings)
+    for position, each in enumerate(spec.claims):
+        names_of_requests(("claims", position), METRICS[each.metric], each.requests, spec, findings)
     _capacity(spec, findings)
     sharpness(spec.gate, findings)
     if spec.locustfile is not None:
@@ -289,10 +294,16 @@ def _capacity(spec: ScenarioSpec, findings: Findings) -> None:
 
 
 def _names(place: Path, rule: GoalSpec | BudgetSpec, spec: ScenarioSpec, findings: Findings) -> None:
-    if not rule.requests:
+    names_of_requests(place, METRICS[str(place[-1])], rule.requests, spec, findings)
+
+
+def names_of_requests(
+    place: Path, metric: Metric, names: Sequence[str], spec: ScenarioSpec, findings: Findings
+) -> None:
+    """Note names of requests that there are not, and any where the metric knows none."""
+    if not names or findings.depends_on_invalid(place):
         return
-    metric = METRICS[str(place[-1])]
-    if not metric.per_request and set(rule.requests) != {ALL}:
+    if not metric.per_request and set(names) != {ALL}:
         fix = "leave requests out"
         findings.add((*place, "requests"), f"{metric.name} is known for all requests together only", fix, at_key=True)
         return
@@ -301,7 +312,7 @@ def _names(place: Path, rule: GoalSpec | BudgetSpec, spec: ScenarioSpec, finding
     known = [request.title for _, request in measured(spec.requests)]
     if any(path[0] == "requests" and path[2:] in ((), ("name",)) for path in findings.broken):
         return
-    for position, name in enumerate(rule.requests):
+    for position, name in enumerate(names):
         if name not in known and name != ALL:
             findings.add((*place, "requests", position), f"there is no request `{name}`", closest(name, known))
 

@@ -11,12 +11,14 @@ from pydantic import Field, PlainValidator
 
 from perfproof.core.units import Mistake
 from perfproof.scenario.schema import checks as checks_spec
+from perfproof.scenario.schema import claims as claims_spec
 from perfproof.scenario.schema import count as count_spec
 from perfproof.scenario.schema import feeds as feed_spec
 from perfproof.scenario.schema import load as locust_spec
 from perfproof.scenario.schema import passes, payloads
 from perfproof.scenario.schema import responses as reply_spec
 from perfproof.scenario.schema.checks import Checking, ChecksSpec
+from perfproof.scenario.schema.claims import ClaimSpec
 from perfproof.scenario.schema.count import Counting, CountSpec
 from perfproof.scenario.schema.feeds import Feeds
 from perfproof.scenario.schema.fields import Empty, Many, Name, Ratio, Spec, schema, text
@@ -64,6 +66,8 @@ class ScenarioSpec(Spec):
     """Demanded improvements by metric, e.g. {latency_p95: 20%}"""
     budgets: Annotated[Budgets, Empty] = Field(default_factory=dict)
     """Absolute limits by metric, e.g. {latency_p95: 500ms}"""
+    claims: list[ClaimSpec] = Field(default_factory=list)
+    """What was promised, each in a plain sentence with what decides it (docs/prove.md)."""
     capacity: Annotated[CapacitySpec, Empty] = CapacitySpec.model_validate({})
     """How `perfproof capacity` searches for the highest rate that keeps the budgets."""
     gate: Annotated[GateSpec, Empty] = GateSpec()
@@ -128,9 +132,10 @@ def json_schema() -> dict[str, Any]:
     passes.shorthand(found)
     count_spec.shorthand(found)
     checks_spec.shorthand(found)
+    claims_spec.shorthand(found)
     locust_spec.shorthand(found)
     found["oneOf"] = [{"required": [one]} for one in ("requests", "locustfile")]
-    for rule in ("GoalSpec", "BudgetSpec"):
+    for rule in ("GoalSpec", "BudgetSpec", "ClaimSpec"):
         _one_or_many(found["$defs"][rule]["properties"]["requests"])
     _one_or_many(found["$defs"]["RequestSpec"]["properties"]["values"]["additionalProperties"])
     return found
