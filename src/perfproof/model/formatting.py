@@ -68,6 +68,18 @@ SHORT_TITLES = {
     "unused_imports": "unused import",
     "dead_code": "dead code",
     "duplicates": "duplicates",
+    "structured_logs": "JSON logs",
+    "log_levels": "log levels",
+    "log_request_ids": "log ids",
+    "errors_logged_once": "errors logged",
+    "metrics_endpoint": "metrics",
+    "metrics_counts": "counts",
+    "traces": "traces",
+    "traced_statements": "traced SQL",
+    "spans_per_request": "spans",
+    "span_time_own": "own time",
+    "span_time_database": "database time",
+    "span_time_calls": "calls time",
 }
 """Titles for narrow places; at most 13 characters."""
 
@@ -114,11 +126,13 @@ def value(number: float | None, unit: str) -> str:
             return _bytes(number)
         case "bytes/1000":
             return f"{_bytes(number)}/1k"
+        case "bytes/s":
+            return f"{_bytes(number)}/s"
         case "1/s":
             return f"{_digits(number)}/s"
         case "ratio":
             return percent(number)
-        case "queries" | "rows" | "count":
+        case "queries" | "rows" | "count" | "number":
             return count(round(number)) if float(number).is_integer() else _digits(number)
         case "instructions":
             return _large(number)
