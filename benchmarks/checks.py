@@ -18,7 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import checks_corpus as corpus
 
-CHECKS = ("error_contract", "contract")
+CHECKS = ("error_contract", "contract", "telemetry")
+ASKING = ("error_contract", "contract")
+"""Checks whose faults need nothing but to be asked; those of telemetry have to be listened to as well."""
 
 
 def main(stacks: list[str]) -> int:
@@ -28,7 +30,7 @@ def main(stacks: list[str]) -> int:
     began = time.monotonic()
     for stack in stacks:
         with TemporaryDirectory() as folder:
-            for check in CHECKS:
+            for check in ASKING:
                 with corpus.shop(stack, Path(folder)) as (origin, database):
                     before = corpus.content(database)
                     for writes in (False, True):
@@ -39,11 +41,21 @@ def main(stacks: list[str]) -> int:
                         if corpus.content(database) != before:
                             unlike += 1
                             print(f"WRITTEN   {stack:8} {check}: the data is not as it was")
-            for fault, about in corpus.FAULTS.items():
+            _, compared, as_it_was = corpus.telemetry_of(stack, Path(folder))
+            for finding in corpus.told(compared):
+                counts["telemetry", "accused twins"] += 1
+                print(f"ACCUSED   {stack:8} mended twin: {finding.summary}")
+            if not as_it_was:
+                unlike += 1
+                print(f"WRITTEN   {stack:8} telemetry: the data is not as it was")
+            for fault, about in (*corpus.FAULTS.items(), *corpus.TELEMETRY.items()):
                 if stack not in about.stacks:
                     continue
-                with corpus.shop(stack, Path(folder), fault) as (origin, database):
-                    _, compared = corpus.checked(about.check, origin, database, writes=about.writes)
+                if fault in corpus.TELEMETRY:
+                    _, compared, _ = corpus.telemetry_of(stack, Path(folder), fault)
+                else:
+                    with corpus.shop(stack, Path(folder), fault) as (origin, database):
+                        _, compared = corpus.checked(about.check, origin, database, writes=about.writes)
                 kinds = corpus.accusations(compared)
                 hit = bool(kinds & set(about.kinds))
                 wrong = kinds - set(about.kinds) - set(corpus.ALSO.get(fault, ()))

@@ -34,6 +34,7 @@ from perfproof.cli.list_runs import list_runs
 from perfproof.cli.noise import noise
 from perfproof.cli.probe import probe
 from perfproof.cli.prune import prune
+from perfproof.cli.push import push
 from perfproof.cli.report import report
 from perfproof.cli.resume import resume
 from perfproof.cli.rollout import rollout
@@ -79,6 +80,7 @@ app.command("serve")(serve)
 app.add_typer(baseline)
 app.command("export")(export)
 app.command("import")(import_)
+app.command("push")(push)
 app.command("prune")(prune)
 app.command("schema")(schema)
 app.command("completion")(completion)

@@ -1,6 +1,6 @@
 """Telemetry: whether a service can be watched in production: its log, its own metrics, its traces.
 
-``asking`` sends requests that can be told apart by ids and notes what each left behind, ``logs`` reads what the service
+``observing`` says what is asked, ``asking`` sends requests that can be told apart, ``logs`` reads what the service
 printed, ``own_metrics`` holds its metrics against what was sent, ``traces`` looks at the spans that came, ``judge``
 compares. Facts hold counts and times: no line of a log, no id, no attribute of a span.
 """
@@ -13,8 +13,8 @@ from typing import Any
 
 from perfproof.checks.arm import CheckedArm
 from perfproof.checks.protocol import Listener, Setting
-from perfproof.checks.telemetry.asking import observe
 from perfproof.checks.telemetry.judge import compare
+from perfproof.checks.telemetry.observing import observe
 from perfproof.model.checks import Compared, Facts
 from perfproof.model.metrics import METRICS, Metric
 from perfproof.telemetry.receiver import receiving

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from perfproof.checks.arm import CheckedArm, OverError
-from perfproof.checks.right_requests import Rightly, left_alone
-from perfproof.checks.telemetry.logs import Window, log_facts
-from perfproof.checks.telemetry.own_metrics import metrics_facts
-from perfproof.checks.telemetry.traces import trace_facts
-from perfproof.documents.references import BrokenReferenceError
+from perfproof.checks.arm import CheckedArm
+from perfproof.checks.telemetry.logs import Window
 from perfproof.http.message import TRACE
 from perfproof.http.plain_client import Answer
 
-NOWHERE = "/perfproof-no-such-path"
-UNKNOWN = 2_000_000_011
-"""An id that no table of a service under test reaches."""
-MOST_TARGETS = 25
-_MOST_WRONG = 6
 _SETTLES = 0.02
 _PATIENCE = 0.25
 _QUIET_AFTER = 4
@@ -51,26 +41,30 @@ class Sent:
     span: str
     ids: frozenset[str]
     status: int
-    start: int
     facts: dict[str, Any]
+
+
+Done = TypeVar("Done")
 
 
 @dataclass
 class Asking:
-    """Asks one arm; remembers what was sent."""
+    """Asks one arm; remembers what was sent, and from which byte of the log on each request was under way."""
 
     arm: CheckedArm
     sent: list[Sent] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
     _silent: int = 0
     _offset: int = 0
 
-    def __post_init__(self) -> None:
-        self._offset = self._size(0)
-
-    @property
-    def began(self) -> int:
-        """Return how much had been printed before the first request."""
-        return self.sent[0].start if self.sent else self._offset
+    def aside(self, ask: Callable[[], Done]) -> Done:
+        """Do something that also asks the service, but whose lines in the log are nobody's."""
+        start = self._offset
+        self.windows.append(Window(start, frozenset(), {}))
+        try:
+            return ask()
+        finally:
+            self._settle(start)
 
     def send(self, target: Target) -> Answer:
         """Send a request once, named by a header and a trace, and wait until what it has logged is there."""
@@ -99,7 +93,8 @@ class Asking:
         ids = frozenset(each for each in (trace_id, request_id, told) if len(each) >= 8)
         facts = {"name": target.name, "status": answer.status, "right": target.right, "statements": None}
         self._settle(start)
-        self.sent.append(Sent(target, trace_id, span_id, ids, answer.status, start, facts))
+        self.windows.append(Window(start, ids, facts))
+        self.sent.append(Sent(target, trace_id, span_id, ids, answer.status, facts))
         return answer
 
     def _settle(self, start: int) -> None:
@@ -119,69 +114,3 @@ class Asking:
 
     def _size(self, start: int) -> int:
         return start + len(self.arm.printed(start)) if self.arm.printed is not None else 0
-
-
-def observe(arm: CheckedArm) -> dict[str, Any]:
-    """Return the facts of one arm; what could not be asked any more is told by what its client says."""
-    asking, rightly = Asking(arm), Rightly(arm)
-    metrics: dict[str, Any] = {"state": "unasked", "why": "no request was left to ask for them"}
-    with suppress(OverError):
-        targets = _right_targets(arm, rightly)
-        wrong = _wrong_targets(arm, rightly)
-        for target in targets:
-            answer = asking.send(target)
-            if 200 <= answer.status < 400:
-                for _ in range(int(arm.settings.get("repeats") or 1) - 1):
-                    asking.send(target)
-                asking.count(target)
-        for target in wrong:
-            asking.send(target)
-            asking.send(target)
-        good = [each.target for each in asking.sent if each.target.right and 200 <= each.status < 300]
-        metrics = metrics_facts(arm, asking, good[0] if good else None, next((w for w in wrong if w.unknown), None))
-    if not asking.sent:
-        raise OverError
-    windows = [Window(each.start, each.ids, each.facts) for each in asking.sent]
-    log = log_facts(arm, windows, asking.began)
-    traces = trace_facts(arm, [(each.trace, each.span, each.facts) for each in asking.sent])
-    return {"requests": [each.facts for each in asking.sent], "log": log, "metrics": metrics, "traces": traces}
-
-
-def _right_targets(arm: CheckedArm, rightly: Rightly) -> list[Target]:
-    """Return right requests that read: those of the scenario, then what else the document names."""
-    ignored = set(arm.settings.get("ignore") or ())
-    found: dict[tuple[str, str], Target] = {}
-    for request in arm.requests:
-        if request.reads and request.name not in ignored and not left_alone(request.path):
-            target = Target(request.name, request.method, request.target, request.headers, request.body)
-            found.setdefault((request.method, request.target.partition("?")[0]), target)
-    for operation in rightly.operations.found if rightly.operations is not None else ():
-        skipped = operation.name in ignored or left_alone(operation.path) or rightly.barred(operation)
-        if operation.method != "GET" or skipped or len(found) >= MOST_TARGETS:
-            continue
-        with suppress(BrokenReferenceError):
-            path = rightly.target(operation)
-            if path is not None and not rightly.guessed:
-                target = Target(operation.name, "GET", path, rightly.headers(operation))
-                found.setdefault(("GET", path.partition("?")[0]), target)
-    return list(found.values())[:MOST_TARGETS]
-
-
-def _wrong_targets(arm: CheckedArm, rightly: Rightly) -> list[Target]:
-    return list(_wrongs(arm, rightly))[:_MOST_WRONG]
-
-
-def _wrongs(arm: CheckedArm, rightly: Rightly) -> Iterator[Target]:
-    """Yield requests for what is not there: errors that do no harm."""
-    yield Target("unknown path", "GET", rightly.prefix + NOWHERE, arm.headers, right=False)
-    ignored = set(arm.settings.get("ignore") or ())
-    for operation in rightly.operations.found if rightly.operations is not None else ():
-        skipped = operation.name in ignored or left_alone(operation.path) or rightly.barred(operation)
-        if operation.method != "GET" or skipped or not operation.path.endswith("}"):
-            continue
-        last = operation.path.rpartition("{")[2].rstrip("}")
-        with suppress(BrokenReferenceError):
-            path = rightly.target(operation, values={last: UNKNOWN})
-            if path is not None:
-                name = f"{operation.name} (unknown id)"
-                yield Target(name, "GET", path, rightly.headers(operation), right=False, unknown=str(UNKNOWN))

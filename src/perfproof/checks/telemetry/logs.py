@@ -23,13 +23,14 @@ class Window:
     facts: dict[str, Any]
 
 
-def log_facts(arm: CheckedArm, windows: Sequence[Window], began: int) -> dict[str, Any]:
+def log_facts(arm: CheckedArm, windows: Sequence[Window]) -> dict[str, Any]:
     """Add to each request's facts what it left in the log; return the facts of the log as a whole.
 
     A line belongs to the request that it names; one that names none to the request under way when it was printed.
     """
     if arm.printed is None:
         return {"seen": False, "why": f"{arm.name} was not started here: write command: in place of url:", "leaks": []}
+    began = windows[0].start
     content = arm.printed(began)
     if len(content) >= MOST_BYTES:
         arm.left_out.append(f"only the first {MOST_BYTES // 2**20} MiB of its log were read")
@@ -49,7 +50,7 @@ def log_facts(arm: CheckedArm, windows: Sequence[Window], began: int) -> dict[st
         window.facts["log"] = _counts(own)
     lowered = content.lower()
     leaks = sorted({name for name, value in _secrets(arm) if value.lower().encode() in lowered})
-    seen = any(lines)
+    seen = any(own for window, own in zip(windows, lines, strict=True) if window.ids)
     why = "" if seen else "it printed nothing while it was asked: have it log to its standard output"
     return {"seen": seen, "why": why, "leaks": leaks}
 

@@ -6,13 +6,11 @@ import re
 import secrets
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from perfproof.checks.arm import CheckedArm
+from perfproof.checks.telemetry.asking import Asking, Target
 from perfproof.telemetry.prometheus import HEADERS, Page, ScrapeError, page_of, scrape
-
-if TYPE_CHECKING:
-    from perfproof.checks.telemetry.asking import Asking, Target
 
 USUAL = ("/metrics", "/actuator/prometheus", "/prometheus", "/q/metrics", "/api/metrics", "/metrics/prometheus")
 TIMES = 7
@@ -32,7 +30,7 @@ def metrics_facts(arm: CheckedArm, asking: Asking, right: Target | None, wrong: 
     page, place, problems = None, "", dict[str, str]()
     for each in places or USUAL:
         try:
-            page, place = _page(arm, each), each
+            page, place = _page(arm, asking, each), each
             break
         except ScrapeError as error:
             problems[each] = str(error)
@@ -44,7 +42,7 @@ def metrics_facts(arm: CheckedArm, asking: Asking, right: Target | None, wrong: 
     facts: dict[str, Any] = {"state": "read", "why": "", "series": sum(len(each) for each in page.series.values())}
     if right is None:
         return facts | {"counts": None, "told": "no request was answered well, so nothing could be counted"}
-    own = _difference(_page(arm, place), page)
+    own = _difference(_page(arm, asking, place), page)
     facts |= _counted(arm, asking, place, right, own)
     if wrong is not None and facts["counts"]:
         facts |= _errors(arm, asking, place, wrong, own, facts.pop("_exact"))
@@ -52,10 +50,11 @@ def metrics_facts(arm: CheckedArm, asking: Asking, right: Target | None, wrong: 
     return facts | _raw_paths(arm, asking, place, wrong)
 
 
-def _page(arm: CheckedArm, place: str) -> Page:
-    if place.startswith("/"):
-        return page_of(arm.asker.ask("GET", place, {**arm.headers, **HEADERS}), f"GET {place.partition('?')[0]}")
-    return scrape(place)
+def _page(arm: CheckedArm, asking: Asking, place: str) -> Page:
+    if not place.startswith("/"):
+        return asking.aside(lambda: scrape(place))
+    answer = asking.aside(lambda: arm.asker.ask("GET", place, {**arm.headers, **HEADERS}))
+    return page_of(answer, f"GET {place.partition('?')[0]}")
 
 
 def _totals(page: Page) -> dict[str, float]:
@@ -80,11 +79,11 @@ def _moved(
     arm: CheckedArm, asking: Asking, place: str, targets: list[Target], own: dict[str, float]
 ) -> dict[str, float]:
     """Return by how much each counter moved over some requests, less what a scrape itself adds."""
-    before = _page(arm, place)
+    before = _page(arm, asking, place)
     for target in targets:
         asking.send(target)
     time.sleep(_AFTERMATH)  # some count after they have answered
-    moved = _difference(_page(arm, place), before)
+    moved = _difference(_page(arm, asking, place), before)
     return {name: value - own.get(name, 0.0) for name, value in moved.items()}
 
 
@@ -128,7 +127,7 @@ def _raw_paths(arm: CheckedArm, asking: Asking, place: str, wrong: Target | None
     for target in targets:
         asking.send(target)
     time.sleep(_AFTERMATH)
-    page = _page(arm, place)
+    page = _page(arm, asking, place)
     grown: dict[str, set[str]] = {}
     for name, series in page.series.items():
         for labels, _ in series:
