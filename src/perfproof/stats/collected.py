@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,29 +13,40 @@ from perfproof.stats.columns import Side
 from perfproof.stats.quantiles import Floats
 from perfproof.stats.series import Series
 
+Told = Mapping[str, Sequence[Sequence[Collected]]]
+"""What one arm told: per metric, the stretches of each round."""
 
-def collected_series(sides: Sequence[Side]) -> list[Series]:
+
+def told(side: Side) -> Told:
+    """Return what an arm told in its usable rounds, by metric."""
+    found: dict[str, list[list[Collected]]] = {}
+    for place, a_round in enumerate(side.rounds):
+        for each in a_round.collected:
+            if each.arm == side.arm:
+                rounds = found.setdefault(each.metric, [[] for _ in side.rounds])
+                rounds[place].append(each)
+    return found
+
+
+def collected_series(sides: Sequence[Told]) -> list[Series]:
     """Return every metric that was asked for on any side; as logarithms where all of its values allow that.
 
     A value may well be 0 (no eviction, an empty queue), which has no logarithm: such a metric is compared by the
     difference of its values.
     """
-    names = dict.fromkeys(each.metric for side in sides for a_round in side.rounds for each in a_round.collected)
+    rounds = max((len(each) for side in sides for each in side.values()), default=0)
     found = []
-    for name in names:
-        values = [values_of(side, name) for side in sides]
+    for name in dict.fromkeys(name for side in sides for name in side):
+        values = [values_of(name, side.get(name, [()] * rounds)) for side in sides]
         known = np.concatenate(values)
         logs = bool(np.all(known[np.isfinite(known)] > 0))
         found.append(Series(METRICS[name], ALL, tuple(np.log(v) if logs else v for v in values), logs=logs))
     return found
 
 
-def values_of(side: Side, name: str) -> Floats:
-    """Return the metric in its unit, per round; NaN where the round does not tell it."""
+def values_of(name: str, rounds: Sequence[Sequence[Collected]]) -> Floats:
+    """Return a metric in its unit, per round; NaN where the round does not tell it."""
     metric = parse(name)
-    rounds = [
-        [each for each in a_round.collected if each.arm == side.arm and each.metric == name] for a_round in side.rounds
-    ]
     return np.array([_value(metric, each) * metric.scale for each in rounds], dtype=np.float64)
 
 
@@ -62,11 +73,12 @@ def _over(top: float, below: float) -> float:
     return top / below if below > 0 else float("nan")
 
 
-def untold(side: Side, name: str) -> str:
+def untold(side: Told, name: str) -> str:
     """Return why a metric has no value on this side, and what to do; "" where it has one."""
-    if np.isfinite(values_of(side, name)).any():
+    rounds = side.get(name, ())
+    if np.isfinite(values_of(name, rounds)).any():
         return ""
-    stretches = [each for r in side.rounds for each in r.collected if each.arm == side.arm and each.metric == name]
+    stretches = [each for stretches in rounds for each in stretches]
     problem = next((each.problem for each in stretches if each.problem), "")
     if problem or not stretches:
         return problem or "it was never read: measure again"

@@ -10,7 +10,7 @@ import numpy as np
 
 from perfproof.model.metrics import METRICS
 from perfproof.model.result import Comparison, Estimate, Level, Verdict
-from perfproof.stats.collected import collected_series, untold
+from perfproof.stats.collected import Told, collected_series, told, untold
 from perfproof.stats.columns import Side
 from perfproof.stats.intervals import SD_FLOOR, Interval, one_sample
 from perfproof.stats.series import Series
@@ -25,8 +25,9 @@ _NOTHING = Interval(float("nan"), None, None, None, 0)
 def collected_rows(sides: Sequence[Side], terms: Terms) -> list[Row]:
     """Return a row per metric that was asked for, also of those that one side did not tell."""
     found = []
-    for series in collected_series(sides):
-        why = _open(sides, series.metric.name)
+    tellings = [told(side) for side in sides]
+    for series in collected_series(tellings):
+        why = _open(sides, tellings, series.metric.name)
         if why:
             found.append(_open_row(series, terms, why))
         else:
@@ -37,7 +38,7 @@ def collected_rows(sides: Sequence[Side], terms: Terms) -> list[Row]:
 def collected_levels(sides: Sequence[Side], names: Sequence[str], confidence: float) -> list[Level]:
     """Return each metric of each arm on its own."""
     found = []
-    for series in collected_series(sides):
+    for series in collected_series([told(side) for side in sides]):
         levels = levels_of(series, names, confidence) if series.logs else _plain_levels(series, names, confidence)
         found += [_exactly(level, series, names.index(level.arm)) for level in levels]
     return found
@@ -56,19 +57,20 @@ def collected_doubts(sides: Sequence[Side], names: Sequence[str]) -> Conclusion:
     """Return what could not be collected: as warnings, and of the last arm why a budget on it is open."""
     warnings: list[str] = []
     uncounted: dict[tuple[str, str], str] = {}
-    for series in collected_series(sides):
+    tellings = [told(side) for side in sides]
+    for series in collected_series(tellings):
         name = series.metric.name
-        for side, arm in zip(sides, names, strict=True):
-            why = untold(side, name)
+        for telling, arm in zip(tellings, names, strict=True):
+            why = untold(telling, name)
             if why:
                 warnings.append(f"{name} of {arm} is open: {why}.")
-        if why := untold(sides[-1], name):
+        if why := untold(tellings[-1], name):
             uncounted[name, series.request] = why
     return Conclusion(warnings=tuple(warnings), uncounted=uncounted)
 
 
-def _open(sides: Sequence[Side], name: str) -> str:
-    whys = [(side.name, untold(side, name)) for side in sides]
+def _open(sides: Sequence[Side], tellings: Sequence[Told], name: str) -> str:
+    whys = [(side.name, untold(telling, name)) for side, telling in zip(sides, tellings, strict=True)]
     return next((f"{arm}: {why}" for arm, why in reversed(whys) if why), "")
 
 
