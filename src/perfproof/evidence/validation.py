@@ -41,7 +41,8 @@ def check_facts(info: RunInfo, number: int, facts: RoundFacts, file: Path) -> No
     """Raise ``EvidenceError`` where a round is another one, or its blocks are of arms that the run has not."""
     if facts.number != number:
         raise damaged(file, f"it says that it is round {facts.number}")
-    named = {each.arm for each in (*facts.arms, *facts.blocks, *facts.collected)}
+    named = {each.arm for each in facts.arms} | {each.arm for each in facts.blocks}
+    named |= {each.arm for each in facts.collected}
     strays = named - set(range(len(info.arms)))
     if strays:
         raise damaged(file, f"it speaks of arm {min(strays)}, and the run has {len(info.arms)}")

@@ -7,14 +7,14 @@ Every figure is data, so one family holds all metrics, and its labels say which;
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from perfproof.model import formatting
 from perfproof.model.result import Result
 
-Family = tuple[str, str, list[tuple[dict[str, str], float | None]]]
+Family = tuple[str, str, Sequence[tuple[Mapping[str, str], float | None]]]
 _CHANGES = (
     ("perfproof_change_ratio", "change", "Candidate against baseline, minus one."),
     ("perfproof_change_low_ratio", "ci_low", "Lower end of the change's interval."),

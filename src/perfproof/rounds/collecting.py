@@ -96,17 +96,27 @@ class Collector:
             return told(str(error))
         if first.kind != last.kind:
             return told("its kind changed from one scrape to the next")
-        sent = {"sent": block.sent, "seconds": seconds}
         if last.kind == "gauge":
             below = (first.count + last.count) / 2
             average, highest = (first.value + last.value) / 2, max(first.value, last.value)
-            return Collected(block.arm, block.pair, name, "gauge", average, below, last.value, highest, **sent)
+            return Collected(
+                block.arm,
+                block.pair,
+                name,
+                "gauge",
+                average,
+                below,
+                last.value,
+                highest,
+                sent=block.sent,
+                seconds=seconds,
+            )
         rise = _rise(first, last)
         if min(rise.value, rise.count) < 0:
             return told(_SEVERAL)
         own = self._own.get((block.arm, name), Reading("counter", 0.0))
         value, count = max(0.0, rise.value - own.value), max(0.0, rise.count - own.count)
-        return Collected(block.arm, block.pair, name, last.kind, value, count, **sent)
+        return Collected(block.arm, block.pair, name, last.kind, value, count, sent=block.sent, seconds=seconds)
 
     def _scrape(self, arm: int) -> Page | str:
         """Return the page of an arm, or why there is none."""

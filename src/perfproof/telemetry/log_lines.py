@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+Grade = Literal["debug", "info", "warning", "error", ""]
+
 MOST_BYTES = 8 * 1024 * 1024
 """More of a log than this is not read: what is needed of it are some lines per request."""
 _LEVELS = (
@@ -20,11 +22,9 @@ _LEVELS = (
     "loglevel",
     "log_level",
 )
-_NUMBERS = ((50, "error"), (40, "warning"), (30, "info"))
+_NUMBERS: tuple[tuple[int, Grade], ...] = ((50, "error"), (40, "warning"), (30, "info"))
 _STATUS = ("status", "status_code", "statuscode", "http.status_code", "http.response.status_code", "code", "res")
 _PATH = ("path", "url", "route", "uri", "target", "http.target", "url.path", "request", "req", "http.route", "endpoint")
-
-Grade = Literal["debug", "info", "warning", "error", ""]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _grade(flat: Mapping[str, Any]) -> Grade:
     if isinstance(value, bool) or value is None:
         return ""
     if isinstance(value, int | float):  # pino's and bunyan's numbers
-        return next((word for least, word in _NUMBERS if value >= least), "debug")  # type: ignore[return-value]
+        return next((word for least, word in _NUMBERS if value >= least), "debug")
     return _graded(str(value).strip().lower())
 
 

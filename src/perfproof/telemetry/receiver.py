@@ -116,6 +116,7 @@ def _environment(port: int) -> dict[str, str]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 10
+    raw_requestline: bytes
 
     @property
     def heard(self) -> Heard:

@@ -76,19 +76,23 @@ def _open(sides: Sequence[Side], tellings: Sequence[Told], name: str) -> str:
 
 def _open_row(series: Series, terms: Terms, why: str) -> Row:
     """Return the row of a metric that one side does not tell; what the other tells is shown."""
-    sides = [series.known(side) for side in range(2)]
-    values = [float(np.mean(np.exp(known) if series.logs else known)) if len(known) else None for known in sides]
+    known = [series.known(side) for side in range(2)]
+    values = [float(np.mean(np.exp(each) if series.logs else each)) if len(each) else None for each in known]
     goal = goal_of(terms.rules, series.metric, series.request)
     row = Comparison(
-        series.metric.name,
-        series.request,
-        series.metric.unit,
-        *values,
-        *(None, None, None, None),
-        Verdict.INCONCLUSIVE,
-        "goal" if goal else "shown",
-        0,
-        goal,
+        metric=series.metric.name,
+        request=series.request,
+        unit=series.metric.unit,
+        baseline=values[0],
+        candidate=values[1],
+        change=None,
+        ci_low=None,
+        ci_high=None,
+        confidence=None,
+        verdict=Verdict.INCONCLUSIVE,
+        role="goal" if goal else "shown",
+        rounds=0,
+        goal=goal,
         notes=(why,),
     )
     return Row(row, _NOTHING, 1.0)

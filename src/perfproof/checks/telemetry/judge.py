@@ -90,7 +90,7 @@ def _rightly_logged(each: Request) -> bool:
     """Tell whether an error was logged once; what a client did wrong need not be logged at all."""
     log = each["log"]
     if each["status"] >= 500:
-        return log["errors"] <= 1 <= log["errors"] + log["failed"]
+        return bool(log["errors"] <= 1 <= log["errors"] + log["failed"])
     return bool(log["errors"] + log["warnings"] <= 1)
 
 
