@@ -20,6 +20,8 @@ from perfproof.service.lifecycle import RunningService
 from perfproof.telemetry.prometheus import Page, Reading, ScrapeError, scrape
 
 _IN_A_ROW = 4
+_LONGEST = 1.0
+"""Seconds that a scrape may take: it is made twice around every stretch."""
 _SEVERAL = (
     "it went back from one scrape to the next: where several processes answer, each with figures of its own, "
     "use the multiprocess mode of the client library"
@@ -46,7 +48,7 @@ class Collector:
     def prepare(self) -> list[str]:
         """See what a scrape adds to each counter, once an arm is warm; return what cannot be told, in words."""
         for arm in range(len(self.services)) if self.wanted else ():
-            pages = [self._scrape(arm) for _ in range(_IN_A_ROW)]
+            pages = self._in_a_row(arm)
             for name in self.wanted:
                 try:
                     readings = [self._read(page, name) for page in pages]
@@ -70,17 +72,33 @@ class Collector:
             for (arm, name), why in self._problems.items()
         ]
 
+    def _in_a_row(self, arm: int) -> list[Page | str]:
+        """Scrape an arm several times, or until it is seen that this cannot be done at every stretch."""
+        pages: list[Page | str] = []
+        for _ in range(_IN_A_ROW):
+            began = time.monotonic()
+            pages.append(self._scrape(arm))
+            took = time.monotonic() - began
+            if not isinstance(pages[-1], str) and took > _LONGEST:
+                pages.append(f"telling its metrics takes {took:.1f} s, too long at every stretch: have it tell less")
+            if isinstance(pages[-1], str):
+                return pages[-1:]
+        return pages
+
+    def _told(self, arm: int) -> bool:
+        """Tell whether there is anything to read of an arm."""
+        return any((arm, name) not in self._problems for name in self.wanted)
+
     def before(self, *arms: int) -> None:
         """Read the arms' metrics at the beginning of a stretch."""
-        for arm in arms if self.wanted else ():
+        for arm in filter(self._told, arms):
             self._before[arm] = (time.monotonic(), self._scrape(arm))
 
     def after(self, blocks: Sequence[Block]) -> None:
         """Read them again at the end of a stretch, and note what they did over it."""
-        if not self.wanted:
-            return
-        pages = {block.arm: (time.monotonic(), self._scrape(block.arm)) for block in blocks}
-        for block in blocks:
+        read = [block for block in blocks if self._told(block.arm)]
+        pages = {block.arm: (time.monotonic(), self._scrape(block.arm)) for block in read}
+        for block in read:
             (began, before), (ended, after) = self._before.pop(block.arm), pages[block.arm]
             for name in self.wanted:
                 if (block.arm, name) not in self._problems:
