@@ -11,6 +11,7 @@ from typing import ClassVar
 import pytest
 
 import checks_corpus as corpus
+import releases
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
@@ -39,6 +40,7 @@ service:
   directory: DIRECTORY
   health: /health
   database: sqlite
+  environment: {PYTHONPATH: "OPENTELEMETRY"}
   collect: {prometheus: /metrics, metrics: [http_request_duration_seconds]}
 arms:
   baseline: {environment: {TRACED: "0", TOLD: "0"}}
@@ -59,6 +61,11 @@ def written(bench, before="", after="", more=""):
     return str(bench.scenario(text=text.replace("BEFORE", before).replace("AFTER", after) + more, name="shop.yaml"))
 
 
+def traced(bench, *changes, text=TRACED):
+    folder = releases.folder_of(releases.TRACING["opentelemetry"][0])
+    return bench.scenario(("OPENTELEMETRY", str(folder)), *changes, text=text, name="traced.yaml")
+
+
 def rows(result):
     return {row["metric"]: row for row in result["comparisons"]}
 
@@ -68,7 +75,7 @@ def kinds(result, arm):
 
 
 def test_real_opentelemetry_is_followed_to_the_database_and_held_against_budgets(bench):
-    bench.scenario(text=TRACED, name="traced.yaml")
+    traced(bench)
     ran = bench.run("checks", "traced.yaml", "--json", "out.json", "-o", "page.html", "-o", "page.md")
     result = bench.json("out.json")
     assert ran.code == 0, ran.out + ran.err
@@ -95,14 +102,18 @@ def test_real_opentelemetry_is_followed_to_the_database_and_held_against_budgets
 
 
 def test_telemetry_is_checked_beside_timed_rounds_and_collected_metrics(bench):
-    text = TRACED.replace('TRACED: "0", TOLD: "0"', 'TRACED: "0"')
-    bench.scenario(text=text.split("goals:")[0] + text[text.index("rounds:") :], name="traced.yaml")
+    text = TRACED.split("goals:")[0] + TRACED[TRACED.index("rounds:") :]
+    change = ('TRACED: "0", TOLD: "0"', 'TRACED: "0"'), ('ROWS: "3"', 'ROWS: "3", UNSEEN: "1"')
+    traced(bench, *change, text=text)
     ran = bench.run("ab", "traced.yaml", "--json", "out.json")
     assert ran.code in (0, 1, 3), ran.out + ran.err
     found = rows(bench.json("out.json"))
     assert found["prometheus:http_request_duration_seconds"]["unit"] == "ms"
     assert found["prometheus:http_request_duration_seconds"]["candidate"] > 0
     assert (found["traces"]["baseline"], found["traces"]["candidate"], found["traces"]["role"]) == (0.0, 1.0, "shown")
+    # The database knows of statements that no span tells of.
+    assert (found["traced_statements"]["baseline"], found["traced_statements"]["candidate"]) == (None, 0.0)
+    assert "statements_untraced" in kinds(bench.json("out.json"), "candidate")
     assert found["latency_p50"]
 
 
