@@ -58,7 +58,7 @@ TRACING = {
         ),
     ),
 }
-"""OpenTelemetry for services under test: its packages ask for one another's very release, so that it cannot be installed
+"""OpenTelemetry for services under test: its packages ask for one another's very release, so it cannot be installed
 beside what is locked to another one."""
 _LONGEST = 200
 """Characters of a folder's name: file systems take 255."""

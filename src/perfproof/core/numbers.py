@@ -63,6 +63,11 @@ def digits(value: float, places: int = 2) -> str:
     return format(Decimal(f"{value:.{places}g}"), ",f")
 
 
+def capitalised(text: str) -> str:
+    """Return a text as a sentence begins; a name that a program gave (``db_pool_wait``) stays as it is written."""
+    return text if "_" in text.partition(" ")[0] else text[:1].upper() + text[1:]
+
+
 def listed(items: list[str], most: int = 3) -> str:
     """Return ``a, b and c``, cut to ``a, b, c and 4 more``."""
     if len(items) > most:

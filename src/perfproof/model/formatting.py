@@ -11,10 +11,13 @@ import re
 import unicodedata
 
 from perfproof.core.numbers import digits
+from perfproof.model import service_metrics
 from perfproof.model.metrics import METRICS
 from perfproof.model.scenario import Goal
 
 NOTHING = "—"
+NARROW = 22
+"""Characters that names of a service's own metrics have in narrow places; they are cut in their middle."""
 _SPACES = str.maketrans("\t\n\r", "   ")
 MINUS = "−"
 
@@ -98,6 +101,8 @@ def title(metric: str, *, short: bool = False) -> str:
     """Return a metric's title for people; a metric that is not known keeps its name."""
     if short and metric in SHORT_TITLES:
         return SHORT_TITLES[metric]
+    if short and service_metrics.is_one(metric):
+        return ends(METRICS[metric].title, NARROW)
     return METRICS[metric].title if metric in METRICS else metric.replace("_", " ")
 
 

@@ -102,6 +102,8 @@ class ServiceMetric:
     def title(self) -> str:
         """Return it for people: the name that the service gives it, and how it is taken."""
         name = str(self.top) if self.below is None else f"{self.top} / {self.below}"
+        if self.below is not None and self.below == Selector(self.top.name):
+            name = f"{self.top} of all"
         return f"{name}{' ' + self.how.replace('_', ' ') if self.how else ''}"
 
 
