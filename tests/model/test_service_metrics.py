@@ -20,7 +20,7 @@ from perfproof.model.service_metrics import BadNameError, Selector, parse
         ("sent_bytes_total:per_second:higher", "bytes/s", "higher", "sent_bytes_total per second", 1),
         ("heap_bytes:max", "bytes", "lower", "heap_bytes max", 1),
         ("hits_total{a=b}/lookups_total:higher", "ratio", "higher", "hits_total{a=b} / lookups_total", 1),
-        ("a_total{b=c}/a_total", "ratio", "lower", "a_total{b=c} of all", 1),
+        ("a_total{b=c}/a_total", "ratio", "lower", "a_total (share of b=c)", 1),
         ("wait_seconds_total/waits_total", "ms", "lower", "wait_seconds_total / waits_total", 1000),
         ("hit_ratio:higher", "ratio", "higher", "hit_ratio", 1),
     ],

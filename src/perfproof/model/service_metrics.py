@@ -103,7 +103,8 @@ class ServiceMetric:
         """Return it for people: the name that the service gives it, and how it is taken."""
         name = str(self.top) if self.below is None else f"{self.top} / {self.below}"
         if self.below is not None and self.below == Selector(self.top.name):
-            name = f"{self.top} of all"
+            labels = ", ".join(f"{label}={value}" for label, value in self.top.labels)
+            name = f"{self.top.name} (share of {labels})"
         return f"{name}{' ' + self.how.replace('_', ' ') if self.how else ''}"
 
 

@@ -155,17 +155,20 @@ def _statement_why(facts: Facts) -> str:
     return "no request sent a statement" if _counted(facts) else _NO_STATEMENTS
 
 
+def _mean_by_name(facts: Facts, value: Callable[[Request], float]) -> Value:
+    """Return the mean over request names: some are sent oftener than others, only to be counted."""
+    by_name: dict[str, list[float]] = {}
+    for each in _seen(facts):
+        by_name.setdefault(each["name"], []).append(value(each))
+    return fmean(fmean(values) for values in by_name.values()) if by_name else None
+
+
 def _spans(facts: Facts) -> Value:
-    every = _seen(facts)
-    return fmean(each["spans"] for each in every) if every else None
+    return _mean_by_name(facts, lambda each: each["spans"])
 
 
 def _time(place: int) -> Callable[[Facts], Value]:
-    def value(facts: Facts) -> Value:
-        every = _seen(facts)
-        return fmean(each["ms"][place] for each in every) if every else None
-
-    return value
+    return lambda facts: _mean_by_name(facts, lambda each: each["ms"][place])
 
 
 def _findings(facts: Facts, arm: str) -> list[Finding]:
