@@ -171,3 +171,13 @@ def test_mistakes_are_told_before_anything_starts(bench):
     refused = bench.run("check", str(away))
     assert refused.code == 2
     assert "not a place on this machine" in refused.err
+
+
+def test_the_doctor_says_which_metrics_are_told(bench):
+    text = METERED.replace("      - db_pool_connections\n", "      - db_pool_connections\n      - nowhere_total\n")
+    bench.scenario(text=text, name="metered.yaml")
+    ran = bench.run("doctor", "metered.yaml", "--no-noise")
+    said = " ".join(ran.out.split())
+    assert "10 of 12 that the scenario names are told" in said
+    assert "does not tell nowhere_total" in said
+    assert ran.code == 0, ran.out + ran.err
