@@ -186,10 +186,10 @@ def _leave_out(rest: dict[str, Any], path: Path, findings: Findings, *, missing:
     """Remove the value at ``path``, or the smallest thing around it whose removal leaves the rest in place."""
     if path and path[-1] == "[key]":
         path = path[:-1]
+    if missing and len(path) > 1:
+        path = path[:-1]  # first: a required key that was wrong has been removed, and is missing now
     if any(path[: len(gone)] == gone for gone in findings.removed):
         return
-    if missing and len(path) > 1:
-        path = path[:-1]
     holder: Any = rest
     depth = 0
     end = len(path)
