@@ -1,6 +1,6 @@
 """How right the checks are: every planted fault and its mended twin, on three stacks.
 
-    NODE_PATH=... python benchmarks/checks.py [STACK...]
+    NODE_PATH=... python benchmarks/checks.py [STACK...] [CHECK...]
 
 Prints a line for each fault, then precision and recall of each check. A mended twin must not be accused of anything,
 and no row of its data may differ afterwards: either ends with exit code 1. So does a fault that is not found.
@@ -18,17 +18,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import checks_corpus as corpus
 
-CHECKS = ("error_contract", "contract")
+CHECKS = ("error_contract", "contract", "telemetry")
+ASKING = ("error_contract", "contract")
+"""Checks whose faults need nothing but to be asked; those of telemetry have to be listened to as well."""
 
 
-def main(stacks: list[str]) -> int:
+def main(stacks: list[str], checks: list[str]) -> int:
     """Check every shop; return the exit code."""
     counts: Counter[tuple[str, str]] = Counter()
     unlike = 0
     began = time.monotonic()
     for stack in stacks:
         with TemporaryDirectory() as folder:
-            for check in CHECKS:
+            for check in (each for each in ASKING if each in checks):
                 with corpus.shop(stack, Path(folder)) as (origin, database):
                     before = corpus.content(database)
                     for writes in (False, True):
@@ -39,11 +41,22 @@ def main(stacks: list[str]) -> int:
                         if corpus.content(database) != before:
                             unlike += 1
                             print(f"WRITTEN   {stack:8} {check}: the data is not as it was")
-            for fault, about in corpus.FAULTS.items():
-                if stack not in about.stacks:
+            if "telemetry" in checks:
+                _, compared, as_it_was = corpus.telemetry_of(stack, Path(folder))
+                for finding in corpus.told(compared):
+                    counts["telemetry", "accused twins"] += 1
+                    print(f"ACCUSED   {stack:8} mended twin: {finding.summary}")
+                if not as_it_was:
+                    unlike += 1
+                    print(f"WRITTEN   {stack:8} telemetry: the data is not as it was")
+            for fault, about in (*corpus.FAULTS.items(), *corpus.TELEMETRY.items()):
+                if stack not in about.stacks or about.check not in checks:
                     continue
-                with corpus.shop(stack, Path(folder), fault) as (origin, database):
-                    _, compared = corpus.checked(about.check, origin, database, writes=about.writes)
+                if fault in corpus.TELEMETRY:
+                    _, compared, _ = corpus.telemetry_of(stack, Path(folder), fault)
+                else:
+                    with corpus.shop(stack, Path(folder), fault) as (origin, database):
+                        _, compared = corpus.checked(about.check, origin, database, writes=about.writes)
                 kinds = corpus.accusations(compared)
                 hit = bool(kinds & set(about.kinds))
                 wrong = kinds - set(about.kinds) - set(corpus.ALSO.get(fault, ()))
@@ -56,7 +69,7 @@ def main(stacks: list[str]) -> int:
                     print(f"WRONG     {stack:8} {fault}: {text[:200]}")
     print()
     bad = unlike
-    for check in CHECKS:
+    for check in checks:
         found, missed = counts[check, "found"], counts[check, "missed"]
         wrong = counts[check, "wrong"] + counts[check, "accused twins"]
         precision = found / (found + wrong) if found + wrong else 0.0
@@ -71,5 +84,9 @@ def main(stacks: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    chosen = sys.argv[1:] or [each for each in corpus.STACKS if corpus.available(each)]
-    sys.exit(main(chosen))
+    named = set(sys.argv[1:])
+    if unknown := named - {*corpus.STACKS, *CHECKS}:
+        sys.exit(f"neither a stack nor a check: {', '.join(sorted(unknown))}")
+    chosen = [each for each in corpus.STACKS if each in named]
+    chosen = chosen or [each for each in corpus.STACKS if corpus.available(each)]
+    sys.exit(main(chosen, [each for each in CHECKS if each in named] or list(CHECKS)))

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +23,13 @@ from typing import Any
 from perfproof.checks import registry
 from perfproof.checks.arm import CheckedArm, KnownRequest, ProbeClient
 from perfproof.documents.operations import shown_by
-from perfproof.http.plain_client import Client
+from perfproof.http.message import TRACE, trace_header
+from perfproof.http.plain_client import Answer, Client
 from perfproof.measure.checks import bounded
 from perfproof.model.checks import Compared
 from perfproof.model.result import Finding
 from perfproof.model.scenario import Arm, Service
+from perfproof.telemetry.receiver import receiving
 
 SHOPS = Path(__file__).parent / "checks" / "shops"
 STACKS = ("stdlib", "flask", "express")
@@ -75,6 +78,27 @@ FAULTS: Mapping[str, Fault] = {
     "cursor_repeats": Fault("contract", ("pagination",)),
     "batch_one_by_one": Fault("contract", ("batch_dear", "batch_queries")),
 }
+_PYTHON = ("stdlib", "flask")
+TELEMETRY: Mapping[str, Fault] = {
+    "plain_logs": Fault("telemetry", ("log_unstructured",)),
+    "no_level": Fault("telemetry", ("log_level",)),
+    "no_request_id": Fault("telemetry", ("log_request_id",)),
+    "logged_twice": Fault("telemetry", ("error_logged_twice",)),
+    "silent_500": Fault("telemetry", ("error_unlogged",)),
+    "unlogged_orders": Fault("telemetry", ("log_silent",)),
+    "logs_token": Fault("telemetry", ("log_secret",)),
+    "no_metrics": Fault("telemetry", ("metrics_missing",)),
+    "broken_metrics": Fault("telemetry", ("metrics_unreadable",)),
+    "counts_twice": Fault("telemetry", ("metrics_miscount",)),
+    "errors_uncounted": Fault("telemetry", ("metrics_errors_uncounted",)),
+    "raw_paths": Fault("telemetry", ("metrics_raw_paths",)),
+    "own_trace_ids": Fault("telemetry", ("traces_begun_anew",)),
+    "hanging_spans": Fault("telemetry", ("traces_broken",)),
+    "no_traces": Fault("telemetry", ("traces_missing",)),
+    "untraced_orders": Fault("telemetry", ("traces_broken",)),
+    "untraced_queries": Fault("telemetry", ("statements_untraced",), stacks=_PYTHON),
+}
+"""Faults of what a service tells of itself: it runs with TELLS then (``telemetry_of``)."""
 ALSO: Mapping[str, tuple[str, ...]] = {
     "html_not_found": ("error_message", "error_code"),  # a page has neither a message field nor a code
     "other_shape": ("error_message", "error_code"),
@@ -101,14 +125,17 @@ def seed(file: Path) -> None:
 
 
 @contextmanager
-def shop(stack: str, folder: Path, *faults: str) -> Iterator[tuple[str, Path]]:
-    """Lend a shop that runs: where it answers, and its data."""
+def shop(
+    stack: str, folder: Path, *faults: str, environment: Mapping[str, str] | None = None, output: Any = None
+) -> Iterator[tuple[str, Path]]:
+    """Lend a shop that runs: where it answers, and its data; what it prints goes to ``output``, if that is given."""
     database = database_of(stack, folder)
     seed(database)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     line = command(stack, str(port), database, faults)
-    process = subprocess.Popen(line, env=dict(os.environ), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    sink = subprocess.DEVNULL if output is None else output
+    process = subprocess.Popen(line, env={**os.environ, **(environment or {})}, stdout=sink, stderr=sink)
     origin = f"http://127.0.0.1:{port}"
     try:
         client, deadline = Client(origin), time.monotonic() + 20
@@ -145,6 +172,36 @@ def checked(check: str, origin: str, database: Path, *, writes: bool = False) ->
     )
     facts = bounded(found.observe(arm), lambda text: text)
     return facts, found.compare(None, facts, settings)
+
+
+def telemetry_of(stack: str, folder: Path, *faults: str) -> tuple[dict[str, Any], Compared, bool]:
+    """Return what the check of telemetry observes of a shop, what it makes of it, and whether all data is as it was."""
+    found = registry.find("telemetry")
+    assert found is not None
+    settings = {each.name: each.default for each in found.settings} | {"repeats": 1, "wait": 3}
+    log = folder / "shop.log"
+    with receiving() as heard, log.open("wb") as output:
+        told = {**heard.environment, "TELLS": "1"}
+        with shop(stack, folder, *faults, environment=told, output=output) as (origin, database):
+            before = content(database)
+            arm = CheckedArm(
+                arm=Arm("candidate", Service(url=origin)),
+                asker=ProbeClient(Client(origin), 600, 60.0),
+                settings=settings,
+                headers=TOKEN,
+                document=next(shown_by(Client(origin)), None),
+                statements=_statements if stack in _PYTHON else lambda _: None,
+                printed=lambda start: log.read_bytes()[start:],
+                listener=heard,
+            )
+            facts = bounded(found.observe(arm), lambda text: text)
+            return facts, found.compare(None, facts, settings), content(database) == before
+
+
+def _statements(send: Callable[[Mapping[str, str]], Answer]) -> Mapping[str, int]:
+    """Return how many statements a shop says that it sent: each knows it truly, whatever its spans say."""
+    answer = send({TRACE: trace_header(secrets.randbits(60) | 1, 0)})
+    return {"all": int(answer.headers.get("x-statements", 0))}
 
 
 def accusations(compared: Compared) -> set[str]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -34,11 +35,38 @@ FRAMEWORKS = {
     "starlette": (("starlette==0.27.0",),),
 }
 """The oldest release with files for the Python of the tests, and some in between; the newest is what is installed."""
+TRACING = {
+    "opentelemetry": (
+        (
+            "opentelemetry-instrumentation-flask==0.66b1",
+            "opentelemetry-instrumentation-sqlite3==0.66b1",
+            "opentelemetry-instrumentation-dbapi==0.66b1",
+            "opentelemetry-instrumentation-wsgi==0.66b1",
+            "opentelemetry-instrumentation==0.66b1",
+            "opentelemetry-util-http==0.66b1",
+            "opentelemetry-semantic-conventions==0.66b1",
+            "opentelemetry-exporter-http-transport==0.66b1",
+            "opentelemetry-exporter-otlp-common==0.66b1",
+            "opentelemetry-exporter-otlp-proto-http==1.45.1",
+            "opentelemetry-exporter-otlp-proto-common==1.45.1",
+            "opentelemetry-proto==1.45.1",
+            "opentelemetry-sdk==1.45.1",
+            "opentelemetry-api==1.45.1",
+            "googleapis-common-protos==1.76.0",
+            "protobuf==7.36.2",
+            "wrapt==2.5.2",
+        ),
+    ),
+}
+"""OpenTelemetry for services under test: its packages ask for one another's very release, so it cannot be installed
+beside what is locked to another one."""
+_LONGEST = 200
+"""Characters of a folder's name: file systems take 255."""
 
 
 def every() -> list[tuple[str, ...]]:
     """Return all that may be asked for."""
-    return [each for known in (DRIVERS, FRAMEWORKS) for several in known.values() for each in several]
+    return [each for known in (DRIVERS, FRAMEWORKS, TRACING) for several in known.values() for each in several]
 
 
 def folder_of(release: tuple[str, ...]) -> Path:
@@ -48,6 +76,8 @@ def folder_of(release: tuple[str, ...]) -> Path:
     )
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = "_".join(release).replace("=", "").replace("<", "")
+    if len(name) > _LONGEST:
+        name = f"{name[:60]}_{hashlib.sha256(name.encode()).hexdigest()[:12]}"
     folder = home / name
     with (home / f".{name}.lock").open("w") as lock:  # tests run in several processes
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -334,6 +334,7 @@ _FORMATS = {
     ".xml": "JUnit: a test case for each check",
     ".pdf": "one slide of 16:9",
     ".png": "the same slide as a picture",
+    ".prom": "gauges in Prometheus' text format ([telemetry](../telemetry.md#out-prometheus-a-collector-grafana))",
 }
 _GATE = {
     Format.GITHUB: "`comment.md`, the job summary and annotations",

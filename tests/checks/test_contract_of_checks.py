@@ -17,6 +17,10 @@ class TestRollout(CheckContract):
     check = registry.find("rollout")
 
 
+class TestTelemetry(CheckContract):
+    check = registry.find("telemetry")
+
+
 class TestContract(CheckContract):
     check = registry.find("contract")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
 import checks_corpus as corpus
@@ -53,3 +56,39 @@ def test_a_mended_twin_is_accused_of_nothing_and_its_data_is_as_it_was(stack, ch
     wanted = {"error_contract": 1.0} if check == "error_contract" else {"contract": 1.0, "pagination": 1.0}
     assert {name: values[name] for name in wanted} == wanted
     assert facts
+
+
+TOLD = [("stdlib", fault) for fault in corpus.TELEMETRY] + [
+    (stack, fault)
+    for stack in ("flask", "express")
+    for fault in ("no_request_id", "logged_twice", "silent_500", "counts_twice", "raw_paths", "own_trace_ids")
+]
+
+
+@pytest.mark.parametrize(("stack", "fault"), TOLD)
+def test_a_fault_in_what_a_service_tells_of_itself_is_found_and_nothing_else(stack, fault, tmp_path):
+    if not corpus.available(stack):
+        pytest.skip(f"{stack} is not installed")
+    _, compared, as_it_was = corpus.telemetry_of(stack, tmp_path, fault)
+    kinds = corpus.accusations(compared)
+    assert kinds == set(corpus.TELEMETRY[fault].kinds), [each.summary for each in compared.findings]
+    assert as_it_was
+
+
+@pytest.mark.parametrize("stack", corpus.STACKS)
+def test_a_shop_that_tells_all_is_accused_of_nothing_and_no_word_of_it_is_kept(stack, tmp_path):
+    if not corpus.available(stack):
+        pytest.skip(f"{stack} is not installed")
+    facts, compared, as_it_was = corpus.telemetry_of(stack, tmp_path)
+    assert not corpus.told(compared), [each.summary for each in corpus.told(compared)]
+    values = {measure.metric: measure.candidate for measure in compared.measures}
+    shares = ("structured_logs", "log_levels", "log_request_ids", "errors_logged_once", "metrics_endpoint", "traces")
+    assert {values[name] for name in (*shares, "metrics_counts")} == {1.0}
+    assert as_it_was
+    kept = json.dumps(facts)
+    log = (tmp_path / "shop.log").read_text()
+    ids = set(re.findall(r"[0-9a-f]{16,32}", log))
+    assert len(ids) > 20
+    assert not any(each in kept for each in ids)
+    assert "it failed" in log
+    assert "it failed" not in kept

@@ -93,3 +93,10 @@ def test_many_names_are_counted() -> None:
     assert promises.names(found[:1]) == "a"
     assert promises.names(found[:3]) == "a, b and c"
     assert promises.names(found) == "4 requests"
+
+
+def test_what_began_at_nothing_has_no_change_and_is_told_by_its_values() -> None:
+    row = replace(states.one(-0.5, 0.1), unit="ratio", baseline=0.0, candidate=1.0, change=None)
+    assert promises.reached([row]) == "100 % from 0 %"
+    assert promises.reached([row, replace(row, candidate=0.5)]) == "more than nothing"
+    assert promises.reached([replace(row, candidate=None)]) == "not measured"

@@ -95,7 +95,9 @@ class CheckedArm:
     headers, and returns how often each statement ran at the database meanwhile (by its fingerprint), or None where
     nothing counts. ``earlier`` are the facts of the same check on the arm before. ``run`` runs a command of the arm and
     returns its exit code and output. ``roll`` restarts the arm under load and returns the facts of it; None where it
-    may not be restarted. ``left_out`` takes what was not done, and why.
+    may not be restarted. ``printed`` returns what the arm printed from a byte on, unmasked; None where it was not
+    started here. ``listener`` is what the check listens with, ``metrics`` the address where the service tells metrics
+    of itself ("" where the scenario does not say). ``left_out`` takes what was not done, and why.
     """
 
     arm: Arm
@@ -112,6 +114,9 @@ class CheckedArm:
     earlier: Mapping[str, Any] | None = None
     run: Callable[[str], tuple[int, str]] = lambda _: (127, "")
     roll: Callable[[], Mapping[str, Any]] | None = None
+    printed: Callable[[int], bytes] | None = None
+    listener: Any = None
+    metrics: str = ""
     left_out: list[str] = field(default_factory=list)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -77,3 +78,22 @@ class OfFiles(Protocol):
 
     def observe_files(self, arms: Sequence[ArmFiles], settings: Mapping[str, Any]) -> Sequence[Facts]:
         """Return what was seen of each arm, as ``Check.observe`` returns it. No service of ours runs meanwhile."""
+
+
+class Listener(Protocol):
+    """Something that listens while an arm runs; ``environment`` is what the arm is started with to talk to it."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Return variables that go over those of the scenario."""
+
+
+@runtime_checkable
+class Listens(Protocol):
+    """A check that listens while it asks: each arm is started for it alone, with variables of the check's own.
+
+    What ``listening`` lends is the arm's ``listener`` while it is observed; an arm that was not started here has none.
+    """
+
+    def listening(self) -> AbstractContextManager[Listener]:
+        """Lend what listens, from before the arm starts until it has ended."""

@@ -23,6 +23,7 @@ OWN = {
     "contract": "perfproof.checks.contract:CHECK",
     "rollout": "perfproof.rollout:CHECK",
     "build": "perfproof.checks.building:CHECK",
+    "telemetry": "perfproof.checks.telemetry:CHECK",
 }
 """Our own checks, as pyproject.toml registers them: known here as well, for a source tree that is not installed."""
 ON_REQUEST = frozenset(("rollout",))

@@ -35,6 +35,7 @@ from perfproof.cli.noise import noise
 from perfproof.cli.probe import probe
 from perfproof.cli.prove import prove
 from perfproof.cli.prune import prune
+from perfproof.cli.push import push
 from perfproof.cli.report import report
 from perfproof.cli.resume import resume
 from perfproof.cli.rollout import rollout
@@ -81,6 +82,7 @@ app.command("serve")(serve)
 app.add_typer(baseline)
 app.command("export")(export)
 app.command("import")(import_)
+app.command("push")(push)
 app.command("prune")(prune)
 app.command("schema")(schema)
 app.command("completion")(completion)

@@ -24,7 +24,7 @@ def report(
         typer.Option(
             "--output",
             "-o",
-            help="File to write: .html .pdf .png .md .json .csv .parquet .xml .hlog _stats.csv, "
+            help="File to write: .html .pdf .png .md .json .csv .parquet .xml .prom .hlog _stats.csv, "
             "or the profile: .speedscope.json .pyinstrument.html .folded. May be repeated.",
             metavar="FILE",
             callback=outputs.writable(outputs.recordings),

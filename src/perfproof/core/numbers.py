@@ -46,9 +46,9 @@ def in_unit(value: float, unit: str) -> str:
     if unit == "ratio":
         return f"{digits(value * 100, 3)} %"
     if unit.startswith("bytes"):
-        rest = " per 1,000 requests" if unit != "bytes" else ""
+        rest = {"bytes/1000": " per 1,000 requests", "bytes/s": " per second"}.get(unit, "")
         return (f"{value / 2**20:,.1f} MiB" if abs(value) >= 2**20 else f"{value / 2**10:,.1f} KiB") + rest
-    if unit in ("queries", "rows", "count"):
+    if unit in ("queries", "rows", "count", "number"):
         return digits(value, 4)
     if unit == "instructions":
         size, name = next((each for each in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if abs(value) >= each[0]), (1.0, ""))
@@ -61,6 +61,11 @@ def digits(value: float, places: int = 2) -> str:
     if abs(value) >= 10**places:
         return f"{value:,.0f}"
     return format(Decimal(f"{value:.{places}g}"), ",f")
+
+
+def capitalised(text: str) -> str:
+    """Return a text as a sentence begins; a name that a program gave (``db_pool_wait``) stays as it is written."""
+    return text if "_" in text.partition(" ")[0] else text[:1].upper() + text[1:]
 
 
 def listed(items: list[str], most: int = 3) -> str:

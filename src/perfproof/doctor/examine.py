@@ -17,7 +17,7 @@ from perfproof.doctor.machine import Cores, Disk, Memory, OpenFiles, Others
 from perfproof.doctor.noise import Noise
 from perfproof.doctor.requests import RequestsCheck, SetUp
 from perfproof.doctor.results import CheckResult, NoiseEstimate, NotChecked, of_error, ok, problem
-from perfproof.doctor.start import Footprint, Preparation, StartCheck, up
+from perfproof.doctor.start import Footprint, OwnMetrics, Preparation, StartCheck, up
 from perfproof.doctor.store import Store
 from perfproof.doctor.tools import InstructionCounters, Profilers
 from perfproof.doctor.versions import Git
@@ -33,7 +33,7 @@ from perfproof.service.private_folders import private_folder
 MACHINE: tuple[Check, ...] = (Cores(), Others(), ClockCheck(), Memory(), OpenFiles(), Disk(), Store())
 TOOLS: tuple[Check, ...] = (Profilers(), InstructionCounters())
 FILES: tuple[Check, ...] = (Git(), Preparation())
-RUNNING: tuple[Check, ...] = (StartCheck(), Footprint(), SetUp(), RequestsCheck())
+RUNNING: tuple[Check, ...] = (StartCheck(), Footprint(), SetUp(), RequestsCheck(), OwnMetrics())
 WATCHED: tuple[Check, ...] = (InstrumentationCheck(),)
 NOISE: tuple[Check, ...] = (Noise(),)
 

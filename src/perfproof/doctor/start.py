@@ -12,6 +12,7 @@ from perfproof.doctor.context import Context
 from perfproof.doctor.results import CheckResult, joined, of_error, ok, warning
 from perfproof.errors import PerfproofError
 from perfproof.model.scenario import Arm
+from perfproof.rounds.collecting import Collector
 from perfproof.service.lifecycle import RunningService, run_command, start, stop_all
 from perfproof.service.processes import ProcessTree
 from perfproof.service.snapshots.snapshot import Snapshot, taken
@@ -150,3 +151,22 @@ def readable(kind: str) -> CheckResult | None:
         return warning(Footprint.about, what, "run perfproof as the service's user, with /proc as it is (no hidepid)")
     what = "no process of it is seen on this machine: its memory and CPU time stay unknown"
     return warning(Footprint.about, what, "give the service a `command:` here, or measure where it runs")
+
+
+class OwnMetrics:
+    """Whether the services tell the metrics of themselves that the scenario asks for."""
+
+    about = "metrics"
+
+    def run(self, context: Context) -> Iterator[CheckResult]:
+        """Read them as a round does, with nothing under way; of counters that requests bring up all is known then."""
+        collector = Collector.of(list(context.running().values()))
+        if not collector.wanted:
+            return
+        untold = collector.prepare()
+        every = len(collector.wanted) * len(collector.services)
+        if len(untold) < every:
+            yield ok(self.about, f"{every - len(untold)} of {every} that the scenario names are told")
+        for each in untold:
+            what, _, fix = context.redactor(each).rpartition(": ")
+            yield warning(self.about, what, fix)

@@ -129,7 +129,9 @@ class RunDirectory:
         write_table(partial.path / "processes.parquet", processes, PROCESS_COLUMNS)
         for name, source in logs.items():
             _copy_log(source, partial.path / f"{name}.log", redactor)
-        facts = RoundFacts(round.number, round.arms, round.blocks, round.complete, round.problem, round.troubles)
+        facts = RoundFacts(
+            round.number, round.arms, round.blocks, round.complete, round.problem, round.troubles, round.collected
+        )
         write_whole(partial.path / "round.json", write_document(facts))
         partial.path.rename(round_folder(self.path, partial.number))
         flush(self.path / "rounds")

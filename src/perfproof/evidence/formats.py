@@ -14,7 +14,7 @@ from perfproof import __version__
 from perfproof.core.codec import CodecError, decode, encode
 from perfproof.errors import EvidenceError
 from perfproof.evidence.limits import TooLargeError, parse_json, read_bytes
-from perfproof.model.recording import ArmRound, Block, Trouble
+from perfproof.model.recording import ArmRound, Block, Collected, Trouble
 
 PROBE_FILE = "probe.json"
 CAUSES_FILE = "causes.json.gz"
@@ -44,6 +44,7 @@ class RoundFacts:
     complete: bool = True
     problem: str | None = None
     troubles: tuple[Trouble, ...] = ()
+    collected: tuple[Collected, ...] = ()
 
 
 def round_folder(path: Path, number: int) -> Path:

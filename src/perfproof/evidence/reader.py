@@ -132,6 +132,7 @@ def read_round(path: Path, number: int, info: RunInfo | None = None) -> Round:
         complete=facts.complete,
         problem=facts.problem,
         troubles=facts.troubles,
+        collected=facts.collected,
     )
     if info is not None:
         check_round(info, measured, folder)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from perfproof.evidence.formats import SAMPLES_FILE, RoundFacts, damaged
+from perfproof.model import service_metrics
 from perfproof.model.checks import Checked
 from perfproof.model.recording import Outcome, Round, RunInfo, Samples
 
@@ -41,6 +42,7 @@ def check_facts(info: RunInfo, number: int, facts: RoundFacts, file: Path) -> No
     if facts.number != number:
         raise damaged(file, f"it says that it is round {facts.number}")
     named = {each.arm for each in facts.arms} | {each.arm for each in facts.blocks}
+    named |= {each.arm for each in facts.collected}
     strays = named - set(range(len(info.arms)))
     if strays:
         raise damaged(file, f"it speaks of arm {min(strays)}, and the run has {len(info.arms)}")
@@ -51,6 +53,10 @@ def check_facts(info: RunInfo, number: int, facts: RoundFacts, file: Path) -> No
             raise damaged(file, f"block {at} has a negative count or ends before it begins")
         if block.completed + block.failed > block.sent:
             raise damaged(file, f"block {at} has more answers than requests")
+
+    for told in facts.collected:
+        if not service_metrics.is_one(told.metric) or min(told.sent, told.seconds) < 0:
+            raise damaged(file, f"it collected {told.metric!r:.60}, which cannot be")
 
 
 def check_checked(info: RunInfo, checked: Checked, file: Path) -> None:

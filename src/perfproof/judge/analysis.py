@@ -34,6 +34,7 @@ from perfproof.verdict import sentence
 from perfproof.verdict.additions import Conclusion, joined
 from perfproof.verdict.budgets import check_budgets
 from perfproof.verdict.claims import correct, missing_goals
+from perfproof.verdict.collected_rows import collected_doubts, collected_levels, collected_rows
 from perfproof.verdict.comparability import describe, environment_differences
 from perfproof.verdict.conclude import conclude
 from perfproof.verdict.details import detail_all, traffic, with_impact
@@ -94,7 +95,9 @@ def _judged(recording: Recording, spreads: Sequence[Spread]) -> _Measured:
     more = (*probed.reasons, *unnamed(sides[0], info.rules))
     if more:
         health = Health((*health.reasons, *more), health.warnings)
-    measured = replace(_measure(sides, terms, failures, health), probed=probed)
+    measured = _measure(sides, terms, failures, health)
+    probed = joined(probed, collected_doubts(measured.sides, measured.labels))
+    measured = replace(measured, probed=probed)
     return replace(measured, causes=with_functions(recording.causes, recording.instructions))
 
 
@@ -149,6 +152,7 @@ def compare(baseline: Recording, candidate: Recording, days: Sequence[DayToDay] 
     probed = joined(conclude_queries(probing, rules), conclude_instructions(counted, rules, measured.labels))
     checked = across_checks(baseline.checked, candidate.checked, last_arms, measured.labels)
     probed = joined(probed, conclude_checked(checked, rules, measured.labels))
+    probed = joined(probed, collected_doubts(measured.sides, measured.labels))
     return _two("compare", replace(measured, probed=probed, causes=causes))
 
 
@@ -191,6 +195,7 @@ class _Measured:
         """Return every metric of each arm on its own."""
         sure = self.terms.confidence
         found = [level for each in self.series for level in levels_of(each, self.labels, sure)]
+        found += collected_levels(self.sides, self.labels, sure)
         return [*found, *error_levels(self.failures, self.labels, sure, self.rounds), *self.probed.levels]
 
     def rows(self) -> list[Comparison]:
@@ -200,9 +205,10 @@ class _Measured:
         base = float(known.mean()) if len(known) else None
         rows = [ratio_row(s, self.terms) if s.logs else growth_row(s, self.terms, base) for s in self.series]
         rows += error_rows(self.failures[0], self.failures[1], self.terms, self.rounds)
+        rows += collected_rows(self.sides, self.terms)
         rows = correct(forbid_gains(rows, self.failures[0], self.failures[1]), self.terms)
-        order = list(METRICS)
-        found = sorted((row.comparison for row in rows), key=lambda row: order.index(row.metric))
+        order = {name: at for at, name in enumerate(METRICS)}
+        found = sorted((row.comparison for row in rows), key=lambda row: order.get(row.metric, len(order)))
         found = [*found, *self.probed.rows]
         found += missing_goals(found, self.terms.rules, self.sides[0].requests)
         return [replace(row, verdict=Verdict.INVALID) for row in found] if self.health.reasons else found

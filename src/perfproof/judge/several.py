@@ -91,6 +91,7 @@ def _round(a_round: Round, number: Mapping[int, int]) -> Round:
             if each.arm < 0 or each.arm in number
         ),
         service=None if a_round.service is None else Samples(_columns(a_round.service.columns, number)),
+        collected=tuple(replace(each, arm=number[each.arm]) for each in a_round.collected if each.arm in number),
     )
 
 

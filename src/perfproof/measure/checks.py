@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from perfproof.checks import registry
 from perfproof.checks.arm import CheckedArm, KnownRequest, NotCheckedError, OverError, ProbeClient
-from perfproof.checks.protocol import Check, OfFiles
+from perfproof.checks.protocol import Check, Listener, Listens, OfFiles
 from perfproof.core import paths
 from perfproof.databases.merge import merge
 from perfproof.databases.sources import Sources, opened
@@ -35,8 +35,10 @@ from perfproof.measure.arm_files import FilesOfArm
 from perfproof.model.checks import ArmFacts, Checked, CheckFacts
 from perfproof.model.scenario import Arm, Checks, JsonValue, Request
 from perfproof.rollout import observing as rollout
+from perfproof.rounds.collecting import address_of
 from perfproof.rounds.single_start import PassContext
 from perfproof.service.lifecycle import RunningService, run_command, start
+from perfproof.telemetry.log_lines import MOST_BYTES
 
 _LETS_IN = ("authorization", "cookie", "x-api-key", "api-key", "x-auth-token", "x-access-token")
 """Headers that are taken over from the scenario's requests."""
@@ -51,19 +53,14 @@ def run_checks(phase: PassContext) -> Checked:
     known = {name: check for name in wanted if (check := registry.find(name)) is not None}
     checks = {name: check for name, check in known.items() if name not in registry.ON_REQUEST}
     found: dict[str, list[ArmFacts]] = {name: [] for name in known}
-    served = {name: check for name, check in checks.items() if not isinstance(check, OfFiles)}
+    served = {name: check for name, check in checks.items() if not isinstance(check, OfFiles | Listens)}
     for arm in phase.scenario.arms if served else ():
-        try:
-            with _started(phase, arm) as running:
-                for name, check in served.items():
-                    phase.observer.phase(f"checking {arm.name}: {check.title}")
-                    found[name].append(running.observe(check, found[name][-1].facts if found[name] else None))
-        except UsageError:
-            raise
-        except PerfproofError as error:
-            for name in served:
-                if all(each.arm != arm.name for each in found[name]):
-                    found[name].append(ArmFacts(arm.name, problem=phase.redactor(_sentence(error))))
+        _ask(phase, arm, served, found)
+    for name, check in checks.items():
+        if isinstance(check, Listens):
+            for arm in phase.scenario.arms:
+                with check.listening() as listener:
+                    _ask(phase, arm, {name: check}, found, listener)
     for arm in phase.scenario.arms:
         for name, check in known.items():
             if name in registry.ON_REQUEST:
@@ -79,6 +76,27 @@ def run_checks(phase: PassContext) -> Checked:
         ),
         time.monotonic() - began,
     )
+
+
+def _ask(
+    phase: PassContext,
+    arm: Arm,
+    checks: Mapping[str, Check],
+    found: Mapping[str, list[ArmFacts]],
+    listener: Listener | None = None,
+) -> None:
+    """Add to ``found`` what the checks observe of one start of an arm; a start that fails is the problem of each."""
+    try:
+        with _started(phase, arm, listener) as running:
+            for name, check in checks.items():
+                phase.observer.phase(f"checking {arm.name}: {check.title}")
+                found[name].append(running.observe(check, found[name][-1].facts if found[name] else None))
+    except UsageError:
+        raise
+    except PerfproofError as error:
+        for name in checks:
+            if all(each.arm != arm.name for each in found[name]):
+                found[name].append(ArmFacts(arm.name, problem=phase.redactor(_sentence(error))))
 
 
 def _rolled_out(phase: PassContext, arm: Arm, check: Check) -> ArmFacts:
@@ -141,9 +159,12 @@ def _of_files(phase: PassContext, name: str, check: OfFiles) -> list[ArmFacts]:
 
 
 @contextmanager
-def _started(phase: PassContext, arm: Arm) -> Iterator[_Running]:
-    """Lend the arm, with its data put back, started afresh and logged in."""
-    logs = phase.private / f"checks-{arm.name}"
+def _started(phase: PassContext, arm: Arm, listener: Listener | None = None) -> Iterator[_Running]:
+    """Lend the arm, with its data put back, started afresh (so that it talks to ``listener``) and logged in."""
+    if listener is not None:
+        environment = {**arm.service.environment, **listener.environment}
+        arm = replace(arm, service=replace(arm.service, environment=environment))
+    logs = phase.private / f"checks-{arm.name}{'-listened' if listener is not None else ''}"
     logs.mkdir(mode=0o700, exist_ok=True)
     kept = phase.kept.get(arm.name)
     with ExitStack() as stack:
@@ -163,7 +184,7 @@ def _started(phase: PassContext, arm: Arm) -> Iterator[_Running]:
             raise NotCheckedError(
                 f"{arm.name} is not on this machine", why=error.why, hint="checks ask services that run here"
             ) from None
-        running = _Running(phase, arm, service, sources, logs)
+        running = _Running(phase, arm, service, sources, logs, listener if kept is None and injectable else None)
         running.enter()
         yield running
 
@@ -177,6 +198,7 @@ class _Running:
     service: RunningService
     sources: Sources
     logs: Path
+    listener: Listener | None = None
     requests: tuple[KnownRequest, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
     document: Document | None = None
@@ -271,6 +293,9 @@ class _Running:
             statements=lambda send: self._statements(send, arm.left_out),
             earlier=earlier,
             run=self._run,
+            printed=self._printed if self.service.guarded is not None else None,
+            listener=self.listener,
+            metrics=address_of(self.service, collect.prometheus) if (collect := self.arm.service.collect) else "",
         )
         problem = ""
         facts: dict[str, Any] = {}
@@ -291,6 +316,12 @@ class _Running:
         seconds = time.monotonic() - asker.began
         left_out = tuple(hide(each) for each in arm.left_out)
         return ArmFacts(self.arm.name, facts, asker.asked, seconds, hide(problem), left_out, asker.over)
+
+    def _printed(self, start: int) -> bytes:
+        """Return what the service printed from byte ``start`` on, at most so much as a log may hold."""
+        with self.service.log.open("rb") as file:
+            file.seek(start)
+            return file.read(MOST_BYTES)
 
     def _reset(self) -> None:
         if self.arm.service.reset:

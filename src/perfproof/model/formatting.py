@@ -11,10 +11,13 @@ import re
 import unicodedata
 
 from perfproof.core.numbers import digits
+from perfproof.model import service_metrics
 from perfproof.model.metrics import METRICS
 from perfproof.model.scenario import Goal
 
 NOTHING = "—"
+NARROW = 22
+"""Characters that names of a service's own metrics have in narrow places; they are cut in their middle."""
 _SPACES = str.maketrans("\t\n\r", "   ")
 MINUS = "−"
 
@@ -68,6 +71,18 @@ SHORT_TITLES = {
     "unused_imports": "unused import",
     "dead_code": "dead code",
     "duplicates": "duplicates",
+    "structured_logs": "JSON logs",
+    "log_levels": "log levels",
+    "log_request_ids": "log ids",
+    "errors_logged_once": "errors logged",
+    "metrics_endpoint": "metrics",
+    "metrics_counts": "counts",
+    "traces": "traces",
+    "traced_statements": "traced SQL",
+    "spans_per_request": "spans",
+    "span_time_own": "own time",
+    "span_time_database": "database time",
+    "span_time_calls": "calls time",
 }
 """Titles for narrow places; at most 13 characters."""
 
@@ -86,6 +101,8 @@ def title(metric: str, *, short: bool = False) -> str:
     """Return a metric's title for people; a metric that is not known keeps its name."""
     if short and metric in SHORT_TITLES:
         return SHORT_TITLES[metric]
+    if short and service_metrics.is_one(metric):
+        return ends(METRICS[metric].title, NARROW)
     return METRICS[metric].title if metric in METRICS else metric.replace("_", " ")
 
 
@@ -114,11 +131,13 @@ def value(number: float | None, unit: str) -> str:
             return _bytes(number)
         case "bytes/1000":
             return f"{_bytes(number)}/1k"
+        case "bytes/s":
+            return f"{_bytes(number)}/s"
         case "1/s":
             return f"{_digits(number)}/s"
         case "ratio":
             return percent(number)
-        case "queries" | "rows" | "count":
+        case "queries" | "rows" | "count" | "number":
             return count(round(number)) if float(number).is_integer() else _digits(number)
         case "instructions":
             return _large(number)

@@ -8,6 +8,8 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, Literal
 
+from perfproof.model import service_metrics
+
 Better = Literal["lower", "higher"]
 ALL = "all"
 """The request name that stands for every request of a scenario together."""
@@ -44,17 +46,30 @@ def _number(name: str, title: str, check: str) -> Metric:
 class _Metrics(dict[str, Metric]):
     """Our own metrics, and behind them those of checks that other packages bring: looked for when one is asked for.
 
-    A run may name a metric whose package is not installed here: it is shown by its name, without a unit.
+    Those that the service itself tells of (``prometheus:...``) say in their name all there is to know. A run may name a
+    metric whose package is not installed here: it is shown by its name, without a unit.
     """
 
     def __missing__(self, name: str) -> Metric:
+        if service_metrics.is_one(name):
+            return _of_service(name)
         return _of_plugins().get(name) or Metric(name, name.replace("_", " "), "", exact=True, per_request=False)
 
     def __contains__(self, name: object) -> bool:
-        return super().__contains__(name) or name in _of_plugins()
+        return (
+            super().__contains__(name)
+            or (isinstance(name, str) and service_metrics.is_one(name))
+            or name in _of_plugins()
+        )
 
     def get(self, name: str, default: Any = None) -> Any:
         return self[name] if name in self else default  # noqa: SIM401 - this is what get is
+
+
+def _of_service(name: str) -> Metric:
+    """Return a metric that the service itself tells of."""
+    told = service_metrics.parse(name)
+    return Metric(name, told.title, told.unit, better="higher" if told.higher else "lower", per_request=False)
 
 
 @cache
@@ -131,6 +146,18 @@ METRICS: dict[str, Metric] = _Metrics(
         _number("unused_imports", "unused imports", "build"),
         _number("dead_code", "dead code", "build"),
         _number("duplicates", "duplicated code", "build"),
+        _share("structured_logs", "requests logged as JSON lines", "telemetry"),
+        _share("log_levels", "log records with a level", "telemetry"),
+        _share("log_request_ids", "requests named in all of their log records", "telemetry"),
+        _share("errors_logged_once", "errors logged once", "telemetry"),
+        _share("metrics_endpoint", "metrics endpoint", "telemetry"),
+        _share("metrics_counts", "requests that metrics count rightly", "telemetry"),
+        _share("traces", "requests traced", "telemetry"),
+        _share("traced_statements", "statements in traces", "telemetry"),
+        Metric("spans_per_request", "spans per request", "number", per_request=False, check="telemetry"),
+        Metric("span_time_own", "time in the service itself", "ms", per_request=False, check="telemetry"),
+        Metric("span_time_database", "time in the database, by spans", "ms", per_request=False, check="telemetry"),
+        Metric("span_time_calls", "time in calls of others, by spans", "ms", per_request=False, check="telemetry"),
     )
 )
 """Every metric by its name, in the order reports show them."""

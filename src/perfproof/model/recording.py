@@ -248,6 +248,29 @@ class ArmRound:
     alone_ns: int = 0
 
 
+@dataclass(frozen=True)
+class Collected:
+    """What one of the service's own metrics did over one stretch of load (``pair``) on one arm, as the service told it.
+
+    A ``counter`` rose by ``rise`` over ``sent`` requests and ``seconds`` between the two scrapes; what a scrape itself
+    adds is taken off. A ``mean`` rose by ``rise`` in its sum and by ``count`` in its number of observations (a share:
+    in what it is divided by). A ``gauge`` was ``rise`` on average of both scrapes, ``last`` at the later and ``most``
+    at the higher. Where ``problem`` says why there is nothing, all are 0.
+    """
+
+    arm: int
+    pair: int
+    metric: str
+    kind: Literal["counter", "gauge", "mean", "none"]
+    rise: float = 0.0
+    count: float = 0.0
+    last: float = 0.0
+    most: float = 0.0
+    sent: int = 0
+    seconds: float = 0.0
+    problem: str = ""
+
+
 OTHERS = "others"
 """The text of those troubles that are not told one by one, since there are too many different ones."""
 
@@ -284,6 +307,7 @@ class Round:
     problem: str | None = None
     troubles: tuple[Trouble, ...] = ()
     service: Samples | None = None
+    collected: tuple[Collected, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,17 @@ class Tls:
 
 
 @dataclass(frozen=True)
+class Collect:
+    """What a service tells of itself: ``metrics`` (``prometheus:...``) at ``prometheus``, a path of it or an address.
+
+    The address may hold ``{port2}`` and so on, for services that listen elsewhere for it.
+    """
+
+    prometheus: str
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Service:
     """One version of the system under test: how to start it, or the ``url`` where it already runs.
 
@@ -41,6 +52,7 @@ class Service:
     without a shell unless ``shell`` is set; ``build`` only for versions taken from git. ``restart`` is ``never`` for
     services that cannot be started afresh. ``database`` are the addresses of its databases (they may hold passwords),
     where statements are counted while requests are probed. ``prefix`` stands before the path of every request.
+    ``collect`` says which of its own metrics are read beside the load.
     """
 
     command: str | None = None
@@ -60,6 +72,7 @@ class Service:
     tls: Tls | None = None
     database: tuple[str, ...] = field(default=(), repr=False)
     prefix: str = ""
+    collect: Collect | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from perfproof.core.numbers import capitalised
 from perfproof.model import formatting
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.result import BudgetCheck, Comparison, Level, Result, Verdict
@@ -207,7 +208,7 @@ def _alone(levels: Sequence[Level], budgets: Sequence[BudgetCheck]) -> Bars | No
     unit = shown[0].unit
     ticks = tuple((at, formatting.value(at * reach, unit) if at else "0") for at in (0.0, 0.5, 1.0))
     return Bars(
-        title=f"{promises.title(metric)[0].upper()}{promises.title(metric)[1:]}",
+        title=capitalised(promises.title(metric)),
         bars=tuple(_level(level, checks.get(level.request), reach) for level in shown),
         ticks=ticks,
         band="",

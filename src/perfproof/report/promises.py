@@ -144,7 +144,7 @@ def reached(found: Sequence[Comparison], *, word: bool = True) -> str:
     """Return what rows with known changes came to: "63 % shorter", "56 to 89 % shorter", "4 % longer"."""
     gains = [each for row in found if (each := gain(row)) is not None]
     if not gains:
-        return "not measured"
+        return _from_nothing(found)
     near = _goals(found)
     low, high = min(gains), max(gains)
     metric = found[0].metric
@@ -157,6 +157,15 @@ def reached(found: Sequence[Comparison], *, word: bool = True) -> str:
     if not word:
         return f"{size} worse" if high <= 0 and low < 0 else size
     return f"{size} {less(metric) if low >= 0 else more(metric)}"
+
+
+def _from_nothing(found: Sequence[Comparison]) -> str:
+    """Return what rows without a change came to: one from 0 has none, however well it is known."""
+    both = [row for row in found if formatting.known(row.baseline) and formatting.known(row.candidate)]
+    told = dict.fromkeys(
+        f"{formatting.value(row.candidate, row.unit)} from {formatting.value(row.baseline, row.unit)}" for row in both
+    )
+    return next(iter(told)) if len(told) == 1 else "more than nothing" if told else "not measured"
 
 
 def sure(found: Sequence[Comparison]) -> str:

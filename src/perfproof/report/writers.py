@@ -51,6 +51,12 @@ def _junit(result: Result, path: Path) -> None:
     _text(path, to_junit(judge(result, Policy())))
 
 
+def _prometheus(result: Result, path: Path) -> None:
+    from perfproof.report.prometheus import to_prometheus
+
+    _text(path, to_prometheus(result))
+
+
 def _pdf(result: Result, path: Path) -> None:
     from perfproof.report.candidates import one_alone
     from perfproof.report.slide.slide import to_slide
@@ -74,6 +80,7 @@ WRITERS: dict[str, Writer] = {
     ".xml": _junit,
     ".pdf": _pdf,
     ".png": _png,
+    ".prom": _prometheus,
 }
 """Known endings. Each writer imports its renderer when called, so that matplotlib and pyarrow load only when used."""
 

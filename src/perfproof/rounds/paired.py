@@ -124,6 +124,7 @@ def measure_pairs(run: RunContext, number: int, progress: Progress) -> None:
     limit = 3 * pace.seconds / len(parts) + 2 * max(pace.costs())
     run.observer.phase("measuring pairs")
     for place, counts in enumerate(parts):
+        progress.collector.before(*arms)
         before = [tree.cpu_ns() for tree in progress.trees]
         seed = seed_of(run, number, f"pairs-{place}")
         report = run.load.pairs(PairStretch(arms, place, counts, limit, seed, pace.gap, patience=_PATIENCE))

@@ -18,6 +18,7 @@ from perfproof.load.orders import balanced_orders
 from perfproof.load.plan import Learned
 from perfproof.model.recording import ArmRound, Block, Round, Samples
 from perfproof.model.scenario import Scenario
+from perfproof.rounds.collecting import Collector
 from perfproof.rounds.pace import STOPPING
 from perfproof.rounds.paired import measure_pairs, warm_pairs
 from perfproof.rounds.run_context import (
@@ -96,12 +97,16 @@ def run_round(stage: RunContext, number: int, measuring: Measuring | None = None
     problem: PerfproofError | None = None
     began = time.monotonic()
     with _services(stage, logs) as services:
-        progress = Progress(partial, services, [ProcessTree(arm, each.processes) for arm, each in enumerate(services)])
+        trees = [ProcessTree(arm, each.processes) for arm, each in enumerate(services)]
+        progress = Progress(partial, services, trees, Collector.of(services))
         progress.starting = time.monotonic() - began
         progress.look()
         with Sampler(progress.trees):
             try:
                 _warm_arms(stage, number, progress)
+                for doubt in progress.collector.prepare():
+                    if number == stage.first:
+                        stage.observer.note(stage.redactor(doubt))
                 measuring(stage, number, progress)
             except PerfproofError as error:
                 problem = death(services) or error
@@ -122,6 +127,7 @@ def run_round(stage: RunContext, number: int, measuring: Measuring | None = None
         complete=problem is None,
         problem=str(problem) if problem else None,
         troubles=learned.troubles,
+        collected=tuple(progress.collector.collected),
     )
     stage.directory.seal(partial, round_, {each.arm.name: each.log for each in services}, stage.redactor)
     if problem is not None:
@@ -224,7 +230,8 @@ def measure_blocks(stage: RunContext, number: int, progress: Progress) -> None:
     for pair, order in enumerate(block_order(scenario, number, count, blocks), start=begun):
         seed = block_seed(scenario, number, pair)
         for position, arm in enumerate(order):
-            send_block(stage, progress, (arm, pair, position), seconds, seed)
+            progress.collector.before(arm)
+            progress.collector.after([send_block(stage, progress, (arm, pair, position), seconds, seed)])
             stage.observer.block(len(progress.blocks) - begun * count, blocks * count)
 
 

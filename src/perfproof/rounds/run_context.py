@@ -14,6 +14,7 @@ from perfproof.load.plan import BlockReport, PairsReport, WrongAnswer
 from perfproof.machine.cores import CpuPlan
 from perfproof.model.recording import Block, BlockFigures
 from perfproof.model.scenario import Request, Scenario
+from perfproof.rounds.collecting import Collector
 from perfproof.rounds.observer import Observer
 from perfproof.rounds.pace import Pace
 from perfproof.rounds.warmup import WarmupState
@@ -54,6 +55,7 @@ class Progress:
     partial: PartialRound
     services: list[RunningService]
     trees: list[ProcessTree]
+    collector: Collector = field(default_factory=lambda: Collector((), ()))
     warmth: dict[int, WarmupState] = field(default_factory=dict)
     alone: dict[int, int] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
@@ -71,9 +73,12 @@ class Progress:
 
     def add(self, pair: int, report: PairsReport, cpu_ns: Sequence[int]) -> None:
         """Note a stretch of pairs, with the CPU time each service used meanwhile; ArmDiedError if one has ended."""
+        stretch = []
         for arm, each in enumerate(report.arms):
             used = cpu_ns[arm] if self.trees[arm].cpu_by_pid() else None
-            self.blocks.append(replace(block_of(arm, pair, 0, each, used), paired=True))
+            stretch.append(replace(block_of(arm, pair, 0, each, used), paired=True))
+        self.blocks += stretch
+        self.collector.after(stretch)
         raise_if_dead(self.services)
         self.look()
 

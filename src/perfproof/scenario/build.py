@@ -12,6 +12,7 @@ from perfproof.model.scenario import (
     Arm,
     Capture,
     Checks,
+    Collect,
     Count,
     Expect,
     Explain,
@@ -33,6 +34,7 @@ from perfproof.model.scenario import (
     Stage,
     Tls,
 )
+from perfproof.model.service_metrics import PREFIX
 from perfproof.scenario.arms import merged, overrides
 from perfproof.scenario.schema.checks import checks
 from perfproof.scenario.schema.claims import claim
@@ -53,7 +55,10 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
     return Scenario(
         name=spec.name,
         file=file,
-        arms=tuple(Arm(name, service(merged(spec.service, arm), base)) for name, arm in overrides(spec).items()),
+        arms=tuple(
+            Arm(name, demanding(service(merged(spec.service, arm), base), {*spec.goals, *spec.budgets}))
+            for name, arm in overrides(spec).items()
+        ),
         requests=tuple(one for each in spec.requests for one in requests(each, base)),
         setup=tuple(request(each, base) for each in spec.setup),
         feeds=tuple(Feed(name, base / feed.file, feed.order) for name, feed in spec.feeds.items()),
@@ -142,8 +147,20 @@ def service(spec: ServiceSpec, base: Path) -> Service:
             "directory": Path(os.path.normpath(base / spec.directory)),
             "database": tuple(spec.database),
             "tls": Tls(base / spec.tls.ca if spec.tls.ca else None, spec.tls.insecure) if spec.tls else None,
+            "collect": Collect(spec.collect.prometheus, tuple(dict.fromkeys(spec.collect.metrics)))
+            if spec.collect
+            else None,
         }
     )
+
+
+def demanding(found: Service, demanded: set[str]) -> Service:
+    """Return a service of whose own metrics those are collected as well that goals and budgets name."""
+    if found.collect is None:
+        return found
+    more = sorted(name for name in demanded if name.startswith(PREFIX))
+    metrics = tuple(dict.fromkeys((*found.collect.metrics, *more)))
+    return replace(found, collect=replace(found.collect, metrics=metrics))
 
 
 def scale(spec: ScaleSpec | None) -> Scale | None:

@@ -42,6 +42,7 @@ def fingerprint(
     if not served["prefix"]:
         del served["prefix"]
     del served["database"]  # where is counted and how is probed changes nothing of what is timed
+    del served["collect"]  # read between what is timed
     meaning: dict[str, Any] = {
         "service": served,
         "setup": [_timed(asdict(request(step, base))) for step in spec.setup],

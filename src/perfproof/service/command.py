@@ -38,7 +38,8 @@ def fill(text: str, arm: str, port: int | None, more: Sequence[int] = ()) -> str
 
 def more_ports(service: Service) -> int:
     """Return how many ports beside the first a service asks for: 2 where ``{port3}`` is the last one it names."""
-    lines = (service.command, service.prepare, service.reset, *service.environment.values())
+    collected = service.collect.prometheus if service.collect else None
+    lines = (service.command, service.prepare, service.reset, collected, *service.environment.values())
     named = [int(number) for line in lines if line for number in _MORE_PORTS.findall(line)]
     return max(named, default=1) - 1
 

@@ -57,7 +57,7 @@ class ComparisonRow(Base):
 
     run: Mapped[int] = mapped_column(ForeignKey("runs.number", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
-    metric: Mapped[str] = mapped_column(String(40))
+    metric: Mapped[str] = mapped_column(String(200))
     request: Mapped[str] = mapped_column(Text)
     unit: Mapped[str] = mapped_column(String(16))
     baseline: Mapped[float | None]
@@ -86,7 +86,7 @@ class LevelRow(Base):
 
     run: Mapped[int] = mapped_column(ForeignKey("runs.number", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
-    metric: Mapped[str] = mapped_column(String(40))
+    metric: Mapped[str] = mapped_column(String(200))
     request: Mapped[str] = mapped_column(Text)
     arm: Mapped[str] = mapped_column(Text)
     unit: Mapped[str] = mapped_column(String(16))
@@ -104,7 +104,7 @@ class SpreadRow(Base):
 
     environment_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     scenario_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    metric: Mapped[str] = mapped_column(String(40), primary_key=True)
+    metric: Mapped[str] = mapped_column(String(200), primary_key=True)
     request: Mapped[str] = mapped_column(Text, primary_key=True)
     sd: Mapped[float]
     rounds: Mapped[int]

@@ -15,7 +15,7 @@ from perfproof.errors import StoreError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0006"
+HEAD = "0007"
 """Newest revision in ``migrations/versions`` (a test checks it): known here so that Alembic loads only when needed."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "perfproof_version"

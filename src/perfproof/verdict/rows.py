@@ -102,12 +102,16 @@ def role_of(terms: Terms, metric: Metric, request: str) -> Role:
     return "gate" if metric.name in _GATES else "shown"
 
 
-def estimate(series: Series, terms: Terms) -> Interval:
-    """Return candidate minus baseline (of logarithms, where the series has them) with the interval to judge."""
+def estimate(series: Series, terms: Terms, floor: float | None = None) -> Interval:
+    """Return candidate minus baseline (of logarithms, where the series has them) with the interval to judge.
+
+    ``floor`` is the least deviation that is believed, where it is not the usual one.
+    """
     prior = terms.prior(series.metric.name, series.request)
     if prior is None and series.in_pairs and terms.paired and terms.rules.restarts:
         prior = prior_of_starts(series.metric.name, series.errors)
-    floor = SD_FLOOR if series.logs else _GROWTH_FLOOR
+    if floor is None:
+        floor = SD_FLOOR if series.logs else _GROWTH_FLOOR
     if terms.paired:
         return one_sample(series.differences(), terms.confidence, prior if series.logs else None, floor)
     day = terms.day(series.metric.name, series.request) if series.logs else None

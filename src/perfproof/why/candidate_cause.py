@@ -128,7 +128,7 @@ class Outcomes:
 
 def in_words(rows: Sequence[Comparison], most: int = 3) -> str:
     """Return moved rows as ``p50 latency of list −24.1 % (98 % CI −26.0 to −22.1 %); ...``, one of latency alone."""
-    order = list(METRICS)
-    ranked = sorted(rows, key=lambda row: (row.request == ALL, order.index(row.metric)))
+    order = {name: at for at, name in enumerate(METRICS)}
+    ranked = sorted(rows, key=lambda row: (row.request == ALL, order.get(row.metric, len(order))))
     first = next((row for row in ranked if row.metric in LATENCY), None)
     return "; ".join(describe(row) for row in [r for r in ranked if r is first or r.metric not in LATENCY][:most])

@@ -27,8 +27,9 @@ function whole(text, low, high) {
   return found;
 }
 
+require("./telling.js")(app, faults);
 app.use((request, response, next) => {
-  response.set("X-Request-Id", crypto.randomUUID());
+  if (!process.env.TELLS) response.set("X-Request-Id", crypto.randomUUID());
   next();
 });
 app.get("/health", (_, response) => response.json({ up: true }));

@@ -10,11 +10,13 @@ import traceback
 import uuid
 from pathlib import Path
 
-from flask import Flask, Response, abort, jsonify, request
+from flask import Flask, Response, abort, g, jsonify, request
+from telling import Telling
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 FAULTS = set(sys.argv[3:])
+TELLING = Telling(FAULTS)
 DATABASE = sys.argv[2]
 DOCUMENT = json.loads(Path(__file__).with_name("openapi.json").read_text())
 if "breaks_clients" in FAULTS:  # the document of a version that no longer gives what clients rest on
@@ -30,7 +32,8 @@ app = Flask("shop")
 def rows(sql, *values):
     database = sqlite3.connect(DATABASE, timeout=5)
     try:
-        return database.execute(sql, values).fetchall()
+        with TELLING.query():
+            return database.execute(sql, values).fetchall()
     finally:
         database.close()
 
@@ -75,10 +78,25 @@ def failed(error):
     return jsonify(code=code, message=message, request_id=uuid.uuid4().hex), status
 
 
+@app.before_request
+def begun():
+    g.told = TELLING.begin(request.method, request.path, request.headers)
+
+
 @app.after_request
 def named(response):
-    response.headers["X-Request-Id"] = uuid.uuid4().hex
+    response.headers["X-Request-Id"] = g.told.request_id if g.told else uuid.uuid4().hex
+    if g.told:
+        response.headers["X-Statements"] = str(len(g.told.queries))
+        TELLING.end(g.told, response.status_code)
     return response
+
+
+if TELLING.on and "no_metrics" not in FAULTS:
+
+    @app.get("/metrics")
+    def metrics():
+        return Response(TELLING.page(), content_type="text/plain; version=0.0.4")
 
 
 @app.get("/health")

@@ -14,7 +14,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs
 
+from telling import Telling
+
 FAULTS = set(sys.argv[3:])
+TELLING = Telling(FAULTS)
 DATABASE = sys.argv[2]
 DOCUMENT = json.loads(Path(__file__).with_name("openapi.json").read_text())
 NAMES = ("id", "name", "price", "note", "state")
@@ -29,7 +32,8 @@ class WrongError(Exception):
 def rows(sql, *values):
     database = sqlite3.connect(DATABASE, timeout=5)
     try:
-        return database.execute(sql, values).fetchall()
+        with TELLING.query():
+            return database.execute(sql, values).fetchall()
     finally:
         database.close()
 
@@ -53,7 +57,10 @@ class Shop(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("X-Request-Id", uuid.uuid4().hex)
+        self.send_header("X-Request-Id", self.told.request_id if self.told else uuid.uuid4().hex)
+        if self.told:
+            self.told.status = status
+            self.send_header("X-Statements", str(len(self.told.queries)))
         for name, value in headers:
             self.send_header(name, value)
         self.end_headers()
@@ -65,12 +72,16 @@ class Shop(BaseHTTPRequestHandler):
         sent = self.rfile.read(length)
         path, _, query = self.path.partition("?")
         asked = {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
+        self.told = TELLING.begin(self.command, path, self.headers)
         try:
             self.route(path, asked, sent)
         except WrongError as wrong:
             self.fail(wrong, path)
+        TELLING.end(self.told, getattr(self.told, "status", 0))
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = handle_one  # noqa: N815 - http.server's names
+
+    told = None
 
     def do_OPTIONS(self):
         allowed = {"/products": "GET, POST"}.get(self.path, "GET")
@@ -105,6 +116,8 @@ class Shop(BaseHTTPRequestHandler):
     def route(self, path, asked, sent):
         if path == "/health":
             return self.say(200, {"up": True})
+        if path == "/metrics" and TELLING.on and "no_metrics" not in FAULTS:
+            return self.say(200, TELLING.page(), kind="text/plain; version=0.0.4")
         if path == "/openapi.json":
             return self.say(200, DOCUMENT)
         if path == "/internal/stats" and "hidden_route" in FAULTS:

@@ -69,7 +69,7 @@ ReportFiles = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="Also write a report: .html .pdf .png .md .json .csv .parquet .xml. May be repeated.",
+        help="Also write a report: .html .pdf .png .md .json .csv .parquet .xml .prom. May be repeated.",
         metavar="FILE",
         callback=outputs.writable(outputs.reports),
     ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from perfproof.core.numbers import sureness
+from perfproof.core.numbers import capitalised, sureness
 from perfproof.model import formatting
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.result import BudgetCheck, Comparison, Level, Result, Saving, Verdict
@@ -230,7 +230,7 @@ def _without_goals(result: Result) -> str:
         return "Nothing comparable was measured"
     row = ranked[0]
     about = f"{promises.title(row.metric)} of {promises.name(row.request)}"
-    about = about[0].upper() + about[1:]
+    about = capitalised(about)
     if promises.gain(row) is None:
         return f"{about} could not be compared"
     if row.verdict is Verdict.EQUIVALENT:
@@ -299,7 +299,7 @@ def _alone(result: Result) -> str:
     if broken:
         more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
         body = f"{_limit(broken[0])}{more}; {body}"
-    return f"{body[0].upper()}{body[1:]}." if body else ""
+    return f"{capitalised(body)}." if body else ""
 
 
 def _lines(result: Result) -> list[Line]:
@@ -375,7 +375,7 @@ def _line(group: Sequence[Comparison]) -> Line:
         )
     else:
         told = f"promised {wanted}, {_several(group)}"
-    return Line(sign, tone, about[0].upper() + about[1:], told)
+    return Line(sign, tone, capitalised(about), told)
 
 
 def _several(group: Sequence[Comparison]) -> str:
@@ -445,7 +445,7 @@ def _tile(row: Comparison, what: str = "") -> Tile:
     elif row.verdict is Verdict.REGRESSED:
         told += ", accepted" if row.accepted else " (guard)" if row.role == "gate" else ""
     return Tile(
-        title[0].upper() + title[1:],
+        capitalised(title),
         promises.values(row),
         told,
         display_rows.SYMBOLS[row.verdict],
@@ -501,7 +501,7 @@ def _tiles_alone(result: Result) -> list[Tile]:
         if metric in whole and formatting.known(whole[metric].estimate.value):
             name = formatting.title(metric)
             value = formatting.value(whole[metric].estimate.value, whole[metric].unit)
-            found.append(Tile(name[0].upper() + name[1:], value, "", "", "calm"))
+            found.append(Tile(capitalised(name), value, "", "", "calm"))
     return found[:3]
 
 

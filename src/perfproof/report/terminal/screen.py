@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from perfproof.capacity import report
-from perfproof.model import formatting
+from perfproof.model import formatting, service_metrics
 from perfproof.model.metrics import ALL
 from perfproof.model.result import BudgetCheck, Comparison, Finding, Result, Verdict
 from perfproof.report import candidates, proofs
@@ -236,7 +236,8 @@ def _cells(row: Comparison) -> tuple[tuple[str, ...], str]:
 
 
 def _name(metric: str, request: str) -> str:
-    title = formatting.title(metric, short=True)
+    own = service_metrics.is_one(metric)  # whose names are long, and give way themselves where room is short
+    title = formatting.title(metric, short=not own)
     return title if request == ALL else f"{title} {formatting.plain(request)}"
 
 

@@ -18,6 +18,7 @@ from perfproof.model.metrics import ALL, METRICS, Metric
 from perfproof.model.policy import smallest_regression
 from perfproof.scenario.arms import merged, origin, overrides
 from perfproof.scenario.checks.claims import check_claims
+from perfproof.scenario.checks.collect import check_collected
 from perfproof.scenario.checks.commands import check_commands
 from perfproof.scenario.checks.files import check_feeds, check_files, exists
 from perfproof.scenario.checks.locust import check_locustfile
@@ -47,6 +48,7 @@ def check(spec: ScenarioSpec, file: pathlib.Path, findings: Findings) -> None:
     check_requests(spec, columns, findings)
     check_files(spec, file.parent, findings)
     check_probes(spec, findings)
+    check_collected(spec, findings)
     check_locustfile(spec, file.parent, findings)
     _load(spec, findings)
     _checked(spec, file, findings)

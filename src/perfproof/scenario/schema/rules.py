@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from perfproof.core.units import Mistake, parse_count, parse_ratio, parse_size
 from perfproof.model.metrics import METRICS, Metric
 from perfproof.model.policy import GateRule, Policy
+from perfproof.model.service_metrics import PREFIX, BadNameError, parse
 from perfproof.scenario.schema.fields import (
     DURATION_SCHEMA,
     POSITIVE_DURATION,
@@ -24,6 +25,7 @@ from perfproof.scenario.schema.fields import (
     choice,
     closest,
     kind_of,
+    number,
     quantity,
     schema,
     text,
@@ -40,6 +42,14 @@ COUNT_SCHEMA: dict[str, Any] = {"anyOf": [{"type": "integer", "minimum": 0}, {"t
 def COUNT(value: object) -> float:  # noqa: N802 - beside its siblings
     """Return a whole number of queries or rows."""
     return float(whole(0, 10**9)(value))
+
+
+def _number(value: object) -> float:
+    """Return a number that is not below 0."""
+    found = number(value)
+    if found < 0:
+        raise Mistake(f"`{value}` is out of range", "0 or more")
+    return found
 
 
 NO_GOAL = ("db_time_per_request",)
@@ -59,6 +69,8 @@ LIMITS: dict[str, tuple[Callable[[object], float], float, dict[str, Any]]] = {
     "queries": (COUNT, 1, COUNT_SCHEMA),
     "rows": (COUNT, 1, COUNT_SCHEMA),
     "count": (COUNT, 1, COUNT_SCHEMA),
+    "number": (_number, 1, {"type": ["number", "string"]}),
+    "bytes/s": (BYTES, 1, SIZE_SCHEMA),
 }
 """Unit of a metric -> how its limit is read, what the reading is multiplied by to be in that unit, its JSON Schema."""
 
@@ -70,6 +82,11 @@ def limit_of(metric: Metric, value: object) -> float:
 
 
 def _known(value: object) -> str:
+    if isinstance(value, str) and value.startswith(PREFIX):
+        try:
+            parse(value)
+        except BadNameError as error:
+            raise Mistake(error.reason, error.fix) from None
     if value not in METRICS:
         near = closest(str(value), list(METRICS))
         raise Mistake(f"`{value}` is not a metric", near)
@@ -123,7 +140,8 @@ Budgets = Annotated[dict[KnownMetric, Annotated[BudgetSpec, BeforeValidator(_lim
 def goals_schema() -> dict[str, Any]:
     """Return the JSON Schema of ``goals``: each metric by name, a share or a mapping."""
     found = [name for name in METRICS if name not in NO_GOAL]
-    return _by_metric(lambda _: {"anyOf": [RATIO_SCHEMA, {"$ref": "#/$defs/GoalSpec"}]}, found)
+    one: dict[str, Any] = {"anyOf": [RATIO_SCHEMA, {"$ref": "#/$defs/GoalSpec"}]}
+    return {**_by_metric(lambda _: one, found), "patternProperties": {f"^{PREFIX}": one}}
 
 
 def budgets_schema(only: Collection[str] = tuple(METRICS)) -> dict[str, Any]:
@@ -134,7 +152,11 @@ def budgets_schema(only: Collection[str] = tuple(METRICS)) -> dict[str, Any]:
         long = {"allOf": [{"$ref": "#/$defs/BudgetSpec"}, {"properties": {"limit": limit}}]}
         return {"anyOf": [limit, long]}
 
-    return _by_metric(one, only)
+    found = _by_metric(one, only)
+    if len(only) < len(METRICS):  # some metrics alone: none of the service's own is among them
+        return found
+    own = {"anyOf": [{"type": ["string", "number"]}, {"$ref": "#/$defs/BudgetSpec"}]}
+    return {**found, "patternProperties": {f"^{PREFIX}": own}}
 
 
 def _by_metric(make: Callable[[Metric], dict[str, Any]], only: Collection[str] = tuple(METRICS)) -> dict[str, Any]:
@@ -146,7 +168,7 @@ def _by_metric(make: Callable[[Metric], dict[str, Any]], only: Collection[str] =
 def metric_pattern(value: object) -> str:
     """Return a pattern that at least one metric matches."""
     found = text(value)
-    if not any(fnmatchcase(name, found) for name in METRICS):
+    if not found.startswith(PREFIX) and not any(fnmatchcase(name, found) for name in METRICS):
         raise Mistake(f"`{found}` matches no metric", closest(found, list(METRICS)))
     return found
 

@@ -118,6 +118,7 @@ def json_schema() -> dict[str, Any]:
     responses["anyOf"] = [{"$ref": responses.pop("$ref")}, {"enum": ["error", "warn", "off"]}]
     _one_or_many(definitions["ScaleSpec"]["properties"]["sizes"])
     _one_or_many(definitions["ResponsesSpec"]["properties"]["ignore"])
+    _one_or_many(definitions["CollectSpec"]["properties"]["metrics"])
     for service in ("ServiceSpec", "ArmSpec"):
         _one_or_many(definitions[service]["properties"]["database"])
     for many in (

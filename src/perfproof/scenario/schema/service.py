@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 from pydantic import Field, PlainValidator
 
 from perfproof.core.units import Mistake
+from perfproof.model.service_metrics import PREFIX, BadNameError, parse
 from perfproof.scenario.schema.fields import (
     Duration,
     DurationOrNone,
     Empty,
     Flag,
+    Many,
     Spec,
     Text,
     Written,
@@ -96,6 +98,45 @@ class TlsSpec(Spec):
     """Check neither certificate nor name. Default: false"""
 
 
+def metrics_place(value: object) -> str:
+    """Return where a service tells its metrics: a path of it, or an address on this machine."""
+    found = text(value)
+    if found.startswith("/"):
+        return health(found)
+    plain = re.sub(r"\{port[2-9]?\}", "9100", found)
+    host = urlsplit(plain).hostname or ""
+    if not plain.startswith(("http://", "https://")) or host not in ("localhost", "127.0.0.1", "::1"):
+        raise Mistake(
+            f"`{found}` is not a place on this machine",
+            "write /metrics, or an address like http://127.0.0.1:{port2}/metrics",
+        )
+    url(plain.partition("?")[0])
+    return found
+
+
+def service_metric(value: object) -> str:
+    """Return the whole name of one of the service's own metrics, with what it begins with."""
+    found = text(value).strip()
+    try:
+        parse(found)
+    except BadNameError as error:
+        raise Mistake(error.reason, error.fix) from None
+    return found if found.startswith(PREFIX) else PREFIX + found
+
+
+MetricsPlace = Annotated[str, PlainValidator(metrics_place), schema(type="string", pattern="^(/|https?://|.*\\$\\{)")]
+ServiceMetricName = Annotated[str, PlainValidator(service_metric), schema(type="string", minLength=1)]
+
+
+class CollectSpec(Spec):
+    """Metrics that the service tells of itself, read before and after each stretch of load (docs/telemetry.md)."""
+
+    prometheus: MetricsPlace
+    """Where it tells them in Prometheus' text format: a path, e.g. /metrics, or http://127.0.0.1:{port2}/metrics"""
+    metrics: Annotated[list[ServiceMetricName], Many] = Field(default_factory=list)
+    """Their names as the service shows them, e.g. db_pool_wait_seconds; those of goals and budgets are added"""
+
+
 class ServiceSpec(Spec):
     """How to start the service, or where it already runs. An arm may override any of it."""
 
@@ -135,6 +176,8 @@ class ServiceSpec(Spec):
     """never: start it once and keep it for all rounds (weaker evidence). Default: always"""
     database: Databases = Field(default_factory=list)
     """Addresses of its databases (postgresql://, mysql://) or sqlite: where queries are counted while probing."""
+    collect: Annotated[CollectSpec, Empty] | None = None
+    """Metrics that the service tells of itself, e.g. {prometheus: /metrics, metrics: [db_pool_wait_seconds]}"""
 
 
 class ArmSpec(ServiceSpec):

@@ -1,0 +1,4 @@
+"""What a service tells of itself: its own metrics, its traces, its log. Read here, judged elsewhere.
+
+``prometheus`` reads metrics, ``otlp`` and ``receiver`` traces, ``log_lines`` structured logs.
+"""

@@ -1,0 +1,186 @@
+"""Receives OTLP over HTTP on loopback while a service is asked, and keeps its spans; nothing is passed on."""
+
+from __future__ import annotations
+
+import threading
+import time
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from perfproof.telemetry.otlp import Span, UnreadableError, decode
+
+MOST_BODY = 8 * 1024 * 1024
+MOST_SPANS = 50_000
+_OVER_GRPC = "it sends OTLP over gRPC, and perfproof takes it over HTTP: install its http exporter"
+_PREFACE = b"PRI * HTTP/2.0"
+
+
+@dataclass
+class Heard:
+    """What came so far. ``environment`` is what has a service send here; ``problems`` is what could not be read."""
+
+    environment: Mapping[str, str]
+    spans: list[Span] = field(default_factory=list)
+    problems: Counter[str] = field(default_factory=Counter)
+    exports: int = 0
+    other: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, path: str, body: bytes, media: str) -> None:
+        """Note one export; of other signals than traces only that they came."""
+        with self._lock:
+            if not path.rstrip("/").endswith("/traces"):
+                self.other[path[:40]] += 1
+                return
+            self.exports += 1
+            try:
+                found = decode(body, media)
+            except UnreadableError as error:
+                self.problems[str(error)] += 1
+                return
+            if len(self.spans) + len(found) > MOST_SPANS:
+                self.problems[f"more than {MOST_SPANS:,} spans came, and the rest was dropped"] += 1
+                return
+            self.spans += found
+
+    def refuse(self, why: str) -> None:
+        """Note something that could not be taken."""
+        with self._lock:
+            self.problems[why] += 1
+
+    def traces(self) -> dict[str, list[Span]]:
+        """Return the spans by the id of their trace."""
+        with self._lock:
+            spans = list(self.spans)
+        found: dict[str, list[Span]] = {}
+        for span in spans:
+            found.setdefault(span.trace, []).append(span)
+        return found
+
+    def wait_for(self, traces: Collection[str], seconds: float, quiet: float = 0.5) -> None:
+        """Wait until a server's span of every trace is there and nothing more comes for ``quiet`` s, or time is up."""
+        deadline = time.monotonic() + seconds
+        seen, since = -1, time.monotonic()
+        while time.monotonic() < deadline:
+            known = self.traces()
+            count = sum(len(spans) for spans in known.values())
+            if count != seen:
+                seen, since = count, time.monotonic()
+            if all(trace in known for trace in traces) and time.monotonic() - since >= quiet:
+                return
+            time.sleep(0.05)
+
+
+@contextmanager
+def receiving() -> Iterator[Heard]:
+    """Lend a receiver on a free port of this machine."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    server.heard = heard = Heard(_environment(server.server_address[1]))  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield heard
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _environment(port: int) -> dict[str, str]:
+    """Return the variables that OpenTelemetry's own conventions say every SDK reads."""
+    here = f"http://127.0.0.1:{port}"
+    return {
+        "OTEL_SDK_DISABLED": "false",
+        "OTEL_TRACES_EXPORTER": "otlp",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": here,
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{here}/v1/traces",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
+        "OTEL_EXPORTER_OTLP_HEADERS": "",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "",
+        "OTEL_TRACES_SAMPLER": "parentbased_always_on",
+        "OTEL_PROPAGATORS": "tracecontext,baggage",
+        "OTEL_BSP_SCHEDULE_DELAY": "200",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "PYTHONUNBUFFERED": "1",  # a log that waits in a buffer would look like none
+    }
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 10
+    raw_requestline: bytes
+
+    @property
+    def heard(self) -> Heard:
+        found: Heard = self.server.heard  # type: ignore[attr-defined]
+        return found
+
+    def log_message(self, *_: Any) -> None:
+        """Print nothing."""
+
+    def parse_request(self) -> bool:
+        """Tell a gRPC client, which speaks HTTP/2 without asking, from one that speaks HTTP/1.1."""
+        if self.raw_requestline.startswith(_PREFACE):
+            self.heard.refuse(_OVER_GRPC)
+            self.close_connection = True
+            return False
+        return super().parse_request()
+
+    def do_POST(self) -> None:
+        """Take one export."""
+        body = self._body()
+        media = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if body is None:
+            self.heard.refuse(f"an export was larger than {MOST_BODY // 2**20} MiB or not told how large")
+            self.close_connection = True
+            self._say(413, b"", media)
+            return
+        self.heard.take(self.path.partition("?")[0], body, media)
+        self._say(200, b"{}" if media == "application/json" else b"", media)
+
+    def _body(self) -> bytes | None:
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            body = self._chunks()
+        else:
+            length = self.headers.get("Content-Length", "")
+            if not length.isdigit() or int(length) > MOST_BODY:
+                return None
+            body = self.rfile.read(int(length))
+        if body is None or self.headers.get("Content-Encoding", "").lower() not in ("gzip", "deflate"):
+            return body
+        try:
+            return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(body, MOST_BODY)
+        except zlib.error:
+            return None
+
+    def _chunks(self) -> bytes | None:
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            line = self.rfile.readline(64).split(b";")[0].strip()
+            try:
+                length = int(line, 16)
+            except ValueError:
+                return None
+            size += length
+            if size > MOST_BODY:
+                return None
+            parts.append(self.rfile.read(length))
+            self.rfile.readline(64)
+            if not length:
+                return b"".join(parts)
+
+    def _say(self, status: int, body: bytes, media: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", media or "text/plain")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
