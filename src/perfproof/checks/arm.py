@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from perfproof.checks.receiver import Receiver
 from perfproof.documents.document import Document
 from perfproof.errors import PerfproofError
 from perfproof.http.plain_client import Answer, Client
@@ -95,7 +96,10 @@ class CheckedArm:
     headers, and returns how often each statement ran at the database meanwhile (by its fingerprint), or None where
     nothing counts. ``earlier`` are the facts of the same check on the arm before. ``run`` runs a command of the arm and
     returns its exit code and output. ``roll`` restarts the arm under load and returns the facts of it; None where it
-    may not be restarted. ``left_out`` takes what was not done, and why.
+    may not be restarted. ``receiver`` listens for webhooks, at the address that ``{webhook}`` stands for; None where
+    the service was not told. ``refill`` returns a request of the scenario by its name, filled anew for each call (the
+    next row of a feed, another ``{uuid}``), None where it cannot be sent alone. ``left_out`` takes what was not done,
+    and why.
     """
 
     arm: Arm
@@ -112,6 +116,8 @@ class CheckedArm:
     earlier: Mapping[str, Any] | None = None
     run: Callable[[str], tuple[int, str]] = lambda _: (127, "")
     roll: Callable[[], Mapping[str, Any]] | None = None
+    receiver: Receiver | None = None
+    refill: Callable[[str], KnownRequest | None] = lambda _: None
     left_out: list[str] = field(default_factory=list)
 
     @property

@@ -87,6 +87,10 @@ METRICS: dict[str, Metric] = _Metrics(
         Metric("throughput", "throughput", "1/s", better="higher", per_request=False),
         Metric("capacity", "capacity", "1/s", better="higher", per_request=False),
         Metric("error_rate", "error rate", "ratio"),
+        Metric("time_to_first_message", "time to first message", "ms"),
+        Metric("time_to_first_message_p95", "p95 time to first message", "ms"),
+        Metric("time_between_messages", "time between messages", "ms"),
+        Metric("time_between_messages_p95", "p95 time between messages", "ms"),
         Metric("queries_per_request", "queries", "queries", exact=True),
         Metric("rows_fetched_per_request", "rows fetched", "rows", exact=True),
         Metric("db_time_per_request", "database time", "ms"),
@@ -131,6 +135,11 @@ METRICS: dict[str, Metric] = _Metrics(
         _number("unused_imports", "unused imports", "build"),
         _number("dead_code", "dead code", "build"),
         _number("duplicates", "duplicated code", "build"),
+        _share("webhook_delivered", "webhooks delivered", "webhooks"),
+        Metric("webhook_latency", "latency of webhooks", "ms", per_request=False, check="webhooks"),
+        _number("webhook_duplicates", "webhooks delivered too often", "webhooks"),
+        _share("webhook_signed", "webhooks signed rightly", "webhooks"),
+        _share("webhook_retried", "failed webhooks tried again", "webhooks"),
     )
 )
 """Every metric by its name, in the order reports show them."""

@@ -11,6 +11,7 @@ import re
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
+from perfproof.core.placeholders import WEBHOOK
 from perfproof.core.units import Mistake
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.policy import smallest_regression
@@ -29,7 +30,7 @@ from perfproof.scenario.schema.scenario import ScenarioSpec
 from perfproof.scenario.schema.service import ArmSpec, ServiceSpec
 from perfproof.scenario.validate import Findings
 
-FILLED = ("port", "arm", "python", "work")
+FILLED = ("port", "arm", "python", "work", WEBHOOK)
 """Placeholders that perfproof fills in command lines and environment values."""
 
 _LONGEST_PROFILE = 86_400.0
@@ -180,6 +181,13 @@ def _checked(spec: ScenarioSpec, file: pathlib.Path, findings: Findings) -> None
         return
     if checks.document is not None and not checks.document.startswith("/"):
         exists(("checks", "document"), file.parent / checks.document, checks.document, findings)
+    webhooks = getattr(checks, "webhooks", None)
+    if webhooks is not None and webhooks.request is not None:
+        known_requests = [request.title for _, request in measured(spec.requests)]
+        if webhooks.request not in known_requests and not findings.depends_on_invalid(("requests",)):
+            place: Path = ("checks", "webhooks", "request")
+            near = closest(webhooks.request, known_requests)
+            findings.add(place, f"there is no request `{webhooks.request}`", near)
     if checks.writes:
         lacking = [name for name, arm in overrides(spec).items() if not merged(spec.service, arm).reset]
         if lacking:
