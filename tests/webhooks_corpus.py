@@ -1,4 +1,4 @@
-"""Services with webhooks, one known fault each, on three stacks, and their mended twins: what the check is judged by."""
+"""Services with webhooks, one known fault each, on three stacks, and their mended twins: what judges the check."""
 
 from __future__ import annotations
 

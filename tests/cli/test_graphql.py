@@ -76,7 +76,7 @@ def test_statements_grow_with_depth_and_without_any_scale_the_field_is_told_as_w
     }
     assert not findings(result, "not_enough_data")
     assert not findings(result, "response_changed"), "both answer alike at every depth"
-    one = ("LAZY: \"0\"", "LAZY: \"0\", AUTHORS: plain")
+    one = ('LAZY: "0"', 'LAZY: "0", AUTHORS: plain')
     ran = bench.run("probe", scenario(bench, "", one), "--arm", "candidate", "--json", "out.json")
     assert ran.code == 0, ran.err + ran.out
     (accused,) = findings(bench.json("out.json"), "n_plus_one")
@@ -120,7 +120,10 @@ def test_mistakes_are_told_with_their_place_before_anything_is_started(bench):
 def test_budgets_goals_workers_feeds_and_a_mutation_go_with_it(bench):
     (bench.folder / "sizes.csv").write_text("first\n3\n4\n")
     feed = (
-        ('      variables: {first: "{first}"}\n    values: {first: [10]}\n', '      variables: {first: "{sizes.first}"}\n'),
+        (
+            '      variables: {first: "{first}"}\n    values: {first: [10]}\n',
+            '      variables: {first: "{sizes.first}"}\n',
+        ),
         ("requests:\n", "feeds: {sizes: sizes.csv}\nrequests:\n"),
         ("load: {rate: 30/s}", "load: {rate: 30/s, workers: 2}"),
         ("why: off", "why: off\nbudgets: {queries_per_request: 20, error_rate: 0%}"),

@@ -36,7 +36,8 @@ checks:
     hold: 1
     retry_within: 3
     signature: {header: X-Signature, secret: WEBHOOK_SECRET}
-budgets: {webhook_delivered: 100%, webhook_duplicates: 0, webhook_signed: 100%, webhook_retried: 100%, webhook_latency: 2s}
+budgets:
+  {webhook_delivered: 100%, webhook_duplicates: 0, webhook_signed: 100%, webhook_retried: 100%, webhook_latency: 2s}
 goals: {webhook_signed: 50%}
 load: {rate: 20/s}
 rounds: {count: 2, warmup: 200ms, warmup_requests: 4, blocks: 2, block: 300ms}

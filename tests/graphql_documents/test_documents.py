@@ -30,7 +30,11 @@ query Books($first: Int, $newest: Boolean) {
 }
 fragment Parts on Book { said: reviews(newest: $newest) { text author { name } } }
 """
-CYCLE = "query Q { books { ...B } } fragment B on Book { title reviews { author { ...A } } } fragment A on Author { name friend { ...A } }"
+CYCLE = """
+query Q { books { ...B } }
+fragment B on Book { title reviews { author { ...A } } }
+fragment A on Author { name friend { ...A } }
+"""
 
 
 def same(one: str, two: str) -> bool:
@@ -38,9 +42,7 @@ def same(one: str, two: str) -> bool:
 
 
 def test_a_mistake_is_told_with_its_line_and_column() -> None:
-    assert mistakes("query {\n  books { title \n}") == [
-        "line 3, column 2 of it: Expected Name, found <EOF>."
-    ]
+    assert mistakes("query {\n  books { title \n}") == ["line 3, column 2 of it: Expected Name, found <EOF>."]
     (wrong,) = mistakes("{ books {\n prize } }", SCHEMA)
     assert wrong.startswith("line 2, column 2 of it: Cannot query field 'prize' on type 'Book'.")
     assert mistakes(QUERY, SCHEMA) == []
@@ -66,7 +68,10 @@ def test_a_fragment_that_names_itself_is_a_mistake_unless_depth_is_asked_for() -
 
 def test_a_query_is_cut_to_levels_of_objects_and_loses_variables_that_go_unused() -> None:
     assert depth_of(QUERY, "Books") == 3
-    assert same(at_depth(QUERY, "Books", 1), "query Books($first: Int) { books(first: $first) { title ... on Book { __typename } } total }")
+    assert same(
+        at_depth(QUERY, "Books", 1),
+        "query Books($first: Int) { books(first: $first) { title ... on Book { __typename } } total }",
+    )
     two = at_depth(QUERY, "Books", 2)
     assert "said: reviews(newest: $newest)" in two
     assert "author" not in two

@@ -110,8 +110,8 @@ class Query:
 @strawberry.type
 class Mutation:
     @strawberry.mutation
-    def rename(self, id: int, title: str) -> bool:
-        database.execute("UPDATE books SET title = ? WHERE id = ?", (title, id))
+    def rename(self, number: int, title: str) -> bool:
+        database.execute("UPDATE books SET title = ? WHERE id = ?", (title, number))
         return True
 
 

@@ -58,7 +58,7 @@ class Receiver:
             def log_message(self, *_: Any) -> None:
                 pass
 
-            def do_POST(self) -> None:  # noqa: N802 - http.server's name
+            def do_POST(self) -> None:
                 receiver.take(self)
 
             do_PUT = do_POST  # noqa: N815

@@ -7,10 +7,9 @@ how a query of any depth is written here: it is written out as deep as is asked 
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -57,11 +56,8 @@ def mistakes(text: str, schema: str | None = None, *, deep: bool = False) -> lis
         document = _parsed(text)
     except UnreadableError as error:
         return [str(error)]
-    found: list[str] = []
     if schema is None:
-        for name in self_naming(text) if not deep else ():
-            found.append(f"fragment {name} names itself, so it has no end")
-        return found
+        return [] if deep else [f"fragment {name} names itself, so it has no end" for name in self_naming(text)]
     known = schema_of(schema)
     rules = [rule for rule in specified_rules if not (deep and rule.__name__ == _CYCLE)]
     try:
@@ -105,8 +101,7 @@ def at_depth(text: str, operation: str, depth: int) -> str:
     ``{ books { title reviews { text } } }`` has depth 2, and at depth 1 it is ``{ books { title } }``.
     """
     found = _written_out(text, operation, depth)
-    found.selection_set = _cut(found.selection_set, 0, depth)
-    return _printed(found)
+    return _printed(replace(found, selection_set=_cut(found.selection_set, 0, depth)))
 
 
 def depth_of(text: str, operation: str) -> int:
@@ -126,8 +121,7 @@ def fields(text: str, operation: str, *, _once: bool = False) -> tuple[Place, ..
 def without(text: str, operation: str, path: Path) -> str:
     """Return the operation alone, without the field at ``path`` and the variables that nothing uses then."""
     found = _written_out(text, operation, _DEEPEST)
-    found.selection_set = _left_out(found.selection_set, path)
-    return _printed(found)
+    return _printed(replace(found, selection_set=_left_out(found.selection_set, path)))
 
 
 def _parsed(text: str) -> DocumentNode:
@@ -162,9 +156,8 @@ def _written_out(text: str, operation: str, depth: int, *, once: bool = False) -
 
     document = _parsed(text)
     parts = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
-    found = copy.copy(_operation(document, operation))
-    found.selection_set = _filled(found.selection_set, parts, (), 0, depth, once=once)
-    return found
+    found = _operation(document, operation)
+    return replace(found, selection_set=_filled(found.selection_set, parts, (), 0, depth, once=once))
 
 
 def _filled(
@@ -188,16 +181,14 @@ def _filled(
             part = parts[name]
             inner = _filled(part.selection_set, parts, (*within, (name, level)), level, depth, once=once)
             kept.append(
-                InlineFragmentNode(
-                    type_condition=part.type_condition, directives=node.directives, selection_set=inner
-                )
+                InlineFragmentNode(type_condition=part.type_condition, directives=node.directives, selection_set=inner)
             )
             continue
-        node = copy.copy(node)  # noqa: PLW2901 - the document itself stays as it is
-        if node.selection_set is not None:
+        inside = node.selection_set
+        if inside is not None:
             deeper = level + 1 if isinstance(node, FieldNode) else level
-            node.selection_set = _filled(node.selection_set, parts, within, deeper, depth, once=once)
-        kept.append(node)
+            inside = _filled(inside, parts, within, deeper, depth, once=once)
+        kept.append(replace(node, selection_set=inside))
     return _selected(selections, kept)
 
 
@@ -205,9 +196,9 @@ def _selected(like: SelectionSetNode, kept: Sequence[Any]) -> SelectionSetNode:
     """Return a selection of ``kept``; of nothing, which may not be, the one field that every type has."""
     from graphql import FieldNode, NameNode
 
-    found = copy.copy(like)
-    found.selections = tuple(kept) or (FieldNode(name=NameNode(value="__typename"), arguments=(), directives=()),)
-    return found
+    return replace(
+        like, selections=tuple(kept) or (FieldNode(name=NameNode(value="__typename"), arguments=(), directives=()),)
+    )
 
 
 def _cut(selections: SelectionSetNode, level: int, depth: int) -> SelectionSetNode:
@@ -215,15 +206,13 @@ def _cut(selections: SelectionSetNode, level: int, depth: int) -> SelectionSetNo
 
     kept: list[Any] = []
     for node in selections.selections:
-        node = copy.copy(node)  # noqa: PLW2901
-        if node.selection_set is not None:
-            if isinstance(node, FieldNode):
-                if level >= depth:
-                    continue
-                node.selection_set = _cut(node.selection_set, level + 1, depth)
-            else:
-                node.selection_set = _cut(node.selection_set, level, depth)
-        kept.append(node)
+        inside = node.selection_set  # type: ignore[attr-defined,unused-ignore] - fragments are written out
+        if inside is not None:
+            own = isinstance(node, FieldNode)
+            if own and level >= depth:
+                continue
+            inside = _cut(inside, level + own, depth)
+        kept.append(replace(node, selection_set=inside))
     return _selected(selections, kept)
 
 
@@ -232,16 +221,15 @@ def _left_out(selections: SelectionSetNode, path: Path) -> SelectionSetNode:
 
     kept: list[Any] = []
     for node in selections.selections:
-        node = copy.copy(node)  # noqa: PLW2901
+        inside = node.selection_set  # type: ignore[attr-defined,unused-ignore]
         if isinstance(node, FieldNode):
             if _key(node) == path[0]:
                 if len(path) == 1:
                     continue
-                if node.selection_set is not None:
-                    node.selection_set = _left_out(node.selection_set, path[1:])
-        elif node.selection_set is not None:
-            node.selection_set = _left_out(node.selection_set, path)
-        kept.append(node)
+                inside = inside and _left_out(inside, path[1:])
+        elif inside is not None:
+            inside = _left_out(inside, path)
+        kept.append(replace(node, selection_set=inside))
     return _selected(selections, kept)
 
 
@@ -269,10 +257,8 @@ def _printed(operation: OperationDefinitionNode) -> str:
     used = _variables(operation.selection_set) | {
         name for each in operation.directives or () for name in _variables(each)
     }
-    operation.variable_definitions = tuple(
-        each for each in operation.variable_definitions or () if each.variable.name.value in used
-    )
-    return print_ast(DocumentNode(definitions=(operation,)))
+    kept = tuple(each for each in operation.variable_definitions or () if each.variable.name.value in used)
+    return print_ast(DocumentNode(definitions=(replace(operation, variable_definitions=kept),)))
 
 
 def _variables(node: Any) -> set[str]:

@@ -164,10 +164,7 @@ class RequestSource:
             counters[name] = counters.get(name, 0) + 1
         counters["#"] = drawn = counters.get("#", 0) + 1
         variables = Draw({**self._captured, **values}, 0, WARM_FROM + (drawn - 1) * step + first + 1, rows)
-        request = self._requests[number]
-        if QUERY in values and isinstance(request.json, dict):
-            request = replace(request, json={**request.json, "query": literal(str(values[QUERY]))})
-        return self._message(FlowStep(request, number), 0, variables, headers)
+        return self._message(FlowStep(asked_for(self._requests[number], values), number), 0, variables, headers)
 
     def first(self, index: int, seed: int = 0) -> Message | Flow:
         """Return one item as it would be sent first, counting nothing: for showing it."""
@@ -230,13 +227,18 @@ class RequestSource:
             out = outgoing(request, variables, target.prefix, files=self._files, jar=self._jar)
             out.headers.update(headers)
             if request.stream is not None:
-                return stream_message(
-                    request, variables, out, target.authority, number=step.number, variant=variant
-                )
+                return stream_message(request, variables, out, target.authority, number=step.number, variant=variant)
             handling = handling_of(request, variables, self._place, out, number=step.number, shared=self._jar)
             return message_of(request, out, target.authority, number=step.number, variant=variant, handling=handling)
         except ValueError as error:
             raise UnsendableError(f"request {request.name!r} cannot be sent", why=self._hide(str(error))) from error
+
+
+def asked_for(request: Request, values: Mapping[str, JsonValue]) -> Request:
+    """Return the request with the GraphQL document that ``values`` hold (``QUERY``) in place of its own, if they do."""
+    if QUERY not in values or not isinstance(request.json, dict):
+        return request
+    return replace(request, json={**request.json, "query": literal(str(values[QUERY]))})
 
 
 def longest(requests: Sequence[Request]) -> float:

@@ -207,7 +207,10 @@ class _Running:
         client, jar = Client(self.origin), self.jar
         files = read_files((*scenario.setup, *scenario.requests))
         variables = self.variables
-        variables |= {"port": urlsplit(self.origin).port or 80, WEBHOOK: self.receiver.url if self.receiver else NOWHERE}
+        variables |= {
+            "port": urlsplit(self.origin).port or 80,
+            WEBHOOK: self.receiver.url if self.receiver else NOWHERE,
+        }
         for step in scenario.setup:
             filled = {**combinations(step)[0], **variables}
             out = outgoing(step, filled, self.prefix, files=files, jar=jar)

@@ -15,6 +15,15 @@ COUNTED = "instructions_per_request"
 """The metric of the count pass."""
 
 
+OF_STREAMS = (
+    "time_to_first_message",
+    "time_to_first_message_p95",
+    "time_between_messages",
+    "time_between_messages_p95",
+)
+"""The metrics that only requests with a stream have."""
+
+
 @dataclass(frozen=True)
 class Metric:
     """A named figure.
@@ -87,10 +96,10 @@ METRICS: dict[str, Metric] = _Metrics(
         Metric("throughput", "throughput", "1/s", better="higher", per_request=False),
         Metric("capacity", "capacity", "1/s", better="higher", per_request=False),
         Metric("error_rate", "error rate", "ratio"),
-        Metric("time_to_first_message", "time to first message", "ms"),
-        Metric("time_to_first_message_p95", "p95 time to first message", "ms"),
-        Metric("time_between_messages", "time between messages", "ms"),
-        Metric("time_between_messages_p95", "p95 time between messages", "ms"),
+        Metric("time_to_first_message", "first message", "ms"),
+        Metric("time_to_first_message_p95", "p95 first message", "ms"),
+        Metric("time_between_messages", "message gap", "ms"),
+        Metric("time_between_messages_p95", "p95 message gap", "ms"),
         Metric("queries_per_request", "queries", "queries", exact=True),
         Metric("rows_fetched_per_request", "rows fetched", "rows", exact=True),
         Metric("db_time_per_request", "database time", "ms"),

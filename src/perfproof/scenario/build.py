@@ -9,6 +9,7 @@ from pathlib import Path
 
 from perfproof.core.placeholders import literal
 from perfproof.graphql import documents
+from perfproof.model.metrics import OF_STREAMS
 from perfproof.model.scenario import (
     Arm,
     Capture,
@@ -50,6 +51,7 @@ from perfproof.scenario.schema.service import ServiceSpec
 def build(spec: ScenarioSpec, file: Path) -> Scenario:
     """Return the scenario of a specification without mistakes; directories are relative to the file's own."""
     base = file.parent
+    streams = tuple(each.title for each in spec.requests if each.stream is not None)
     return Scenario(
         name=spec.name,
         file=file,
@@ -61,9 +63,14 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
         locustfile=locustfile(spec.locustfile, base) if spec.locustfile is not None else None,
         rounds=rounds(spec),
         goals=tuple(
-            Goal(metric, goal.improve, goal.stretch, tuple(goal.requests)) for metric, goal in spec.goals.items()
+            Goal(metric, goal.improve, goal.stretch, tuple(goal.requests) or (streams if metric in OF_STREAMS else ()))
+            for metric, goal in spec.goals.items()
         ),
-        budgets=tuple(budget(metric, each) for metric, each in spec.budgets.items()),
+        budgets=tuple(
+            replace(limit, requests=streams) if metric in OF_STREAMS and not limit.requests else limit
+            for metric, each in spec.budgets.items()
+            for limit in [budget(metric, each)]
+        ),
         capacity=capacity(spec.capacity),
         allow=tuple(spec.allow),
         margin=spec.margin,

@@ -22,7 +22,15 @@ from perfproof.model.scenario import JsonValue
 from perfproof.scenario.document import Document, Path
 from perfproof.scenario.schema.fields import closest, kind_of
 from perfproof.scenario.schema.scenario import ScenarioSpec, json_schema
-from perfproof.scenario.schema.service import ARM_NAME, BASELINE, CANDIDATE, MOST_ARMS, STREAMED, UNSUPPORTED, ServiceSpec
+from perfproof.scenario.schema.service import (
+    ARM_NAME,
+    BASELINE,
+    CANDIDATE,
+    MOST_ARMS,
+    STREAMED,
+    UNSUPPORTED,
+    ServiceSpec,
+)
 
 STEPS = ("requests", "setup")
 GOAL_MISSED = ("improve", "limit", "json", "contains", "file", "text")

@@ -29,7 +29,9 @@ def headers_of(event, body):
     found = {"Content-Type": "application/json", "webhook-id": event["data"]["event"], "webhook-timestamp": moment}
     if "unsigned" in FAULTS:
         return found
-    secret = "whsec_" + base64.b64encode(b"retired").decode() if "old_secret" in FAULTS else os.environ["WEBHOOK_SECRET"]
+    secret = (
+        "whsec_" + base64.b64encode(b"retired").decode() if "old_secret" in FAULTS else os.environ["WEBHOOK_SECRET"]
+    )
     key = base64.b64decode(secret.removeprefix("whsec_"))
     told = json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")).encode()
     signed = f"{found['webhook-id']}.{moment}.".encode() + (told if "signs_other_bytes" in FAULTS else body)

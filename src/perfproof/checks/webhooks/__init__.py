@@ -29,7 +29,9 @@ class Webhooks:
         Setting("times", "whole", 5, "How often it is sent. Default: 5", low=1, high=100),
         Setting("events", "whole", 1, "Events that each is to cause. Default: 1", low=1, high=20),
         Setting("within", "whole", 5, "Seconds within which a delivery counts. Default: 5", low=1, high=120),
-        Setting("settle", "whole", 500, "Milliseconds that more is awaited after each. Default: 500", low=10, high=60_000),
+        Setting(
+            "settle", "whole", 500, "Milliseconds that more is awaited after each. Default: 500", low=10, high=60_000
+        ),
         Setting("retries", "flag", True, "Also fail deliveries, to see them retried. Default: true"),
         Setting("retry_within", "whole", 10, "Seconds that a retry is waited for. Default: 10", low=1, high=600),
         Setting("hold", "whole", 5, "Seconds that an answer is held back to time out; 0: not. Default: 5", high=120),

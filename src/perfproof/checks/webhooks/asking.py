@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 
@@ -175,7 +176,7 @@ def _failed(seen: _Watch, how: str, *plan: Reaction) -> dict[str, Any]:
         "how": how,
         "delivered": bool(tried),
         "tries": came,
-        "pauses": [b.at - a.at for a, b in zip(tried, tried[1:], strict=False)][: len(plan)],
+        "pauses": [b.at - a.at for a, b in pairwise(tried)][: len(plan)],
         "after_success": max(0, len(tried) - len(plan) - 1),
         "patient": patient,
         "inline": hold > 0 and answer.took >= _INLINE * hold,

@@ -82,7 +82,9 @@ def _findings(facts: Facts, arm: str, after: Facts | None) -> list[Finding]:
     for kind, text in _wrong(facts):
         severity: Literal["info", "warning"] = "info" if after is not None and kind not in left else "warning"
         mended = "; mended on candidate" if severity == "info" else ""
-        told.append(Finding(kind, facts["request"] or "all", severity, f"webhooks{where}: {text}{mended}", {"arm": arm}))
+        told.append(
+            Finding(kind, facts["request"] or "all", severity, f"webhooks{where}: {text}{mended}", {"arm": arm})
+        )
     return told
 
 

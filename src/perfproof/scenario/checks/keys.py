@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from perfproof.core.placeholders import WEBHOOK
 from perfproof.core.units import Mistake
-from perfproof.model.metrics import ALL, METRICS
+from perfproof.model.metrics import ALL, METRICS, OF_STREAMS
 from perfproof.model.policy import smallest_regression
 from perfproof.scenario.arms import merged, origin, overrides
 from perfproof.scenario.checks.commands import check_commands
@@ -236,7 +236,24 @@ def _stages(spec: ScenarioSpec, findings: Findings) -> None:
         findings.add(("load", "stages"), "take longer than 24 hours", "make them shorter")
 
 
+def _of_streams(spec: ScenarioSpec, findings: Findings) -> None:
+    """Note goals and budgets on messages where no request, or not the one they name, comes in messages."""
+    if spec.locustfile is not None or findings.depends_on_invalid(("requests",)):
+        return
+    streams = [each.title for each in spec.requests if each.stream is not None]
+    for rules in (spec.goals, spec.budgets):
+        key = "goals" if rules is spec.goals else "budgets"
+        for name in (name for name in rules if name in OF_STREAMS):
+            wrong = next((each for each in rules[name].requests if each not in (*streams, ALL)), None)
+            if not streams:
+                fix = "add stream: sse or stream: websocket to one"
+                findings.add((key, name), "measures streams, and no request is one", fix, at_key=True)
+            elif wrong is not None:
+                findings.add((key, name, "requests"), f"`{wrong}` is no stream", f"streams: {', '.join(streams)}")
+
+
 def _rules(spec: ScenarioSpec, findings: Findings) -> None:
+    _of_streams(spec, findings)
     for name, goal in spec.goals.items():
         place: Path = ("goals", name)
         if METRICS[name].better == "lower" and goal.improve >= 1:

@@ -205,7 +205,7 @@ class StreamSpec(Spec):
     until: Text | None = None
     """Text in a message that ends the stream before; none of them holding it is a failure."""
     send: Annotated[list[JsonValue], Many] = Field(default_factory=list)
-    """What is said over a WebSocket, the first at once, each other after a message: texts, or JSON; {name} is filled."""
+    """What is said over a WebSocket, the first at once, each other after a message: texts, or JSON."""
     ends: Flag = False
     """Whether it may end by itself before so many messages have come, if there was one. Default: false"""
 

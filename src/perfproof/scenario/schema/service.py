@@ -47,7 +47,9 @@ def url(value: object) -> str:
     except ValueError:
         raise Mistake("is not a URL", example) from None
     if parts.scheme in STREAMED:
-        raise Mistake("is not an http:// URL", f"write http:// here, and stream: {STREAMED[parts.scheme]} at the request")
+        raise Mistake(
+            "is not an http:// URL", f"write http:// here, and stream: {STREAMED[parts.scheme]} at the request"
+        )
     if parts.scheme in UNSUPPORTED:
         raise Mistake(f"{UNSUPPORTED[parts.scheme]} not supported: only HTTP/1.1 can be loaded", example)
     if parts.scheme not in ("http", "https") or not host:
