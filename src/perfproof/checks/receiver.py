@@ -30,7 +30,8 @@ class Reaction:
 class Delivery:
     """One request that came. ``at`` is on the monotonic clock, in seconds.
 
-    ``answered`` is the status it was given (0: not yet), ``given_up`` that whoever sent it did not wait for that.
+    ``answered`` is the status it was given (0: not yet), ``given_up`` that whoever sent it did not wait for that, and
+    ``ended`` when either was.
     """
 
     at: float
@@ -38,6 +39,7 @@ class Delivery:
     body: bytes = field(repr=False)
     answered: int = 0
     given_up: bool = False
+    ended: float = 0.0
 
 
 class Receiver:
@@ -118,6 +120,7 @@ class Receiver:
             self._changed.notify_all()
         if reaction.hold:
             delivery.given_up = self._held(handler.connection, reaction.hold)
+        delivery.ended = time.monotonic()
         with suppress(OSError):
             handler.send_response(reaction.status)
             handler.send_header("Content-Length", "0")

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
+from statistics import median
 from typing import Any
 from urllib.parse import quote
 
@@ -28,8 +29,10 @@ _ID_HEADERS = (
 )  # fmt: skip
 _ID_FIELDS = ("id", "event_id", "eventId", "delivery_id", "uuid", "message_id")
 _KIND_FIELDS = ("type", "event", "event_type", "topic", "action")
-_INLINE = 0.8
-"""Share of the time that an answer was held from which on the cause has waited for it."""
+_NOTICED = 0.1
+"""Seconds that an answer has to be held for this to be told from chance."""
+_INLINE = 0.5
+"""Share of the time that an answer was held by which the cause took longer than usual, if it has waited for it."""
 
 
 @dataclass
@@ -70,9 +73,11 @@ def watch(arm: CheckedArm) -> dict[str, Any]:
         for _ in range(settings["times"]):
             facts["causes"].append(_cause(seen))
         if settings["retries"] and any(not each["lost"] for each in facts["causes"]):
-            facts["failures"].append(_failed(seen, "500", Reaction(500), Reaction(500)))
+            usual = median(each["took_ms"] for each in facts["causes"]) / 1000
+            facts["failures"].append(_failed(seen, "500", usual, Reaction(500), Reaction(500)))
             if settings["hold"]:
-                facts["failures"].append(_failed(seen, "timeout", Reaction(200, float(settings["hold"]))))
+                held = Reaction(200, float(settings["hold"]))
+                facts["failures"].append(_failed(seen, "timeout", usual, held))
     facts["deliveries"] = len(arm.receiver.deliveries)
     facts["signed"], facts["unsigned_why"] = _signed(arm, arm.receiver.deliveries)
     return facts
@@ -148,11 +153,11 @@ def _cause(seen: _Watch) -> dict[str, Any]:
     }
 
 
-def _failed(seen: _Watch, how: str, *plan: Reaction) -> dict[str, Any]:
+def _failed(seen: _Watch, how: str, usual: float, *plan: Reaction) -> dict[str, Any]:
     """Cause webhooks once, fail what is delivered, and return how it was tried again.
 
     Answers of 500 are given to as many tries as there are reactions, so that the pauses between them can be held
-    against each other; then all is well, and nothing may come any more.
+    against each other; then all is well, and nothing may come any more. ``usual`` is how long the cause usually takes.
     """
     settings, receiver = seen.arm.settings, seen.receiver
     before = len(receiver.deliveries)
@@ -179,7 +184,7 @@ def _failed(seen: _Watch, how: str, *plan: Reaction) -> dict[str, Any]:
         "pauses": [b.at - a.at for a, b in pairwise(tried)][: len(plan)],
         "after_success": max(0, len(tried) - len(plan) - 1),
         "patient": patient,
-        "inline": hold > 0 and answer.took >= _INLINE * hold,
+        "inline": first is not None and first.ended - first.at > _NOTICED and answer.took >= usual + _INLINE * (first.ended - first.at),
         "waited": waited - first.at if first is not None else 0.0,
     }
 
