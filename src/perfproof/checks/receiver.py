@@ -49,6 +49,7 @@ class Receiver:
         self.told = False
         self.deliveries: list[Delivery] = []
         self._plan: list[Reaction] = []
+        self._spare: Callable[[Delivery], bool] = lambda _: False
         self._changed = threading.Condition()
         self._over = threading.Event()
         receiver = self
@@ -87,10 +88,13 @@ class Receiver:
         self._server.shutdown()
         self._server.server_close()
 
-    def react(self, *plan: Reaction) -> None:
-        """Answer what comes next as ``plan`` says, one after the other, and all after that with 200 at once."""
+    def react(self, *plan: Reaction, spare: Callable[[Delivery], bool] = lambda _: False) -> None:
+        """Answer what comes next as ``plan`` says, one after the other, and all after that with 200 at once.
+
+        What ``spare`` holds of (a late try of an earlier event) is answered with 200, and is none of the plan's.
+        """
         with self._changed:
-            self._plan = list(plan)
+            self._plan, self._spare = list(plan), spare
 
     def wait(self, enough: Callable[[list[Delivery]], bool], until: float) -> bool:
         """Wait until ``enough`` holds of the deliveries, or the monotonic clock says ``until``; tell which it was."""
@@ -114,7 +118,7 @@ class Receiver:
             body = b""
         delivery = Delivery(at, {name.lower(): value for name, value in handler.headers.items()}, body)
         with self._changed:
-            reaction = self._plan.pop(0) if self._plan else Reaction()
+            reaction = self._plan.pop(0) if self._plan and not self._spare(delivery) else Reaction()
             if len(self.deliveries) < _MOST:
                 self.deliveries.append(delivery)
             self._changed.notify_all()

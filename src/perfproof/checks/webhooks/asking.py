@@ -37,18 +37,26 @@ _INLINE = 0.5
 
 @dataclass
 class _Watch:
-    """One arm that is watched. ``known`` are the events delivered so far, and whether one was taken well."""
+    """One arm that is watched. ``known`` are the events delivered so far, and whether one was taken well.
+
+    ``bodies`` are those that came (hashed), each with the cause it came after first; ``alike`` says that different causes
+    have the same, so that a body does not tell which event it is of.
+    """
 
     arm: CheckedArm
     receiver: Receiver
     seen: int = 0
     known: dict[str, bool] = field(default_factory=dict)
+    bodies: dict[str, int] = field(default_factory=dict)
+    alike: bool = False
     cause: int = 0
 
     def fresh(self) -> list[Delivery]:
         """Return the deliveries that were not looked at yet."""
         found = self.receiver.deliveries[self.seen :]
         self.seen += len(found)
+        for each in found:
+            self.alike |= self.bodies.setdefault(_hashed(each.body), self.cause) != self.cause
         return found
 
     def left(self, seconds: float) -> float:
@@ -161,18 +169,26 @@ def _failed(seen: _Watch, how: str, usual: float, *plan: Reaction) -> dict[str, 
     """
     settings, receiver = seen.arm.settings, seen.receiver
     before = len(receiver.deliveries)
-    receiver.react(*plan)
+    known, bodies = set(seen.known), set() if seen.alike else set(seen.bodies)
+
+    def late(each: Delivery) -> bool:
+        """Tell whether it is of an event from before."""
+        return _name(seen, each) in known or _hashed(each.body) in bodies
+
+    def tries(all_: list[Delivery]) -> list[Delivery]:
+        return [each for each in all_[before:] if not late(each)]
+
+    receiver.react(*plan, spare=late)
     _, answer = _send(seen)
-    arrived = receiver.wait(lambda all_: len(all_) > before, seen.left(settings["within"]))
+    arrived = receiver.wait(lambda all_: bool(tries(all_)), seen.left(settings["within"]))
     hold = max(each.hold for each in plan)
-    wanted = before + len(plan) + 1
     if arrived:
-        receiver.wait(lambda all_: len(all_) >= wanted, seen.left(hold + settings["retry_within"]))
+        receiver.wait(lambda all_: len(tries(all_)) > len(plan), seen.left(hold + settings["retry_within"]))
     waited = time.monotonic()
-    came = len(receiver.deliveries) - before
+    came = len(tries(receiver.deliveries))
     receiver.wait(lambda _: False, seen.left(settings["settle"] / 1000))
     receiver.react()
-    tried = seen.fresh()
+    tried = [each for each in seen.fresh() if not late(each)]
     for each in tried:
         seen.known[_identity(seen, each)] = True
     first = tried[0] if tried else None
@@ -184,13 +200,24 @@ def _failed(seen: _Watch, how: str, usual: float, *plan: Reaction) -> dict[str, 
         "pauses": [b.at - a.at for a, b in pairwise(tried)][: len(plan)],
         "after_success": max(0, len(tried) - len(plan) - 1),
         "patient": patient,
-        "inline": first is not None and first.ended - first.at > _NOTICED and answer.took >= usual + _INLINE * (first.ended - first.at),
+        "inline": first is not None
+        and first.ended - first.at > _NOTICED
+        and answer.took >= usual + _INLINE * (first.ended - first.at),
         "waited": waited - first.at if first is not None else 0.0,
     }
 
 
+def _hashed(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 def _identity(seen: _Watch, delivery: Delivery) -> str:
     """Return what tells one event from another, hashed; a body alone tells it only within one cause."""
+    return _name(seen, delivery) or f"{seen.cause} {_hashed(delivery.body)}"
+
+
+def _name(seen: _Watch, delivery: Delivery) -> str | None:
+    """Return the id that a delivery says its event has, hashed with its kind; None where it says none."""
     data: Any = None
     with suppress(ValueError, RecursionError):
         data = json.loads(delivery.body)
@@ -207,9 +234,9 @@ def _identity(seen: _Watch, delivery: Delivery) -> str:
         if named is None:
             named = next((fields[name] for name in _ID_FIELDS if isinstance(fields.get(name), str | int)), None)
     if named is None:
-        return f"{seen.cause} {hashlib.sha256(delivery.body).hexdigest()}"
+        return None
     kind = next((fields[name] for name in _KIND_FIELDS if isinstance(fields.get(name), str)), "")
-    return hashlib.sha256(f"{named} {kind}".encode()).hexdigest()
+    return _hashed(f"{named} {kind}".encode())
 
 
 def _signed(arm: CheckedArm, deliveries: list[Delivery]) -> tuple[dict[str, int], str]:
