@@ -39,8 +39,8 @@ _INLINE = 0.5
 class _Watch:
     """One arm that is watched. ``known`` are the events delivered so far, and whether one was taken well.
 
-    ``bodies`` are those that came (hashed), each with the cause it came after first; ``alike`` says that different causes
-    have the same, so that a body does not tell which event it is of.
+    ``bodies`` are those that came (hashed), each with the cause it came after first; ``alike`` says that different
+    causes have the same, so that a body does not tell which event it is of.
     """
 
     arm: CheckedArm
