@@ -67,7 +67,7 @@ def test_statements_grow_with_depth_and_without_any_scale_the_field_is_told_as_w
     ran = bench.run("probe", scenario(bench, BY_DEPTH), "--json", "out.json")
     assert ran.code == 0, ran.err + ran.out
     result = bench.json("out.json")
-    figures = {arm: [each["queries"] for each in sizes] for arm, sizes in result["queries"][0]["figures"].items()}
+    figures = {arm: [each["queries"] for each in sizes] for arm, sizes in result["queries"][0]["arms"].items()}
     assert figures == {"baseline": [1, 11, 41], "candidate": [1, 2, 3]}
     assert result["queries"][0]["sizes"] == [1, 2, 3]
     assert {each["evidence"]["field"] for each in findings(result, "n_plus_one")} == {
@@ -94,7 +94,7 @@ def test_a_fragment_that_names_itself_is_asked_as_deep_as_the_scale_says(bench):
     ran = bench.run("probe", path, "--arm", "candidate", "--json", "out.json")
     assert ran.code == 0, ran.err + ran.out
     (detail,) = bench.json("out.json")["queries"]
-    assert [each["queries"] for each in detail["figures"]["candidate"]] == [3, 4, 6], "one more for each level"
+    assert [each["queries"] for each in detail["arms"]["candidate"]] == [3, 4, 6], "one more for each level"
     ran = bench.run("check", scenario(bench, "", (query, deep)))
     assert ran.code == 2, ran.out
     assert "fragment Person names itself" in ran.err
@@ -108,7 +108,7 @@ def test_mistakes_are_told_with_their_place_before_anything_is_started(bench):
     named = ("      variables:", "      schema: schema.graphql\n      variables:")
     ran = bench.run("check", scenario(bench, "", named))
     assert ran.code == 2, ran.out
-    assert "line 2, column 34 of it: Cannot query field 'reviews' on type 'Book'" in " ".join(ran.err.split())
+    assert "line 2, column 32 of it: Cannot query field 'reviews' on type 'Book'" in " ".join(ran.err.split())
     assert "requests[0].graphql.query" in ran.err
     ran = bench.run("check", scenario(bench, "", ("{ text author { name } }", "{ text author { name }")))
     assert ran.code == 2, ran.out

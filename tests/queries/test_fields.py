@@ -29,14 +29,14 @@ def test_a_field_costs_what_goes_with_it_less_what_the_fields_below_it_cost() ->
         ("books", "reviews", "author"): {"authors": 30},
     }
     assert own_costs(cost, DATA) == (
-        ProbedField("books.reviews.author", 30, (("authors", 30),)),
-        ProbedField("books.reviews", 10, (("reviews", 10),)),
-        ProbedField("books", 1, (("books", 1),)),
+        ProbedField("books.reviews.author", 30, {"authors": 30}),
+        ProbedField("books.reviews", 10, {"reviews": 10}),
+        ProbedField("books", 1, {"books": 1}),
     )
 
 
 def test_a_resolver_that_asks_for_each_object_is_an_n_plus_one_with_its_field() -> None:
-    lazy = ProbedField("books.reviews", 10, (("reviews", 10),))
+    lazy = ProbedField("books.reviews", 10, {"reviews": 10})
     (found, costs) = prove(request(lazy, calls=(("books", 1), ("reviews", 10))), "candidate").findings
     assert found.kind == "n_plus_one"
     assert "the field reviews of books runs `select * from reviews where id = ?` 10 times for 10 books" in found.summary
@@ -47,8 +47,8 @@ def test_a_resolver_that_asks_for_each_object_is_an_n_plus_one_with_its_field() 
 
 
 def test_a_data_loader_and_few_objects_are_no_n_plus_one() -> None:
-    once = ProbedField("books.reviews", 10, (("reviews", 1),))
-    few = ProbedField("books.reviews", 4, (("reviews", 4),))
+    once = ProbedField("books.reviews", 10, {"reviews": 1})
+    few = ProbedField("books.reviews", 4, {"reviews": 4})
     for field in (once, few):
         found = prove(request(field, calls=(("reviews", 1),)), "candidate").findings
         assert [each.kind for each in found] == ["field_cost"]

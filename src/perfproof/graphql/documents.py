@@ -172,7 +172,7 @@ def _filled(
     from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode
 
     kept: list[Any] = []
-    for node in selections.selections:
+    for node in _nodes(selections):
         if isinstance(node, FragmentSpreadNode):
             name = node.name.value
             turning = any(name == each for each, _ in within)
@@ -192,6 +192,11 @@ def _filled(
     return _selected(selections, kept)
 
 
+def _nodes(selections: SelectionSetNode) -> Sequence[Any]:
+    """Return what is selected: fields, and fragments, which graphql-core's types hold for nodes without selections."""
+    return selections.selections
+
+
 def _selected(like: SelectionSetNode, kept: Sequence[Any]) -> SelectionSetNode:
     """Return a selection of ``kept``; of nothing, which may not be, the one field that every type has."""
     from graphql import FieldNode, NameNode
@@ -205,8 +210,8 @@ def _cut(selections: SelectionSetNode, level: int, depth: int) -> SelectionSetNo
     from graphql import FieldNode
 
     kept: list[Any] = []
-    for node in selections.selections:
-        inside = node.selection_set  # type: ignore[attr-defined,unused-ignore] - fragments are written out
+    for node in _nodes(selections):
+        inside = node.selection_set
         if inside is not None:
             own = isinstance(node, FieldNode)
             if own and level >= depth:
@@ -220,8 +225,8 @@ def _left_out(selections: SelectionSetNode, path: Path) -> SelectionSetNode:
     from graphql import FieldNode
 
     kept: list[Any] = []
-    for node in selections.selections:
-        inside = node.selection_set  # type: ignore[attr-defined,unused-ignore]
+    for node in _nodes(selections):
+        inside = node.selection_set
         if isinstance(node, FieldNode):
             if _key(node) == path[0]:
                 if len(path) == 1:
@@ -236,14 +241,14 @@ def _left_out(selections: SelectionSetNode, path: Path) -> SelectionSetNode:
 def _walk(selections: SelectionSetNode, above: Path) -> Iterator[tuple[Path, FieldNode]]:
     from graphql import FieldNode
 
-    for node in selections.selections:
+    for node in _nodes(selections):
         if isinstance(node, FieldNode):
             path = (*above, _key(node))
             yield path, node
             if node.selection_set is not None:
                 yield from _walk(node.selection_set, path)
-        elif node.selection_set is not None:  # type: ignore[attr-defined,unused-ignore] - fragments are written out
-            yield from _walk(node.selection_set, above)  # type: ignore[attr-defined,unused-ignore]
+        elif node.selection_set is not None:
+            yield from _walk(node.selection_set, above)
 
 
 def _key(node: FieldNode) -> str:
@@ -280,11 +285,11 @@ def _variables(node: Any) -> set[str]:
 def _spreads(selections: SelectionSetNode) -> Iterator[str]:
     from graphql import FragmentSpreadNode
 
-    for node in selections.selections:
+    for node in _nodes(selections):
         if isinstance(node, FragmentSpreadNode):
             yield node.name.value
-        elif node.selection_set is not None:  # type: ignore[attr-defined,unused-ignore]
-            yield from _spreads(node.selection_set)  # type: ignore[attr-defined,unused-ignore]
+        elif node.selection_set is not None:
+            yield from _spreads(node.selection_set)
 
 
 def _reached(name: str, uses: dict[str, set[str]]) -> set[str]:

@@ -480,7 +480,7 @@ class Connection:
 
     def _returned(self, outcome: int, status: int, size: int, done: int, problem: str) -> None:
         """Take over what came of the part of an exchange that another host answered."""
-        if self._diverted is not None:
+        if isinstance(self._diverted, CrossOriginRedirect):
             self.body, self.fields = self._diverted.body, self._diverted.fields
         self._diverted = None
         self.status, self.problem = status, problem

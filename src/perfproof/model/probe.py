@@ -7,6 +7,7 @@ the paths that differ stay.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -99,7 +100,7 @@ class ProbedField:
 
     path: str
     parents: int
-    statements: tuple[tuple[str, int], ...]
+    statements: Mapping[str, int]
 
 
 @dataclass(frozen=True)

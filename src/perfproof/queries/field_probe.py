@@ -131,7 +131,7 @@ def own_costs(cost: Mapping[Path, Calls], data: Any) -> tuple[ProbedField, ...]:
         for below, inner in cost.items():
             if below[:-1] == path:
                 own.subtract(inner)
-        left = tuple(sorted(((key, count) for key, count in own.items() if count > 0), key=lambda pair: -pair[1]))
+        left = {key: count for key, count in own.most_common() if count > 0}
         if left:
             found.append(ProbedField(".".join(path), objects_at(data, path[:-1]), left))
-    return tuple(sorted(found, key=lambda field: -sum(count for _, count in field.statements)))
+    return tuple(sorted(found, key=lambda field: -sum(field.statements.values())))

@@ -25,7 +25,7 @@ def field_in_words(path: str) -> str:
 
 def field_of(request: ProbedRequest, keys: Collection[str]) -> str | None:
     """Return the path of the field that runs most of the statements ``keys``; None if no field is known to."""
-    counts = {each.path: sum(calls for key, calls in each.statements if key in keys) for each in request.fields}
+    counts = {each.path: sum(calls for key, calls in each.statements.items() if key in keys) for each in request.fields}
     best = max(counts, key=lambda path: counts[path], default=None)
     return best if best is not None and counts[best] else None
 
@@ -33,7 +33,7 @@ def field_of(request: ProbedRequest, keys: Collection[str]) -> str | None:
 def by_field(request: ProbedRequest, arm: str, accused: Collection[str]) -> Iterator[Finding]:
     """Yield N+1 of fields (but of the statements ``accused`` already), then what the fields cost."""
     for field in request.fields:
-        for key, calls in field.statements:
+        for key, calls in field.statements.items():
             if key not in accused and field.parents >= FEWEST_PARENTS and calls >= PER_PARENT * field.parents:
                 yield _n_plus_one(request, arm, field, key, calls)
     if request.fields:
@@ -43,7 +43,7 @@ def by_field(request: ProbedRequest, arm: str, accused: Collection[str]) -> Iter
         evidence = {
             "arm": arm,
             "fields": [
-                {"field": each.path, "objects": each.parents, "statements": sum(calls for _, calls in each.statements)}
+                {"field": each.path, "objects": each.parents, "statements": sum(each.statements.values())}
                 for each in request.fields
             ],
         }
@@ -77,7 +77,7 @@ def _n_plus_one(request: ProbedRequest, arm: str, field: ProbedField, key: str, 
 
 
 def _cost(field: ProbedField) -> str:
-    calls = sum(count for _, count in field.statements)
+    calls = sum(field.statements.values())
     return f"{field_in_words(field.path)} {calls} for {count_of(field.parents, 'object')}"
 
 
