@@ -99,8 +99,10 @@ def test_a_service_that_is_told_no_address_is_not_accused_of_losing_anything(hoo
 
 
 def test_ab_measures_first_and_checks_then_while_nothing_listens_under_load(hooks):
+    hooks.without_load()
+    plain = ('json: {item: "{items.item}", key: "{uuid}"}', "json: {item: 1}"), ("feeds: {items: items.csv}\n", "")
     worse = ("  candidate: {}", '  candidate: {command: "{python} hooks.py {port} {work}/shop.db loses_some"}')
-    ran = hooks.run("ab", hooks.hooks(worse, ("goals: {webhook_signed: 50%}\n", "")), "--json", "out.json")
+    ran = hooks.run("ab", hooks.hooks(worse, *plain, ("goals: {webhook_signed: 50%}\n", "")), "--json", "out.json")
     assert ran.code == 1, ran.err + ran.out
     result = hooks.json("out.json")
     broken = {each["metric"] for each in result["budgets"] if each["broken"]}
