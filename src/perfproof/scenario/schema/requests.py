@@ -198,7 +198,11 @@ class FlowStepSpec(StepSpec):
 class StreamSpec(Spec):
     """An answer that comes in messages; `sse` and `websocket` alone stand for this with its defaults."""
 
-    kind: Annotated[Literal["sse", "websocket"], PlainValidator(choice("sse", "websocket"))]
+    kind: Annotated[
+        Literal["sse", "websocket"],
+        PlainValidator(choice("sse", "websocket")),
+        schema(enum=["sse", "websocket"]),
+    ]
     """sse (server-sent events) or websocket"""
     messages: whole_between(1, MOST_MESSAGES) = 10  # type: ignore[valid-type]
     """How many messages are waited for; then the stream is cut. Default: 10"""
