@@ -66,7 +66,7 @@ lock:                            ## needs `uv` on PATH; hashes, no registry addr
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--extra demo --extra dashboard requirements/build.in pyproject.toml -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra demo --extra dashboard --extra notebook --extra docs --extra lines --extra otlp --group dev requirements/build.in pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+		--extra demo --extra dashboard --extra notebook --extra docs --extra lines --extra graphql --extra otlp --group dev requirements/build.in pyproject.toml -c requirements/run.txt -o requirements/dev.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		requirements/ci.in -o requirements/ci.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -17,8 +17,9 @@ from tempfile import TemporaryDirectory
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import checks_corpus as corpus
+import webhooks_corpus
 
-CHECKS = ("error_contract", "contract", "telemetry")
+CHECKS = ("error_contract", "contract", "telemetry", "webhooks")
 ASKING = ("error_contract", "contract")
 """Checks whose faults need nothing but to be asked; those of telemetry have to be listened to as well."""
 
@@ -67,6 +68,8 @@ def main(stacks: list[str], checks: list[str]) -> int:
                 for kind in sorted(wrong):
                     text = next(each.summary for each in corpus.told(compared) if each.kind == kind)
                     print(f"WRONG     {stack:8} {fault}: {text[:200]}")
+        if "webhooks" in checks:
+            webhooks(stack, counts)
     print()
     bad = unlike
     for check in checks:
@@ -81,6 +84,24 @@ def main(stacks: list[str], checks: list[str]) -> int:
         )
     print(f"{time.monotonic() - began:.0f} s")
     return 1 if bad else 0
+
+
+def webhooks(stack: str, counts: Counter[tuple[str, str]]) -> None:
+    """Check the services with webhooks of one stack, the mended twin first; add to ``counts``."""
+    with TemporaryDirectory() as folder:
+        for fault in ("", *webhooks_corpus.FAULTS):
+            with webhooks_corpus.service(stack, Path(folder), *([fault] if fault else [])) as (origin, database):
+                _, compared = webhooks_corpus.checked(stack, origin, database)
+            wanted = set(webhooks_corpus.FAULTS[fault]) if fault else set()
+            kinds = {finding.kind for finding in compared.findings}
+            if fault:
+                counts["webhooks", "found" if kinds & wanted else "missed"] += 1
+                told = next((each.summary for each in compared.findings if each.kind in wanted), "not found")
+                print(f"{'found' if kinds & wanted else 'MISSED':9} {stack:8} {fault}: {told[:150]}")
+            counts["webhooks", "wrong" if fault else "accused twins"] += len(kinds - wanted)
+            for finding in compared.findings:
+                if finding.kind not in wanted:
+                    print(f"{'WRONG' if fault else 'ACCUSED':9} {stack:8} {fault or 'mended twin'}: {finding.summary}")
 
 
 if __name__ == "__main__":

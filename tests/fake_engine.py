@@ -49,7 +49,7 @@ from perfproof.load.plan import (
     line,
     plan_of,
 )
-from perfproof.load.request_source import weights
+from perfproof.load.request_source import asked_for, weights
 from perfproof.load.rpc import commands, dispatch, error_of
 from perfproof.load.sample_files import write_samples
 from perfproof.load.schedule import DECK, arrivals, sequence, steady
@@ -234,7 +234,8 @@ class FakeEngine:
         return found
 
     def _ask(self, arm: int, number: int, values: Any, headers: Any) -> ProbeReply:
-        return self._send(arm, self._plan.requests[number], {**self._captured[arm], **values}, headers, number)
+        request = asked_for(self._plan.requests[number], values)
+        return self._send(arm, request, {**self._captured[arm], **values}, headers, number)
 
     def _send(self, arm: int, request: Request, values: Any, headers: Any, number: int = 0) -> ProbeReply:
         """Send one request, really."""

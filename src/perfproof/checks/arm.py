@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from perfproof.checks.receiver import Receiver
 from perfproof.documents.document import Document
 from perfproof.errors import PerfproofError
 from perfproof.http.plain_client import Answer, Client
@@ -97,7 +98,10 @@ class CheckedArm:
     returns its exit code and output. ``roll`` restarts the arm under load and returns the facts of it; None where it
     may not be restarted. ``printed`` returns what the arm printed from a byte on, unmasked; None where it was not
     started here. ``listener`` is what the check listens with, ``metrics`` the address where the service tells metrics
-    of itself ("" where the scenario does not say). ``left_out`` takes what was not done, and why.
+    of itself ("" where the scenario does not say). ``receiver`` listens for webhooks, at the address that ``{webhook}``
+    stands for; None where the service was not told. ``refill`` returns a request of the scenario by its name, filled
+    anew for each call (the next row of a feed, another ``{uuid}``), None where it cannot be sent alone. ``left_out``
+    takes what was not done, and why.
     """
 
     arm: Arm
@@ -117,6 +121,8 @@ class CheckedArm:
     printed: Callable[[int], bytes] | None = None
     listener: Any = None
     metrics: str = ""
+    receiver: Receiver | None = None
+    refill: Callable[[str], KnownRequest | None] = lambda _: None
     left_out: list[str] = field(default_factory=list)
 
     @property

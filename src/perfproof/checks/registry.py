@@ -24,10 +24,13 @@ OWN = {
     "rollout": "perfproof.rollout:CHECK",
     "build": "perfproof.checks.building:CHECK",
     "telemetry": "perfproof.checks.telemetry:CHECK",
+    "webhooks": "perfproof.checks.webhooks:CHECK",
 }
 """Our own checks, as pyproject.toml registers them: known here as well, for a source tree that is not installed."""
 ON_REQUEST = frozenset(("rollout",))
 """Checks that do more than ask (they restart the service): made only where they are named, never as one of all."""
+NAMED_ONLY = ON_REQUEST | {"webhooks"}
+"""Checks that say nothing without settings of their own, beside them: no part of all either."""
 
 
 @cache
@@ -43,7 +46,7 @@ def names() -> tuple[str, ...]:
 
 def usual() -> tuple[str, ...]:
     """Return the names of the checks that are made where all are wanted."""
-    return tuple(name for name in names() if name not in ON_REQUEST)
+    return tuple(name for name in names() if name not in NAMED_ONLY)
 
 
 def find(name: str) -> Check | None:

@@ -13,6 +13,11 @@ IDENTIFIER = r"[A-Za-z_]\w*"
 BUILT_INS = ("uuid", "sequence", "now")
 """Names that are filled for each request anew, unless the scenario gives them a meaning of its own."""
 
+WEBHOOK = "webhook"
+"""The placeholder of the address that webhooks are to be delivered to."""
+NOWHERE = "http://127.0.0.1:9/perfproof-webhook"
+"""What it is filled with where nothing listens for them: connections are refused at once."""
+
 COLUMN = r"\w(?:[\w -]*\w)?"
 """How a column is written: header lines are made by other programs, so more is allowed than in names of our own."""
 

@@ -32,6 +32,7 @@ from perfproof.model.recording import (
     HISTOGRAM_COLUMNS,
     PROCESS_COLUMNS,
     SAMPLE_COLUMNS,
+    Outcome,
     Recording,
     Round,
     RunInfo,
@@ -122,12 +123,14 @@ def read_round(path: Path, number: int, info: RunInfo | None = None) -> Round:
     if info is not None:
         check_facts(info, number, facts, folder / "round.json")
     samples, service = _samples(folder)
+    samples, messages = _apart(samples)
     measured = Round(
         number=facts.number,
         arms=facts.arms,
         blocks=facts.blocks,
         samples=samples,
         service=service,
+        messages=messages,
         processes=read_table(folder / "processes.parquet", PROCESS_COLUMNS),
         complete=facts.complete,
         problem=facts.problem,
@@ -137,6 +140,12 @@ def read_round(path: Path, number: int, info: RunInfo | None = None) -> Round:
     if info is not None:
         check_round(info, measured, folder)
     return measured
+
+
+def _apart(samples: Samples) -> tuple[Samples, Samples | None]:
+    """Return the samples of requests, and the messages of streams among them."""
+    message = samples["outcome"] == int(Outcome.MESSAGE)
+    return (samples.select(~message), samples.select(message)) if message.any() else (samples, None)
 
 
 def _samples(folder: Path) -> tuple[Samples, Samples | None]:

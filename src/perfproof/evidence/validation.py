@@ -74,7 +74,7 @@ def check_checked(info: RunInfo, checked: Checked, file: Path) -> None:
 
 def check_round(info: RunInfo, measured: Round, folder: Path) -> None:
     """Raise ``EvidenceError`` where samples refer to what is not there, or are not those that the blocks counted."""
-    for samples in (measured.samples, measured.service):
+    for samples in (measured.samples, measured.service, measured.messages):
         if samples is not None:
             _check_samples(info, measured, samples, folder / SAMPLES_FILE)
     _check_range(measured.processes["arm"], len(info.arms), "arm", folder / "processes.parquet")

@@ -23,6 +23,7 @@ from perfproof.errors import LoadError
 from perfproof.http.flow import Flow
 from perfproof.http.redirect import RedirectRefusedError
 from perfproof.http.reply import BODY_LIMIT, HEAD_LIMIT, BodyReader, HeadOnly, Reply, ends_with_connection, final_head
+from perfproof.http.stream_exchange import StreamEnd, StreamExchange
 from perfproof.http.tls import Secure, SecureSocket
 from perfproof.model.recording import Outcome
 
@@ -37,7 +38,7 @@ Returned = Callable[[int, int, int, int, str], None]
 _READ, _WRITE = 1, 2
 _BUFFER = 64 * 1024
 _OK, _BAD_STATUS, _UNEXPECTED = int(Outcome.OK), int(Outcome.BAD_STATUS), int(Outcome.UNEXPECTED)
-_RESENT = int(Outcome.RESENT)
+_RESENT, _MESSAGE = int(Outcome.RESENT), int(Outcome.MESSAGE)
 _AGAIN = 2
 """Stands where 1 says that a connection was opened: it was the second one that the request was sent on."""
 # Locust replaces socket.socket by gevent's, whose calls may switch greenlets; this client never waits in a call.
@@ -140,7 +141,7 @@ class Connection:
         self.fields: list[tuple[bytes, bytes]] = []
         self.message: Message | None = None
         self.resting: Callable[[], None] | None = None
-        self._diverted: CrossOriginRedirect | None = None
+        self._diverted: CrossOriginRedirect | StreamExchange | None = None
         self._owner: Owner = _nobody
         self._socket: socket.socket | SecureSocket | None = None
         self._buffer = pool.buffer
@@ -208,7 +209,7 @@ class Connection:
             return
         self.problem = problem
         if self._diverted is not None:
-            self._diverted.abandon()
+            self.problem = self._diverted.abandon() or problem
             self._diverted = None
         self._forget()
         self.close()
@@ -228,6 +229,10 @@ class Connection:
     # connecting and writing
 
     def _send_slowly(self, message: Message) -> None:
+        if message.stream is not None:
+            pool = self.pool
+            self._diverted = StreamExchange(pool.loop, pool.peer, pool.secure, message, self._number, self._streamed)
+            return
         if message.handling is not None:
             # Kept for the caller if it gave a body to fill, else only until the response has been looked at.
             self._lent = self._lent or self.body is None
@@ -475,13 +480,31 @@ class Connection:
 
     def _returned(self, outcome: int, status: int, size: int, done: int, problem: str) -> None:
         """Take over what came of the part of an exchange that another host answered."""
-        if self._diverted is not None:
+        if isinstance(self._diverted, CrossOriginRedirect):
             self.body, self.fields = self._diverted.body, self._diverted.fields
         self._diverted = None
         self.status, self.problem = status, problem
         self._size += size
         self._forget()
         self._end(outcome, done)
+
+    def _streamed(self, end: StreamEnd) -> None:
+        """Take over what came of a stream, and record when its messages came if it went well."""
+        message, pool, before = self.message, self.pool, self.sent
+        assert message is not None  # noqa: S101 - there is an exchange
+        self._diverted = None
+        self.status, self.problem, self._size = end.status, end.problem, end.size
+        self._first = end.arrivals[0] if end.arrivals else 0
+        if self.body is not None:
+            self.body, self.fields = end.body, end.fields
+        if end.outcome is Outcome.UNEXPECTED:
+            pool.unexpected(message.name, end.problem)
+        elif end.outcome is Outcome.OK:
+            own = (pool.arm, pool.pair, message.request, message.variant)
+            for first, at in zip([1] + [0] * len(end.arrivals), end.arrivals, strict=False):
+                pool.record(*own, before, before, at, at, end.status, 0, _MESSAGE, first, self._number)
+                before = at
+        self._end(int(end.outcome), end.done)
 
     def _end(self, outcome: int, now: int) -> None:
         self.busy = False
@@ -565,11 +588,12 @@ class CrossOriginRedirect:
         self.fields: list[tuple[bytes, bytes]] = []
         gevent.spawn(self._go)
 
-    def abandon(self) -> None:
+    def abandon(self) -> str:
         """Close the connection; nobody is told."""
         self._returned = None
         if self._connection is not None:
             self._connection.close()
+        return ""
 
     def _go(self) -> None:
         handling = self._message.handling

@@ -6,6 +6,8 @@ leads to gets one of its own.
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -16,8 +18,8 @@ from perfproof.http.expectations import captured, failed_operation, filled, unme
 from perfproof.http.found_secrets import FoundSecrets
 from perfproof.http.message import Outgoing, outgoing
 from perfproof.http.redirect import AllowedOrigins, next_hop
-from perfproof.http.template import MissingVariableError, Variables
-from perfproof.model.scenario import SAFE_METHODS, Capture, Expect, JsonValue, Request
+from perfproof.http.template import MissingVariableError, Variables, fill, fill_json, text_of
+from perfproof.model.scenario import SAFE_METHODS, Capture, Expect, JsonValue, Request, Stream
 
 if TYPE_CHECKING:
     from perfproof.http.reply import Reply
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 
 
 ANY_2XX = range(200, 300)
+SWITCHED = frozenset((101,))
+"""The status of a connection that is a WebSocket from then on."""
+KEY_LENGTH = 24
+KEY_OF_NOBODY = base64.b64encode(b"perfproof-stream")
+"""Stands in a prepared handshake for the key that each connection draws for itself."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,8 @@ class Message:
 
     ``data[place : place + 16]`` are the low 64 bits of the trace id in hexadecimal digits: the sample's id.
     ``handling`` looks at the response beyond its status; ``plain`` messages have none and are not HEAD, the fastest way
-    through a connection. A ``safe`` one changes nothing, so it may be sent twice.
+    through a connection. A ``safe`` one changes nothing, so it may be sent twice. ``stream``, filled, says that the
+    answer comes in messages, and ``name`` which request it is then.
     """
 
     data: bytearray
@@ -64,6 +72,8 @@ class Message:
     handling: ResponseHandling | None = None
     plain: bool = True
     safe: bool = False
+    stream: Stream | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -178,6 +188,36 @@ def handling_of(
         number=number,
         hops=request.follow_redirects,
     )
+
+
+def stream_message(
+    request: Request, variables: Variables, out: Outgoing, authority: str, *, number: int = 0, variant: int = 0
+) -> Message:
+    """Return what is sent for ``out``, the filled ``request``, whose answer comes in messages."""
+    stream = request.stream
+    assert stream is not None  # noqa: S101 - asked by the caller
+    try:
+        said = tuple(_said(each, variables) for each in stream.send)
+        stream = replace(stream, until=fill(stream.until, variables), send=said)
+    except MissingVariableError as error:
+        raise ValueError(str(error)) from error
+    own = {"accept": "text/event-stream"}
+    if stream.kind == "websocket":
+        own = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
+        own["sec-websocket-key"] = KEY_OF_NOBODY.decode()
+    message = message_of(
+        request, replace(out, headers={**own, **out.headers}), authority, number=number, variant=variant
+    )
+    if stream.kind == "websocket" and not request.expect.status:
+        message.accepted = SWITCHED
+    message.stream, message.name, message.plain = stream, request.name, False
+    return message
+
+
+def _said(value: JsonValue, variables: Variables) -> str:
+    """Return a text as it is, and everything else as JSON."""
+    filled = fill_json(value, variables)
+    return text_of(filled) if isinstance(value, str) else json.dumps(filled, ensure_ascii=False)
 
 
 def message_of(

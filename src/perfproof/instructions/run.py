@@ -123,6 +123,8 @@ def plan(scenario: Scenario) -> tuple[tuple[CountCase, ...], dict[str, str]]:
     for index, request in enumerate(scenario.requests):
         if request.flow:
             skipped[request.name] = "it is a step of a flow"
+        elif request.stream is not None:
+            skipped[request.name] = "it is a stream, which waits rather than works"
         else:
             shots.append(CountCase(index, request, variants(request)))
     return tuple(shots), skipped

@@ -30,6 +30,7 @@ from perfproof.stats.intervals import one_sample
 from perfproof.stats.pairs import Effects, has_blocks, has_pairs, part
 from perfproof.stats.resources import memory
 from perfproof.stats.series import PRIMARY, Series, latency_series, resource_series
+from perfproof.stats.streams import stream_series
 from perfproof.verdict import sentence
 from perfproof.verdict.additions import Conclusion, joined
 from perfproof.verdict.budgets import check_budgets
@@ -238,14 +239,14 @@ def _series(
         found = latency_series(sides, figures)
         demanded = {goal.metric for goal in rules.goals} | {budget.metric for budget in rules.budgets}
         found += [s for s in latency_series(sides, figures, under_load=True) if s.metric.name in demanded]
-        return sides, figures, found + resource_series(sides)
+        return sides, figures, found + resource_series(sides) + stream_series(sides)
     figures = latency.measure_pairs(in_pairs, matched=paired)
     found = latency_series(in_pairs, figures)
     if all(has_blocks(side.recording) for side in sides):
         found += latency_series(in_blocks, latency.measure(in_blocks, paired=paired), under_load=True)
     cpu = [replace(each, in_pairs=True) for each in resource_series(in_pairs, only=("cpu_per_request",))]
     rest = resource_series(sides, only=("memory_peak", "memory_steady", "memory_growth", "throughput"))
-    return in_pairs, figures, found + cpu + rest
+    return in_pairs, figures, found + cpu + rest + stream_series(sides)
 
 
 def _two(kind: Kind, measured: _Measured) -> Result:
@@ -412,8 +413,10 @@ def _renamed(recording: Recording, names: tuple[str, ...]) -> Recording:
     rounds = []
     for a_round in recording.rounds:
         samples = _renumbered(a_round.samples, table)
-        service = None if a_round.service is None else _renumbered(a_round.service, table)
-        rounds.append(replace(a_round, samples=samples, service=service))
+        service, messages = (
+            None if each is None else _renumbered(each, table) for each in (a_round.service, a_round.messages)
+        )
+        rounds.append(replace(a_round, samples=samples, service=service, messages=messages))
     return Recording(replace(recording.info, requests=names, variants=()), tuple(rounds))
 
 

@@ -227,7 +227,7 @@ class LoadEngine:
                 dealt = self._stocks[arm].deal(iter((index,)), randomness.randbits(32), -1, self._share)
                 self._run([pool], recorder, -1, [ClosedLoopUser(pool, dealt, 0, least=Quota(1))])
                 rows = recorder.rows()
-                wrong = rows[~np.isin(rows["outcome"], COMPLETED)]
+                wrong = rows[~np.isin(rows["outcome"], (*COMPLETED, Outcome.MESSAGE))]
                 if not len(wrong) or self._aborted_at:
                     break
             else:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby, islice
 from types import MappingProxyType
 
-from perfproof.core.placeholders import BUILT_INS, placeholders, random_range
+from perfproof.core.placeholders import BUILT_INS, literal, placeholders, random_range
 from perfproof.errors import LoadError, UnsendableError
+from perfproof.graphql.documents import QUERY
 from perfproof.http.body import Files
 from perfproof.http.cookies import Jar
-from perfproof.http.exchange import Message, Place, handling_of, message_of
+from perfproof.http.exchange import Message, Place, handling_of, message_of, stream_message
 from perfproof.http.feeds import FeedRow, Supply, Turns
 from perfproof.http.flow import Flow, FlowStep
 from perfproof.http.message import outgoing
@@ -151,6 +152,7 @@ class RequestSource:
     ) -> Message:
         """Return request ``number`` with ``values`` filled in, as a single message.
 
+        A GraphQL document among ``values`` (``QUERY``) is sent in place of the request's own.
         ``headers`` (small names) are sent as they are, in place of the request's own of the same name.
         """
         first, step = share
@@ -162,7 +164,7 @@ class RequestSource:
             counters[name] = counters.get(name, 0) + 1
         counters["#"] = drawn = counters.get("#", 0) + 1
         variables = Draw({**self._captured, **values}, 0, WARM_FROM + (drawn - 1) * step + first + 1, rows)
-        return self._message(FlowStep(self._requests[number], number), 0, variables, headers)
+        return self._message(FlowStep(asked_for(self._requests[number], values), number), 0, variables, headers)
 
     def first(self, index: int, seed: int = 0) -> Message | Flow:
         """Return one item as it would be sent first, counting nothing: for showing it."""
@@ -224,10 +226,19 @@ class RequestSource:
         try:
             out = outgoing(request, variables, target.prefix, files=self._files, jar=self._jar)
             out.headers.update(headers)
+            if request.stream is not None:
+                return stream_message(request, variables, out, target.authority, number=step.number, variant=variant)
             handling = handling_of(request, variables, self._place, out, number=step.number, shared=self._jar)
             return message_of(request, out, target.authority, number=step.number, variant=variant, handling=handling)
         except ValueError as error:
             raise UnsendableError(f"request {request.name!r} cannot be sent", why=self._hide(str(error))) from error
+
+
+def asked_for(request: Request, values: Mapping[str, JsonValue]) -> Request:
+    """Return the request with the GraphQL document that ``values`` hold (``QUERY``) in place of its own, if they do."""
+    if QUERY not in values or not isinstance(request.json, dict):
+        return request
+    return replace(request, json={**request.json, "query": literal(str(values[QUERY]))})
 
 
 def longest(requests: Sequence[Request]) -> float:

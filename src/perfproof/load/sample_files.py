@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perfproof.errors import LoadError
-from perfproof.model.recording import HISTOGRAM_COLUMNS, SAMPLE_COLUMNS
+from perfproof.model.recording import HISTOGRAM_COLUMNS, SAMPLE_COLUMNS, Outcome
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -39,7 +39,7 @@ def writing(what: str) -> Iterator[None]:
 
 
 def write_samples(path: Path, chunks: Iterable[Columns], kinds: Mapping[str, str] = SAMPLE_COLUMNS) -> int:
-    """Write the chunks to ``path``, one row group each, and return the number of rows; OSError if that fails.
+    """Write the chunks to ``path``, one row group each, and return the number of requests; OSError if that fails.
 
     Written under another name in the same directory, flushed to the disk, then renamed.
     """
@@ -55,7 +55,7 @@ def write_samples(path: Path, chunks: Iterable[Columns], kinds: Mapping[str, str
                 for chunk in chunks:
                     columns = {name: np.ascontiguousarray(chunk[name]) for name in kinds}
                     writer.write_table(pa.table(columns, schema=schema))
-                    rows += len(columns["arm"])
+                    rows += int((columns["outcome"] != int(Outcome.MESSAGE)).sum())
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

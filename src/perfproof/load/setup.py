@@ -7,6 +7,7 @@ from time import monotonic_ns
 
 from gevent.event import Event
 
+from perfproof.core.placeholders import NOWHERE, WEBHOOK
 from perfproof.errors import LoadError
 from perfproof.http.body import Files
 from perfproof.http.connection import Connection
@@ -37,7 +38,7 @@ def run_setup(
     LoadError names the step, the status and what kind of response it was, which is never quoted: what answers a login
     holds a token more often than not. Once ``is_over`` says so, the step under way is given up.
     """
-    captured: dict[str, JsonValue] = {"port": place.target.port}
+    captured: dict[str, JsonValue] = {"port": place.target.port, WEBHOOK: NOWHERE}
     for number, step in enumerate(steps):
         name = f"set-up step {step.name!r}"
         variables = Draw({**combinations(step)[0], **captured}, 0, number + 1, {})

@@ -18,7 +18,9 @@ from urllib.parse import urlsplit
 from perfproof.checks import registry
 from perfproof.checks.arm import CheckedArm, KnownRequest, NotCheckedError, OverError, ProbeClient
 from perfproof.checks.protocol import Check, Listener, Listens, OfFiles
+from perfproof.checks.receiver import Receiver
 from perfproof.core import paths
+from perfproof.core.placeholders import NOWHERE, WEBHOOK
 from perfproof.databases.merge import merge
 from perfproof.databases.sources import Sources, opened
 from perfproof.documents.document import Document, parse, read_file
@@ -27,10 +29,12 @@ from perfproof.errors import PerfproofError, ServiceError, UsageError
 from perfproof.http.body import read_files
 from perfproof.http.cookies import Jar
 from perfproof.http.expectations import captured
+from perfproof.http.feeds import Supply
 from perfproof.http.message import TRACE, outgoing, trace_header
 from perfproof.http.plain_client import Answer, Client, require_loopback
 from perfproof.http.reply import Reply
 from perfproof.http.template import combinations
+from perfproof.http.variables import Draw
 from perfproof.measure.arm_files import FilesOfArm
 from perfproof.model.checks import ArmFacts, Checked, CheckFacts
 from perfproof.model.scenario import Arm, Checks, JsonValue, Request
@@ -44,6 +48,8 @@ _LETS_IN = ("authorization", "cookie", "x-api-key", "api-key", "x-auth-token", "
 """Headers that are taken over from the scenario's requests."""
 _MOST_TEXT = 1000
 _MOST_VALUES = 20_000
+_WATCHING = "webhooks"
+"""The check that wants to be delivered to."""
 
 
 def run_checks(phase: PassContext) -> Checked:
@@ -172,11 +178,15 @@ def _started(phase: PassContext, arm: Arm, listener: Listener | None = None) -> 
             _put_back(phase, arm, logs)
         injectable = kept is None and arm.service.command is not None
         sources = stack.enter_context(opened(arm, logs / "agent" if injectable else None))
+        receiver = stack.enter_context(Receiver()) if _WATCHING in phase.scenario.checks.wanted else None
         service = kept
         if service is None:
             phase.observer.phase(f"checking {arm.name}: starting")
             cpus = phase.cpus.service
-            (service,) = start([sources.arm(arm)], logs=logs, redactor=phase.redactor, cpus=cpus)
+            hooked = arm if receiver is None else delivering_to(arm, receiver.url)
+            if receiver is not None:
+                receiver.told = hooked != arm
+            (service,) = start([sources.arm(hooked)], logs=logs, redactor=phase.redactor, cpus=cpus)
             stack.callback(service.stop)
         try:
             require_loopback(service.base_url)
@@ -184,7 +194,8 @@ def _started(phase: PassContext, arm: Arm, listener: Listener | None = None) -> 
             raise NotCheckedError(
                 f"{arm.name} is not on this machine", why=error.why, hint="checks ask services that run here"
             ) from None
-        running = _Running(phase, arm, service, sources, logs, listener if kept is None and injectable else None)
+        heard = listener if kept is None and injectable else None
+        running = _Running(phase, arm, service, sources, logs, heard, receiver)
         running.enter()
         yield running
 
@@ -199,22 +210,31 @@ class _Running:
     sources: Sources
     logs: Path
     listener: Listener | None = None
+    receiver: Receiver | None = None
     requests: tuple[KnownRequest, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
     document: Document | None = None
     undocumented: str = ""
+    variables: dict[str, JsonValue] = field(default_factory=dict)
+    sent: int = 0
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.service.base_url)
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.prefix = parts.path.rstrip("/")
+        self.jar = Jar(secure=self.origin.startswith("https:"))
+        self.supplies: dict[str, Supply] = {}
 
     def enter(self) -> None:
         """Send the set-up steps, fill the requests, find the document."""
         scenario = self.phase.scenario
-        client, jar = Client(self.origin), Jar(secure=self.origin.startswith("https:"))
+        client, jar = Client(self.origin), self.jar
         files = read_files((*scenario.setup, *scenario.requests))
-        variables: dict[str, JsonValue] = {"port": urlsplit(self.origin).port or 80}
+        variables = self.variables
+        variables |= {
+            "port": urlsplit(self.origin).port or 80,
+            WEBHOOK: self.receiver.url if self.receiver else NOWHERE,
+        }
         for step in scenario.setup:
             filled = {**combinations(step)[0], **variables}
             out = outgoing(step, filled, self.prefix, files=files, jar=jar)
@@ -232,7 +252,9 @@ class _Running:
             except (LookupError, ValueError) as error:
                 raise ServiceError(f"{self.arm.name}: set-up step {step.name!r}: {error}") from None
         self.requests = tuple(
-            known for request in scenario.requests if (known := self._known(request, variables, jar, files)) is not None
+            known
+            for request in scenario.requests
+            if request.stream is None and (known := self._known(request, variables, jar, files)) is not None
         )
         shared: dict[str, str] = {}
         for each in self.requests:
@@ -252,6 +274,25 @@ class _Running:
         return KnownRequest(
             request.name, out.method, out.target, out.headers, out.body, request.reads, path, {**variables, **values}
         )
+
+    def _refill(self, name: str) -> KnownRequest | None:
+        """Return a request of the scenario filled as nothing before was; None where it cannot be sent alone."""
+        scenario = self.phase.scenario
+        request = next((each for each in scenario.requests if each.name == name and not each.flow), None)
+        if request is None or request.stream is not None:
+            return None
+        self.supplies = self.supplies or {feed.name: Supply(feed) for feed in scenario.feeds}
+        rows = {name: supply.rows[self.sent % len(supply.rows)] for name, supply in self.supplies.items()}
+        choices = combinations(request)
+        values = {**choices[self.sent % len(choices)], **self.variables}
+        self.sent += 1
+        drawn = Draw(dict(values), secrets.randbits(32), self.sent, rows)
+        try:
+            out = outgoing(request, drawn, self.prefix, files=read_files([request]), jar=self.jar)
+        except ValueError:
+            return None
+        path = self.prefix + request.path.partition("?")[0]
+        return KnownRequest(request.name, out.method, out.target, out.headers, out.body, request.reads, path, values)
 
     def _find_document(self, client: Client) -> None:
         where = self.phase.scenario.checks.document
@@ -296,6 +337,8 @@ class _Running:
             printed=self._printed if self.service.guarded is not None else None,
             listener=self.listener,
             metrics=address_of(self.service, collect.prometheus) if (collect := self.arm.service.collect) else "",
+            receiver=self.receiver,
+            refill=self._refill,
         )
         problem = ""
         facts: dict[str, Any] = {}
@@ -353,6 +396,14 @@ class _Running:
             left_out += [told] if told not in left_out else []
             return None
         return {each.count.statement.key: each.count.calls for each in merged.statements if each.application}
+
+
+def delivering_to(arm: Arm, url: str) -> Arm:
+    """Return the arm told in its environment, and in its command, to deliver webhooks to ``url``."""
+    service = arm.service
+    environment = {name: value.replace(NOWHERE, url) for name, value in service.environment.items()}
+    command = service.command.replace(NOWHERE, url) if service.command else service.command
+    return replace(arm, service=replace(service, environment=environment, command=command))
 
 
 def bounded(facts: Mapping[str, Any], redactor: Callable[[str], str]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 from perfproof import __version__
 from perfproof.capacity.run import Search, searching, so_far
 from perfproof.core.owner import Owner
+from perfproof.core.placeholders import NOWHERE, WEBHOOK
 from perfproof.core.redaction import Redactor
 from perfproof.errors import Interrupted, PerfproofError, UsageError
 from perfproof.evidence.directory import RunDirectory, new_id
@@ -549,12 +550,18 @@ def lives_on(arm: Arm) -> bool:
 
 
 def placed(arm: Arm, private: Path) -> Arm:
-    """Fill ``{python}`` (the interpreter perfproof runs in) and ``{work}`` (a scratch directory of the arm)."""
+    """Fill ``{python}`` (the interpreter perfproof runs in), ``{work}`` (a scratch directory) and ``{webhook}``.
+
+    Nothing listens for webhooks but in the check of them, which puts its own address in their place.
+    """
     work = private / "work" / arm.name
     work.mkdir(parents=True, exist_ok=True)
 
     def fill(text: str | None) -> str | None:
-        return text and text.replace("{python}", sys.executable).replace("{work}", str(work))
+        if not text:
+            return text
+        filled = text.replace("{python}", sys.executable).replace("{work}", str(work))
+        return filled.replace(f"{{{WEBHOOK}}}", NOWHERE)
 
     service = arm.service
     return replace(

@@ -41,6 +41,10 @@ SHORT_TITLES = {
     "throughput": "throughput",
     "capacity": "capacity",
     "error_rate": "errors",
+    "time_to_first_message": "first message",
+    "time_to_first_message_p95": "p95 first msg",
+    "time_between_messages": "message gap",
+    "time_between_messages_p95": "p95 msg gap",
     "queries_per_request": "queries",
     "rows_fetched_per_request": "rows fetched",
     "db_time_per_request": "DB time",
@@ -83,6 +87,11 @@ SHORT_TITLES = {
     "span_time_own": "own time",
     "span_time_database": "database time",
     "span_time_calls": "calls time",
+    "webhook_delivered": "delivered",
+    "webhook_latency": "hook latency",
+    "webhook_duplicates": "hooks doubled",
+    "webhook_signed": "hooks signed",
+    "webhook_retried": "hooks retried",
 }
 """Titles for narrow places; at most 13 characters."""
 

@@ -17,6 +17,15 @@ COUNTED = "instructions_per_request"
 """The metric of the count pass."""
 
 
+OF_STREAMS = (
+    "time_to_first_message",
+    "time_to_first_message_p95",
+    "time_between_messages",
+    "time_between_messages_p95",
+)
+"""The metrics that only requests with a stream have."""
+
+
 @dataclass(frozen=True)
 class Metric:
     """A named figure.
@@ -102,6 +111,10 @@ METRICS: dict[str, Metric] = _Metrics(
         Metric("throughput", "throughput", "1/s", better="higher", per_request=False),
         Metric("capacity", "capacity", "1/s", better="higher", per_request=False),
         Metric("error_rate", "error rate", "ratio"),
+        Metric("time_to_first_message", "time to first message", "ms"),
+        Metric("time_to_first_message_p95", "p95 time to first message", "ms"),
+        Metric("time_between_messages", "time between messages", "ms"),
+        Metric("time_between_messages_p95", "p95 time between messages", "ms"),
         Metric("queries_per_request", "queries", "queries", exact=True),
         Metric("rows_fetched_per_request", "rows fetched", "rows", exact=True),
         Metric("db_time_per_request", "database time", "ms"),
@@ -158,6 +171,11 @@ METRICS: dict[str, Metric] = _Metrics(
         Metric("span_time_own", "time in the service itself", "ms", per_request=False, check="telemetry"),
         Metric("span_time_database", "time in the database, by spans", "ms", per_request=False, check="telemetry"),
         Metric("span_time_calls", "time in calls of others, by spans", "ms", per_request=False, check="telemetry"),
+        _share("webhook_delivered", "webhooks delivered", "webhooks"),
+        Metric("webhook_latency", "latency of webhooks", "ms", per_request=False, check="webhooks"),
+        _number("webhook_duplicates", "webhooks delivered too often", "webhooks"),
+        _share("webhook_signed", "webhooks signed rightly", "webhooks"),
+        _share("webhook_retried", "failed webhooks tried again", "webhooks"),
     )
 )
 """Every metric by its name, in the order reports show them."""

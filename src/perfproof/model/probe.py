@@ -7,6 +7,7 @@ the paths that differ stay.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -90,13 +91,32 @@ class ProbedSize:
 
 
 @dataclass(frozen=True)
+class ProbedField:
+    """What one field of a GraphQL query costs: how often each statement runs no more when the query asks without it.
+
+    ``path`` are the response keys that lead to it, joined by dots; what the fields below it cost is not in it.
+    ``parents`` is how many objects the answer holds that have the field.
+    """
+
+    path: str
+    parents: int
+    statements: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class ProbedRequest:
-    """One request at its sizes, in rising order; ``by`` says what a size is. ``skipped`` says why it was not probed."""
+    """One request at its sizes, in rising order; ``by`` says what a size is. ``skipped`` says why it was not probed.
+
+    ``fields`` are those of a GraphQL query that cost statements, at its largest size; ``fields_untold`` says why they
+    are not known, or not all.
+    """
 
     request: str
     sizes: tuple[ProbedSize, ...] = ()
-    by: Literal["parameter", "reseed", "none"] = "none"
+    by: Literal["parameter", "reseed", "depth", "none"] = "none"
     skipped: str | None = None
+    fields: tuple[ProbedField, ...] = ()
+    fields_untold: str = ""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,8 @@ class Outcome(IntEnum):
     ``NOT_STARTED`` are the steps of a flow after one that failed; nobody intended them at any moment. ``RESENT`` ones
     met a connection that the service was just closing, and were answered on another: their time is not the service's.
     ``LOST`` ones met such a connection and could not be sent again, since they may change something: it counts neither
-    as sent nor as failed.
+    as sent nor as failed. ``MESSAGE`` is no request: it is a message of a stream, from the one before to its arrival;
+    the first of a stream, from when it was sent on, is marked as one that connected.
     """
 
     OK = 0
@@ -44,11 +45,12 @@ class Outcome(IntEnum):
     NOT_STARTED = 8
     RESENT = 9
     LOST = 10
+    MESSAGE = 11
 
 
 COMPLETED = (Outcome.OK, Outcome.RESENT)
 """What counts as completed; for times, only ``OK`` does."""
-LEFT_OUT = (Outcome.NOT_STARTED, Outcome.LOST)
+LEFT_OUT = (Outcome.NOT_STARTED, Outcome.LOST, Outcome.MESSAGE)
 """What is neither sent nor failed."""
 
 
@@ -296,6 +298,7 @@ class Round:
     """A fresh start of every arm, warm-up, then blocks: the statistical unit. ``number`` counts from 1.
 
     ``service`` holds the service times where ``samples`` were made of histograms, which hold latencies alone.
+    ``messages`` are those of streams, which are no samples of requests (None: there were no streams).
     """
 
     number: int
@@ -308,6 +311,7 @@ class Round:
     troubles: tuple[Trouble, ...] = ()
     service: Samples | None = None
     collected: tuple[Collected, ...] = ()
+    messages: Samples | None = None
 
 
 @dataclass(frozen=True)

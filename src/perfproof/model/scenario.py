@@ -154,11 +154,15 @@ class Feed:
 
 @dataclass(frozen=True)
 class Scale:
-    """The sizes at which a request is probed: values of its ``parameter``, or a ``reseed`` command with ``{size}``."""
+    """The sizes at which a request is probed: values of its ``parameter``, or a ``reseed`` command with ``{size}``.
+
+    With ``depth`` they are levels of objects: the request's GraphQL query is cut to each.
+    """
 
     sizes: tuple[int, ...]
     parameter: str | None = None
     reseed: str | None = None
+    depth: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,6 +186,21 @@ class Responses:
 
 
 @dataclass(frozen=True)
+class Stream:
+    """How the answer to a request comes in messages: as server-sent events, or over a WebSocket.
+
+    It is read until ``messages`` of them have come, or one that holds ``until``; then it is cut. With ``ends`` it may
+    end by itself before. ``send`` is what is said over a WebSocket: the first at once, each other after a message.
+    """
+
+    kind: Literal["sse", "websocket"]
+    messages: int = 10
+    until: str = ""
+    send: tuple[JsonValue, ...] = field(default=(), repr=False)
+    ends: bool = False
+
+
+@dataclass(frozen=True)
 class Request:
     """A request template. ``{name}`` in path, headers and body is filled from ``values``, feeds and captured variables.
 
@@ -194,6 +213,7 @@ class Request:
     before has ended and its ``think_time`` is over; they share values, variables, weight and cookies.
     ``follow_redirects`` is how many redirects are followed; ``cookies`` says whether those received are sent back.
     ``safe`` says whether it changes nothing, where the method does not tell; ``graphql`` is the kind of operation.
+    ``stream`` says that its answer comes in messages.
     """
 
     name: str
@@ -220,6 +240,7 @@ class Request:
     probe: Probe = Probe()
     safe: bool | None = None
     graphql: Literal["", "query", "mutation", "subscription"] = ""
+    stream: Stream | None = None
 
     @property
     def reads(self) -> bool:

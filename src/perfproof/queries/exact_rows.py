@@ -81,7 +81,7 @@ def growth(request: ProbedRequest, name: str) -> str:
     counts, rows = (
         " → ".join(f"{value:,g}" for value in row) for row in zip(*((e.value, x) for x, e in known), strict=True)
     )
-    return f"{counts} at {rows} rows"
+    return f"{counts} at {rows} {'levels of objects' if request.by == 'depth' else 'rows'}"
 
 
 def uncounted(arm: ProbedArm) -> dict[tuple[str, str], str]:

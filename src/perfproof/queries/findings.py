@@ -11,6 +11,7 @@ from typing import Any, Literal
 from perfproof.core.numbers import count_of, digits
 from perfproof.model.probe import ProbedRequest, ProbedSize, RepeatedCount
 from perfproof.model.result import Finding
+from perfproof.queries.fields import by_field, field_in_words, field_of
 from perfproof.queries.slopes import FEWEST, Slope, distinct, points_of, slope, together_points, x_of
 
 SHOWN_TEXT = 160
@@ -39,7 +40,7 @@ def prove(request: ProbedRequest, arm: str) -> Proven:
     slopes: dict[str, Slope] = {}
     accused: set[str] = set()
     counted = [size for size in request.sizes if size.statements is not None]
-    if counted and request.by != "none":
+    if counted and request.by not in ("none", "depth"):
         steep = {key: slope(points) for key, points in points_of(request).items()}
         slopes = {key: value for key, value in steep.items() if value is not None}
         if distinct(replace(request, sizes=tuple(counted))) < FEWEST:
@@ -49,6 +50,7 @@ def prove(request: ProbedRequest, arm: str) -> Proven:
             found += [grown] if grown else []
             accused |= set(family) if grown and grown.kind == "n_plus_one" else set()
         found += _constant(request, arm, slopes)
+    found += by_field(request, arm, accused)
     found += _unbounded(request, arm)
     found += _exploding(request, arm, accused)
     found += _duplicates(request, arm, accused)
@@ -110,6 +112,9 @@ def _growing(request: ProbedRequest, arm: str, family: Sequence[str], slopes: di
             evidence["repeated"] = again
             told = f"{told}, {again} of them with parameters it had before"
         evidence["advice"] = advice(statement.count.libraries)
+        if (field := field_of(request, family)) is not None:
+            evidence["field"] = field
+            told = f"{told}, for the field {field_in_words(field)}"
         how = f"(slope {digits(steep.steepest)}){where}; {evidence['advice']}"
         summary = f"N+1 on {arm}: `{_short(text)}` runs {told} {how}"
         return Finding("n_plus_one", request.request, "warning", summary, evidence)

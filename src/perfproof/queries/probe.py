@@ -12,8 +12,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from perfproof.databases.merge import Observed, merge, one_name
+from perfproof.databases.merge import Observed, merge
 from perfproof.databases.sources import Sources, opened
 from perfproof.errors import LoadError, ServiceError, UnsendableError
 from perfproof.http.json_paths import Steps, covers, parse, spell
@@ -21,6 +22,7 @@ from perfproof.http.response_diff import ComparedResponse, compare, rows_in, unl
 from perfproof.load.plan import ProbeReply
 from perfproof.model.probe import Answer, Difference, ProbedArm, ProbedRequest, ProbedSize, Probing
 from perfproof.model.scenario import Arm, Request, Scenario
+from perfproof.queries.field_probe import FieldProbe
 from perfproof.queries.probe_plan import ProbeCase, compared, plan, worth_probing
 from perfproof.rounds.run_context import describe_wrong_answer
 from perfproof.rounds.single_start import PassContext
@@ -162,7 +164,7 @@ class _ArmProbe:
             return ProbedRequest(request.name, skipped=WRITES)
         if request.flow:
             return ProbedRequest(request.name, skipped="it is a step of a flow and cannot be sent alone")
-        by = "none" if request.scale is None else "parameter" if request.scale.parameter else "reseed"
+        by = _by(request)
         sizes: list[ProbedSize] = []
         try:
             shots = plan(request, counted=counted)
@@ -175,7 +177,9 @@ class _ArmProbe:
         except UnsendableError as error:
             return ProbedRequest(request.name, skipped=f"{error.what}: {error.why}")
         sizes.sort(key=lambda size: (size.size is None, size.size))
-        return ProbedRequest(request.name, tuple(one_name(sizes)), by)  # type: ignore[arg-type]
+        asking = FieldProbe(self._shot, self.replies, service.check)
+        named, fields, untold = asking.run(index, request, sizes, sources, service)
+        return ProbedRequest(request.name, named, by, fields=fields, fields_untold=untold)
 
     def _refined(
         self, index: int, request: Request, sizes: Sequence[ProbedSize], sources: Sources, service: RunningService
@@ -224,7 +228,8 @@ class _ArmProbe:
         assert reply is not None  # noqa: S101 - there is at least one repeat
         merged = merge(observed[-shot.repeats :], self.background, prefer_agent=sources.prefer_agent)
         body = reply.content
-        rows, rows_at = rows_in(body, request.rows)
+        deep = request.scale is not None and request.scale.depth  # a size is no number of rows there
+        rows, rows_at = (None, None) if deep else rows_in(body, request.rows)
         answer = Answer(reply.status, reply.wire, len(body), hashlib.sha256(body).hexdigest()[:16], rows, rows_at)
         doubts = [
             *merged.doubts,
@@ -275,6 +280,13 @@ class _ArmProbe:
         reseeded = any(request.scale and request.scale.reseed for request in self.phase.scenario.requests)
         if reseeded and self.arm.service.prepare and not self.arm.service.reset:
             self._command(self.arm.service.prepare, "prepare")
+
+
+def _by(request: Request) -> Literal["parameter", "reseed", "depth", "none"]:
+    """Return what a size of the request is."""
+    if request.scale is None:
+        return "none"
+    return "depth" if request.scale.depth else "parameter" if request.scale.parameter else "reseed"
 
 
 def _agree(observed: Sequence[Observed], repeats: int, sources: Sources) -> bool:

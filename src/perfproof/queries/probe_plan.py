@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import islice, product
 from math import prod
 
+from perfproof.graphql.documents import QUERY, at_depth
+from perfproof.http.template import fill
 from perfproof.model.scenario import Request, Scalar, Scenario
 
 UNCOUNTED_REPEATS = 2
@@ -44,12 +46,24 @@ def plan(request: Request, *, counted: bool) -> list[ProbeCase]:
     repeats = request.probe.repeat if counted else min(request.probe.repeat, UNCOUNTED_REPEATS)
     if request.scale is None:
         return [ProbeCase(None, first, repeats)]
+    if request.scale.depth:
+        text, operation = query_of(request)
+        return [
+            ProbeCase(depth, {**first, QUERY: at_depth(text, operation, depth)}, repeats)
+            for depth in request.scale.sizes
+        ]
     parameter, own = request.scale.parameter, own_sizes(request)
     return [
         ProbeCase(size, {**first, parameter: size} if parameter else first, repeats, size in own, size not in sizes)
         for sizes in [request.scale.sizes]
         for size in sorted({*sizes, *own})
     ]
+
+
+def query_of(request: Request) -> tuple[str, str]:
+    """Return the GraphQL document that a request sends, and the name of its operation ("" where it has none)."""
+    body = request.json if isinstance(request.json, dict) else {}
+    return fill(str(body.get("query", "")), {}), str(body.get("operationName", ""))
 
 
 def own_sizes(request: Request) -> frozenset[int]:

@@ -79,6 +79,8 @@ def under_load(scenario: Scenario, arm: Arm, settings: Mapping[str, Any]) -> Sce
     """
     if scenario.locustfile is not None or not scenario.requests:
         raise NotCheckedError("users of a Locust file have no steady rate", hint="write what they send as `requests:`")
+    if all(each.stream for each in scenario.requests):
+        raise NotCheckedError("streams have no steady rate", hint="add a request that is answered at once")
     patience = float(settings["patience"])
     load = scenario.load
     rate = float(settings["rate"]) or (load.rate if load.given and load.model == "open" and load.rate else _RATE)
@@ -94,7 +96,11 @@ def under_load(scenario: Scenario, arm: Arm, settings: Mapping[str, Any]) -> Sce
         connections=max(load.connections, _CONNECTIONS),
         limits=replace(load.limits, consecutive_errors=_NO_END),
     )
-    requests = tuple(replace(each, safe=False, timeout=min(each.timeout, patience)) for each in scenario.requests)
+    requests = tuple(
+        replace(each, safe=False, timeout=min(each.timeout, patience))
+        for each in scenario.requests
+        if each.stream is None  # how long it lasts is up to the service, and says nothing of a restart
+    )
     return replace(scenario, arms=(arm,), load=steady, requests=requests)
 
 

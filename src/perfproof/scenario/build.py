@@ -6,10 +6,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from perfproof.core.placeholders import literal
+from perfproof.graphql import documents
+from perfproof.model.metrics import OF_STREAMS
 from perfproof.model.scenario import (
     Arm,
+    Budget,
     Capture,
     Checks,
     Collect,
@@ -32,6 +36,7 @@ from perfproof.model.scenario import (
     Scenario,
     Service,
     Stage,
+    Stream,
     Tls,
 )
 from perfproof.model.service_metrics import PREFIX
@@ -41,7 +46,7 @@ from perfproof.scenario.schema.claims import claim
 from perfproof.scenario.schema.load import LoadSpec, LocustSpec
 from perfproof.scenario.schema.passes import ScaleSpec, budget, capacity
 from perfproof.scenario.schema.payloads import GraphqlSpec, kind_of, operations
-from perfproof.scenario.schema.requests import FlowStepSpec, RequestSpec, SetupSpec, StepSpec
+from perfproof.scenario.schema.requests import FlowStepSpec, RequestSpec, SetupSpec, StepSpec, StreamSpec
 from perfproof.scenario.schema.responses import CaptureSpec, ExpectSpec, UntilSpec
 from perfproof.scenario.schema.rules import policy
 from perfproof.scenario.schema.scenario import ScenarioSpec
@@ -52,6 +57,7 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
     """Return the scenario of a specification without mistakes; directories are relative to the file's own."""
     base = file.parent
     claims = tuple(claim(each) for each in spec.claims)
+    streams = tuple(each.title for each in spec.requests if each.stream is not None)
     return Scenario(
         name=spec.name,
         file=file,
@@ -67,21 +73,20 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
         rounds=rounds(spec),
         goals=tuple(
             dict.fromkeys(
-                [
-                    *(
-                        Goal(name, goal.improve, goal.stretch, tuple(goal.requests))
-                        for name, goal in spec.goals.items()
-                    ),
+                _about(each, streams)
+                for each in (
+                    *(Goal(name, aim.improve, aim.stretch, tuple(aim.requests)) for name, aim in spec.goals.items()),
                     *(each.goal for each in claims if each.goal is not None),
-                ]
+                )
             )
         ),
         budgets=tuple(
             dict.fromkeys(
-                [
-                    *(budget(metric, each) for metric, each in spec.budgets.items()),
+                _about(each, streams)
+                for each in (
+                    *(budget(metric, limit) for metric, limit in spec.budgets.items()),
                     *(each.budget for each in claims if each.budget is not None),
-                ]
+                )
             )
         ),
         claims=claims,
@@ -154,6 +159,14 @@ def service(spec: ServiceSpec, base: Path) -> Service:
     )
 
 
+AimT = TypeVar("AimT", Goal, Budget)
+
+
+def _about(aim: AimT, streams: tuple[str, ...]) -> AimT:
+    """Return a goal or budget; one on what only streams have is about these where it names no request."""
+    return replace(aim, requests=streams) if aim.metric in OF_STREAMS and not aim.requests else aim
+
+
 def demanding(found: Service, demanded: set[str]) -> Service:
     """Return a service of whose own metrics those are collected as well that goals and budgets name."""
     if found.collect is None:
@@ -165,7 +178,10 @@ def demanding(found: Service, demanded: set[str]) -> Service:
 
 def scale(spec: ScaleSpec | None) -> Scale | None:
     """Return the model's sizes, each once and in rising order."""
-    return Scale(tuple(sorted(set(spec.sizes))), spec.parameter, spec.reseed) if spec else None
+    if spec is None:
+        return None
+    sizes = tuple(sorted({*(spec.depth or spec.sizes)}))
+    return Scale(sizes, spec.parameter, spec.reseed, bool(spec.depth))
 
 
 def requests(spec: RequestSpec, base: Path) -> list[Request]:
@@ -196,7 +212,7 @@ def request(spec: StepSpec, base: Path) -> Request:
         method=method,
         path=path,
         headers=spec.headers,
-        json=graphql(spec.graphql, base) if spec.graphql is not None else spec.json_body,
+        json=graphql(spec.graphql, base, _depth(measured)) if spec.graphql is not None else spec.json_body,
         graphql=kind_of(document_of(spec.graphql, base), spec.graphql.operation or "") if spec.graphql else "",
         body=spec.body,
         body_file=base / spec.body_file if spec.body_file is not None else None,
@@ -216,7 +232,13 @@ def request(spec: StepSpec, base: Path) -> Request:
         capture=captures(spec.capture) if isinstance(spec, SetupSpec | FlowStepSpec) else {},
         follow_redirects=spec.follow_redirects,
         cookies=spec.cookies,
+        stream=stream(measured.stream) if measured is not None and measured.stream is not None else None,
     )
+
+
+def stream(spec: StreamSpec) -> Stream:
+    """Return the model's stream."""
+    return Stream(spec.kind, spec.messages, spec.until or "", tuple(spec.send), spec.ends)
 
 
 def expect(spec: ExpectSpec) -> Expect:
@@ -246,9 +268,19 @@ def document_of(spec: GraphqlSpec, base: Path) -> str:
     return (base / str(spec.file)).read_text(encoding="utf-8", errors="replace")
 
 
-def graphql(spec: GraphqlSpec, base: Path) -> JsonValue:
-    """Return the body that is sent for an operation (GraphQL over HTTP, section 5.4)."""
+def _depth(spec: RequestSpec | None) -> int:
+    """Return how deep a query goes at most, 0 where its scale does not say."""
+    return max(spec.scale.depth, default=0) if spec is not None and spec.scale is not None else 0
+
+
+def graphql(spec: GraphqlSpec, base: Path, depth: int = 0) -> JsonValue:
+    """Return the body that is sent for an operation (GraphQL over HTTP, section 5.4).
+
+    A document whose fragments name themselves is written out to ``depth``.
+    """
     document = document_of(spec, base)
+    if depth and documents.self_naming(document):
+        document = documents.at_depth(document, spec.operation or "", depth)
     name = spec.operation or next(iter(operations(document)), "")
     body: dict[str, JsonValue] = {"query": literal(document)}
     if name:

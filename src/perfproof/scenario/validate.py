@@ -22,7 +22,15 @@ from perfproof.model.scenario import JsonValue
 from perfproof.scenario.document import Document, Path
 from perfproof.scenario.schema.fields import closest, kind_of
 from perfproof.scenario.schema.scenario import ScenarioSpec, json_schema
-from perfproof.scenario.schema.service import ARM_NAME, BASELINE, CANDIDATE, MOST_ARMS, UNSUPPORTED, ServiceSpec
+from perfproof.scenario.schema.service import (
+    ARM_NAME,
+    BASELINE,
+    CANDIDATE,
+    MOST_ARMS,
+    STREAMED,
+    UNSUPPORTED,
+    ServiceSpec,
+)
 
 STEPS = ("requests", "setup")
 _ITEMS = (*STEPS, "claims")
@@ -175,6 +183,8 @@ def _of_unknown(path: Path) -> tuple[str, str | None]:
     """Return what to say of a key that is not known: not supported, meant elsewhere, or misspelt."""
     key = str(path[-1])
     known = sorted(_keys_at(path[:-1]))
+    if key.lower() in STREAMED:
+        return "unknown key", f"write `get:` with the path, and stream: {STREAMED[key.lower()]}"
     if key.lower() in UNSUPPORTED:
         return f"{UNSUPPORTED[key.lower()]} not supported", "perfproof sends HTTP/1.1 requests"
     homes = [section for section in _SECTIONS if key in _keys_at((section,)) and (section,) != path[:1]]

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 from perfproof.core import paths
 from perfproof.core.units import Mistake
+from perfproof.graphql import documents
 from perfproof.scenario.arms import merged, origin, overrides
 from perfproof.scenario.document import Path
 from perfproof.scenario.schema.feeds import columns_of
 from perfproof.scenario.schema.fields import closest
 from perfproof.scenario.schema.payloads import operations
-from perfproof.scenario.schema.requests import StepSpec
+from perfproof.scenario.schema.requests import RequestSpec, StepSpec
 from perfproof.scenario.schema.scenario import ScenarioSpec
 from perfproof.scenario.validate import Findings
 
@@ -67,6 +68,41 @@ def _graphql(path: Path, step: StepSpec, base: pathlib.Path, findings: Findings)
         findings.add((*path, "operation"), "is not in the document", closest(graphql.operation, known))
     elif graphql.operation is None and len(known) > 1:
         findings.add(path, f"has {len(known)} operations", f"add operation: {known[0]}", at_key=True)
+    _document(path, step, document, base, findings)
+
+
+def _document(path: Path, step: StepSpec, document: str, base: pathlib.Path, findings: Findings) -> None:
+    """Note what is wrong within a GraphQL document, by its syntax and by the schema where one is named.
+
+    Without graphql-core a document is sent as it is, and the service says what is wrong with it.
+    """
+    graphql = step.graphql
+    assert graphql is not None  # noqa: S101 - asked by the caller
+    scale = step.scale if isinstance(step, RequestSpec) else None
+    deep = scale is not None and bool(scale.depth)
+    schema = graphql.schema_file
+    if not documents.available():
+        wants = "depth needs" if deep else "a schema needs" if schema is not None else ""
+        if wants:
+            place: Path = (*path[:-1], "scale", "depth") if deep else (*path, "schema")
+            findings.add(place, f"{wants} a reader of GraphQL", f"install it: {documents.INSTALL}", at_key=True)
+            findings.broken.add(path)
+        return
+    if schema is not None and not exists((*path, "schema"), base / schema, schema, findings):
+        schema = None
+    place = (*path, "query" if graphql.query is not None else "file")
+    known = None if schema is None else (base / schema).read_text(encoding="utf-8", errors="replace")
+    try:
+        found = documents.mistakes(document, known, deep=deep)
+    except documents.UnreadableError as error:
+        findings.add((*path, "schema"), f"is no GraphQL schema: {error}", "write it in SDL, or as an introspection")
+        found = documents.mistakes(document, deep=deep)
+    for mistake in found:
+        cycle = "names itself" in mistake
+        fix = "say how deep it goes, e.g. scale: {depth: [1, 2, 3]}" if cycle else None
+        findings.add(place, f"is no GraphQL that the schema allows: {mistake}" if known else mistake, fix)
+    if found:
+        findings.broken.add(path)
 
 
 def _certificates(spec: ScenarioSpec, base: pathlib.Path, findings: Findings) -> None:

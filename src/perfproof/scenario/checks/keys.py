@@ -13,8 +13,9 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from perfproof.core import paths
+from perfproof.core.placeholders import WEBHOOK
 from perfproof.core.units import Mistake
-from perfproof.model.metrics import ALL, METRICS, Metric
+from perfproof.model.metrics import ALL, METRICS, OF_STREAMS, Metric
 from perfproof.model.policy import smallest_regression
 from perfproof.scenario.arms import merged, origin, overrides
 from perfproof.scenario.checks.claims import check_claims
@@ -33,7 +34,7 @@ from perfproof.scenario.schema.scenario import ScenarioSpec
 from perfproof.scenario.schema.service import ArmSpec, ServiceSpec
 from perfproof.scenario.validate import Findings
 
-FILLED = ("port", "arm", "python", "work")
+FILLED = ("port", "arm", "python", "work", WEBHOOK)
 """Placeholders that perfproof fills in command lines and environment values."""
 
 _LONGEST_PROFILE = 86_400.0
@@ -185,6 +186,13 @@ def _checked(spec: ScenarioSpec, file: pathlib.Path, findings: Findings) -> None
         return
     if checks.document is not None and not checks.document.startswith("/"):
         exists(("checks", "document"), file.parent / checks.document, checks.document, findings)
+    webhooks = getattr(checks, "webhooks", None)
+    if webhooks is not None and webhooks.request is not None:
+        known_requests = [request.title for _, request in measured(spec.requests)]
+        if webhooks.request not in known_requests and not findings.depends_on_invalid(("requests",)):
+            place: Path = ("checks", "webhooks", "request")
+            near = closest(webhooks.request, known_requests)
+            findings.add(place, f"there is no request `{webhooks.request}`", near)
     if checks.writes:
         lacking = [name for name, arm in overrides(spec).items() if not merged(spec.service, arm).reset]
         if lacking:
@@ -233,7 +241,24 @@ def _stages(spec: ScenarioSpec, findings: Findings) -> None:
         findings.add(("load", "stages"), "take longer than 24 hours", "make them shorter")
 
 
+def _of_streams(spec: ScenarioSpec, findings: Findings) -> None:
+    """Note goals and budgets on messages where no request, or not the one they name, comes in messages."""
+    if spec.locustfile is not None or findings.depends_on_invalid(("requests",)):
+        return
+    streams = [each.title for each in spec.requests if each.stream is not None]
+    for rules in (spec.goals, spec.budgets):
+        key = "goals" if rules is spec.goals else "budgets"
+        for name in (name for name in rules if name in OF_STREAMS):
+            wrong = next((each for each in rules[name].requests if each not in (*streams, ALL)), None)
+            if not streams:
+                fix = "add stream: sse or stream: websocket to one"
+                findings.add((key, name), "measures streams, and no request is one", fix, at_key=True)
+            elif wrong is not None:
+                findings.add((key, name, "requests"), f"`{wrong}` is no stream", f"streams: {', '.join(streams)}")
+
+
 def _rules(spec: ScenarioSpec, findings: Findings) -> None:
+    _of_streams(spec, findings)
     for name, goal in spec.goals.items():
         place: Path = ("goals", name)
         if METRICS[name].better == "lower" and goal.improve >= 1:

@@ -53,6 +53,16 @@ def _scale(path: Path, request: RequestSpec, findings: Findings) -> None:
         return
     if findings.depends_on_invalid(place):
         return
+    if scale.depth:
+        beside = next((key for key in ("parameter", "reseed", "sizes") if key in scale.model_fields_set), None)
+        if beside is not None:
+            findings.add((*place, beside), "stands beside depth", "keep the one that is meant", at_key=True)
+        if request.graphql is None:
+            fix = "write parameter: or reseed: with sizes:"
+            findings.add((*place, "depth"), "is for GraphQL queries, and the request is none", fix, at_key=True)
+        return
+    if not scale.sizes and not findings.misspelt(place, "sizes"):
+        findings.add((*place, "sizes"), "is missing", "add three or more, e.g. [1, 10, 50]", at_key=True)
     if scale.parameter is None and scale.reseed is None:
         fix = "add parameter: (the variable that says how many rows) or reseed: (a command with {size})"
         findings.add(place, "has neither parameter nor reseed", fix, at_key=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import JsonValue
 
-from perfproof.core.placeholders import BUILT_INS, placeholders, random_range, unnamed_columns
+from perfproof.core.placeholders import BUILT_INS, WEBHOOK, placeholders, random_range, unnamed_columns
 from perfproof.model.metrics import ALL
 from perfproof.scenario.document import Path
 from perfproof.scenario.schema.fields import closest
@@ -39,7 +39,7 @@ def check_requests(spec: ScenarioSpec, columns: Sequence[str], findings: Finding
     ):
         fix = "add a list of requests, e.g. `- get: /`"
         findings.add(("requests",), "is missing", fix, at_key=True)
-    known: list[str] = ["port"]
+    known: list[str] = ["port", WEBHOOK]
     for position, setup in enumerate(spec.setup):
         path: Path = ("setup", position)
         _method(path, setup, findings)
@@ -55,8 +55,35 @@ def check_requests(spec: ScenarioSpec, columns: Sequence[str], findings: Finding
         else:
             _method(path, request, findings)
             _placeholders(path, request, [*request.values, *known, *BUILT_INS], findings)
+            _stream(path, request, spec, findings)
         _values(path, request, findings)
     _names(spec.requests, findings)
+
+
+def _stream(path: Path, request: RequestSpec, spec: ScenarioSpec, findings: Findings) -> None:
+    stream = request.stream
+    if stream is None:
+        return
+    place = (*path, "stream")
+    if stream.kind == "websocket" and request.target[0] != "GET" and request.verbs:
+        findings.add(place, "begins with a GET", f"write `get: {request.target[1]}`", at_key=True)
+    if stream.send and stream.kind != "websocket":
+        findings.add((*place, "send"), "is for a WebSocket", "write kind: websocket, or remove it", at_key=True)
+    beyond = [key for key in ("headers", "json", "body") if key in _given(request.expect)]
+    if beyond:
+        fix = "a stream is judged by its status and its messages: say `until:` what one of them must hold"
+        findings.add((*path, "expect", beyond[0]), "has no effect on a stream", fix, at_key=True)
+    if request.follow_redirects:
+        findings.add((*path, "follow_redirects"), "has no effect on a stream", "write the path itself", at_key=True)
+    if spec.load.samples == "histogram":
+        fix = "remove samples: histogram: messages are kept one by one"
+        findings.add(place, "stands beside load.samples: histogram", fix, at_key=True)
+
+
+def _given(expect: ExpectSpec) -> set[str]:
+    """Return the keys of an expectation that say something."""
+    given = {"headers": expect.headers, "json": expect.json_values, "body": _bodies(expect)}
+    return {key for key, value in given.items() if value}
 
 
 def _flow(path: Path, request: RequestSpec, known: Sequence[str], findings: Findings) -> None:
@@ -66,6 +93,9 @@ def _flow(path: Path, request: RequestSpec, known: Sequence[str], findings: Find
             findings.add((*path, key), "stands beside steps", fix, at_key=True)
     if request.name is None and not findings.depends_on_invalid((*path, "name")):
         findings.add(path, "has steps and no name", "add e.g. `name: buy`", at_key=True)
+    if request.stream is not None:
+        fix = "make the stream a request of its own, beside the flow"
+        findings.add((*path, "stream"), "stands beside steps", fix, at_key=True)
     for key in ("scale", "rows", "probe", "safe"):
         if key in request.model_fields_set:
             findings.add((*path, key), "has no effect on a flow", "flows are not probed; remove it", at_key=True)
@@ -192,6 +222,9 @@ def texts_of(path: Path, step: StepSpec) -> Iterator[tuple[Path, str]]:
     if isinstance(step, FlowStepSpec) and step.repeat_until is not None:
         yield from _expected((*path, "repeat_until"), step.repeat_until)
     if isinstance(step, RequestSpec):
+        if step.stream is not None:
+            yield (*path, "stream", "until"), step.stream.until or ""
+            yield from _json_texts((*path, "stream", "send"), list(step.stream.send))
         for position, inner in enumerate(step.steps):
             yield from texts_of((*path, "steps", position), inner)
 

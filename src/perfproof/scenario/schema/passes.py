@@ -28,6 +28,8 @@ from perfproof.scenario.schema.fields import (
 )
 from perfproof.scenario.schema.rules import Budgets, BudgetSpec, limit_of
 
+MOST_DEPTH = 12
+"""Levels of objects that a query may be written out to: what it asks for multiplies with each."""
 SYSTEMS = ("postgresql", "postgres", "mysql", "mariadb", "sqlite")
 _PATH = re.compile(r"""\$(?:\.[^.\[\]'"\s]+|\[(?:-?\d+|\*)\]|\['[^']*'\]|\["[^"]*"\])*""")
 
@@ -71,6 +73,8 @@ DatabaseUrl = Annotated[str, PlainValidator(database), schema(type="string", min
 Databases = Annotated[list[DatabaseUrl], Many]
 Size = Annotated[int, PlainValidator(whole(0, 1_000_000)), schema(type="integer", minimum=0, maximum=1_000_000)]
 Sizes = Annotated[list[Size], Many, Field(json_schema_extra={"minItems": 1})]
+Depth = Annotated[int, PlainValidator(whole(1, MOST_DEPTH)), schema(type="integer", minimum=1, maximum=MOST_DEPTH)]
+Depths = Annotated[list[Depth], Many, Field(json_schema_extra={"minItems": 1})]
 Parameter = Annotated[str, PlainValidator(parameter), schema(type="string", minLength=1)]
 IgnoredPath = Annotated[str, PlainValidator(ignored_path), schema(type="string", pattern="^\\$")]
 PolicyWord = Annotated[Literal["error", "warn", "off"], PlainValidator(_words), schema(enum=["error", "warn", "off"])]
@@ -83,7 +87,9 @@ class ScaleSpec(Spec):
     """The variable that says how many rows, e.g. limit for {limit}."""
     reseed: Text | None = None
     """Command line that makes the data of a size; {size} is filled (instead of parameter)."""
-    sizes: Sizes
+    depth: Annotated[Depths, Empty] = Field(default_factory=list)
+    """Instead of sizes: levels of objects to which the request's GraphQL query is cut, e.g. [1, 2, 3]"""
+    sizes: Annotated[Sizes, Empty] = Field(default_factory=list)
     """Three or more sizes, e.g. [1, 10, 50]"""
 
 

@@ -53,6 +53,8 @@ class GraphqlSpec(Spec):
     """Which operation of the document is meant. Default: the only one that has a name"""
     variables: dict[str, JsonValue] = Field(default_factory=dict)
     """Values of the document's variables; {name} is filled in them."""
+    schema_file: Text | None = Field(default=None, alias="schema")
+    """File with the service's schema (SDL, or the JSON of an introspection), which the document is held against."""
 
     @property
     def name(self) -> str:

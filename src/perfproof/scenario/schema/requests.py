@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, PlainValidator
+from pydantic import BeforeValidator, Field, JsonValue, PlainValidator
 
 from perfproof.core.units import Mistake
 from perfproof.scenario.schema.fields import (
@@ -22,11 +22,13 @@ from perfproof.scenario.schema.fields import (
     Text,
     Written,
     any_text,
+    choice,
     flag,
     number,
     schema,
     text,
     whole,
+    whole_between,
 )
 from perfproof.scenario.schema.passes import ProbeSpec, ScaleSpec
 from perfproof.scenario.schema.payloads import GraphqlSpec, Multipart
@@ -37,6 +39,7 @@ BODIES = ("json", "form", "multipart", "graphql", "body", "body_file")
 """The keys of which a request has at most one."""
 
 MOST_REDIRECTS = 20
+MOST_MESSAGES = 10_000
 _BAD_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _OURS = ("content-length", "transfer-encoding", "traceparent")
 
@@ -192,6 +195,29 @@ class FlowStepSpec(StepSpec):
     """Send it again until the response is this, e.g. {json: {$.status: done}, every: 200ms, at_most: 50}"""
 
 
+class StreamSpec(Spec):
+    """An answer that comes in messages; `sse` and `websocket` alone stand for this with its defaults."""
+
+    kind: Annotated[
+        Literal["sse", "websocket"],
+        PlainValidator(choice("sse", "websocket")),
+        schema(enum=["sse", "websocket"]),
+    ]
+    """sse (server-sent events) or websocket"""
+    messages: whole_between(1, MOST_MESSAGES) = 10  # type: ignore[valid-type]
+    """How many messages are waited for; then the stream is cut. Default: 10"""
+    until: Text | None = None
+    """Text in a message that ends the stream before; none of them holding it is a failure."""
+    send: Annotated[list[JsonValue], Many] = Field(default_factory=list)
+    """What is said over a WebSocket, the first at once, each other after a message: texts, or JSON."""
+    ends: Flag = False
+    """Whether it may end by itself before so many messages have come, if there was one. Default: false"""
+
+
+def _stream_words(value: object) -> object:
+    return {"kind": value} if isinstance(value, str) else value
+
+
 class RequestSpec(StepSpec):
     """One of the measured requests, or with `steps` a flow of several."""
 
@@ -208,6 +234,8 @@ class RequestSpec(StepSpec):
     """Where the returned rows are, e.g. $.items. Default: where the response has exactly one list"""
     probe: Annotated[ProbeSpec, Empty] = ProbeSpec()
     """How it is probed."""
+    stream: Annotated[StreamSpec, BeforeValidator(_stream_words)] | None = None
+    """Its answer comes in messages: sse, websocket, or a mapping, e.g. {kind: sse, messages: 20}"""
     safe: Flag | None = None
     """Whether it changes nothing, so that it is probed and compared. Default: by its method, or a GraphQL query"""
 
@@ -217,6 +245,11 @@ class SetupSpec(StepSpec):
 
     capture: Captures = Field(default_factory=dict)
     """Variables taken from the response, e.g. {token: $.token}; usable in all later requests."""
+
+
+def shorthand(found: dict[str, Any]) -> None:
+    """Let ``stream: sse`` stand for a mapping in the JSON Schema ``found``."""
+    found["$defs"]["RequestSpec"]["properties"]["stream"]["anyOf"].insert(1, {"enum": ["sse", "websocket"]})
 
 
 def measured(requests: Sequence[RequestSpec]) -> list[tuple[tuple[int, ...], StepSpec]]:

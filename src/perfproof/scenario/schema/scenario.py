@@ -16,6 +16,7 @@ from perfproof.scenario.schema import count as count_spec
 from perfproof.scenario.schema import feeds as feed_spec
 from perfproof.scenario.schema import load as locust_spec
 from perfproof.scenario.schema import passes, payloads
+from perfproof.scenario.schema import requests as request_spec
 from perfproof.scenario.schema import responses as reply_spec
 from perfproof.scenario.schema.checks import Checking, ChecksSpec
 from perfproof.scenario.schema.claims import ClaimSpec
@@ -129,6 +130,7 @@ def json_schema() -> dict[str, Any]:
         _one_or_many(many)
     reply_spec.shorthands(found)
     payloads.shorthands(found)
+    request_spec.shorthand(found)
     feed_spec.shorthand(found)
     passes.shorthand(found)
     count_spec.shorthand(found)

@@ -27,13 +27,16 @@ from perfproof.scenario.schema.fields import (
 from perfproof.scenario.schema.passes import Databases
 
 UNSUPPORTED = {
-    **dict.fromkeys(("ws", "wss", "websocket", "websockets"), "WebSockets are"),
     **dict.fromkeys(("grpc", "grpcs"), "gRPC is"),
     **dict.fromkeys(("h2", "h2c", "http2", "http3", "h3", "quic"), "HTTP/2 and HTTP/3 are"),
     **dict.fromkeys(("unix", "http+unix", "uds", "socket", "unix_socket"), "Unix sockets are"),
-    **dict.fromkeys(("sse", "event_stream"), "Event streams are"),
 }
 """What people ask for that is not there, by scheme and by key, with its verb."""
+STREAMED = {
+    **dict.fromkeys(("ws", "wss", "websocket", "websockets"), "websocket"),
+    **dict.fromkeys(("sse", "event_stream", "eventsource"), "sse"),
+}
+"""What a request says with ``stream:``, by the schemes and keys that people write in its place."""
 
 
 def url(value: object) -> str:
@@ -45,6 +48,10 @@ def url(value: object) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise Mistake("is not a URL", example) from None
+    if parts.scheme in STREAMED:
+        raise Mistake(
+            "is not an http:// URL", f"write http:// here, and stream: {STREAMED[parts.scheme]} at the request"
+        )
     if parts.scheme in UNSUPPORTED:
         raise Mistake(f"{UNSUPPORTED[parts.scheme]} not supported: only HTTP/1.1 can be loaded", example)
     if parts.scheme not in ("http", "https") or not host:

@@ -58,8 +58,8 @@ def _by_request(phase: PassContext, number: int, service: RunningService, watch:
     allocations: list[Allocation] = []
     notes: list[str] = []
     for index, request in enumerate(phase.scenario.requests):
-        if not request.reads or request.flow:
-            why = "it is a step of a flow" if request.flow else "it writes"
+        if not request.reads or request.flow or request.stream:
+            why = "it is a stream" if request.stream else "it is a step of a flow" if request.flow else "it writes"
             notes.append(f"{request.name}: {why}, so its allocations are not looked at")
             continue
         phase.observer.phase(f"allocations of {phase.scenario.arms[number].name}: {request.name}")

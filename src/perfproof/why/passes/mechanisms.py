@@ -122,10 +122,12 @@ class _Watched:
         patience = self.allowance.left(keeping=LOAD_SECONDS) / requests
         for index, request in enumerate(phase.scenario.requests):
             one = ProbeClient(phase.load, self.number, index, request, tree, each, patience)
-            if not request.reads and request.probe.writes and not request.flow:
+            if not request.reads and request.probe.writes and not (request.flow or request.stream):
                 writers.append(one)
             elif not request.reads:
                 self.notes.append(f"{request.name}: it writes, so its responses are not looked at")
+            elif request.stream is not None:
+                self.notes.append(f"{request.name}: it is a stream, whose headers tell nothing of its messages")
             elif request.flow:
                 self.notes.append(f"{request.name}: it is a step of a flow and cannot be sent alone")
             else:

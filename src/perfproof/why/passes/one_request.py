@@ -72,8 +72,8 @@ def sent_alone(phase: PassContext, slices: int, *, wanted: bool) -> Alone:
     if not wanted or phase.scenario.locustfile is not None or len(requests) < 2:
         return found
     for place, request in enumerate(requests):
-        if not request.reads or request.flow:
-            why = "it is a step of a flow" if request.flow else "it writes"
+        if not request.reads or request.flow or request.stream:
+            why = "it is a stream" if request.stream else "it is a step of a flow" if request.flow else "it writes"
             found.notes.append(f"{request.name}: {why}, so its functions are seen among those of all requests only")
             continue
         try:

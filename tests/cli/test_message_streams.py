@@ -1,0 +1,141 @@
+"""Streams from the command line: server-sent events and WebSockets, in pairs and in blocks, cut and failing."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
+
+TICKS = """\
+name: ticks
+service:
+  command: "{python} -m uvicorn ticking:app --host 127.0.0.1 --port {port} --log-level warning --ws wsproto"
+  directory: DIRECTORY
+  health: /health
+  start_timeout: 30s
+arms:
+  baseline: {environment: {FIRST_MS: "30", EVERY_MS: "10"}}
+  candidate: {environment: {FIRST_MS: "10", EVERY_MS: "5"}}
+requests:
+  - {name: events, get: "/events?name={name}", values: {name: [tick]}, stream: {kind: sse, messages: 8}, timeout: 5s}
+  - {name: socket, get: /socket, stream: {kind: websocket, messages: 8}, timeout: 5s}
+  - {name: health, get: /health, weight: 4}
+rounds: {count: 3, warmup: 100ms, warmup_requests: 3, pairs: 2s}
+why: off
+"""
+
+
+def rows(result):
+    return {(row["metric"], row["request"]): row for row in result["comparisons"]}
+
+
+@pytest.mark.quiet
+def test_first_messages_and_those_between_are_compared_in_pairs_and_judged_by_a_goal(bench):
+    goal = ("why: off", "why: off\ngoals: {time_between_messages: {improve: 20%, requests: [events, socket]}}")
+    ran = bench.run("ab", str(bench.scenario(goal, text=TICKS)), "--json", "out.json", "-o", "page.html")
+    assert ran.code in (0, 1, 3), ran.err + ran.out
+    found = rows(bench.json("out.json"))
+    for name in ("events", "socket"):
+        first, between = found["time_to_first_message", name], found["time_between_messages", name]
+        assert first["rounds"] == 3
+        assert 29 < first["baseline"] < 60
+        assert 9 < first["candidate"] < 40
+        assert 9.5 < between["baseline"] < 14
+        assert 4.5 < between["candidate"] < 9
+        assert between["verdict"] == "met", between
+        assert between["ci_low"] is not None
+        assert "time_between_messages_p95" in {metric for metric, _ in found}
+        latency = found["latency_p50", name]
+        assert latency["baseline"] > 90, "of a stream that is all of it"
+    assert found["latency_p50", "health"]["baseline"] < 20, "requests beside streams are what they were"
+    assert "time between messages" in (bench.folder / "page.html").read_text()
+    assert re.search("message gap|time between messages", bench.details())
+    assert not bench.leftovers()
+
+
+REST = ", timeout: 5s}\n  - {name: socket"
+"""What comes after the first stream, so that it alone is changed."""
+BUDGETS = """\
+why: off
+budgets:
+  time_to_first_message: 500ms
+  time_between_messages: {limit: 1ms, requests: [socket]}
+"""
+
+
+def test_streams_go_with_blocks_workers_feeds_and_flows_and_budgets_are_kept(bench):
+    (bench.folder / "names.csv").write_text("name\nanna\nberta\n")
+    changes = (
+        ('"/events?name={name}", values: {name: [tick]}', '"/events?name={names.name}"'),
+        ("requests:\n", "feeds: {names: names.csv}\nload: {rate: 20/s, workers: 2}\nrequests:\n"),
+        ("  - {name: health, get: /health, weight: 4}", "  - {name: both, steps: [{get: /health}, {get: /other}]}"),
+        (
+            "rounds: {count: 3, warmup: 100ms, warmup_requests: 3, pairs: 2s}",
+            "rounds: {count: 2, blocks: 2, block: 1s}",
+        ),
+        ("why: off", BUDGETS),
+        (f"messages: 8}}{REST}", f"""messages: 8, until: '"n": 3, "name": "{{names.name}}"'}}{REST}"""),
+    )
+    ran = bench.run("ab", str(bench.scenario(*changes, text=TICKS)), "--json", "out.json")
+    assert ran.code == 1, ran.err + ran.out
+    result = bench.json("out.json")
+    assert {(each["metric"], each["request"]): each["broken"] for each in result["budgets"]} == {
+        ("time_to_first_message", "events"): False,
+        ("time_to_first_message", "socket"): False,
+        ("time_between_messages", "socket"): True,
+    }
+    (run,) = bench.runs
+    assert bench.run("show", run.name).code == 1, "read back from the evidence"
+
+
+def test_an_answered_socket_is_a_conversation(bench):
+    talk = (
+        "  - {name: socket, get: /socket, stream: {kind: websocket, messages: 8}, timeout: 5s}",
+        "  - {name: socket, get: /echo, stream: {kind: websocket, messages: 3, until: BYE, "
+        'send: [hello, {say: "{uuid}"}, bye]}}',
+    )
+    ran = bench.run("probe", str(bench.scenario(talk, text=TICKS)), "--arm", "candidate", "--json", "out.json")
+    assert ran.code == 0, ran.err + ran.out
+    answers = {each["request"]: each for each in bench.json("out.json")["answers"]}
+    assert answers["socket"]["status"] == 101
+    assert answers["events"]["status"] == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("{kind: sse, messages: 8}", "{kind: sse, messages: 8, until: never}"), "none of 8 messages holds 'never'"),
+        (('FIRST_MS: "30"', 'COUNT: "3", FIRST_MS: "30"'), "the response ended after 3 of 8 messages"),
+        (('FIRST_MS: "30"', 'MODE: plain, FIRST_MS: "30"'), "application/json, not text/event-stream"),
+        (('"/events?name={name}", values: {name: [tick]}', "/health"), "its content type is application/json"),
+        (("get: /socket", "get: /health"), "with status 200"),
+    ],
+)
+def test_a_stream_that_is_not_as_expected_is_told_before_any_load(bench, change, said):
+    ran = bench.run("ab", str(bench.scenario(change, text=TICKS)))
+    assert ran.code == 4, ran.err + ran.out
+    assert said in " ".join(ran.err.split()), ran.err
+
+
+def test_a_stream_that_gets_stuck_ends_with_its_timeout_and_says_how_far_it_came(bench):
+    stuck = (('FIRST_MS: "30"', 'MODE: stuck, FIRST_MS: "30"'), ("timeout: 5s", "timeout: 300ms"))
+    path = bench.scenario(*stuck, text=TICKS)
+    ran = bench.run("ab", str(path))
+    assert ran.code == 4, ran.err + ran.out
+    assert "2 of 8 messages came in time" in " ".join(ran.err.split()), ran.err
+
+
+def test_what_cannot_be_meant_is_told_with_its_place(bench):
+    for change, said in (
+        ((f"messages: 8}}{REST}", f"messages: 0}}{REST}"), "messages"),
+        (("{kind: sse, messages: 8}", "{kind: sse, send: [a]}"), "is for a WebSocket"),
+        (("get: /socket", "post: /socket"), "begins with a GET"),
+        ((REST, f", expect: {{json: {{$.a: 1}}}}{REST}"), "has no effect on a stream"),
+        (("why: off", "why: off\nload: {rate: 5/s, samples: histogram}"), "stands beside load.samples: histogram"),
+        (("stream: {kind: sse, messages: 8}", "stream: http2"), "http2"),
+    ):
+        ran = bench.run("check", str(bench.scenario(change, text=TICKS)))
+        assert ran.code == 2, (change, ran.out)
+        assert said in ran.err, ran.err

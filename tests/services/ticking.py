@@ -1,0 +1,67 @@
+"""Streams for tests: server-sent events at /events, a WebSocket at /socket that sends, /echo that answers.
+
+FIRST_MS passes before the first message, EVERY_MS before each other. COUNT messages come (0: without end); MODE=plain
+answers /events with JSON, MODE=stuck sends two messages and then nothing more. Each message is numbered from 1.
+"""
+
+import asyncio
+import json
+import os
+from urllib.parse import parse_qs
+
+FIRST = float(os.environ.get("FIRST_MS", "5")) / 1000
+EVERY = float(os.environ.get("EVERY_MS", "2")) / 1000
+COUNT = int(os.environ.get("COUNT", "0"))
+MODE = os.environ.get("MODE", "")
+
+
+async def ticks(count):
+    number = 0
+    while not count or number < count:
+        await asyncio.sleep(EVERY if number else FIRST)
+        number += 1
+        yield number
+        if MODE == "stuck" and number == 2:
+            await asyncio.sleep(3600)
+
+
+async def events(scope, send):
+    kind = b"application/json" if MODE == "plain" else b"text/event-stream"
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
+    name = parse_qs(scope["query_string"].decode()).get("name", ["tick"])[0]
+    await send({"type": "http.response.body", "body": b": welcome\n\n", "more_body": True})
+    async for number in ticks(COUNT):
+        data = f"event: tick\nid: {number}\ndata: {json.dumps({'n': number, 'name': name})}\n\n".encode()
+        half = len(data) // 2  # in two pieces, as it happens
+        await send({"type": "http.response.body", "body": data[:half], "more_body": True})
+        await send({"type": "http.response.body", "body": data[half:], "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def socket(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    if scope["path"] == "/echo":
+        while (heard := await receive())["type"] == "websocket.receive":
+            await asyncio.sleep(EVERY)
+            await send({"type": "websocket.send", "text": heard["text"].upper()})
+        return
+    async for number in ticks(COUNT):
+        await send({"type": "websocket.send", "text": json.dumps({"n": number})})
+    await send({"type": "websocket.close", "code": 1000})
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while (await receive())["type"] != "lifespan.shutdown":
+            await send({"type": "lifespan.startup.complete"})
+        await send({"type": "lifespan.shutdown.complete"})
+    elif scope["type"] == "websocket":
+        await socket(scope, receive, send)
+    elif scope["path"] == "/events":
+        await events(scope, send)
+    else:
+        body = b'{"status": "ok"}'
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
