@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import checks_corpus as corpus
 
-CHECKS = ("error_contract", "contract")
+CHECKS = ("error_contract", "contract", "security")
 
 
 def main(stacks: list[str]) -> int:

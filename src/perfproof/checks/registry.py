@@ -23,10 +23,13 @@ OWN = {
     "contract": "perfproof.checks.contract:CHECK",
     "rollout": "perfproof.rollout:CHECK",
     "build": "perfproof.checks.building:CHECK",
+    "security": "perfproof.checks.security:CHECK",
 }
 """Our own checks, as pyproject.toml registers them: known here as well, for a source tree that is not installed."""
-ON_REQUEST = frozenset(("rollout",))
-"""Checks that do more than ask (they restart the service): made only where they are named, never as one of all."""
+RESTARTS = frozenset(("rollout",))
+"""Checks that restart the service by themselves."""
+ON_REQUEST = RESTARTS | {"security"}
+"""Checks that do more than ask (restart it, send what attackers send): made only where named, never as one of all."""
 
 
 @cache

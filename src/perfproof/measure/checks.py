@@ -48,7 +48,7 @@ def run_checks(phase: PassContext) -> Checked:
     began = time.monotonic()
     wanted = phase.scenario.checks.wanted
     known = {name: check for name in wanted if (check := registry.find(name)) is not None}
-    checks = {name: check for name, check in known.items() if name not in registry.ON_REQUEST}
+    checks = {name: check for name, check in known.items() if name not in registry.RESTARTS}
     found: dict[str, list[ArmFacts]] = {name: [] for name in known}
     served = {name: check for name, check in checks.items() if not isinstance(check, OfFiles)}
     for arm in phase.scenario.arms if served else ():
@@ -65,7 +65,7 @@ def run_checks(phase: PassContext) -> Checked:
                     found[name].append(ArmFacts(arm.name, problem=phase.redactor(_sentence(error))))
     for arm in phase.scenario.arms:
         for name, check in known.items():
-            if name in registry.ON_REQUEST:
+            if name in registry.RESTARTS:
                 found[name].append(_rolled_out(phase, arm, check))
     for name, check in checks.items():
         if isinstance(check, OfFiles):  # after the services have ended: a build beside them would disturb both
@@ -180,6 +180,8 @@ class _Running:
     headers: dict[str, str] = field(default_factory=dict)
     document: Document | None = None
     undocumented: str = ""
+    set_cookies: tuple[str, ...] = ()
+    texts: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.service.base_url)
@@ -202,6 +204,7 @@ class _Running:
                 said = answer.problem or f"status {answer.status}"
                 raise ServiceError(f"{self.arm.name}: set-up step {step.name!r} was answered with {said}")
             jar.take(answer.cookies, out.target)
+            self.set_cookies += answer.cookies
             pairs = [(name.encode(), value.encode("latin-1", "replace")) for name, value in answer.headers.items()]
             try:
                 reply = Reply(answer.status, [p for p in pairs if p[0] != b"content-encoding"], answer.body, 0)
@@ -268,6 +271,8 @@ class _Running:
             writes=wanted.writes and bool(self.arm.service.reset),
             reset=self._reset,
             statements=lambda send: self._statements(send, arm.left_out),
+            statement_text=lambda key: self.texts.get(key, ""),
+            set_cookies=self.set_cookies,
             earlier=earlier,
             run=self._run,
         )
@@ -320,7 +325,9 @@ class _Running:
             told = f"queries were not counted: {'; '.join(merged.doubts if merged else self.sources.problems[-1:])}"
             left_out += [told] if told not in left_out else []
             return None
-        return {each.count.statement.key: each.count.calls for each in merged.statements if each.application}
+        known = [each.count for each in merged.statements if each.application]
+        self.texts |= {each.statement.key: each.statement.text for each in known}
+        return {each.statement.key: each.calls for each in known}
 
 
 def bounded(facts: Mapping[str, Any], redactor: Callable[[str], str]) -> dict[str, Any]:
