@@ -1,6 +1,6 @@
 """How right the checks are: every planted fault and its mended twin, on three stacks.
 
-    NODE_PATH=... python benchmarks/checks.py [STACK...]
+    NODE_PATH=... python benchmarks/checks.py [STACK...] [CHECK...]
 
 Prints a line for each fault, then precision and recall of each check. A mended twin must not be accused of anything,
 and no row of its data may differ afterwards: either ends with exit code 1. So does a fault that is not found.
@@ -21,14 +21,14 @@ import checks_corpus as corpus
 CHECKS = ("error_contract", "contract", "security")
 
 
-def main(stacks: list[str]) -> int:
+def main(stacks: list[str], checks: list[str]) -> int:
     """Check every shop; return the exit code."""
     counts: Counter[tuple[str, str]] = Counter()
     unlike = 0
     began = time.monotonic()
     for stack in stacks:
         with TemporaryDirectory() as folder:
-            for check in CHECKS:
+            for check in checks:
                 with corpus.shop(stack, Path(folder)) as (origin, database):
                     before = corpus.content(database)
                     for writes in (False, True):
@@ -40,7 +40,7 @@ def main(stacks: list[str]) -> int:
                             unlike += 1
                             print(f"WRITTEN   {stack:8} {check}: the data is not as it was")
             for fault, about in corpus.FAULTS.items():
-                if stack not in about.stacks:
+                if stack not in about.stacks or about.check not in checks:
                     continue
                 with corpus.shop(stack, Path(folder), fault) as (origin, database):
                     _, compared = corpus.checked(about.check, origin, database, writes=about.writes)
@@ -56,7 +56,7 @@ def main(stacks: list[str]) -> int:
                     print(f"WRONG     {stack:8} {fault}: {text[:200]}")
     print()
     bad = unlike
-    for check in CHECKS:
+    for check in checks:
         found, missed = counts[check, "found"], counts[check, "missed"]
         wrong = counts[check, "wrong"] + counts[check, "accused twins"]
         precision = found / (found + wrong) if found + wrong else 0.0
@@ -71,5 +71,7 @@ def main(stacks: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    chosen = sys.argv[1:] or [each for each in corpus.STACKS if corpus.available(each)]
-    sys.exit(main(chosen))
+    named = sys.argv[1:]
+    stacks = [each for each in corpus.STACKS if each in named]
+    checks = [each for each in CHECKS if each in named]
+    sys.exit(main(stacks or [each for each in corpus.STACKS if corpus.available(each)], checks or list(CHECKS)))

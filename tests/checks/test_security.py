@@ -344,7 +344,7 @@ def facts(**changes):
         "tls": None, "cors": [{"endpoint": "GET /a", "flaws": []}], "access": [], "forged": [],
         "inputs": [{"endpoint": "GET /a", "input": "q", "place": "query", "page": False, "reflected": "",
                     "injection": [], "lately": 0.0, "counted": True, "compared": True}],
-        "unforged": "needs writes", "limits": [], "cookie": False, "writes": False,
+        "unforged": "needs writes", "untried": 0, "limits": [], "cookie": False, "writes": False,
         "headers": [{"endpoint": "GET /a", "media": "application/json", "lacking": []}],
         "cookies": [], "failed": 1, "leaks": [], "read": 1, "secrets": [],
     }  # fmt: skip
@@ -371,6 +371,11 @@ def test_inputs_that_nothing_counted_are_told_beside_the_figure():
     assert "of 1 no value is known" in measure.notes[0]
 
 
+def test_inputs_that_were_not_tried_keep_a_figure_of_none_from_being_told():
+    measure = next(each for each in compare(None, facts(untried=3), {}).measures if each.metric == "sql_injection")
+    assert (measure.candidate, measure.why.partition(":")[0]) == (None, "3 inputs not tried")
+
+
 def test_it_always_says_that_it_is_no_penetration_test():
     assert "no penetration test" in compare(None, facts(), {}).findings[-1].summary
 
@@ -388,7 +393,7 @@ def limit(**changes):
     right = {
         "request": "log in", "refusals": 1, "let_in": 10, "status": 429, "retry_after": 2.0, "headers": [],
         "second": "user", "forwarded": False, "recovered_ms": 2000.0, "unrecovered": "", "truthful": True,
-        "before_ms": [1.0, 1.0, 1.0], "while_ms": [1.0, 2.0, 2.0], "beside": "list",
+        "before_ms": [1.0, 1.0, 1.0], "while_ms": [1.0, 2.0, 2.0], "after_ms": [9.0, 1.0], "beside": "list",
     }  # fmt: skip
     return right | changes
 

@@ -60,7 +60,7 @@ def test_who_else_asks_and_what_is_limited_are_settings_of_security(tmp_path):
     found = scenario(tmp_path, text).checks.wanted["security"]
     assert found["rate_limit"] == {"request": ["log in"], "most": 200, "window": 60}
     assert found["second"] == {"headers": {"Authorization": "Bearer b"}, "own": ["GET /me"]}
-    assert (found["read_only"], found["inputs"]) == (None, 60)
+    assert (found["read_only"], found["inputs"]) == (None, 500)
 
 
 @pytest.mark.parametrize(

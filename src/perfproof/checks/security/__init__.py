@@ -37,7 +37,7 @@ class Security:
     title = "security"
     version = 1
     settings = (
-        Setting("inputs", "whole", 60, "Most inputs (parameters of query and path) that are tried. Default: 60"),
+        Setting("inputs", "whole", 500, "Most inputs (parameters of query and path) that are tried. Default: 500"),
         Setting("secured", "texts", [], "What lets nobody in without credentials, beside what the document says so of"),
         Setting(
             "second",
@@ -76,6 +76,7 @@ class Security:
             "tls": look_at_tls(arm),
             "cors": [],
             "inputs": [],
+            "untried": 0,
             "access": [],
             "forged": [],
             "unforged": "",
@@ -87,7 +88,7 @@ class Security:
             endpoints = ask_endpoints(asking)
             ask_cors(asking, endpoints, facts["cors"])
             ask_access(asking, endpoints, facts["access"])
-            ask_inputs(asking, endpoints, facts["inputs"])
+            facts["untried"] = ask_inputs(asking, endpoints, facts["inputs"])
             facts["unforged"] = ask_forged(asking, facts["forged"])
             ask_limits(asking, facts["limits"])
         if asking.refused > sum(each.get("refusals", 0) for each in facts["limits"]):

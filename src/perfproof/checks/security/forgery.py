@@ -73,19 +73,19 @@ def _of(asking: Asking, operation: Operation) -> dict[str, Any] | None:
     forms: list[tuple[str, bytes]] = [("text/plain", body)]
     if all(isinstance(value, str | int | float) for value in fields.values()):
         forms.append(("application/x-www-form-urlencoded", urlencode(fields).encode()))
-    found: dict[str, Any] = {"holds": True, "why": "refused, or not read"}
+    told = "its answer does not tell whether the body was read"
+    found: dict[str, Any] = {"holds": None, "why": told}
     for kind, content in forms:
         answer = asking.write(operation, target, {**foreign, "Content-Type": kind}, content)
         if answer.status and answer.status < 400:
             return {"holds": False, "why": f"taken with status {answer.status}, sent as {kind}"}
         if answer.status not in _VALIDATED or _said(answer) == _said(empty) != _said(inside):
-            continue
-        if _said(answer) == _said(inside) != _said(empty):
+            found = {"holds": True, "why": "refused, or not read"}
+        elif _said(answer) == _said(inside) != _said(empty):
             kept = _kept_by(asking)
             if kept:
                 return {"holds": True, "why": kept}
             return {"holds": False, "why": f"read like one of its own pages, sent as {kind}"}
-        found = {"holds": None, "why": "its answer does not tell whether it was read"}
     return found
 
 

@@ -122,8 +122,8 @@ def _forms(value: str, *, number: bool, text: bool) -> Iterator[_Form]:
 
 def _by_form(ask: Ask, form: _Form, likes: list[Reply], texts: Mapping[str, str], shown: Shown) -> None:
     """See whether an expression is reckoned: by its answer, or by the statement that it became."""
-    if not form.operator and not shown.compared:
-        return
+    if not shown.compared and (not form.operator or likes[0].statements is None):
+        return  # neither answers nor statements could tell
     reply = ask(form.same)
     base = likes[0]
     if shown.compared and reply.signature == base.signature:

@@ -20,8 +20,8 @@ _LATELY = 250.0
 """Milliseconds by which a probe has to be later than its likes, each time, before its time is told."""
 
 
-def ask_inputs(asking: Asking, endpoints: Sequence[Endpoint], facts: list[dict[str, Any]]) -> None:
-    """Add what each input showed, and the path as an input of its own."""
+def ask_inputs(asking: Asking, endpoints: Sequence[Endpoint], facts: list[dict[str, Any]]) -> int:
+    """Add what each input showed, and the path as an input of its own; return how many were left out by `inputs`."""
     prefix = asking.rightly.prefix
     missing = partial(_path, prefix)
     facts.append(_marked(asking, f"GET {NOWHERE}", Input("the path", "path", "string", "", missing), {}))
@@ -30,8 +30,7 @@ def ask_inputs(asking: Asking, endpoints: Sequence[Endpoint], facts: list[dict[s
     for endpoint, each in known[:most]:
         marked = _marked(asking, endpoint.name, each, endpoint.headers)
         facts.append({**marked, **_probed(asking, endpoint, each)})
-    if len(known) > most:
-        asking.arm.left_out.append(f"{len(known) - most} of {len(known)} inputs were not tried (more: `inputs`)")
+    return max(0, len(known) - most)
 
 
 def _path(prefix: str, text: str) -> str:

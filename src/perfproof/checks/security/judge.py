@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any, Literal
 
-from perfproof.checks.security.limits import cost
+from perfproof.checks.security.limits import cost, times
 from perfproof.core.numbers import count_of, listed
 from perfproof.model.checks import Compared, Facts, Measure
 from perfproof.model.result import Finding
@@ -32,8 +32,8 @@ def compare(before: Facts | None, after: Facts, settings: Mapping[str, Any]) -> 
         _both("cookie_flags", sides, _cookies, "no answer set a cookie that lets someone in: add the login to `setup`"),
         _both("error_leaks", sides, _leaks, "no error was answered"),
         _both("secrets_in_answers", sides, _secrets, f"no answer had anything in it: {_NAME}"),
-        _both("reflected_input", sides, _reflected, f"no input is known: {_NAME}", _pageless(after)),
-        _both("sql_injection", sides, _injected, f"no input is known: {_NAME}", _uncounted(after)),
+        _both("reflected_input", sides, _reflected, _why_inputs(after), _pageless(after)),
+        _both("sql_injection", sides, _injected, _why_inputs(after), _uncounted(after)),
         _both("authorisation", sides, _authorised, _why_authorised(after)),
         _both("csrf", sides, _forgeable, _why_forged(after)),
         _both("tls_faults", sides, _tls, "it speaks plain HTTP here, as behind a proxy: measure what ends TLS"),
@@ -92,12 +92,23 @@ def _inputs(facts: Facts) -> list[Mapping[str, Any]]:
 
 
 def _reflected(facts: Facts) -> float | None:
-    return float(sum(bool(each["reflected"]) for each in facts["inputs"])) if _inputs(facts) else None
+    return _at_least(sum(bool(each["reflected"]) for each in facts["inputs"]), facts) if _inputs(facts) else None
 
 
 def _injected(facts: Facts) -> float | None:
     known = _inputs(facts)
-    return float(sum(bool(each["injection"]) for each in known)) if known else None
+    return _at_least(sum(bool(each["injection"]) for each in known), facts) if known else None
+
+
+def _at_least(number: int, facts: Facts) -> float | None:
+    """Return how many inputs are open; None where none was found, and some were not tried."""
+    return None if not number and facts["untried"] else float(number)
+
+
+def _why_inputs(facts: Facts) -> str:
+    if facts["untried"]:
+        return f"{count_of(facts['untried'], 'input')} not tried: raise `checks: {{security: {{inputs: ...}}}}`"
+    return f"no input is known: {_NAME}"
 
 
 def _trials(facts: Facts) -> list[dict[str, Any]]:
@@ -164,7 +175,9 @@ def _cost(facts: Facts) -> float | None:
 
 def _unnamed(settings: Mapping[str, Any]) -> str:
     if (settings.get("rate_limit") or {}).get("request"):
-        return "the named requests could not be sent"
+        return (
+            "it did not come to the named requests (more: `checks: {requests: ..., time: ...}`), or could not send them"
+        )
     return "off unless named: `checks: {security: {rate_limit: {request: NAME}}}`"
 
 
@@ -304,6 +317,6 @@ def _limit(each: Mapping[str, Any]) -> str:
     parts.append(f"headers: {listed(each['headers'], 4)}" if each["headers"] else "no RateLimit headers")
     share = cost(each)
     if share is not None:
-        was, now = median(each["before_ms"][1:]), median(each["while_ms"][1:])
+        was, now = map(median, times(each))
         parts.append(f"meanwhile {each['beside']} takes {now:.2f} ms in place of {was:.2f} ms")
     return "; ".join(parts)

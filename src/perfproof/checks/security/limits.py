@@ -81,6 +81,7 @@ class _Limit:
             "truthful": None,
             "before_ms": [],
             "while_ms": [],
+            "after_ms": [],
             "beside": "",
         }
         self._time("before_ms")
@@ -98,6 +99,7 @@ class _Limit:
         if not self._wait(at, said):
             return
         found["recovered_ms"] = round((time.monotonic() - began) * 1e3, 1)
+        self._time("after_ms")
         if self._left() > _SPARE:  # what was sent before, by other parts of the check, is no part of this window
             _, again = self._burst()
             found["let_in"] = max(let_in, again + 1)
@@ -185,6 +187,11 @@ def _retry_after(answer: Answer) -> float | None:
 
 
 def cost(found: Mapping[str, Any]) -> float | None:
-    """Return the time of another request while this one was refused, as a share of what it was before."""
-    before, during = found["before_ms"][1:], found["while_ms"][1:]
+    """Return the time of another request while this one was refused, as a share of what it is before and after."""
+    before, during = times(found)
     return median(during) / median(before) if before and during and median(before) else None
+
+
+def times(found: Mapping[str, Any]) -> tuple[list[float], list[float]]:
+    """Return the times of another request while nothing was refused, and while this one was, without first ones."""
+    return [*found["before_ms"][1:], *found["after_ms"][1:]], list(found["while_ms"][1:])
