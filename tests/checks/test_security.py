@@ -389,6 +389,13 @@ def test_a_read_only_key_that_gets_as_far_as_the_body_is_judged_by_where_it_was_
     assert "read_only_untold" in {each.kind for each in alone.findings}
 
 
+def test_made_up_credentials_that_are_taken_for_somebody_else_are_told_and_not_accused():
+    trial = {"endpoint": "GET /a", "who": "a wrong token", "status": 200, "holds": None, "else": True}
+    found = compare(None, facts(access=[trial]), {})
+    assert "made_up_credentials" in {each.kind for each in found.findings if each.severity == "info"}
+    assert "authorisation" not in {each.kind for each in found.findings}
+
+
 def limit(**changes):
     right = {
         "request": "log in", "refusals": 1, "let_in": 10, "status": 429, "retry_after": 2.0, "headers": [],

@@ -15,6 +15,7 @@ from perfproof.checks.right_requests import left_alone
 from perfproof.checks.security.asking import Asking
 from perfproof.checks.security.bodies import must_fail
 from perfproof.checks.security.endpoints import Endpoint
+from perfproof.checks.security.signatures import signature_of
 from perfproof.documents.operations import Operation
 from perfproof.documents.references import BrokenReferenceError
 from perfproof.documents.rows import rows_of
@@ -56,7 +57,20 @@ def _read(asking: Asking, each: Endpoint, facts: list[dict[str, Any]]) -> None:
         return
     for who, headers in forged(let_in):
         answer = asking.send(each.name, each.target, {**bare, **headers})
-        facts.append(_trial(each.name, who, answer, needed=True))
+        trial = _trial(each.name, who, answer, needed=True)
+        if trial["holds"] is False and _somebody_else(asking, each, answer):
+            trial |= {"holds": None, "else": True}
+        facts.append(trial)
+
+
+def _somebody_else(asking: Asking, each: Endpoint, answer: Answer) -> bool:
+    """Tell whether made-up credentials were taken for somebody who is shown other things: some make accounts so."""
+    right = _said(each.answer)
+    return _said(answer) != right == _said(asking.send(each.name, each.target, each.headers))
+
+
+def _said(answer: Answer) -> str:
+    return signature_of(answer, "", "")
 
 
 def _trial(name: str, who: str, answer: Answer, needed: bool) -> dict[str, Any]:

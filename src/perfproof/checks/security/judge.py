@@ -27,24 +27,22 @@ def compare(before: Facts | None, after: Facts, settings: Mapping[str, Any]) -> 
     named = bool((settings.get("rate_limit") or {}).get("request"))
     limits = "no limit was found" if named else _unnamed(settings)
     measures = [
-        _both("security_headers", sides, _headers, f"no answer could be looked at: {_NAME}"),
+        _both("sql_injection", sides, _injected, _why_inputs(_unknown(sides, _injected)), _uncounted(after)),
+        _both("reflected_input", sides, _reflected, _why_inputs(_unknown(sides, _reflected)), _pageless(after)),
+        _both("authorisation", sides, _authorised, _why_authorised(_unknown(sides, _authorised))),
+        _both("csrf", sides, _forgeable, _why_forged(_unknown(sides, _forgeable))),
         _both("cors", sides, _cors, f"no endpoint answered rightly: {_NAME}"),
-        _both("cookie_flags", sides, _cookies, "no answer set a cookie that lets someone in: add the login to `setup`"),
-        _both("error_leaks", sides, _leaks, "no error was answered"),
         _both("secrets_in_answers", sides, _secrets, f"no answer had anything in it: {_NAME}"),
-        _both("reflected_input", sides, _reflected, _why_inputs(after), _pageless(after)),
-        _both("sql_injection", sides, _injected, _why_inputs(after), _uncounted(after)),
-        _both("authorisation", sides, _authorised, _why_authorised(after)),
-        _both("csrf", sides, _forgeable, _why_forged(after)),
+        _both("error_leaks", sides, _leaks, "nothing was answered with an error, not even a path that nobody has"),
+        _both("cookie_flags", sides, _cookies, "no answer set a cookie that lets someone in: add the login to `setup`"),
+        _both("security_headers", sides, _headers, f"no answer could be looked at: {_NAME}"),
         _both("tls_faults", sides, _tls, "it speaks plain HTTP here, as behind a proxy: measure what ends TLS"),
         _both("rate_limited", sides, _limited, _unnamed(settings)),
         _both("rate_limit", sides, lambda facts: _of_limits(facts, "let_in", min), limits, shown=True),
         _both("rate_window", sides, lambda facts: _of_limits(facts, "recovered_ms", max), limits, shown=True),
         _both("limiter_cost", sides, _cost, f"{limits}, or no other request of the scenario reads", shown=True),
     ]
-    findings = [] if before is None else _findings(before, "baseline", after)
-    findings += _findings(after, "candidate" if before is not None else "", None)
-    findings += _told(after, named=named)
+    findings = [*_findings(before, after), *_told(after, named=named)]
     return Compared(tuple(measures), tuple(findings))
 
 
@@ -62,6 +60,12 @@ def _both(
     return Measure(
         metric, values[1], values[0], why=why, notes=(note,) if note and known else (), shown=shown or not known
     )
+
+
+def _unknown(sides: Sequence[Facts | None], figure: Callable[[Facts], float | None]) -> Facts:
+    """Return the side whose figure is not known, the last where both are alike: it is the one to say why."""
+    last = next(side for side in reversed(sides) if side is not None)
+    return last if figure(last) is None else next((s for s in sides if s is not None and figure(s) is None), last)
 
 
 def _headers(facts: Facts) -> float | None:
@@ -208,19 +212,29 @@ def _why_forged(facts: Facts) -> str:
     return facts["unforged"] or "no answer tells whether the body was read"
 
 
-def _findings(facts: Facts, arm: str, after: Facts | None) -> list[Finding]:
-    """Return what is open on one arm; of the baseline, what the candidate has mended is good news."""
+def _findings(before: Facts | None, after: Facts) -> list[Finding]:
+    """Return what is open on either arm, once where it is the same; what the candidate has mended is good news."""
+    was = {kind: wrong for kind, _, wrong in _wrong(before)} if before is not None else {}
+    found = {kind: wrong for kind, _, wrong in _wrong(after)}
     told = []
-    for kind, what, wrong in _wrong(facts):
-        left = next((len(each) for name, _, each in _wrong(after) if name == kind), 0) if after is not None else 0
-        severity: Literal["info", "warning"] = "info" if after is not None and left < len(wrong) else "warning"
-        where = f" on {arm}" if arm else ""
-        more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        if after is not None:
-            more += f"; on candidate {left or 'none'}"
-        evidence = {"arm": arm, "all": wrong[:_MOST_SHOWN]}
-        told.append(Finding(kind, "all", severity, f"{what}{where}: {wrong[0]}{more}", evidence))
+    for kind, what, wrong in _wrong(before) if before is not None else ():
+        left = len(found.get(kind, ()))
+        if wrong != found.get(kind):
+            severity: Literal["info", "warning"] = "info" if left < len(wrong) else "warning"
+            told.append(_finding(kind, what, wrong, "baseline", severity, f"; on candidate {left or 'none'}"))
+    for kind, what, wrong in _wrong(after):
+        arm = "" if before is None else "both arms" if wrong == was.get(kind) else "candidate"
+        told.append(_finding(kind, what, wrong, arm, "warning", ""))
     return told
+
+
+def _finding(
+    kind: str, what: str, wrong: Sequence[str], arm: str, severity: Literal["info", "warning"], left: str
+) -> Finding:
+    where = f" on {arm}" if arm else ""
+    more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    evidence = {"arm": arm, "all": list(wrong[:_MOST_SHOWN])}
+    return Finding(kind, "all", severity, f"{what}{where}: {wrong[0]}{more}{left}", evidence)
 
 
 def _wrong(facts: Facts) -> list[tuple[str, str, list[str]]]:
@@ -291,6 +305,10 @@ def _told(facts: Facts, *, named: bool) -> list[Finding]:
             for each in facts["limits"]
             if each.get("status")
         ]
+    others = dict.fromkeys(each["endpoint"] for each in facts["access"] if each.get("else"))
+    if others:
+        told = f"made-up credentials are taken for somebody's, who is shown other things: {listed([*others], 3)}"
+        found.append(Finding("made_up_credentials", "all", "info", told, {}))
     undecided = [
         each["endpoint"] for each in facts["access"] if each["who"] == "a read-only key" and each["holds"] is None
     ]
