@@ -30,9 +30,10 @@ from perfproof.http.message import TRACE, outgoing, trace_header
 from perfproof.http.plain_client import Answer, Client, require_loopback
 from perfproof.http.reply import Reply
 from perfproof.http.template import combinations
+from perfproof.http.tls import context_of
 from perfproof.measure.arm_files import FilesOfArm
 from perfproof.model.checks import ArmFacts, Checked, CheckFacts
-from perfproof.model.scenario import Arm, Checks, JsonValue, Request
+from perfproof.model.scenario import Arm, Checks, JsonValue, Request, Tls
 from perfproof.rollout import observing as rollout
 from perfproof.rounds.single_start import PassContext
 from perfproof.service.lifecycle import RunningService, run_command, start
@@ -191,7 +192,7 @@ class _Running:
     def enter(self) -> None:
         """Send the set-up steps, fill the requests, find the document."""
         scenario = self.phase.scenario
-        client, jar = Client(self.origin), Jar(secure=self.origin.startswith("https:"))
+        client, jar = self._client(self.origin), Jar(secure=self.origin.startswith("https:"))
         files = read_files((*scenario.setup, *scenario.requests))
         variables: dict[str, JsonValue] = {"port": urlsplit(self.origin).port or 80}
         for step in scenario.setup:
@@ -233,12 +234,19 @@ class _Running:
             request.name, out.method, out.target, out.headers, out.body, request.reads, path, {**variables, **values}
         )
 
+    def _client(self, base: str) -> Client:
+        """Return a client that checks certificates as the scenario says."""
+        secured = base.startswith("https:")
+        return Client(base, context=context_of(self.arm.service.tls or Tls()) if secured else None)
+
     def _find_document(self, client: Client) -> None:
         where = self.phase.scenario.checks.document
         try:
             if where is None:
                 bases = dict.fromkeys((self.service.base_url.rstrip("/"), self.origin))
-                self.document = next((each for base in bases for each in shown_by(Client(base), self.headers)), None)
+                self.document = next(
+                    (each for base in bases for each in shown_by(self._client(base), self.headers)), None
+                )
                 self.undocumented = "" if self.document else "the service shows no OpenAPI document at the usual paths"
             elif not where.startswith("/") or Path(where).is_file():
                 path = Path(where)
@@ -258,7 +266,7 @@ class _Running:
     def observe(self, check: Check, earlier: Mapping[str, Any] | None) -> ArmFacts:
         """Return what one check observes of the arm."""
         wanted = self.phase.scenario.checks
-        asker = ProbeClient(Client(self.origin), wanted.requests, wanted.time)
+        asker = ProbeClient(self._client(self.origin), wanted.requests, wanted.time)
         arm = CheckedArm(
             arm=self.arm,
             asker=asker,
