@@ -378,6 +378,7 @@ def test_inputs_that_were_not_tried_keep_a_figure_of_none_from_being_told():
 
 def test_it_always_says_that_it_is_no_penetration_test():
     assert "no penetration test" in compare(None, facts(), {}).findings[-1].summary
+    assert "no penetration test" in json.dumps([each.summary for each in compare(facts(), facts(), {}).findings])
 
 
 def test_a_read_only_key_that_gets_as_far_as_the_body_is_judged_by_where_it_was_refused():

@@ -80,7 +80,8 @@ def test_an_injection_that_no_answer_shows_is_proven_at_the_database_and_held_ag
 
 def test_no_row_changes_and_what_is_off_or_unknown_stays_open(bench):
     more = "checks: {security: true}\nbudgets: {csrf: 0, rate_limited: 100%, tls_faults: 0, authorisation: 100%}\n"
-    path = written(bench, after="any_token", more=more)
+    more += "setup: [{name: welcome, get: /welcome}]\n"
+    path = written(bench, after="any_token bare_cookie", more=more)
     for arm in ("baseline", "candidate"):
         corpus.seed(bench.folder / f"shop-{arm}.db")
     before = content(bench)
@@ -89,6 +90,8 @@ def test_no_row_changes_and_what_is_off_or_unknown_stays_open(bench):
     assert content(bench) == before
     budgets = {each["metric"]: each for each in bench.json("out.json")["budgets"]}
     assert budgets["authorisation"]["broken"]
+    cookies = rows(bench.json("out.json"))["cookie_flags"]  # which nothing but the set-up was given
+    assert (cookies["baseline"], cookies["candidate"], cookies["verdict"]) == (1.0, 0.0, "regressed")
     for metric, fix in (("csrf", "writes: true"), ("rate_limited", "rate_limit"), ("tls_faults", "plain HTTP")):
         assert (budgets[metric]["value"], budgets[metric]["broken"]) == (None, False)
         assert fix in budgets[metric]["why"]
@@ -123,7 +126,8 @@ def test_a_limit_is_found_with_its_window_and_a_version_without_one_is_a_regress
     found = rows(bench.json("good.json"))
     assert found["rate_limit"]["candidate"] == 10.0
     assert 1900 < found["rate_window"]["candidate"] < 4000
-    (told,) = [each for each in bench.json("good.json")["findings"] if each["kind"] == "rate_limit_found"]
-    assert "the limit is per user" in told["summary"]
+    told = [each["summary"] for each in bench.json("good.json")["findings"] if each["kind"] == "rate_limit_found"]
+    assert len(told) == 2
+    assert all("the limit is per user" in each for each in told)
     stored = gzip.decompress((bench.runs[-1] / "checks.json.gz").read_bytes()).decode()
     assert "let-me-in" not in stored

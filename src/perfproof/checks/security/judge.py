@@ -42,7 +42,10 @@ def compare(before: Facts | None, after: Facts, settings: Mapping[str, Any]) -> 
         _both("rate_window", sides, lambda facts: _of_limits(facts, "recovered_ms", max), limits, shown=True),
         _both("limiter_cost", sides, _cost, f"{limits}, or no other request of the scenario reads", shown=True),
     ]
-    findings = [*_findings(before, after), *_told(after, named=named)]
+    findings = [*_findings(before, after), *_told(after)]
+    if before is not None:
+        findings += [_limit_found(each, "baseline") for each in before["limits"] if each.get("status")]
+    findings += [_limit_found(each, "candidate") for each in after["limits"] if each.get("status")]
     return Compared(tuple(measures), tuple(findings))
 
 
@@ -291,7 +294,7 @@ def _lacking(facts: Facts) -> list[str]:
     return found
 
 
-def _told(facts: Facts, *, named: bool) -> list[Finding]:
+def _told(facts: Facts) -> list[Finding]:
     """Return what is no flaw and worth knowing."""
     found = [Finding("no_penetration_test", "all", "info", NO_TEST, {})]
     if facts["tls"] is not None:
@@ -299,12 +302,6 @@ def _told(facts: Facts, *, named: bool) -> list[Finding]:
         trusted = "" if tls["trusted"] else "; its certificate is trusted by nobody here"
         told = f"{tls['version'] or 'no version'} with {tls['cipher'] or 'no cipher'} is agreed on{trusted}"
         found.append(Finding("tls_spoken", "all", "info", told, {"version": tls["version"]}))
-    if named:
-        found += [
-            Finding("rate_limit_found", "all", "info", _limit(each), {"headers": each["headers"]})
-            for each in facts["limits"]
-            if each.get("status")
-        ]
     others = dict.fromkeys(each["endpoint"] for each in facts["access"] if each.get("else"))
     if others:
         told = f"made-up credentials are taken for somebody's, who is shown other things: {listed([*others], 3)}"
@@ -322,8 +319,14 @@ def _told(facts: Facts, *, named: bool) -> list[Finding]:
     return found
 
 
-def _limit(each: Mapping[str, Any]) -> str:
-    parts = [f"{each['request']}: {count_of(each['let_in'], 'request')} are let in, then status {each['status']}"]
+def _limit_found(each: Mapping[str, Any], arm: str) -> Finding:
+    return Finding("rate_limit_found", "all", "info", _limit(each, arm), {"arm": arm, "headers": each["headers"]})
+
+
+def _limit(each: Mapping[str, Any], arm: str) -> str:
+    parts = [
+        f"{each['request']} on {arm}: {count_of(each['let_in'], 'request')} are let in, then status {each['status']}"
+    ]
     if each["retry_after"] is not None:
         parts.append(f"Retry-After says {each['retry_after']:g} s")
     if each["recovered_ms"] is not None:
