@@ -6,10 +6,13 @@ import gzip
 import sqlite3
 from pathlib import Path
 
+import psycopg
 import pytest
 
 import checks_corpus as corpus
+from counting import Server, counting_server
 
+__all__ = ["counting_server"]
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
 SHOP = """\
@@ -131,3 +134,44 @@ def test_a_limit_is_found_with_its_window_and_a_version_without_one_is_a_regress
     assert all("the limit is per user" in each for each in told)
     stored = gzip.decompress((bench.runs[-1] / "checks.json.gz").read_bytes()).decode()
     assert "let-me-in" not in stored
+
+
+FINDER = """\
+name: finder
+service:
+  command: "{python} -I DIRECTORY/finder.py {port}"
+  database: "WATCHED"
+  environment: {DATABASE_URL: "ADDRESS"}
+arms:
+  baseline: {environment: {UNSAFE: "1"}}
+  candidate: {environment: {UNSAFE: "0"}}
+requests:
+  - {name: find, get: "/find?name={name}", values: {name: [item 7]}}
+budgets: {sql_injection: 0}
+why: off
+"""
+
+
+@pytest.mark.database
+def test_postgresql_itself_tells_what_a_service_swallows_and_its_rows_are_as_they_were(bench, counting_server: Server):
+    url = counting_server.new_database(extension=True)
+
+    def table():
+        with psycopg.connect(url, autocommit=True) as connection:
+            return connection.execute("select * from stock order by id").fetchall()
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create table stock (id int primary key, title varchar(40))")
+        connection.execute("insert into stock select n, 'item ' || n from generate_series(1, 100) n")
+    role = counting_server.new_role(url, "pg_read_all_data")
+    before = table()
+    bench.scenario(("WATCHED", url), ("ADDRESS", role), text=FINDER, name="finder.yaml")
+    ran = bench.run("checks", "finder.yaml", "--json", "out.json")
+    assert ran.code == 0, ran.out + ran.err
+    result = bench.json("out.json")
+    row = rows(result)["sql_injection"]
+    assert (row["baseline"], row["candidate"], row["verdict"]) == (1.0, 0.0, "improved")
+    (told,) = [each for each in result["findings"] if each["kind"] == "sql_injection"]
+    assert "from stock where title = ? || ? and id > ?" in told["evidence"]["all"][0]
+    assert len(before) == 100
+    assert table() == before
