@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import checks_corpus as corpus
 import webhooks_corpus
 
-CHECKS = ("error_contract", "contract", "telemetry", "webhooks")
-ASKING = ("error_contract", "contract")
+CHECKS = ("error_contract", "contract", "security", "telemetry", "webhooks")
+ASKING = ("error_contract", "contract", "security")
 """Checks whose faults need nothing but to be asked; those of telemetry have to be listened to as well."""
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from perfproof.checks import registry
 from perfproof.checks.arm import CheckedArm, KnownRequest, ProbeClient
+from perfproof.documents.document import Document, parse
 from perfproof.documents.operations import shown_by
 from perfproof.http.message import TRACE, trace_header
 from perfproof.http.plain_client import Answer, Client
@@ -34,6 +35,12 @@ from perfproof.telemetry.receiver import receiving
 SHOPS = Path(__file__).parent / "checks" / "shops"
 STACKS = ("stdlib", "flask", "express")
 TOKEN = {"authorization": "Bearer let-me-in"}
+COOKIE = {"cookie": "login=let-me-in"}
+OF_SECURITY: Mapping[str, Any] = {
+    "second": {"headers": {"authorization": "Bearer let-me-in-too"}, "own": []},
+    "read_only": {"headers": {"authorization": "Bearer read-only"}},
+    "rate_limit": {"request": ["limited"], "most": 30, "window": 5},
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,23 @@ FAULTS: Mapping[str, Fault] = {
     "ignores_limit": Fault("contract", ("pagination",)),
     "cursor_repeats": Fault("contract", ("pagination",)),
     "batch_one_by_one": Fault("contract", ("batch_dear", "batch_queries")),
+    "tells_version": Fault("security", ("security_headers",)),
+    "no_nosniff": Fault("security", ("security_headers",)),
+    "page_without_policy": Fault("security", ("security_headers",)),
+    "any_origin": Fault("security", ("cors",)),
+    "null_origin": Fault("security", ("cors",)),
+    "bare_cookie": Fault("security", ("cookie_flags",)),
+    "trace_in_500": Fault("security", ("error_leak",)),
+    "hash_in_profile": Fault("security", ("secret_in_answer",)),
+    "unescaped_search": Fault("security", ("reflected_input",)),
+    "sql_in_name": Fault("security", ("sql_injection",), stacks=("stdlib", "flask")),
+    "sql_in_id": Fault("security", ("sql_injection",), stacks=("stdlib", "flask")),
+    "any_token": Fault("security", ("authorisation",)),
+    "others_orders": Fault("security", ("authorisation",)),
+    "read_only_writes": Fault("security", ("authorisation",), writes=True),
+    "no_csrf_token": Fault("security", ("csrf",), writes=True),
+    "no_limit": Fault("security", ("rate_limit",)),
+    "limit_untold": Fault("security", ("rate_limit",)),
 }
 _PYTHON = ("stdlib", "flask")
 TELEMETRY: Mapping[str, Fault] = {
@@ -156,17 +180,27 @@ def checked(check: str, origin: str, database: Path, *, writes: bool = False) ->
     settings = {each.name: each.default for each in found.settings}
     if check == "contract":
         settings["batch"] = {"some prices": "one price"}
+    document = next(shown_by(Client(origin)), None)
+    requests: tuple[KnownRequest, ...] = (
+        KnownRequest("some prices", "GET", "/prices?ids=1,2,3,4,5,6,7,8", path="/prices"),
+        KnownRequest("one price", "GET", "/prices/1", path="/prices/{id}", values={"id": 1}),
+        KnownRequest("statistics", "GET", "/internal/stats", path="/internal/stats"),
+    )
+    if check == "security":
+        settings |= OF_SECURITY
+        document = _with_more(document)
+        requests = (
+            KnownRequest("price", "GET", "/prices/1", path="/prices/{id}", values={"id": 1}),
+            KnownRequest("limited", "GET", "/limited", TOKEN, path="/limited"),
+            KnownRequest("me", "GET", "/me", {**COOKIE, "x-csrf-token": "t0ken"}, path="/me"),
+        )
     arm = CheckedArm(
         arm=Arm("candidate", Service(url=origin)),
-        asker=ProbeClient(Client(origin), 600, 60.0),
+        asker=ProbeClient(Client(origin), 1000, 60.0),
         settings=settings,
-        requests=(
-            KnownRequest("some prices", "GET", "/prices?ids=1,2,3,4,5,6,7,8", path="/prices"),
-            KnownRequest("one price", "GET", "/prices/1", path="/prices/{id}", values={"id": 1}),
-            KnownRequest("statistics", "GET", "/internal/stats", path="/internal/stats"),
-        ),
-        headers=TOKEN,
-        document=next(shown_by(Client(origin)), None),
+        requests=requests,
+        headers={**TOKEN, **COOKIE} if check == "security" else TOKEN,
+        document=document,
         writes=writes,
         reset=lambda: seed(database),
     )
@@ -202,6 +236,16 @@ def _statements(send: Callable[[Mapping[str, str]], Answer]) -> Mapping[str, int
     """Return how many statements a shop says that it sent: each knows it truly, whatever its spans say."""
     answer = send({TRACE: trace_header(secrets.randbits(60) | 1, 0)})
     return {"all": int(answer.headers.get("x-statements", 0))}
+
+
+def _with_more(document: Document | None) -> Document | None:
+    """Return the document with the paths that matter for security alone."""
+    if document is None:
+        return None
+    data = json.loads(json.dumps(document.data))
+    for path, item in json.loads((SHOPS / "more_paths.json").read_text())["paths"].items():
+        data["paths"].setdefault(path, {}).update(item)
+    return parse(json.dumps(data), "/openapi.json")
 
 
 def accusations(compared: Compared) -> set[str]:

@@ -29,6 +29,10 @@ class TestWebhooks(CheckContract):
     check = registry.find("webhooks")
 
 
+class TestSecurity(CheckContract):
+    check = registry.find("security")
+
+
 def test_every_check_of_ours_is_registered_as_a_plugin_would_be():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     assert project["entry-points"][registry.GROUP] == registry.OWN

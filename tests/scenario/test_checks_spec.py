@@ -13,6 +13,7 @@ from perfproof.errors import ScenarioError
 from perfproof.scenario import read
 from perfproof.scenario.schema.scenario import json_schema
 
+KNOWN = ("error_contract", "contract", "security")
 BASE = """\
 name: shop
 service: {command: "run {port}", reset: "true"}
@@ -38,10 +39,13 @@ def scenario(tmp_path: Path, text: str):
         ("checks: {contract: off, error_contract: true}\n", ["error_contract"]),
         ("budgets: {error_contract: 100%}\n", ["error_contract"]),
         ("goals: {contract: 10%}\n", ["contract"]),
+        ("checks: security\n", ["security"]),
+        ("budgets: {sql_injection: 0}\n", ["security"]),
+        ("checks: {security: {rate_limit: some request}}\n", ["security"]),
     ],
 )
 def test_checks_are_named_or_demanded_by_goals_and_budgets(tmp_path, text, names):
-    assert [each for each in scenario(tmp_path, text).checks.wanted if each in ("error_contract", "contract")] == names
+    assert [each for each in scenario(tmp_path, text).checks.wanted if each in KNOWN] == names
     jsonschema.validate(yaml.safe_load((BASE + text).replace(": off", ': "off"')), json_schema())
 
 
@@ -49,6 +53,14 @@ def test_settings_are_the_scenarios_or_their_defaults(tmp_path):
     found = scenario(tmp_path, "checks: {time: 5s, requests: 20, writes: true, contract: {most_rows: 50}}\n").checks
     assert (found.time, found.requests, found.writes) == (5.0, 20, True)
     assert found.wanted["contract"] == {"most_rows": 50, "unpaged": 20, "batch": {}, "ignore": []}
+
+
+def test_who_else_asks_and_what_is_limited_are_settings_of_security(tmp_path):
+    text = "checks: {security: {rate_limit: log in, second: {headers: {Authorization: Bearer b}, own: GET /me}}}\n"
+    found = scenario(tmp_path, text).checks.wanted["security"]
+    assert found["rate_limit"] == {"request": ["log in"], "most": 200, "window": 60}
+    assert found["second"] == {"headers": {"Authorization": "Bearer b"}, "own": ["GET /me"]}
+    assert (found["read_only"], found["inputs"]) == (None, 500)
 
 
 @pytest.mark.parametrize(

@@ -94,14 +94,15 @@ class CheckedArm:
     ``undocumented`` says why. ``writes`` says that requests of methods that write may be sent, if their bodies must
     fail; ``reset`` brings the data back then. ``statements`` runs a function that sends one request with the given
     headers, and returns how often each statement ran at the database meanwhile (by its fingerprint), or None where
-    nothing counts. ``earlier`` are the facts of the same check on the arm before. ``run`` runs a command of the arm and
-    returns its exit code and output. ``roll`` restarts the arm under load and returns the facts of it; None where it
-    may not be restarted. ``printed`` returns what the arm printed from a byte on, unmasked; None where it was not
-    started here. ``listener`` is what the check listens with, ``metrics`` the address where the service tells metrics
-    of itself ("" where the scenario does not say). ``receiver`` listens for webhooks, at the address that ``{webhook}``
-    stands for; None where the service was not told. ``refill`` returns a request of the scenario by its name, filled
-    anew for each call (the next row of a feed, another ``{uuid}``), None where it cannot be sent alone. ``left_out``
-    takes what was not done, and why.
+    nothing counts; ``statement_text`` returns what such a fingerprint stands for, without any literal. ``set_cookies``
+    are the ``Set-Cookie`` lines that the scenario's set-up was answered with. ``earlier`` are the facts of the same
+    check on the arm before. ``run`` runs a command of the arm and returns its exit code and output. ``roll`` restarts
+    the arm under load and returns the facts of it; None where it may not be restarted. ``printed`` returns what the arm
+    printed from a byte on, unmasked; None where it was not started here. ``listener`` is what the check listens with,
+    ``metrics`` the address where the service tells metrics of itself ("" where the scenario does not say). ``receiver``
+    listens for webhooks, at the address that ``{webhook}`` stands for; None where the service was not told. ``refill``
+    returns a request of the scenario by its name, filled anew for each call (the next row of a feed, another
+    ``{uuid}``), None where it cannot be sent alone. ``left_out`` takes what was not done, and why.
     """
 
     arm: Arm
@@ -115,6 +116,8 @@ class CheckedArm:
     writes: bool = False
     reset: Callable[[], None] = lambda: None
     statements: Callable[[Callable[[Mapping[str, str]], Answer]], Mapping[str, int] | None] = lambda _: None
+    statement_text: Callable[[str], str] = lambda _: ""
+    set_cookies: tuple[str, ...] = field(default=(), repr=False)
     earlier: Mapping[str, Any] | None = None
     run: Callable[[str], tuple[int, str]] = lambda _: (127, "")
     roll: Callable[[], Mapping[str, Any]] | None = None

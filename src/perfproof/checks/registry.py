@@ -25,12 +25,14 @@ OWN = {
     "build": "perfproof.checks.building:CHECK",
     "telemetry": "perfproof.checks.telemetry:CHECK",
     "webhooks": "perfproof.checks.webhooks:CHECK",
+    "security": "perfproof.checks.security:CHECK",
 }
 """Our own checks, as pyproject.toml registers them: known here as well, for a source tree that is not installed."""
-ON_REQUEST = frozenset(("rollout",))
-"""Checks that do more than ask (they restart the service): made only where they are named, never as one of all."""
-NAMED_ONLY = ON_REQUEST | {"webhooks"}
-"""Checks that say nothing without settings of their own, beside them: no part of all either."""
+RESTARTS = frozenset(("rollout",))
+"""Checks that restart the service by themselves."""
+ON_REQUEST = RESTARTS | {"security", "webhooks"}
+"""Checks that are made only where they are named, never as one of all: they do more than ask (restart the service, send
+what attackers send), or say nothing without settings of their own."""
 
 
 @cache
@@ -46,7 +48,7 @@ def names() -> tuple[str, ...]:
 
 def usual() -> tuple[str, ...]:
     """Return the names of the checks that are made where all are wanted."""
-    return tuple(name for name in names() if name not in NAMED_ONLY)
+    return tuple(name for name in names() if name not in ON_REQUEST)
 
 
 def find(name: str) -> Check | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import ssl
 import time
 import zlib
 from collections.abc import Mapping
@@ -65,10 +66,14 @@ def require_loopback(url: str) -> None:
 
 @dataclass
 class Client:
-    """Asks the service at ``base`` (``http://127.0.0.1:8000``); keeps the cookies it is given in ``cookies``."""
+    """Asks the service at ``base`` (``http://127.0.0.1:8000``); keeps the cookies it is given in ``cookies``.
+
+    ``context`` says how certificates are checked; None checks them as Python does.
+    """
 
     base: str
     cookies: dict[str, str] = field(default_factory=dict, repr=False)
+    context: ssl.SSLContext | None = field(default=None, repr=False)
 
     def send(
         self,
@@ -95,8 +100,12 @@ class Client:
         if self.cookies and not any(name.lower() == "cookie" for name in sent):
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         parts = urlsplit(self.base)
-        made = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = made(parts.hostname or "127.0.0.1", parts.port, timeout=within)
+        host = parts.hostname or "127.0.0.1"
+        connection = (
+            http.client.HTTPSConnection(host, parts.port, timeout=within, context=self.context)
+            if parts.scheme == "https"
+            else http.client.HTTPConnection(host, parts.port, timeout=within)
+        )
         began = time.monotonic()
         try:
             connection.request(method, parts.path.rstrip("/") + target, content, sent)

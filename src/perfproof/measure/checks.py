@@ -34,10 +34,11 @@ from perfproof.http.message import TRACE, outgoing, trace_header
 from perfproof.http.plain_client import Answer, Client, require_loopback
 from perfproof.http.reply import Reply
 from perfproof.http.template import combinations
+from perfproof.http.tls import context_of
 from perfproof.http.variables import Draw
 from perfproof.measure.arm_files import FilesOfArm
 from perfproof.model.checks import ArmFacts, Checked, CheckFacts
-from perfproof.model.scenario import Arm, Checks, JsonValue, Request
+from perfproof.model.scenario import Arm, Checks, JsonValue, Request, Tls
 from perfproof.rollout import observing as rollout
 from perfproof.rounds.collecting import address_of
 from perfproof.rounds.single_start import PassContext
@@ -57,7 +58,7 @@ def run_checks(phase: PassContext) -> Checked:
     began = time.monotonic()
     wanted = phase.scenario.checks.wanted
     known = {name: check for name in wanted if (check := registry.find(name)) is not None}
-    checks = {name: check for name, check in known.items() if name not in registry.ON_REQUEST}
+    checks = {name: check for name, check in known.items() if name not in registry.RESTARTS}
     found: dict[str, list[ArmFacts]] = {name: [] for name in known}
     served = {name: check for name, check in checks.items() if not isinstance(check, OfFiles | Listens)}
     for arm in phase.scenario.arms if served else ():
@@ -69,7 +70,7 @@ def run_checks(phase: PassContext) -> Checked:
                     _ask(phase, arm, {name: check}, found, listener)
     for arm in phase.scenario.arms:
         for name, check in known.items():
-            if name in registry.ON_REQUEST:
+            if name in registry.RESTARTS:
                 found[name].append(_rolled_out(phase, arm, check))
     for name, check in checks.items():
         if isinstance(check, OfFiles):  # after the services have ended: a build beside them would disturb both
@@ -217,6 +218,8 @@ class _Running:
     undocumented: str = ""
     variables: dict[str, JsonValue] = field(default_factory=dict)
     sent: int = 0
+    set_cookies: tuple[str, ...] = ()
+    texts: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.service.base_url)
@@ -228,7 +231,7 @@ class _Running:
     def enter(self) -> None:
         """Send the set-up steps, fill the requests, find the document."""
         scenario = self.phase.scenario
-        client, jar = Client(self.origin), self.jar
+        client, jar = self._client(self.origin), self.jar
         files = read_files((*scenario.setup, *scenario.requests))
         variables = self.variables
         variables |= {
@@ -245,6 +248,7 @@ class _Running:
                 said = answer.problem or f"status {answer.status}"
                 raise ServiceError(f"{self.arm.name}: set-up step {step.name!r} was answered with {said}")
             jar.take(answer.cookies, out.target)
+            self.set_cookies += answer.cookies
             pairs = [(name.encode(), value.encode("latin-1", "replace")) for name, value in answer.headers.items()]
             try:
                 reply = Reply(answer.status, [p for p in pairs if p[0] != b"content-encoding"], answer.body, 0)
@@ -294,12 +298,19 @@ class _Running:
         path = self.prefix + request.path.partition("?")[0]
         return KnownRequest(request.name, out.method, out.target, out.headers, out.body, request.reads, path, values)
 
+    def _client(self, base: str) -> Client:
+        """Return a client that checks certificates as the scenario says."""
+        secured = base.startswith("https:")
+        return Client(base, context=context_of(self.arm.service.tls or Tls()) if secured else None)
+
     def _find_document(self, client: Client) -> None:
         where = self.phase.scenario.checks.document
         try:
             if where is None:
                 bases = dict.fromkeys((self.service.base_url.rstrip("/"), self.origin))
-                self.document = next((each for base in bases for each in shown_by(Client(base), self.headers)), None)
+                self.document = next(
+                    (each for base in bases for each in shown_by(self._client(base), self.headers)), None
+                )
                 self.undocumented = "" if self.document else "the service shows no OpenAPI document at the usual paths"
             elif not where.startswith("/") or paths.is_file(Path(where)):
                 path = Path(where)
@@ -319,7 +330,7 @@ class _Running:
     def observe(self, check: Check, earlier: Mapping[str, Any] | None) -> ArmFacts:
         """Return what one check observes of the arm."""
         wanted = self.phase.scenario.checks
-        asker = ProbeClient(Client(self.origin), wanted.requests, wanted.time)
+        asker = ProbeClient(self._client(self.origin), wanted.requests, wanted.time)
         arm = CheckedArm(
             arm=self.arm,
             asker=asker,
@@ -332,6 +343,8 @@ class _Running:
             writes=wanted.writes and bool(self.arm.service.reset),
             reset=self._reset,
             statements=lambda send: self._statements(send, arm.left_out),
+            statement_text=lambda key: self.texts.get(key, ""),
+            set_cookies=self.set_cookies,
             earlier=earlier,
             run=self._run,
             printed=self._printed if self.service.guarded is not None else None,
@@ -395,7 +408,9 @@ class _Running:
             told = f"queries were not counted: {'; '.join(merged.doubts if merged else self.sources.problems[-1:])}"
             left_out += [told] if told not in left_out else []
             return None
-        return {each.count.statement.key: each.count.calls for each in merged.statements if each.application}
+        known = [each.count for each in merged.statements if each.application]
+        self.texts |= {each.statement.key: each.statement.text for each in known}
+        return {each.statement.key: each.calls for each in known}
 
 
 def delivering_to(arm: Arm, url: str) -> Arm:

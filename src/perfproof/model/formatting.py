@@ -92,6 +92,20 @@ SHORT_TITLES = {
     "webhook_duplicates": "hooks doubled",
     "webhook_signed": "hooks signed",
     "webhook_retried": "hooks retried",
+    "security_headers": "sec. headers",
+    "cors": "CORS",
+    "cookie_flags": "cookie flags",
+    "error_leaks": "error leaks",
+    "secrets_in_answers": "secrets",
+    "reflected_input": "reflected",
+    "sql_injection": "SQL injection",
+    "authorisation": "authorisation",
+    "csrf": "CSRF",
+    "tls_faults": "old TLS",
+    "rate_limited": "rate limited",
+    "rate_limit": "rate limit",
+    "rate_window": "rate window",
+    "limiter_cost": "limiter cost",
 }
 """Titles for narrow places; at most 13 characters."""
 

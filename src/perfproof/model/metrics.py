@@ -176,6 +176,20 @@ METRICS: dict[str, Metric] = _Metrics(
         _number("webhook_duplicates", "webhooks delivered too often", "webhooks"),
         _share("webhook_signed", "webhooks signed rightly", "webhooks"),
         _share("webhook_retried", "failed webhooks tried again", "webhooks"),
+        _number("sql_injection", "inputs that reach the database as SQL", "security"),
+        _number("reflected_input", "inputs that become part of pages", "security"),
+        _share("authorisation", "refusals of wrong credentials", "security"),
+        _number("csrf", "writes that strangers' pages can send", "security"),
+        _number("cors", "endpoints with unsafe CORS", "security"),
+        _number("secrets_in_answers", "secrets in answers", "security"),
+        _number("error_leaks", "endpoints whose errors show what is inside", "security"),
+        _share("cookie_flags", "session cookies with all flags", "security"),
+        _share("security_headers", "endpoints with all security headers", "security"),
+        _number("tls_faults", "old versions of TLS", "security"),
+        _share("rate_limited", "requests with a sound rate limit", "security"),
+        _number("rate_limit", "requests before the limit", "security"),
+        Metric("rate_window", "time until let in again", "ms", per_request=False, check="security"),
+        Metric("limiter_cost", "others' time while limited", "ratio", per_request=False, check="security"),
     )
 )
 """Every metric by its name, in the order reports show them."""

@@ -9,7 +9,7 @@ const faults = new Set(named);
 const document_ = JSON.parse(fs.readFileSync(path.join(__dirname, "openapi.json")));
 const data = () => JSON.parse(fs.readFileSync(file));
 const app = express();
-app.disable("x-powered-by");
+if (!faults.has("tells_version")) app.disable("x-powered-by");
 app.set("etag", false);
 
 class Wrong extends Error {
@@ -30,6 +30,10 @@ function whole(text, low, high) {
 require("./telling.js")(app, faults);
 app.use((request, response, next) => {
   if (!process.env.TELLS) response.set("X-Request-Id", crypto.randomUUID());
+  if (!faults.has("no_nosniff")) response.set("X-Content-Type-Options", "nosniff");
+  const origin = request.get("Origin");
+  if (origin && (faults.has("any_origin") || (faults.has("null_origin") && origin === "null")))
+    response.set({ "Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true" });
   next();
 });
 app.get("/health", (_, response) => response.json({ up: true }));
@@ -82,15 +86,67 @@ app.get("/products/:id", (request, response) => {
 });
 if (faults.has("allows_delete")) app.delete("/products/:id", (_, response) => response.status(204).end());
 
+const users = { "Bearer let-me-in": 1, "Bearer let-me-in-too": 2, "Bearer read-only": 3 };
 function letIn(request, _, next) {
-  if (!faults.has("lets_anyone_in") && request.get("Authorization") !== "Bearer let-me-in")
-    throw new Wrong(401, "unauthorised", "send the token that you were given");
+  const token = request.get("Authorization") ?? "";
+  const cookie = (request.get("Cookie") ?? "").split("; ").includes("login=let-me-in");
+  request.user = users[token] ?? (cookie && !token ? 1 : undefined);
+  if (faults.has("lets_anyone_in") || (faults.has("any_token") && token)) request.user ??= 1;
+  if (!request.user) throw new Wrong(401, "unauthorised", "send the token that you were given");
   next();
 }
+const first = (request) => (request.get("Authorization") === "Bearer let-me-in-too" ? 31 : 1);
+const escaped = (text) => text.replace(/[&<>"']/g, (each) => `&#${each.charCodeAt(0)};`);
+
+app.get("/search", (request, response) => {
+  const words = String(request.query.q ?? "");
+  const shown = faults.has("unescaped_search") ? words : escaped(words);
+  if (!faults.has("page_without_policy"))
+    response.set({ "Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'", "Referrer-Policy": "no-referrer" });
+  response.type("html").send(`<form><input name="q" value="${shown}"></form>`);
+});
+app.get("/find", (request, response) => {
+  const name = String(request.query.name ?? "");
+  if (name.includes("<") && faults.has("trace_in_500")) return response.status(500).json({ code: "bad_request", message: new Error("none").stack });
+  response.json({ items: data().products.filter((row) => row.name === name).map(({ id, name }) => ({ id, name })) });
+});
+app.get("/me", letIn, (request, response) => {
+  const more = faults.has("hash_in_profile") ? { credentials: { password: "correct-horse-battery" } } : {};
+  response.json({ id: request.user, name: "Ada", ...more });
+});
+app.put("/me", letIn, express.json({ type: () => true }), (request, response) => {
+  if (request.user === 3 && !faults.has("read_only_writes")) throw new Wrong(403, "unauthorised", "this key may only read");
+  const byCookie = !request.get("Authorization");
+  if (byCookie && !faults.has("no_csrf_token") && request.get("X-CSRF-Token") !== "t0ken")
+    throw new Wrong(403, "unauthorised", "the page that you came from is too old");
+  for (const [name, kind] of [["name", "string"], ["age", "number"]])
+    if (typeof (request.body ?? {})[name] !== kind) throw new Wrong(400, "bad_request", `${name} is missing or of the wrong kind`);
+  response.json({ id: request.user, name: request.body.name });
+});
+app.put("/orders/:id", letIn, express.json(), (request) => {
+  if (request.user === 3) throw new Wrong(403, "unauthorised", "this key may only read");
+  throw new Wrong(400, "bad_request", "an order needs a total");
+});
+app.get("/welcome", (_, response) => {
+  response.cookie("connect.sid", crypto.randomUUID(), faults.has("bare_cookie") ? {} : { httpOnly: true, sameSite: "lax" });
+  response.json({ hello: true });
+});
+const asked = new Map();
+app.get("/limited", (request, response) => {
+  const who = request.get("Authorization") ?? "";
+  let [began, number] = asked.get(who) ?? [0, 0];
+  if (Date.now() - began > 2000) [began, number] = [Date.now(), 0];
+  asked.set(who, [began, number + 1]);
+  if (number < 10 || faults.has("no_limit")) return response.json({ asked: number });
+  if (!faults.has("limit_untold")) response.set({ "Retry-After": "2", "X-RateLimit-Limit": "10" });
+  response.status(429).json({ code: "bad_request", message: "too many requests, please wait" });
+});
+
 app.get("/orders", letIn, (request, response) => {
   const limit = whole(request.query.limit ?? "20", 1, 50);
   let after = whole(request.query.cursor ?? "0");
   if (after && faults.has("cursor_repeats")) after -= 1;
+  after = Math.max(after, first(request) - 1);
   const rows = data().orders;
   const page = rows.filter((row) => row.id > after).slice(0, limit);
   const last = page.length ? page[page.length - 1].id : rows.length;
@@ -99,7 +155,7 @@ app.get("/orders", letIn, (request, response) => {
 app.get("/orders/:id", letIn, (request, response) => {
   const id = whole(request.params.id);
   const found = data().orders.find((row) => row.id === id);
-  if (!found) throw new Wrong(404, "not_found", "there is no order of that number");
+  if (!found || (id < first(request) && !faults.has("others_orders"))) throw new Wrong(404, "not_found", "there is no order of that number");
   response.json(found);
 });
 

@@ -8,9 +8,11 @@ import sys
 import time
 import traceback
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from flask import Flask, Response, abort, g, jsonify, request
+from markupsafe import escape
 from telling import Telling
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -25,6 +27,9 @@ if "breaks_clients" in FAULTS:  # the document of a version that no longer gives
     DOCUMENT["paths"]["/products"]["get"]["parameters"][0]["required"] = True
 CODES = {400: "bad_request", 401: "unauthorised", 404: "not_found", 405: "method_not_allowed"}
 WORDS = {404: "there is nothing at this address", 405: "this address cannot be used in that way"}
+
+USERS = {"Bearer let-me-in": 1, "Bearer let-me-in-too": 2, "Bearer read-only": 3}
+ASKED = {}
 
 app = Flask("shop")
 
@@ -89,6 +94,16 @@ def named(response):
     if g.told:
         response.headers["X-Statements"] = str(len(g.told.queries))
         TELLING.end(g.told, response.status_code)
+    if "no_nosniff" not in FAULTS:
+        response.headers["X-Content-Type-Options"] = "nosniff"
+    if response.mimetype == "text/html" and "page_without_policy" not in FAULTS:
+        response.headers["Content-Security-Policy"] = "default-src 'self'"
+        response.headers["X-Frame-Options"] = "DENY"
+        response.headers["Referrer-Policy"] = "same-origin"
+    origin = request.headers.get("Origin")
+    if origin and ("any_origin" in FAULTS or ("null_origin" in FAULTS and origin == "null")):
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Allow-Credentials"] = "true"
     return response
 
 
@@ -177,7 +192,13 @@ def make():
 
 @app.get("/products/<text>")
 def product(text):
-    found = rows("select id, name, price, note, state from products where id = ?", number(text))
+    if "sql_in_id" in FAULTS:
+        try:
+            found = rows(f"select id, name, price, note, state from products where id = {text}")
+        except sqlite3.Error:
+            abort(400, "a whole number is wanted here")
+    else:
+        found = rows("select id, name, price, note, state from products where id = ?", number(text))
     if not found:
         abort(404, "there is no product of that number")
     return jsonify(shown(found[0])), 203 if "unlisted_status" in FAULTS else 200
@@ -191,8 +212,99 @@ if "allows_delete" in FAULTS:
 
 
 def let_in():
-    if "lets_anyone_in" not in FAULTS and request.headers.get("Authorization") != "Bearer let-me-in":
-        abort(401, "send the token that you were given")
+    """Return the number of the user that a token or a cookie belongs to."""
+    token = request.headers.get("Authorization", "")
+    if "lets_anyone_in" in FAULTS or ("any_token" in FAULTS and token):
+        return USERS.get(token, 1)
+    if token in USERS:
+        return USERS[token]
+    if request.cookies.get("login") == "let-me-in":
+        return 1
+    return abort(401, "send the token that you were given")
+
+
+@app.get("/search")
+def search():
+    words = request.args.get("q", "")
+    shown = words if "unescaped_search" in FAULTS else escape(words)
+    found = rows("select name from products where name like ? order by id limit 5", f"%{words}%")
+    return f"<title>shop</title><p>found for {shown}</p><p>{len(found)}</p>"
+
+
+@app.get("/find")
+def find():
+    name = request.args.get("name", "")
+    if "blind_sql" in FAULTS:  # the answer shows nothing of it, nor of its failures
+        with suppress(sqlite3.Error):
+            rows(f"select count(*) from products where note = '{name}' and state = 'open'")
+    if "<" in name and "trace_in_500" in FAULTS:
+        try:
+            {}[name]
+        except KeyError:
+            abort(500, traceback.format_exc())
+    if "sql_in_name" in FAULTS:
+        try:
+            found = rows(f"select id, name from products where name = '{name}' order by id")
+        except sqlite3.Error:
+            abort(400, "the name cannot be looked for")
+    else:
+        found = rows("select id, name from products where name = ? order by id", name)
+    return jsonify(items=[{"id": number, "name": text} for number, text in found])
+
+
+@app.route("/me", methods=["GET", "PUT"])
+def me():
+    user = let_in()
+    if request.method == "GET":
+        more = {"user": {"hash": "pbkdf2:sha256:600000$aBcDeF$0123456789abcdef"}} if "hash_in_profile" in FAULTS else {}
+        return jsonify(id=user, name="Ada", **more)
+    if user == 3 and "read_only_writes" not in FAULTS:
+        abort(403, "this key may only read")
+    by_cookie = not request.headers.get("Authorization")
+    if by_cookie and "no_csrf_token" not in FAULTS and request.headers.get("X-CSRF-Token") != "t0ken":
+        abort(403, "the page that you came from is too old")
+    data = request.form if request.form else request.get_json(force=True, silent=True) or {}
+    for name, kind in (("name", str), ("age", int)):
+        if not isinstance(data.get(name), kind):
+            abort(400, f"{name} is missing or of the wrong kind")
+    return jsonify(id=user, name=data["name"])
+
+
+@app.put("/orders/<text>")
+def change(text):
+    if let_in() == 3:
+        abort(403, "this key may only read")
+    return abort(400, f"order {number(text)} needs a total")
+
+
+@app.get("/welcome")
+def welcome():
+    answer = jsonify(hello=True)
+    good = {} if "bare_cookie" in FAULTS else {"httponly": True, "samesite": "Strict"}
+    answer.set_cookie("session", uuid.uuid4().hex, **good)
+    return answer
+
+
+@app.get("/limited")
+def limited():
+    who = request.headers.get("Authorization", "")
+    began, asked = ASKED.get(who, (0.0, 0))
+    now = time.monotonic()
+    if now - began > 2:
+        began, asked = now, 0
+    ASKED[who] = (began, asked + 1)
+    if asked < 10 or "no_limit" in FAULTS:
+        return jsonify(asked=asked)
+    answer = jsonify(code="bad_request", message="too many requests, please wait")
+    answer.status_code = 429
+    if "limit_untold" not in FAULTS:
+        answer.headers["Retry-After"] = "2"
+    return answer
+
+
+def first():
+    """Return the first order that a user may see: the second user's begin at 31."""
+    return 31 if request.headers.get("Authorization") == "Bearer let-me-in-too" else 1
 
 
 @app.get("/orders")
@@ -202,6 +314,7 @@ def orders():
     after = number(request.args.get("cursor", "0"))
     if "cursor_repeats" in FAULTS and after:
         after -= 1
+    after = max(after, first() - 1)
     found = rows("select id, total from orders where id > ? order by id limit ?", after, limit)
     following = found[-1][0] if found and found[-1][0] < 40 else None
     return jsonify(data=[{"id": n, "total": t} for n, t in found], next_cursor=following)
@@ -211,7 +324,7 @@ def orders():
 def order(text):
     let_in()
     found = rows("select id, total from orders where id = ?", number(text))
-    if not found:
+    if not found or (found[0][0] < first() and "others_orders" not in FAULTS):
         abort(404, "there is no order of that number")
     return jsonify(id=found[0][0], total=found[0][1])
 
@@ -240,6 +353,9 @@ def price(text):
 
 
 class Quiet(WSGIRequestHandler):
+    def version_string(self):
+        return super().version_string() if "tells_version" in FAULTS else "shop"
+
     def log_request(self, *_):
         pass
 

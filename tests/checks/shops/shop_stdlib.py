@@ -3,16 +3,18 @@
 Each fault is one that services have, named after what is wrong with it (``corpus.FAULTS``).
 """
 
+import html
 import json
 import random
 import re
 import sqlite3
 import sys
 import time
+import traceback
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 from telling import Telling
 
@@ -21,6 +23,9 @@ TELLING = Telling(FAULTS)
 DATABASE = sys.argv[2]
 DOCUMENT = json.loads(Path(__file__).with_name("openapi.json").read_text())
 NAMES = ("id", "name", "price", "note", "state")
+USERS = {"Bearer let-me-in": 1, "Bearer let-me-in-too": 2, "Bearer read-only": 3}
+HASH = "$2b$12$" + "R9h7cIPz0giURFCZ6t0vXu" + "PST9QgTHSHKFRBBNUUJHPSSXUNTPDDQ"
+ASKED = {}
 
 
 class WrongError(Exception):
@@ -52,6 +57,9 @@ class Shop(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def version_string(self):
+        return super().version_string() if "tells_version" in FAULTS else "shop"
+
     def say(self, status, data, headers=(), kind="application/json"):
         body = data.encode() if isinstance(data, str) else json.dumps(data).encode()
         self.send_response(status)
@@ -61,6 +69,12 @@ class Shop(BaseHTTPRequestHandler):
         if self.told:
             self.told.status = status
             self.send_header("X-Statements", str(len(self.told.queries)))
+        if "no_nosniff" not in FAULTS:
+            self.send_header("X-Content-Type-Options", "nosniff")
+        origin = self.headers.get("Origin")
+        if origin and ("any_origin" in FAULTS or ("null_origin" in FAULTS and origin == "null")):
+            self.send_header("Access-Control-Allow-Origin", origin)
+            self.send_header("Access-Control-Allow-Credentials", "true")
         for name, value in headers:
             self.send_header(name, value)
         self.end_headers()
@@ -122,6 +136,12 @@ class Shop(BaseHTTPRequestHandler):
             return self.say(200, DOCUMENT)
         if path == "/internal/stats" and "hidden_route" in FAULTS:
             return self.say(200, {"products": 60})
+        if path in ("/search", "/find", "/me", "/welcome", "/limited"):
+            return getattr(self, path[1:])(asked, sent)
+        if self.command == "PUT" and path.startswith("/orders/"):
+            if self.who() == 3:
+                raise WrongError(403, "unauthorised", "this key may only read")
+            raise WrongError(400, "bad_request", "total must be a number")
         known = re.fullmatch(r"/(products|orders|prices)(?:/([^/]+))?|/catalogue", path)
         if known is None or (path == "/catalogue" and "missing_route" in FAULTS):
             raise WrongError(404, "not_found", "there is nothing at this address")
@@ -130,19 +150,91 @@ class Shop(BaseHTTPRequestHandler):
         if self.command not in ("GET", "HEAD"):
             raise WrongError(405, "method_not_allowed", "this address cannot be used in that way")
         what, name = known[1], known[2]
-        if (
-            what == "orders"
-            and "lets_anyone_in" not in FAULTS
-            and self.headers.get("Authorization") != "Bearer let-me-in"
-        ):
-            raise WrongError(401, "unauthorised", "send the token that you were given")
+        if what == "orders" and "lets_anyone_in" not in FAULTS:
+            self.who()
         if path == "/catalogue":
             return self.catalogue()
         if what == "products":
-            return self.product(whole(name, "the id")) if name else self.products(asked)
+            checked = name if "sql_in_id" in FAULTS else name and whole(name, "the id")
+            return self.product(checked) if name else self.products(asked)
         if what == "orders":
             return self.order(whole(name, "the id")) if name else self.orders(asked)
         return self.price(whole(name, "the id")) if name else self.prices(asked)
+
+    def who(self):
+        """Return the number of the user that a token or a cookie belongs to."""
+        token = self.headers.get("Authorization", "")
+        if "any_token" in FAULTS and token.startswith("Bearer "):
+            return USERS.get(token, 1)
+        if token in USERS:
+            return USERS[token]
+        if "login=let-me-in" in self.headers.get("Cookie", "").split("; "):
+            return 1
+        raise WrongError(401, "unauthorised", "send the token that you were given")
+
+    def page(self, body):
+        headers = [
+            ("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'"),
+            ("Referrer-Policy", "no-referrer"),
+        ]
+        self.say(
+            200, f"<html><body>{body}</body></html>", () if "page_without_policy" in FAULTS else headers, "text/html"
+        )
+
+    def search(self, asked, _):
+        words = asked.get("q", "")
+        shown = words if "unescaped_search" in FAULTS else html.escape(words)
+        found = rows("select name from products where name like ? order by id limit 5", f"%{words}%")
+        self.page(f'<input name="q" value="{shown}"><p>{shown}</p>' + "".join(f"<li>{name}</li>" for (name,) in found))
+
+    def find(self, asked, _):
+        name = asked.get("name", "")
+        if "<" in name and "trace_in_500" in FAULTS:
+            try:
+                raise RuntimeError("no such name")
+            except RuntimeError:
+                raise WrongError(500, "bad_request", traceback.format_exc()) from None
+        if "sql_in_name" in FAULTS:
+            try:
+                found = rows(f"select id, name from products where name = '{name}' order by id")
+            except sqlite3.Error:
+                raise WrongError(500, "bad_request", "something went wrong here") from None
+        else:
+            found = rows("select id, name from products where name = ? order by id", name)
+        self.say(200, {"items": [{"id": number, "name": text} for number, text in found]})
+
+    def me(self, _, sent):
+        user = self.who()
+        if self.command == "GET":
+            more = {"password_hash": HASH} if "hash_in_profile" in FAULTS else {}
+            return self.say(200, {"id": user, "name": "Ada", **more})
+        if user == 3 and "read_only_writes" not in FAULTS:
+            raise WrongError(403, "unauthorised", "this key may only read")
+        by_cookie = not self.headers.get("Authorization")
+        if by_cookie and "no_csrf_token" not in FAULTS and self.headers.get("X-CSRF-Token") != "t0ken":
+            raise WrongError(403, "unauthorised", "the page that you came from is too old")
+        data = json.loads(sent) if sent[:1] == b"{" else {}
+        for name, kind in (("name", str), ("age", int)):
+            if not isinstance(data.get(name), kind):
+                raise WrongError(400, "bad_request", f"{name} is missing or of the wrong kind")
+        return self.say(200, {"id": user, "name": data["name"]})
+
+    def welcome(self, *_):
+        flags = "" if "bare_cookie" in FAULTS else "; HttpOnly; SameSite=Lax"
+        self.say(200, {"hello": True}, [("Set-Cookie", f"session={uuid.uuid4().hex}; Path=/{flags}")])
+
+    def limited(self, *_):
+        who = self.headers.get("Authorization", "")
+        began, number = ASKED.get(who, (0.0, 0))
+        now = time.monotonic()
+        if now - began > 2:
+            began, number = now, 0
+        ASKED[who] = (began, number + 1)
+        if number < 10 or "no_limit" in FAULTS:
+            return self.say(200, {"asked": number})
+        headers = [("Retry-After", "2"), ("RateLimit-Limit", "10")]
+        message = {"code": "bad_request", "message": "too many requests, please wait"}
+        return self.say(429, message, () if "limit_untold" in FAULTS else headers)
 
     def catalogue(self):
         headers = [("Deprecation", "@1767225600"), ("Sunset", "Wed, 31 Dec 2036 23:59:59 GMT")]
@@ -190,7 +282,13 @@ class Shop(BaseHTTPRequestHandler):
         return found
 
     def product(self, number):
-        found = rows(f"select {', '.join(NAMES)} from products where id = ?", number)
+        if "sql_in_id" in FAULTS:
+            try:
+                found = rows(f"select {', '.join(NAMES)} from products where id = {unquote(number)}")
+            except sqlite3.Error:
+                raise WrongError(400, "bad_request", "the id must be a whole number") from None
+        else:
+            found = rows(f"select {', '.join(NAMES)} from products where id = ?", number)
         if not found:
             raise WrongError(404, "not_found", "there is no product of that number")
         self.say(203 if "unlisted_status" in FAULTS else 200, self.shown(found[0]))
@@ -219,14 +317,21 @@ class Shop(BaseHTTPRequestHandler):
 
     def orders(self, asked):
         limit, after = whole(asked.get("limit", "20"), "limit", 1, 50), whole(asked.get("cursor", "0"), "cursor")
+        after = max(after, self.first() - 1)
         if "cursor_repeats" in FAULTS and after:
             after -= 1
         found = rows("select id, total from orders where id > ? order by id limit ?", after, limit)
         following = found[-1][0] if found and found[-1][0] < 40 else None
         self.say(200, {"data": [{"id": n, "total": t} for n, t in found], "next_cursor": following})
 
+    def first(self):
+        """Return the first order that a user may see: the second user's begin at 31."""
+        return 31 if self.headers.get("Authorization") == "Bearer let-me-in-too" else 1
+
     def order(self, number):
         found = rows("select id, total from orders where id = ?", number)
+        if number < self.first() and "others_orders" not in FAULTS:
+            found = []
         if not found:
             raise WrongError(404, "not_found", "there is no order of that number")
         self.say(200, {"id": found[0][0], "total": found[0][1]})
