@@ -65,6 +65,7 @@ budgets:
 """
 
 
+@pytest.mark.quiet
 def test_streams_go_with_blocks_workers_feeds_and_flows_and_budgets_are_kept(bench):
     (bench.folder / "names.csv").write_text("name\nanna\nberta\n")
     changes = (
