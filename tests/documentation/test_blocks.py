@@ -240,7 +240,7 @@ def test_metrics_within_sentences_exist():
         (page.name, span) for page, span in SPANS if re.fullmatch(r"[a-z0-9_]+", span) and span.startswith(families)
     }
     others = {"queries_most", "cpu_s", "cpu_per_request_ms", "latency_ms", "memory_thrasher", "rows_fetched", "db_ms"}
-    others |= {"in_place", "test_start", "test_stop", "sql_mode"}
+    others |= {"in_place", "test_start", "test_stop", "sql_mode", "log_line_prefix", "log_statement"}
     assert sorted(each for each in named if each[1] not in METRICS and each[1] not in others) == []
 
 

@@ -73,7 +73,7 @@ def test_what_differs_in_kind_is_kept_apart(tmp_path):
         row(outcome=Outcome.DROPPED, status=0), row(), row(outcome=Outcome.TIMEOUT, status=0),
     ):  # fmt: skip
         tally.add(*each)
-    assert tally.outcomes().tolist() == [5, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0]
+    assert tally.outcomes().tolist() == [5, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0]
     count, rows = written(tally, tmp_path / "h.parquet")
     assert count == 8
     found = {

@@ -11,6 +11,7 @@ from perfproof.model.scenario import Arm, Collect, Service
 from perfproof.rounds import collecting
 from perfproof.rounds.collecting import Collector, address_of
 from perfproof.telemetry.prometheus import ScrapeError, parse
+from recording_builders import calm_block
 
 JOBS, LEVEL, WAIT = "prometheus:jobs_total", "prometheus:level", "prometheus:wait_seconds"
 
@@ -24,7 +25,7 @@ def service(collect: Collect | None = USUAL):
 
 
 def block(sent: int = 10) -> Block:
-    return Block(0, 3, 0, 0, 10**9, sent, sent, sent, 0, 0, 0, None, 0, 0, 0)
+    return calm_block(0, 3, 0, 10**9, sent, sent, None)
 
 
 def text(jobs: float, level: float = 1.0, waited: tuple[float, int] = (0.0, 0)) -> str:
