@@ -111,7 +111,7 @@ def test_an_answered_socket_is_a_conversation(bench):
         (('FIRST_MS: "30"', 'COUNT: "3", FIRST_MS: "30"'), "the response ended after 3 of 8 messages"),
         (('FIRST_MS: "30"', 'MODE: plain, FIRST_MS: "30"'), "application/json, not text/event-stream"),
         (('"/events?name={name}", values: {name: [tick]}', "/health"), "its content type is application/json"),
-        (("get: /socket", "get: /health"), "with status 200"),
+        (("get: /socket", "get: /health"), "with status 403"),
     ],
 )
 def test_a_stream_that_is_not_as_expected_is_told_before_any_load(bench, change, said):

@@ -40,6 +40,9 @@ async def events(scope, send):
 
 async def socket(scope, receive, send):
     await receive()
+    if scope["path"] not in ("/socket", "/echo"):
+        await send({"type": "websocket.close"})  # before it was accepted: the server answers 403
+        return
     await send({"type": "websocket.accept"})
     if scope["path"] == "/echo":
         while (heard := await receive())["type"] == "websocket.receive":

@@ -123,7 +123,7 @@ app.put("/me", letIn, express.json({ type: () => true }), (request, response) =>
     if (typeof (request.body ?? {})[name] !== kind) throw new Wrong(400, "bad_request", `${name} is missing or of the wrong kind`);
   response.json({ id: request.user, name: request.body.name });
 });
-app.put("/orders/:id", letIn, express.json(), (request) => {
+app.put("/notes/:id", letIn, express.json(), (request) => {
   if (request.user === 3) throw new Wrong(403, "unauthorised", "this key may only read");
   throw new Wrong(400, "bad_request", "an order needs a total");
 });

@@ -270,7 +270,7 @@ def me():
     return jsonify(id=user, name=data["name"])
 
 
-@app.put("/orders/<text>")
+@app.put("/notes/<text>")
 def change(text):
     if let_in() == 3:
         abort(403, "this key may only read")

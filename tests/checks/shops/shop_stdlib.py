@@ -138,7 +138,7 @@ class Shop(BaseHTTPRequestHandler):
             return self.say(200, {"products": 60})
         if path in ("/search", "/find", "/me", "/welcome", "/limited"):
             return getattr(self, path[1:])(asked, sent)
-        if self.command == "PUT" and path.startswith("/orders/"):
+        if self.command == "PUT" and path.startswith("/notes/"):
             if self.who() == 3:
                 raise WrongError(403, "unauthorised", "this key may only read")
             raise WrongError(400, "bad_request", "total must be a number")
