@@ -149,26 +149,26 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
         scenario = replace(scenario, arms=arms)
         info = replace(info, rules=replace(info.rules, attempts=options.attempts(info)))
         taken_up = None if options.resumes is None else resume_run(options.resumes, info)
-        if taken_up is None:
-            directory = RunDirectory.create(options.results, info, scenario.text)
-        else:
-            info, directory, scenario = taken_up.info, taken_up.directory, _without_clock(scenario, taken_up)
-        options.started(info, directory.path)
-        rounds = _Rounds(info, directory, observer, tuple(options.spreads(info)))
-        if taken_up is None and not options.foretold:
-
-            def foretell(seen: RunInfo) -> None:
-                """Say how long it takes in all, now that a start and a round have been seen."""
-                found = estimate(scenario, options.kind, seen, rounds.spreads, options.slowness)
-                if found is not None and len(scenario.arms) == len(arms):
-                    observer.note(f"Takes about {spelled(found.seconds)} in all: it starts in {found.start:.1f} s.")
-
-            rounds.foretell = foretell
         if taken_up is not None:
-            rounds.instructions, rounds.checked = taken_up.instructions, taken_up.checked
-            rounds.done, rounds.probing, rounds.ended = len(taken_up.rounds), taken_up.probing, taken_up.measured
+            info, scenario = taken_up.info, _without_clock(scenario, taken_up)
+        spreads = tuple(options.spreads(info))
+        directory = taken_up.directory if taken_up else RunDirectory.create(options.results, info, scenario.text)
+        rounds = _Rounds(info, directory, observer, spreads)
         problem: PerfproofError | None = None
-        try:
+        try:  # from here on the directory says how the run ended
+            options.started(info, directory.path)
+            if taken_up is None and not options.foretold:
+
+                def foretell(seen: RunInfo) -> None:
+                    """Say how long it takes in all, now that a start and a round have been seen."""
+                    found = estimate(scenario, options.kind, seen, rounds.spreads, options.slowness)
+                    if found is not None and len(scenario.arms) == len(arms):
+                        observer.note(f"Takes about {spelled(found.seconds)} in all: it starts in {found.start:.1f} s.")
+
+                rounds.foretell = foretell
+            if taken_up is not None:
+                rounds.instructions, rounds.checked = taken_up.instructions, taken_up.checked
+                rounds.done, rounds.probing, rounds.ended = len(taken_up.rounds), taken_up.probing, taken_up.measured
             warn_of_debug_modes(arms, observer)
             _prepare(arms, private, redactor, observer)
             snapshots = stack.enter_context(taken(arms, private, scenario.allow, observer.note))

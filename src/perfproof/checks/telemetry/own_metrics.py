@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Container
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,8 @@ TIMES = 7
 _ERRORS = 5
 _STRANGERS = 6
 _RAW = 3
-_AFTERMATH = 0.1
+_AFTERMATH = (0.1, 0.4, 1.0)
+"""Seconds before each look whether requests have been counted: some services count after they have answered."""
 _REQUESTS = re.compile(r"http|request|response|(^|_)(hits|calls|served)(_|$)", re.IGNORECASE)
 _RUNTIME = re.compile(r"^(process|python|nodejs|go|jvm|ruby|dotnet|otel|promhttp)_", re.IGNORECASE)
 _AMOUNT = re.compile(r"_(bytes|seconds|milliseconds|ms|size|created|sum|bucket|in_progress|active)(_total|_sum)?$")
@@ -76,15 +78,27 @@ def _difference(after: Page, before: Page) -> dict[str, float]:
 
 
 def _moved(
-    arm: CheckedArm, asking: Asking, place: str, targets: list[Target], own: dict[str, float]
+    arm: CheckedArm,
+    asking: Asking,
+    place: str,
+    targets: list[Target],
+    own: dict[str, float],
+    among: Container[str] | None = None,
 ) -> dict[str, float]:
-    """Return by how much each counter moved over some requests, less what a scrape itself adds."""
-    before = _page(arm, asking, place)
+    """Return by how much each counter moved over some requests, less what scrapes themselves add.
+
+    It is looked again while none of them (or of those in ``among``) has moved by as many.
+    """
+    before, moved = _page(arm, asking, place), dict[str, float]()
     for target in targets:
         asking.send(target)
-    time.sleep(_AFTERMATH)  # some count after they have answered
-    moved = _difference(_page(arm, asking, place), before)
-    return {name: value - own.get(name, 0.0) for name, value in moved.items()}
+    for looks, pause in enumerate(_AFTERMATH, 1):
+        time.sleep(pause)
+        difference = _difference(_page(arm, asking, place), before)
+        moved = {name: value - looks * own.get(name, 0.0) for name, value in difference.items()}
+        if any(abs(moved[name] - len(targets)) < 0.5 for name in moved if among is None or name in among):
+            break
+    return moved
 
 
 def _counted(arm: CheckedArm, asking: Asking, place: str, right: Target, own: dict[str, float]) -> dict[str, Any]:
@@ -104,7 +118,7 @@ def _counted(arm: CheckedArm, asking: Asking, place: str, right: Target, own: di
 def _errors(
     arm: CheckedArm, asking: Asking, place: str, wrong: Target, own: dict[str, float], exact: list[str]
 ) -> dict[str, Any]:
-    moved = _moved(arm, asking, place, [wrong] * _ERRORS, own)
+    moved = _moved(arm, asking, place, [wrong] * _ERRORS, own, exact)
     return {"errors_counted": any(abs(moved.get(name, 0.0) - _ERRORS) < 0.5 for name in exact), "errors_sent": _ERRORS}
 
 
@@ -126,7 +140,7 @@ def _raw_paths(arm: CheckedArm, asking: Asking, place: str, wrong: Target | None
             marks.append(stranger)
     for target in targets:
         asking.send(target)
-    time.sleep(_AFTERMATH)
+    time.sleep(sum(_AFTERMATH[:2]))
     page = _page(arm, asking, place)
     grown: dict[str, set[str]] = {}
     for name, series in page.series.items():
