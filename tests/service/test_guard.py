@@ -80,3 +80,10 @@ def test_the_command_gets_ordinary_signals_and_no_stray_file(tmp_path):
     ignored = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("SigIgn"))
     assert int(ignored, 16) & (1 << (signal.SIGPIPE - 1)) == 0
     assert "socket" not in files.read_text()
+
+
+def test_a_term_that_comes_before_the_command_runs_is_not_lost():
+    for _ in range(20):
+        process, channel = guard("exec sleep 60", grace=10.0)
+        channel.close()  # is seen right after the fork
+        assert process.wait(5) == 143

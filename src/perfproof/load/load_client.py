@@ -34,6 +34,7 @@ from perfproof.load.plan import (
 )
 from perfproof.load.request_source import longest
 from perfproof.load.rpc import error_of
+from perfproof.machine.signals import uninterrupted
 from perfproof.model.scenario import JsonValue, Load, Scenario
 
 _log = logging.getLogger(__name__)
@@ -101,8 +102,9 @@ class LoadProcess:
         """
         _check_variants(scenario)
         ours, theirs = socket.socketpair()
+        process: LoadProcess | None = None
         try:
-            with theirs, log.open("ab") as output:
+            with uninterrupted(), theirs, log.open("ab") as output:
                 child = subprocess.Popen(
                     [sys.executable, "-m", "perfproof.load.locust.process", str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
@@ -111,18 +113,19 @@ class LoadProcess:
                     pass_fds=[theirs.fileno()],
                     start_new_session=True,  # a terminal's Ctrl-C reaches the parent alone
                 )
-        except OSError as error:
-            ours.close()
-            raise LoadError("the load process cannot be started", why=str(error)) from error
-        process = cls(scenario, child, ours, log, redactor)
-        try:
+                process = cls(scenario, child, ours, log, redactor)
             plan = plan_of(scenario, cpus, folder or log.parent)
             plan = replace(plan, token=_token(scenario.load), inspecting=inspecting)
             process._tell(encode(plan))
             process._hear(_START_TIMEOUT * (3 if plan.load.workers > 1 or plan.load.listen else 1))
             _log.info("load process ready (pid %d, cores %s)", child.pid, sorted(cpus) if cpus else "any")
-        except BaseException:
-            process.stop()
+        except BaseException as error:
+            if process is not None:
+                process.stop()
+                raise
+            ours.close()
+            if isinstance(error, OSError):
+                raise LoadError("the load process cannot be started", why=str(error)) from error
             raise
         return process
 

@@ -44,6 +44,30 @@ def _unheard(number: signal.Signals) -> bool:
 
 
 @contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold back every signal that asks for the end until the block is over, then deliver it: for milliseconds only.
+
+    For what must not stop half-way: a process that was started and is not yet known cannot be ended by anyone.
+    Rejected: blocking the signals in the kernel, since a process started meanwhile would inherit that.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is ever interrupted
+        return
+    heard: list[int] = []
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, *ENDING)}
+    replaced = [each for each, handler in before.items() if callable(handler)]
+    try:
+        for each in replaced:
+            signal.signal(each, lambda number, _frame: heard.append(number))
+        yield
+    finally:
+        for each in replaced:
+            signal.signal(each, before[each])
+        for number in heard:
+            signal.raise_signal(number)
+
+
+@contextmanager
 def interruptible() -> Iterator[None]:
     """Turn the first signal that asks for the end into KeyboardInterrupt; a second one ends the process at once.
 

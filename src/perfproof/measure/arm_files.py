@@ -76,13 +76,10 @@ class FilesOfArm:
         port = arm.service.port or choose_ports(1)[0]
         command = resolve(arm, line, port)
         log = self.folder / f"command-{secrets.token_hex(4)}.log"
-        guarded = Guarded(command, log=log, cpus=None, grace=arm.service.stop_grace)
-        began = time.monotonic()
-        try:
+        with Guarded(command, log=log, cpus=None, grace=arm.service.stop_grace) as guarded:
+            began = time.monotonic()
             ended = guarded.wait(within)
             seconds = time.monotonic() - began
-        finally:
-            guarded.stop()
         with log.open("rb") as file:
             output = self.redactor(file.read(MOST_TEXT + 1).decode("utf-8", "replace"))
         log.unlink()

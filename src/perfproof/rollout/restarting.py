@@ -159,11 +159,8 @@ class Restarter:
         log = self.logs / "deploy.log"
         resolved = resolve(self.arm, line, self.service.port, purpose="rollout.command", more=self.service.more)
         began = time.monotonic_ns()
-        deploy = Guarded(resolved, log=log, cpus=self.cpus, grace=self.arm.service.stop_grace)
-        try:
+        with Guarded(resolved, log=log, cpus=self.cpus, grace=self.arm.service.stop_grace) as deploy:
             ended = deploy.wait(max(0.1, deadline - time.monotonic()))
-        finally:
-            deploy.stop()
         if ended != "exited with code 0":
             said = " / ".join(tail(log, 3, self.redactor))
             raise ServiceError(

@@ -32,6 +32,9 @@ POLL = 0.02
 KILL_TIMEOUT = 10.0
 """Seconds after KILL until the guard gives up: a process stuck in the kernel cannot be ended by anyone."""
 
+HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+"""Signals that the guard takes notice of."""
+
 
 def prctl(option: int, value: int) -> None:
     """Set an attribute of this process, by the system call of that name."""
@@ -47,10 +50,16 @@ def say(channel: int, line: str) -> None:
 
 
 def launch(channel: int, command: list[str]) -> int:
-    """Start the command in a session of its own; return its pid."""
+    """Start the command in a session of its own; return its pid.
+
+    Signals wait until the child has put their handling back: a TERM that came before would be taken by the handler
+    inherited from the guard and be lost, and each process is sent one only.
+    """
     guard = os.getpid()
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         return pid
     try:
         os.setsid()
@@ -58,8 +67,9 @@ def launch(channel: int, command: list[str]) -> int:
         if os.getppid() != guard:
             os._exit(127)
         # Python ignores SIGPIPE and SIGXFSZ, and ignored signals stay ignored across exec.
-        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+        for number in (signal.SIGPIPE, signal.SIGXFSZ, *HANDLED):
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         os.execvp(command[0], command)  # noqa: S606 - no shell is meant
     except OSError as error:
         say(channel, f"failed {error.strerror}")
@@ -142,7 +152,7 @@ def guard(channel: int, grace: float, cpus: set[int], command: list[str]) -> int
         asked_to_end = asked_to_end or number != signal.SIGCHLD
 
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+    for number in HANDLED:
         signal.signal(number, note)
 
     main = launch(channel, command)

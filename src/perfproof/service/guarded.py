@@ -11,7 +11,9 @@ import subprocess
 import sys
 from collections.abc import Collection
 from pathlib import Path
+from typing import Self
 
+from perfproof.machine.signals import uninterrupted
 from perfproof.service.command import Command
 from perfproof.service.guard import KILL_TIMEOUT
 from perfproof.service.tree import Descendants, session_members, start_ticks
@@ -20,7 +22,11 @@ GUARD = Path(__file__).with_name("guard.py")
 
 
 class Guarded:
-    """A command running under a guard. If this object or this process goes away, the command's whole tree ends."""
+    """A command running under a guard. If this object or this process goes away, the command's whole tree ends.
+
+    A context manager, which ends the tree when it is left. An interruption during the start ends it too, before it is
+    passed on.
+    """
 
     def __init__(self, command: Command, *, log: Path, cpus: Collection[int] | None, grace: float) -> None:
         self._grace = grace
@@ -30,26 +36,43 @@ class Guarded:
         self._channel, theirs = socket.socketpair()
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            # The service's environment goes to the guard as its own (-I keeps PYTHON* from acting on it): an
-            # argument or a file would show secrets to others.
-            self._guard = subprocess.Popen(
-                [
-                    *(sys.executable, "-I", "-S", str(GUARD)),
-                    *(str(theirs.fileno()), str(grace), ",".join(map(str, sorted(cpus or ())))),
-                    *command.argv,
-                ],
-                cwd=command.directory,
-                env=dict(command.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-            )
+            with uninterrupted():
+                # The service's environment goes to the guard as its own (-I keeps PYTHON* from acting on it): an
+                # argument or a file would show secrets to others.
+                self._guard = subprocess.Popen(
+                    [
+                        *(sys.executable, "-I", "-S", str(GUARD)),
+                        *(str(theirs.fileno()), str(grace), ",".join(map(str, sorted(cpus or ())))),
+                        *command.argv,
+                    ],
+                    cwd=command.directory,
+                    env=dict(command.environment),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                )
+                self._tree = Descendants((self._guard.pid,), include_roots=False)
+        except BaseException:
+            self._stop_if_running()
+            raise
         finally:
             os.close(output)
             theirs.close()
-        self._tree = Descendants((self._guard.pid,), include_roots=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.stop()
+
+    def __del__(self) -> None:
+        self._stop_if_running()
+
+    def _stop_if_running(self) -> None:
+        if hasattr(self, "_tree") and self._guard.returncode is None:
+            self.stop()
 
     def processes(self) -> list[int]:
         """Return the pids of the whole tree without the guard, right now."""

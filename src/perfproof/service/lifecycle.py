@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from perfproof.errors import ServiceError, UsageError
+from perfproof.machine.signals import uninterrupted
 from perfproof.model.scenario import Arm, Service, Tls
 from perfproof.service.command import fill, more_ports, resolve
 from perfproof.service.guarded import Guarded
@@ -134,13 +135,14 @@ def start(
             if command is not None:
                 line = redactor(fill(arm.service.command or "", arm.name, port, more))
                 _log.info("%s: starting on port %s in %s: %s", arm.name, port, arm.service.directory, line)
-            guarded = command and Guarded(command, log=log, cpus=cpus, grace=arm.service.stop_grace)
             url = fill(arm.service.url, arm.name, port) if arm.service.url else f"http://127.0.0.1:{port}"
-            services.append(
-                RunningService(
-                    arm, base_url=url, port=port, log=log, redactor=redactor, guarded=guarded or None, more=more
+            with uninterrupted():  # whatever was started is in the list
+                guarded = command and Guarded(command, log=log, cpus=cpus, grace=arm.service.stop_grace)
+                services.append(
+                    RunningService(
+                        arm, base_url=url, port=port, log=log, redactor=redactor, guarded=guarded or None, more=more
+                    )
                 )
-            )
         with ThreadPoolExecutor(len(services) or 1) as pool:
             waiting = [pool.submit(_wait, service, cancelled, any_status) for service in services]
             try:
@@ -173,13 +175,9 @@ def run_command(arm: Arm, command: str, *, purpose: str, log: Path, redactor: Re
     chosen, *more = choose_ports(1 + more_ports(arm.service))
     port = arm.service.port or chosen
     _log.info("%s: %s: %s", arm.name, purpose, redactor(fill(command, arm.name, port, more)))
-    guarded = Guarded(
-        resolve(arm, command, port, purpose=purpose, more=more), log=log, cpus=None, grace=arm.service.stop_grace
-    )
-    try:
+    resolved = resolve(arm, command, port, purpose=purpose, more=more)
+    with Guarded(resolved, log=log, cpus=None, grace=arm.service.stop_grace) as guarded:
         ended = guarded.wait(timeout)
-    finally:
-        guarded.stop()
     _log.info("%s: %s %s", arm.name, purpose, ended or f"took longer than {timeout:g} s")
     if ended == "exited with code 0":
         return

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from perfproof.errors import PerfproofError
+from perfproof.machine.signals import uninterrupted
 from perfproof.model.profile import Clock, Engine, Folded
 
 
@@ -65,8 +66,8 @@ class ProfileRecorder:
     def __init__(self, command: Sequence[str], log: Path, lent: Sequence[int] = ()) -> None:
         self._command = command
         self._log = log
-        with log.open("wb") as output:
-            try:
+        try:
+            with uninterrupted(), log.open("wb") as output:
                 self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
@@ -75,8 +76,12 @@ class ProfileRecorder:
                     pass_fds=lent,
                     start_new_session=True,  # Ctrl-C is for the conductor, which ends it properly
                 )
-            except OSError as error:
-                raise UnavailableError(f"{command[0]} cannot be started", why=error.strerror) from error
+        except OSError as error:
+            raise UnavailableError(f"{command[0]} cannot be started", why=error.strerror) from error
+        except BaseException:
+            if hasattr(self, "_process"):
+                self.kill()
+            raise
 
     def wait_until(self, records: Callable[[], bool]) -> None:
         """Return once it ``records``; UnavailableError, with its last words, if it gives up."""
