@@ -3,12 +3,16 @@
 import gzip
 import json
 import os
+import re
 import signal
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.server
+SERVICES = Path(__file__).parents[1] / "services"
 WHY = ("why: off", "why: {levers: false, seconds: 1600ms}")
 
 
@@ -58,3 +62,25 @@ def test_ctrl_c_during_the_pass_keeps_the_verdict_and_leaves_nothing_behind(benc
     assert "p50" in out
     (run,) = (bench.folder / "results").glob("*-tiny-*")
     assert json.loads((run / "run.json").read_text())["status"] == "interrupted" or "interrupted" in err
+
+
+def test_responses_that_the_kernel_holds_back_are_told_and_named_as_the_cause(bench):
+    file = bench.folder / "packets.yaml"
+    file.write_text(
+        f"""\
+name: packets
+service: {{command: "{sys.executable} {SERVICES / "packets.py"} {{port}} $MODE", shell: true, health: /}}
+arms:
+  baseline: {{environment: {{MODE: nagle}}}}
+  candidate: {{environment: {{MODE: nodelay}}}}
+rounds: {{count: 4, warmup: 500ms, pairs: 2s}}
+why: {{profile: off}}
+requests: [{{name: rows, get: /rows}}]
+""",
+    )
+    ran = bench.run("ab", str(file), "--quiet")
+    assert re.search(r"p50 rows .* −9\d\.\d % typ\. .* improved", ran.out)
+    details = " ".join(bench.run("show", "last", "--findings").out.split())
+    assert "of responses of baseline ended 40 ms after their first byte (rows)" in details
+    assert "of responses of candidate" not in details
+    assert "Why: Held responses on rows, −4" in details

@@ -146,7 +146,8 @@ class ProbeReply:
 
     ``headers`` have small names; ``wire`` are the bytes of the body as it came, ``body`` (base64) it is decoded and
     ``cut`` if it was very long; ``trace`` is the trace id the request carried, ``problem`` what went wrong, in words.
-    ``each_ns`` are the service times of all that were sent, where it was more than one.
+    ``each_ns`` are the service times of all that were sent, where it was more than one. ``body_ns`` passed between the
+    first byte of the response and its last (0: none came).
     """
 
     outcome: str
@@ -159,6 +160,7 @@ class ProbeReply:
     took_ns: int
     problem: str = ""
     each_ns: Sequence[int] = ()
+    body_ns: int = 0
 
     @property
     def content(self) -> bytes:

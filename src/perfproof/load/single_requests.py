@@ -19,10 +19,12 @@ from perfproof.http.decode import DecodingError, decode
 from perfproof.http.exchange import Message
 from perfproof.http.pool import Pool
 from perfproof.load.plan import ProbeReply
-from perfproof.model.recording import Outcome
+from perfproof.model.recording import SAMPLE_COLUMNS, Outcome
 
 LARGEST_BODY = 16 * 2**20
 """Bytes of a decoded body that are handed on; what is longer is cut and marked as such."""
+
+_FIRST_BYTE = list(SAMPLE_COLUMNS).index("first_byte_ns")
 
 
 def pool_of_one(template: Pool) -> Pool:
@@ -52,8 +54,11 @@ def send_alone(
 
 def _sent(pool: Pool, connection: Connection, message: Message, is_over: Callable[[], bool]) -> ProbeReply:
     seen = bytearray(16)
+    first_byte = 0
 
     def note(*values: int) -> None:
+        nonlocal first_byte
+        first_byte = values[_FIRST_BYTE]
         seen[:] = values[-1].to_bytes(16, "big")
 
     pool.record = note
@@ -80,5 +85,6 @@ def _sent(pool: Pool, connection: Connection, message: Message, is_over: Callabl
         cut=len(body) > LARGEST_BODY,
         trace=seen.hex(),
         took_ns=connection.done - connection.sent,
+        body_ns=connection.done - first_byte if first_byte else 0,
         problem=problem,
     )

@@ -52,7 +52,8 @@ class HttpFacts:
     asked for in gzip: compressing little costs more than it saves. ``after_write`` tells whether the body changed when
     the scenario's writes that opt in were sent (None: there are none); a cache that one arm has and whose body stays
     the ``same`` where the other arm's ``changed`` is stale. ``cpu_turns`` is CPU of the whole process tree per request,
-    sent alone as the timed rounds ask for it, once for each of several turns.
+    sent alone as the timed rounds ask for it, once for each of several turns. ``held_ns`` are the times between the
+    first byte and the last of those identical responses whose end the kernel held back (``core.held_responses``).
     """
 
     request: str
@@ -71,6 +72,7 @@ class HttpFacts:
     small: Encoding | None = None
     after_write: Literal["same", "changed"] | None = None
     cpu_turns: tuple[float, ...] = ()
+    held_ns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

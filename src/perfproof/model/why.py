@@ -17,6 +17,7 @@ Lever = Literal[
     "revalidation",
     "serialization",
     "compression",
+    "held responses",
     "hot path",
     "work per request",
     "memory",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from perfproof.model.rules import Rules
 from perfproof.stats.columns import MS, Side, complete
 from perfproof.stats.failures import Failures, commonest
 from perfproof.stats.generator import LAG_DOUBT_MS, LATE_DOUBT, MOST_SICK, WAITED_DOUBT, GeneratorState, generator_state
+from perfproof.verdict.held import held_responses
 from perfproof.verdict.troubles import weigh, wrong_answer
 
 DROPPED = 0.001
@@ -44,15 +45,23 @@ def examine(sides: Sequence[Side], failures: Sequence[dict[str, Failures]], rule
     reasons += voiding
     warnings += doubts
     blocks = [block for side in sides for a_round in side.rounds for block in a_round.blocks if block.arm == side.arm]
+    held = {at: told for at, side in enumerate(sides) if (told := held_responses(side))}
     if blocks:
         advice = relief(sides[-1])
-        judged = (_generator(sides, advice), _dropped(blocks), _left_out(blocks), closing(blocks), steadiness(sides))
+        judged = (
+            _generator(sides, advice),
+            _dropped(blocks),
+            _left_out(blocks),
+            closing(blocks),
+            steadiness(sides, held),
+        )
         for findings, more in judged:
             reasons += findings
             warnings += more
         warnings += _stolen(blocks)
     warnings += _cold(sides)
     warnings += waiting(sides)
+    warnings += held.values()
     return Health(tuple(dict.fromkeys(reasons)), tuple(dict.fromkeys(warnings)))
 
 
@@ -226,10 +235,14 @@ def _left_out(blocks: Sequence[Block]) -> tuple[list[str], list[str]]:
     return [], warnings
 
 
-def steadiness(sides: Sequence[Side]) -> tuple[list[str], list[str]]:
-    """Judge whether warm-up ended in a steady state."""
+def steadiness(sides: Sequence[Side], jittery: Container[int] = ()) -> tuple[list[str], list[str]]:
+    """Judge whether warm-up ended in a steady state.
+
+    It voids nothing for the sides (by place) that are ``jittery``: responses that are held back come at once after a
+    pause, and no warm-up ends that.
+    """
     reasons, warnings = [], []
-    for side in sides:
+    for at, side in enumerate(sides):
         starts = [arm for r in side.rounds for arm in r.arms if arm.arm == side.arm]
         sparse = [arm for arm in starts if not arm.steady and arm.warmup_requests < FEWEST_TO_JUDGE]
         unsteady = sum(not arm.steady for arm in starts) - len(sparse)
@@ -239,7 +252,7 @@ def steadiness(sides: Sequence[Side]) -> tuple[list[str], list[str]]:
                 f"{side.name} got {count_of(few, 'request')} in {seconds:.0f} s of warm-up, too few to tell whether it"
                 " was steady: lengthen `rounds: {warmup: ...}`, or shorten the pauses of its users."
             )
-        if starts and unsteady / len(starts) > UNSTEADY_INVALID:
+        if starts and unsteady / len(starts) > UNSTEADY_INVALID and at not in jittery:
             reasons.append(
                 f"{side.name} was not steady after warm-up in {unsteady} of {len(starts)} rounds: warm up longer."
             )

@@ -29,6 +29,7 @@ RULES: tuple[Callable[[Sides], CandidateCause | None], ...] = (
     database.another_plan,
     database.kept_connections,
     response.compressed,
+    response.held,
     code.encoding,
     hot_path.hot_path,
     response.alone,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from statistics import median
 
+from perfproof.core.held_responses import CURE
 from perfproof.core.numbers import percent
 from perfproof.model.levers import Encoding, HttpFacts
 from perfproof.model.why import Mechanism
 from perfproof.why import compare
-from perfproof.why.candidate_cause import TIME, CandidateCause, Sides, in_words
+from perfproof.why.candidate_cause import LATENCY, TIME, CandidateCause, Sides, in_words
 from perfproof.why.function_times import kind_times
 
 HIT_SHARE = 0.3
@@ -23,6 +24,8 @@ TURNS = 3
 """Turns of CPU measurements that must all lie apart; four of each that do so by chance are one of 35."""
 WORK_SHARE, WORK_MS = 0.2, 0.1
 """Two starts of the same program differ by less, alone and just after the start."""
+FEW_HELD, MOST_HELD = 0.2, 0.5
+"""Shares of responses held back; the first on a connection never is."""
 SMALLER = 0.1
 """Bytes on the wire must differ by this share."""
 
@@ -132,6 +135,28 @@ def alone(sides: Sides) -> CandidateCause | None:
         TIME,
         f"sent alone, one request takes {after:.3g} ms of CPU instead of {before:.3g}",
         after - before,
+    )
+
+
+def held(sides: Sides) -> CandidateCause | None:
+    """Suspect two packets: one arm writes head and body apart, and its kernel holds the second back."""
+    one, two = sides.http
+    if one is None or two is None:
+        return None
+    before, after = (len(facts.held_ns) / max(1, facts.asked) for facts in (one, two))
+    if min(before, after) > FEW_HELD or max(before, after) < MOST_HELD:
+        return None
+    came = after > before
+    facts = two if came else one
+    times = f"{median(facts.held_ns) / 1e6:.0f} ms in {len(facts.held_ns)} of {facts.asked}"
+    told = f"the end of its responses is {'' if came else 'no longer '}held back after the head ({times})"
+    return CandidateCause(
+        "held responses",
+        sides.request,
+        1 if came else -1,
+        (Mechanism("responses held back", "ratio", before, after),),
+        LATENCY,
+        f"{told}: {CURE}" if came else told,
     )
 
 

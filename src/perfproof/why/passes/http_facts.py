@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
+import numpy as np
+
+from perfproof.core.held_responses import held_back
 from perfproof.databases.source import AnySource
 from perfproof.databases.sources import Sources
 from perfproof.http.response_diff import rows_in
@@ -88,7 +91,14 @@ def first_and_again(asker: ProbeClient, sources: Sources, *, afresh: bool) -> Ht
         cold_queries=cold_queries if afresh else None,
         warm_queries=warm_queries,
         accepts=accepted(asker.request),
+        held_ns=_held(replies),
     )
+
+
+def _held(replies: Sequence[ProbeReply]) -> tuple[int, ...]:
+    between = np.array([reply.body_ns for reply in replies], dtype=np.int64)
+    found: list[int] = between[held_back(between, np.array([reply.wire for reply in replies]))].tolist()
+    return tuple(found)
 
 
 def affordable(asker: ProbeClient, first: ProbeReply, times: int) -> int:
