@@ -24,7 +24,8 @@ def show(
     folder = session.locate(run)
     result = session.judge(str(folder))
     named = run if arm is None else f"{run} --arm {arm}"
-    session.show(only_candidate(result, arm), json, (), named, findings=findings)
+    file = session.scenario_file(folder)
+    session.show(only_candidate(result, arm), json, (), named, file, findings=findings)
     session.repair(folder, result)
     if open_:
         open_page(folder / "report.html")

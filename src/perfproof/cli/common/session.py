@@ -252,7 +252,7 @@ class Session:
         try:
             if measured.result is not None:
                 run = "last" if self._is_usual else str(measured.directory)
-                self.show(measured.result, json_file, report_files, run, scenario)
+                self.show(measured.result, json_file, report_files, run, scenario.file if scenario else None)
                 sys.stdout.flush()  # before a store is waited for
         finally:
             result = self.keep(measured)
@@ -277,14 +277,15 @@ class Session:
         json_file: Path | None,
         report_files: Sequence[Path],
         run: str = "last",
-        scenario: Scenario | None = None,
+        file: Path | None = None,
         *,
         findings: bool = False,
         lines: Sequence[tuple[str, str]] = (),
     ) -> None:
         """Print one screen of the result to stdout (or all ``findings``), and write the files that were asked for.
 
-        ``run`` is how the run is called on a command line; ``lines`` with their tones stand below the verdict.
+        ``run`` is how the run is called on a command line, ``file`` where its scenario is; ``lines`` with their tones
+        stand below the verdict.
         """
         from perfproof.cli.common.next_step import details_of, next_step
         from perfproof.report import write
@@ -298,7 +299,7 @@ class Session:
             if findings:
                 render(result, console())
             else:
-                command, note = next_step(result, run, None if scenario is None else short(scenario.file))
+                command, note = next_step(result, run, short(file) if file else None)
                 more = details_of(run)
                 render_screen(result, console(), Ending("" if more == command else more, command, note, tuple(lines)))
             if json_file is not None:
@@ -316,6 +317,13 @@ class Session:
             store.sync(self.results)
             found = store.find(reference).directory
         return found if found.is_absolute() else self.results / found
+
+    def scenario_file(self, folder: Path) -> Path | None:
+        """Return where the scenario of a recorded run is, if it is still there."""
+        from perfproof.evidence.reader import read_info
+
+        written = read_info(folder).scenario_file
+        return file if written and (file := Path(written)).is_file() else None
 
     def judge(self, reference: str) -> Result:
         """Judge a recorded run again from its evidence."""
