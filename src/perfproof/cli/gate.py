@@ -7,6 +7,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -52,7 +53,17 @@ class WhenOpen(StrEnum):
     FAIL = "fail"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Output(options.MeasuredOutput):
+    """What every command that measures has, but the JSON is the gate's."""
+
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Also write the gate as JSON ('-' for stdout).", metavar="FILE")
+    ] = None
+
+
 def gate(
+    *,
     what: Annotated[
         str | None,
         typer.Argument(
@@ -65,8 +76,7 @@ def gate(
     after: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="With two runs: the one after.", show_default=False)
     ] = None,
-    baseline_ref: options.BaselineRef = None,
-    candidate_ref: options.CandidateRefs = None,
+    versions: options.Versions,
     baseline: Annotated[
         list[str] | None,
         typer.Option(
@@ -90,20 +100,12 @@ def gate(
     time: options.TimeBudget = None,
     no_why: options.NoWhy = False,
     count: options.Count = None,
-    json: Annotated[
-        Path | None, typer.Option("--json", help="Also write the gate as JSON ('-' for stdout).", metavar="FILE")
-    ] = None,
-    output: options.ReportFiles = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
-    open_: options.Open = False,
+    output: Output,
 ) -> None:
     """Pass or fail by a policy: measure a scenario, or judge recorded runs; write what the CI shows."""
     from perfproof.report.ci.files import formats_of, write_report
 
-    session = Session(results, store, quiet)
+    session = output.session
     chosen = tuple(each.value for each in formats) if formats else formats_of(os.environ)
     with _ci_commands("github" in chosen) as say:
         try:
@@ -114,15 +116,15 @@ def gate(
             else:
                 judged, by = _measured(
                     made,
-                    (baseline_ref, candidate_ref),
+                    (versions.baseline_ref, versions.candidate_ref),
                     baseline,
                     label,
                     _scenario(what, rounds, time, why=not no_why, count=count),
                     count,
                 )
             outcome = made.apply(judged, by)
-            _show(session, outcome, json, " ".join(filter(None, (what, after))) if recorded else "last")
-            for file in output or ():
+            _show(session, outcome, output.json, " ".join(filter(None, (what, after))) if recorded else "last")
+            for file in output.output or ():
                 write_report(outcome, file)
             if judged.problem is not None:
                 report_failure(judged.problem)
@@ -134,7 +136,7 @@ def gate(
                 say([command("error", "perfproof gate", error.what)])
             raise typer.Exit(int(error.exit_code)) from None
         _publish(outcome, chosen, out, say)
-    if open_:
+    if output.open_:
         session.open(outcome.result)
     raise typer.Exit(outcome.exit_code)
 
