@@ -17,16 +17,12 @@ import typer
 from perfproof.cli.common import completion, options
 from perfproof.cli.common.console import tell
 from perfproof.cli.common.failure import report_failure
-from perfproof.cli.common.gate import USUAL_BASELINE, Gate, Judged
-from perfproof.cli.common.session import Session, counting, find_scenario, read_scenario
+from perfproof.cli.common.gate import Gate
+from perfproof.cli.common.session import Session, find_scenario, read_scenario
 from perfproof.errors import PerfproofError, UsageError
-from perfproof.model.metrics import COUNTED
-from perfproof.model.policy import names
 
 if TYPE_CHECKING:
     from perfproof.model.gate import GateResult, GateRow
-    from perfproof.model.policy import Policy
-    from perfproof.model.scenario import Scenario
 
 
 _MOST_CHECKS = 4
@@ -114,14 +110,12 @@ def gate(
             if recorded:
                 judged, by = made.of_runs(str(what), after, force=force), made.policy_of_run(after or str(what))
             else:
-                judged, by = _measured(
-                    made,
-                    (versions.baseline_ref, versions.candidate_ref),
-                    baseline,
-                    label,
-                    _scenario(what, rounds, time, why=not no_why, count=count),
-                    count,
-                )
+                if versions.baseline_ref is not None and baseline:
+                    raise UsageError("--baseline stands beside --baseline-ref", hint="keep the one that is meant")
+                path = find_scenario(Path(what) if what else None)
+                scenario = read_scenario(path, rounds=rounds, time=time, why=not no_why, count=count)
+                refs = (versions.baseline_ref, versions.candidate_ref)
+                judged, by = made.of_scenario(scenario, label, refs, baseline or (), count)
             outcome = made.apply(judged, by)
             _show(session, outcome, output.json, " ".join(filter(None, (what, after))) if recorded else "last")
             for file in output.output or ():
@@ -148,36 +142,11 @@ def _is_run(what: str | None, after: str | None) -> bool:
     return after is not None or not (what.lower().endswith((".yaml", ".yml")) or Path(what).is_file())
 
 
-def _scenario(
-    what: str | None, rounds: int | None, time: str | None, *, why: bool, count: bool | None
-) -> Callable[[], Scenario]:
-    path = Path(what) if what else None
-    return lambda: read_scenario(find_scenario(path), rounds=rounds, time=time, why=why, count=count)
-
-
-def _measured(
-    made: Gate,
-    refs: tuple[str | None, Sequence[str] | None],
-    baselines: Sequence[str] | None,
-    label: str | None,
-    reading: Callable[[], Scenario],
-    count: bool | None,
-) -> tuple[Judged, Policy]:
-    """Measure a scenario against what is asked for: a ref, a stored run, or its own baseline arm."""
-    if refs[0] is not None and baselines:
-        raise UsageError("--baseline stands beside --baseline-ref", hint="keep the one that is meant")
-    scenario = reading()
-    by = made.policy_of(scenario)  # before hours of measuring: a mistake in it comes out at once
-    scenario = counting(scenario, count, named=names(by, COUNTED))
-    if baselines or (not any(refs) and len(scenario.arms) < 2):
-        return made.of_stored(scenario, label, baselines or [USUAL_BASELINE]), by
-    return made.of_versions(scenario, label, *refs), by
-
-
 def _show(session: Session, gate: GateResult, json: Path | None, run: str) -> None:
     """Print the result as every command does and, below its verdict, what the policy made of it: that stays."""
     from perfproof.core.files import write_text
-    from perfproof.model.formatting import plain, plural
+    from perfproof.core.numbers import count_of
+    from perfproof.model.formatting import plain
     from perfproof.report.ci.files import to_gate_json
     from perfproof.report.ci.markdown import SIGNS, headline
 
@@ -188,7 +157,7 @@ def _show(session: Session, gate: GateResult, json: Path | None, run: str) -> No
     lines = [(f"! {plain(note, 1000)}", "warn") for note in gate.notes]
     lines += [(f"  {SIGNS[row.outcome]} {plain(row.reason, 1000)}", "") for row in told[:_MOST_CHECKS]]
     if len(told) > _MOST_CHECKS:
-        lines.append((f"  and {plural(len(told) - _MOST_CHECKS, 'more check')}", ""))
+        lines.append((f"  and {count_of(len(told) - _MOST_CHECKS, 'more check')}", ""))
     lines.append((f"{headline(gate)[0]} {gate.summary}", _TONES.get(gate.exit_code, "void")))
     if to_stdout:
         sys.stderr.write("\n".join(text for text, _ in lines) + "\n")

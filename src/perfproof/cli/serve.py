@@ -36,10 +36,10 @@ def serve(
     """Show runs, comparisons and trends in a browser. Nothing can be changed there."""
     if not all(importlib.util.find_spec(name) for name in ("starlette", "uvicorn")):
         raise UsageError("the dashboard is not installed", hint="pip install 'perfproof[dashboard]'")
-    from perfproof.dashboard.access import is_loopback
+    from perfproof.core.addresses import is_this_machine
 
     token = token or None
-    if token is None and not is_loopback(host):
+    if token is None and not is_this_machine(host):
         raise UsageError(
             f"{host} can be reached from other machines, and no token was given",
             hint='PERFPROOF_TOKEN="$(openssl rand -hex 16)" perfproof serve --host ..., or leave --host out',

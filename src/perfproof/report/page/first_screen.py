@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from perfproof.core.numbers import capitalised, sureness
+from perfproof.core.numbers import capitalised, count_of, sureness, upper_first
 from perfproof.model import formatting
-from perfproof.model.metrics import ALL, METRICS
+from perfproof.model.metrics import ALL, METRICS, higher_is_better
 from perfproof.model.result import BudgetCheck, Comparison, Level, Result, Saving, Verdict
 from perfproof.model.why import Cause
 from perfproof.report import promises, proofs
@@ -171,7 +171,7 @@ def _headline(result: Result) -> str:
         return _invalid(result)
     if result.proofs:
         told = proofs.tally(result)[1]
-        return f"{told[0].upper()}{told[1:]}."
+        return f"{upper_first(told)}."
     if result.kind == "noise" or not (result.comparisons or result.levels or result.capacity):
         return result.sentence
     if not result.comparisons:
@@ -183,7 +183,7 @@ def _headline(result: Result) -> str:
     if goals:
         return f"{_of_goals(goals)}."
     if against:
-        return f"{against[0].upper()}{against[1:]}{_sure_of(conclude.regressions(result.comparisons))}."
+        return f"{upper_first(against)}{_sure_of(conclude.regressions(result.comparisons))}."
     return f"{_without_goals(result)}."
 
 
@@ -279,7 +279,7 @@ def _moved(row: Comparison) -> str:
 def _limit(check: BudgetCheck) -> str:
     where = "" if check.request == ALL else f" of {promises.name(check.request)}"
     value, limit = (formatting.value(each, check.unit) for each in (check.value, check.limit))
-    higher = check.metric in METRICS and METRICS[check.metric].better == "higher"
+    higher = higher_is_better(check.metric)
     return f"{promises.title(check.metric)}{where} at {value}, {'under' if higher else 'over'} the budget of {limit}"
 
 
@@ -414,7 +414,7 @@ def _budget_lines(result: Result) -> list[Line]:
         return []
     broken, unknown = _broken(result), [each for each in result.budgets if each.open]
     kept = len(result.budgets) - len(broken) - len(unknown)
-    told = f"{kept} of {formatting.plural(len(result.budgets), 'budget')} kept"
+    told = f"{kept} of {count_of(len(result.budgets), 'budget')} kept"
     tone: display_rows.Tone = "bad" if broken else "warn" if unknown else "good"
     return [Line({"bad": "✗", "warn": "?", "good": "✓"}[tone], tone, "Limits", told), *_open(result)]
 
@@ -557,7 +557,7 @@ def _sureness(result: Result) -> Sureness:
     decisive = _decisive(result)
     doubts = len(result.comparability.warnings) + sum(each.kind == "response_changed" for each in result.findings)
     numbers = [text for text in (_confidence(decisive), _starts(result, decisive), _answered(result)) if text]
-    numbers += [formatting.plural(doubts, "doubt")] if doubts else []
+    numbers += [count_of(doubts, "doubt")] if doubts else []
     return Sureness(_sure_word(result, decisive, doubts), tuple(numbers))
 
 
@@ -588,12 +588,12 @@ def _starts(result: Result, decisive: Sequence[Comparison]) -> str:
     if not result.rounds:
         return ""
     rounds = [row.round_changes for row in decisive if row.round_changes and formatting.known(row.change)]
-    starts = formatting.plural(result.rounds, "fresh start")
+    starts = count_of(result.rounds, "fresh start")
     if not rounds or result.verdict in (Verdict.EQUIVALENT, Verdict.INCONCLUSIVE):
         return f"{starts} of {'the' if len(result.arms) == 1 else 'each'} version"
     lead = next(row for row in decisive if row.round_changes and formatting.known(row.change))
     same = sum((each > 0) == ((lead.change or 0.0) > 0) for each in lead.round_changes)
-    return f"{same} of {formatting.plural(len(lead.round_changes), 'fresh start')} of each version agree"
+    return f"{same} of {count_of(len(lead.round_changes), 'fresh start')} of each version agree"
 
 
 def _answered(result: Result) -> str:
@@ -616,6 +616,6 @@ def _reasons(result: Result) -> Reasons | None:
 
 
 def _cause(cause: Cause) -> tuple[str, str, str]:
-    lever = f"{cause.lever[0].upper()}{cause.lever[1:]}"
+    lever = upper_first(cause.lever)
     where = "" if cause.request == ALL else f", {promises.name(cause.request)}"
     return f"{lever}{where}", formatting.plain(report.told(cause).rstrip("."), 110), report.worth(cause)
