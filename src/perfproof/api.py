@@ -25,13 +25,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perfproof.cli.common.selection import only_arm
-from perfproof.cli.common.session import Kind, Session
+from perfproof.cli.common.session import Session
 from perfproof.errors import UsageError
 from perfproof.model.policy import WhenOpen
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from perfproof.measure.arms import Kind
     from perfproof.model.gate import GateResult
     from perfproof.model.history import Trend
     from perfproof.model.recording import Recording, RunInfo

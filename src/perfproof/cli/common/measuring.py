@@ -8,7 +8,7 @@ from perfproof.cli.common.dry_run import show_dry_run
 from perfproof.cli.common.options import MeasuredOutput, Versions
 
 if TYPE_CHECKING:
-    from perfproof.cli.common.session import Kind
+    from perfproof.measure.arms import Kind
     from perfproof.model.scenario import Scenario
 
 
