@@ -47,6 +47,8 @@ from perfproof.model.scenario import JsonValue, Stage
 _LEAD_NS = 5_000_000
 _ABORT_GRACE_NS = 900_000_000
 _ABANDON_NS = 2 * _ABORT_GRACE_NS
+"""Sources that have not ended by then are let go. Not at the grace itself: the pools give up only then, and what that
+ends still has to reach its source."""
 _LOOK_SECONDS = 0.5
 _LARGEST_DECK = 100_000
 _ROWS_LOOKED_AT = 2000
@@ -432,6 +434,7 @@ class LoadEngine(RecordingEngine):
                 for source in sources:
                     source.stop()
 
+        # A collection amid a block would be milliseconds of somebody's latency; `prepare` has just made one.
         gc.disable()
         try:
             with self._ticking(tick):

@@ -265,6 +265,7 @@ class LocustEngine(RecordingEngine):
                 while (left := until - monotonic_ns()) > 0 and not self._over(crowd):
                     if enough is not None and len(recorder) >= enough:
                         break
+                    # Looked at now and then: an event would be one more thing to do in each request that is timed.
                     gevent.sleep(min(left / 1e9, 0.01))
                 crowd.end()
                 self._drain(crowd)
