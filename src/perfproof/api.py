@@ -19,20 +19,20 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perfproof.cli.common.selection import only_arm
 from perfproof.cli.common.session import Session
-from perfproof.errors import PerfproofError, UsageError
-from perfproof.model.metrics import COUNTED
-from perfproof.model.policy import WhenOpen, names
+from perfproof.errors import UsageError
+from perfproof.model.policy import WhenOpen
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from perfproof.measure import Measured
+    from perfproof.measure.arms import Kind
     from perfproof.model.gate import GateResult
     from perfproof.model.history import Trend
     from perfproof.model.recording import Recording, RunInfo
@@ -219,8 +219,7 @@ def ab(
     finished are kept, and ``open_run("last")`` opens them.
     """
     session = _session(results, store, progress)
-    with session.versions(_read(scenario), baseline_ref, candidate_ref) as versions:
-        return _kept(session, session.measure(versions, "ab", label))
+    return _measured(session, _read(scenario), "ab", label, baseline_ref, candidate_ref)
 
 
 def prove(
@@ -243,9 +242,7 @@ def prove(
 
     what = _read(scenario)
     kind = proving(what, from_git=baseline_ref is not None)
-    session = _session(results, store, progress)
-    with session.versions(what, baseline_ref, candidate_ref) as versions:
-        return _kept(session, session.measure(versions, kind, label))
+    return _measured(_session(results, store, progress), what, kind, label, baseline_ref, candidate_ref)
 
 
 def run_checks(
@@ -268,12 +265,9 @@ def run_checks(
     Raises as ``ab`` does, and ``UsageError`` for a check or an arm that there is not.
     """
     from perfproof.cli.checks import checking
-    from perfproof.cli.common.selection import only_arm
 
     what = checking(only_arm(_read(scenario), arm), tuple(only), writes=writes)
-    session = _session(results, store, progress)
-    with session.versions(what, baseline_ref, candidate_ref) as versions:
-        return _kept(session, session.measure(versions, "checks", label))
+    return _measured(_session(results, store, progress), what, "checks", label, baseline_ref, candidate_ref)
 
 
 def run(
@@ -292,12 +286,7 @@ def run(
     Raises as ``ab`` does, and ``UsageError`` for an arm that the scenario does not have.
     """
     what = _read(scenario)
-    chosen = tuple(each for each in what.arms if each.name == (arm or what.arms[0].name))
-    if not chosen:
-        known = ", ".join(each.name for each in what.arms)
-        raise UsageError(f"the scenario has no arm '{arm}'", where=str(what.file), hint=f"it has: {known}")
-    session = _session(results, store, progress)
-    return _kept(session, session.measure(replace(what, arms=chosen), "run", label))
+    return _measured(_session(results, store, progress), only_arm(what, arm or what.arms[0].name), "run", label)
 
 
 def compare(
@@ -341,21 +330,13 @@ def gate(
     does when nothing is decided. A gate that fails, or whose measurement ended early, is no error: look at
     ``exit_code``, ``summary`` and ``rows``.
     """
-    from perfproof.cli.common.gate import USUAL_BASELINE, Gate
-    from perfproof.cli.common.session import counting
+    from perfproof.cli.common.gate import Gate
 
-    what = _read(scenario)
-    made = Gate(_session(results, store, progress), None if policy is None else Path(policy), inconclusive)
-    by = made.policy_of(what)  # before anything is measured: a mistake in it comes out at once
-    what = counting(what, None, named=names(by, COUNTED))
     if baseline_ref is not None and baseline:
         raise UsageError("baseline stands beside baseline_ref", hint="keep the one that is meant")
-    if baseline or (baseline_ref is None and candidate_ref is None and len(what.arms) < 2):
-        listed = [baseline] if isinstance(baseline, str) else list(baseline or [USUAL_BASELINE])
-        judged = made.of_stored(what, label, listed)
-    else:
-        judged = made.of_versions(what, label, baseline_ref, candidate_ref)
-    return made.apply(judged, by)
+    made = Gate(_session(results, store, progress), None if policy is None else Path(policy), inconclusive)
+    names = [baseline] if isinstance(baseline, str) else baseline or ()
+    return made.apply(*made.of_scenario(_read(scenario), label, (baseline_ref, candidate_ref), names))
 
 
 def open_run(reference: str | Path = "last", *, results: str | Path | None = None, store: str | None = None) -> Run:
@@ -428,12 +409,20 @@ def _read(scenario: str | Path | Scenario) -> Scenario:
     return read_scenario(scenario) if isinstance(scenario, str | Path) else scenario
 
 
-def _kept(session: Session, measured: Measured) -> Run:
-    """Remember what was concluded; raise what ended the measurement early."""
+def _measured(
+    session: Session,
+    scenario: Scenario,
+    kind: Kind,
+    label: str | None,
+    baseline_ref: str | None = None,
+    candidate_ref: str | Sequence[str] | None = None,
+) -> Run:
+    """Measure a scenario, remember what was concluded, and return the run; raise what ended it early."""
+    with session.versions(scenario, baseline_ref, candidate_ref) as versions:
+        measured = session.measure(versions, kind, label)
     result = session.keep(measured)
-    problem: PerfproofError | None = measured.problem
-    if problem is not None:
-        raise problem
+    if measured.problem is not None:
+        raise measured.problem
     made = Run(measured.directory, session)
     made.__dict__["result"] = result  # as `cached_property` keeps it: it need not be judged again
     return made

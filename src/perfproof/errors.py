@@ -32,6 +32,11 @@ class PerfproofError(Exception):
         self.why = why
         self.hint = hint
 
+    @property
+    def sentence(self) -> str:
+        """Return what, why and what to do on one line, for notes; ``str`` has them on several."""
+        return ": ".join(part for part in (self.what, self.why, self.hint) if part)
+
     def __str__(self) -> str:
         """Return all parts that are known, one a line."""
         lines = [f"{self.where}: {self.what}" if self.where else self.what]

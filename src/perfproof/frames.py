@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perfproof.errors import UsageError
-from perfproof.model.recording import LEFT_OUT, Outcome, Recording, Round
+from perfproof.model.recording import LEFT_OUT, Outcome, Recording, Round, first_moment
 from perfproof.report import tables
 from perfproof.stats.columns import completed, usable
 
@@ -181,7 +181,7 @@ COLUMNS: dict[str, dict[str, str]] = {
 
 def samples(recording: Recording) -> pd.DataFrame:
     """Return one row per request that was recorded, by round (or per bucket, in runs that kept histograms)."""
-    begin, counts = first_moment(recording), {each.number for each in usable(recording)}
+    begin, counts = first_moment(recording.rounds), {each.number for each in usable(recording)}
     parts = [_requests(recording, each, begin, each.number in counts) for each in recording.rounds]
     names = COLUMNS["samples"]
     columns = {name: _joined([part[name] for part in parts]) for name in names}
@@ -257,7 +257,7 @@ def _labels(
 
 def blocks(recording: Recording) -> pd.DataFrame:
     """Return one row per block and arm: what was asked, what came of it, and the CPU time it took."""
-    begin = first_moment(recording)
+    begin = first_moment(recording.rounds)
     found: list[Columns] = []
     for a_round in recording.rounds:
         for block in a_round.blocks:
@@ -295,7 +295,7 @@ _COUNTS = ("intended", "sent", "completed", "failed", "dropped", "late")
 
 def processes(recording: Recording) -> pd.DataFrame:
     """Return one row per look at the process tree of an arm: its memory and CPU time as recorded."""
-    begin = first_moment(recording)
+    begin = first_moment(recording.rounds)
     parts: list[Columns] = []
     for a_round in recording.rounds:
         looks = a_round.processes
@@ -314,11 +314,6 @@ def processes(recording: Recording) -> pd.DataFrame:
         )
     columns = {name: _joined([part[name] for part in parts]) for name in COLUMNS["processes"]}
     return _frame("processes", columns | {"arm": _category(columns["arm"], recording.info.arms)})
-
-
-def first_moment(recording: Recording) -> int:
-    """Return when the first block of the run began, in nanoseconds of its own clock; 0 where there is none."""
-    return min((block.started_ns for each in recording.rounds for block in each.blocks), default=0)
 
 
 def rows(result: Result) -> pd.DataFrame:

@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from filled import fill
-from perfproof.dashboard.access import is_loopback
 from perfproof.store.repository import Store
 from serving import served
 
@@ -34,19 +33,6 @@ def guarded(store: Store) -> Iterator[httpx.Client]:
 def local(store: Store) -> Iterator[httpx.Client]:
     with served(store) as address, httpx.Client(base_url=address) as client:
         yield client
-
-
-@pytest.mark.parametrize(
-    ("host", "loopback"),
-    [
-        ("127.0.0.1", True), ("127.8.9.1", True), ("::1", True), ("[::1]", True), ("localhost", True),
-        ("LOCALHOST", True), ("localhost.", True),
-        ("0.0.0.0", False), ("::", False), ("192.168.0.7", False), ("example.org", False), ("", False),
-        ("localhost.example.org", False), ("127.0.0.1.example.org", False),
-    ],
-)  # fmt: skip
-def test_loopback_is_known_from_what_others_can_reach(host: str, loopback: bool) -> None:
-    assert is_loopback(host) is loopback
 
 
 @pytest.mark.parametrize("path", ["/", "/runs", "/trends", "/compare", "/style.css", "/runs/x", "/nope"])

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from perfproof.checks.arm import CheckedArm
 from perfproof.checks.files import ArmFiles
 from perfproof.model.checks import Compared, Facts
-from perfproof.model.metrics import Metric
+from perfproof.model.metrics import METRICS, Metric
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,17 @@ class Setting:
     high: int = 10**9
     inner: tuple[Setting, ...] = ()
     short: str = ""
+
+
+class OwnMetrics:
+    """Gives a check those metrics that name it."""
+
+    name = ""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Return the metrics of its measures."""
+        return tuple(metric for metric in METRICS.values() if metric.check == self.name)
 
 
 class Check(Protocol):

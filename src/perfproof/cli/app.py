@@ -21,6 +21,7 @@ from perfproof.cli.common import options
 from perfproof.cli.common.completion import completion
 from perfproof.cli.common.console import tell
 from perfproof.cli.common.failure import misuse, report_failure, unexpected
+from perfproof.cli.common.groups import spread
 from perfproof.cli.common.streams import make_enduring, unwritten
 from perfproof.cli.compare import compare
 from perfproof.cli.count import count
@@ -56,36 +57,40 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 passed, 1 failed, 2 usage, 3 inconclusive, 4 invalid, 130 interrupted.",
 )
-app.command("demo")(demo)
-app.command("init")(init)
-app.command("check")(check)
-app.command("doctor")(doctor)
-app.command("ab")(ab)
-app.command("prove")(prove)
-app.command("run")(run_command)
-app.command("probe")(probe)
-app.command("count")(count)
-app.command("checks")(checks)
-app.command("rollout")(rollout)
-app.command("resume")(resume)
-app.command("compare")(compare)
-app.command("gate")(gate)
-app.command("report")(report)
-app.command("list")(list_runs)
-app.command("show")(show)
-app.command("last")(last)
-app.command("noise")(noise)
-app.command("capacity")(capacity)
-app.command("worker")(worker)
-app.command("history")(history)
-app.command("serve")(serve)
+COMMANDS = (
+    ("demo", demo),
+    ("init", init),
+    ("check", check),
+    ("doctor", doctor),
+    ("ab", ab),
+    ("prove", prove),
+    ("run", run_command),
+    ("probe", probe),
+    ("count", count),
+    ("checks", checks),
+    ("rollout", rollout),
+    ("resume", resume),
+    ("compare", compare),
+    ("gate", gate),
+    ("report", report),
+    ("list", list_runs),
+    ("show", show),
+    ("last", last),
+    ("noise", noise),
+    ("capacity", capacity),
+    ("worker", worker),
+    ("history", history),
+    ("serve", serve),
+    ("export", export),
+    ("import", import_),
+    ("push", push),
+    ("prune", prune),
+    ("schema", schema),
+    ("completion", completion),
+)
+for _name, _command in COMMANDS:
+    app.command(_name)(spread(_command))
 app.add_typer(baseline)
-app.command("export")(export)
-app.command("import")(import_)
-app.command("push")(push)
-app.command("prune")(prune)
-app.command("schema")(schema)
-app.command("completion")(completion)
 
 
 # Some versions of Typer bring a copy of Click along, whose errors are not Click's own.

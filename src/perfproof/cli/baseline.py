@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json as json_module
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from perfproof.cli.common import options
 from perfproof.cli.common.console import console, say
-from perfproof.cli.common.session import Session
+from perfproof.cli.common.groups import spread
 from perfproof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,27 +23,29 @@ baseline = typer.Typer(
 
 
 @baseline.command("set")
+@spread
 def set_(
+    *,
     name: Name,
     run: Annotated[str, typer.Argument(metavar="RUN", help="Run: id, label, 'last', or another baseline.")] = "last",
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
+    storage: options.Storage,
 ) -> None:
     """Give a run a name; in its scenario, the name is taken from the run that had it."""
-    with Session(results, store).store() as opened:
-        opened.sync(results)
+    with storage.session().store() as opened:
+        opened.sync(storage.results)
         made = opened.set_baseline(name, opened.find(run).id)
     say(f"{made.name} is run {made.run.id} of {made.run.scenario}")
 
 
 @baseline.command("list")
+@spread
 def list_(
+    *,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
+    storage: options.Storage,
 ) -> None:
     """List the named runs."""
-    with Session(results, store).store() as opened:
+    with storage.session().store() as opened:
         found = opened.baselines()
     if json:
         typer.echo(json_module.dumps([asdict(each) for each in found], indent=2, default=str))
@@ -55,14 +56,15 @@ def list_(
 
 
 @baseline.command("drop")
+@spread
 def drop(
+    *,
     name: Name,
     scenario: Annotated[str | None, typer.Option("--scenario", help="Only in this scenario.")] = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
+    storage: options.Storage,
 ) -> None:
     """Forget a name. Its run stays."""
-    with Session(results, store).store() as opened:
+    with storage.session().store() as opened:
         forgotten = opened.drop_baseline(name, scenario=scenario)
         if not forgotten:
             names = ", ".join(dict.fromkeys(each.name for each in opened.baselines()))

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from perfproof.cli.common import options
-from perfproof.cli.common.dry_run import show_dry_run
+from perfproof.cli.common.measuring import measured
 from perfproof.cli.common.selection import only_arm
-from perfproof.cli.common.session import Session, read_scenario
+from perfproof.cli.common.session import read_scenario
 from perfproof.errors import UsageError
 
 
 def capacity(
+    *,
     scenario: options.ScenarioArgument = None,
-    baseline_ref: options.BaselineRef = None,
-    candidate_ref: options.CandidateRefs = None,
+    versions: options.Versions,
     arm: options.ArmAlone = None,
     only: options.Only = None,
     starts: Annotated[
@@ -28,28 +27,16 @@ def capacity(
         str | None, typer.Option("--hold", help="How long each step is held, e.g. 5s.", metavar="DURATION")
     ] = None,
     label: options.Label = None,
-    json: options.JsonFile = None,
-    output: options.ReportFiles = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
-    open_: options.Open = False,
+    output: options.MeasuredOutput,
     dry_run: options.DryRun = False,
 ) -> None:
     """Find the highest rate that keeps the budgets, and how much more the candidate holds."""
-    session = Session(results, store, quiet)
     what = read_scenario(scenario, only=only)
     search = what.capacity
     search = replace(search, starts=starts or search.starts, hold=search.hold if hold is None else _duration(hold))
     what = replace(what, capacity=search)
     what = only_arm(what, arm)
-    if dry_run:
-        show_dry_run(what)
-        return
-    with session.versions(what, baseline_ref, candidate_ref) as versions:
-        measured = session.measure(versions, "capacity", label)
-    raise typer.Exit(session.conclude(measured, json, output or (), what, opened=open_))
+    raise typer.Exit(measured(what, "capacity", label, output, versions, dry_run=dry_run))
 
 
 def _duration(hold: str) -> float:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from perfproof.cli.common import options
+from perfproof.cli.common.measuring import measured
 from perfproof.cli.common.selection import only_arm
-from perfproof.cli.common.session import Session, read_scenario
+from perfproof.cli.common.session import read_scenario
 
 if TYPE_CHECKING:
     from perfproof.model.scenario import Scenario
 
 
 def checks(
+    *,
     scenario: options.ScenarioArgument = None,
-    baseline_ref: options.BaselineRef = None,
-    candidate_ref: options.CandidateRefs = None,
+    versions: options.Versions,
     arm: options.ArmAlone = None,
     check: Annotated[
         list[str] | None,
@@ -29,20 +29,11 @@ def checks(
         bool, typer.Option("--writes", help="Also send requests that write, with bodies that must fail; needs a reset.")
     ] = False,
     label: options.Label = None,
-    json: options.JsonFile = None,
-    output: options.ReportFiles = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
-    open_: options.Open = False,
+    output: options.MeasuredOutput,
 ) -> None:
     """Check errors, contract and what else the scenario names on both arms, and give the verdict; no load runs."""
-    session = Session(results, store, quiet)
     what = checking(only_arm(read_scenario(scenario), arm), tuple(check or ()), writes=writes)
-    with session.versions(what, baseline_ref, candidate_ref) as versions:
-        measured = session.measure(versions, "checks", label)
-    raise typer.Exit(session.conclude(measured, json, output or (), what, opened=open_))
+    raise typer.Exit(measured(what, "checks", label, output, versions))
 
 
 def checking(scenario: Scenario, only: tuple[str, ...], *, writes: bool) -> Scenario:

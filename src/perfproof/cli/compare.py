@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from perfproof.cli.common import completion, options
-from perfproof.cli.common.session import Session
 
 
 def compare(
+    *,
     baseline: Annotated[
         str,
         typer.Argument(
@@ -23,14 +22,10 @@ def compare(
         bool, typer.Option("--force", help="Compare although scenario or environment differ (and say so).")
     ] = False,
     findings: options.Findings = False,
-    json: options.JsonFile = None,
-    output: options.ReportFiles = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
-    quiet: options.Quiet = False,
+    output: options.Output,
 ) -> None:
     """Compare two recorded runs. Drift of the machine between them is not cancelled; prefer `ab`."""
-    session = Session(results, store, quiet)
+    session = output.session
     result = session.compare(baseline, candidate, force=force)
-    session.show(result, json, output or (), f"{baseline} {candidate}", findings=findings)
+    session.show(result, output.json, output.output or (), f"{baseline} {candidate}", findings=findings)
     raise typer.Exit(result.exit_code)

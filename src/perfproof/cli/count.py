@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from perfproof.cli.common import options
-from perfproof.cli.common.dry_run import show_dry_run
+from perfproof.cli.common.measuring import measured
 from perfproof.cli.common.selection import only_arm
-from perfproof.cli.common.session import Session, read_scenario
+from perfproof.cli.common.session import read_scenario
 from perfproof.model.scenario import Count
 
 
@@ -25,9 +24,9 @@ class By(StrEnum):
 
 
 def count(
+    *,
     scenario: options.ScenarioArgument = None,
-    baseline_ref: options.BaselineRef = None,
-    candidate_ref: options.CandidateRefs = None,
+    versions: options.Versions,
     arm: options.ArmAlone = None,
     only: options.Only = None,
     by: Annotated[By | None, typer.Option("--by", help="What counts, over the scenario.", show_default=False)] = None,
@@ -35,25 +34,13 @@ def count(
         int | None, typer.Option("--starts", min=2, max=100, help="Fresh starts of each arm. [default: 4]")
     ] = None,
     label: options.Label = None,
-    json: options.JsonFile = None,
-    output: options.ReportFiles = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
-    open_: options.Open = False,
+    output: options.MeasuredOutput,
     dry_run: options.DryRun = False,
 ) -> None:
     """Count the instructions each request takes, on both arms, and give the verdict; needs no quiet machine."""
-    session = Session(results, store, quiet)
     what = read_scenario(scenario, only=only)
     wanted = what.count
     wanted = Count("auto" if wanted.by == "off" else wanted.by, wanted.starts if starts is None else starts)
     what = replace(what, count=replace(wanted, by=by.value if by is not None else wanted.by))
     what = only_arm(what, arm)
-    if dry_run:
-        show_dry_run(what)
-        return
-    with session.versions(what, baseline_ref, candidate_ref) as versions:
-        measured = session.measure(versions, "count", label)
-    raise typer.Exit(session.conclude(measured, json, output or (), what, opened=open_))
+    raise typer.Exit(measured(what, "count", label, output, versions, dry_run=dry_run))

@@ -10,14 +10,14 @@ import typer
 
 from perfproof.cli.common import options
 from perfproof.cli.common.console import has_display
-from perfproof.cli.common.session import Session, read_scenario
+from perfproof.cli.common.session import read_scenario
 from perfproof.errors import UsageError
 
 
 def demo(
+    *,
     json: options.JsonFile = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
+    storage: options.Storage,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
     open_: options.Open = False,
@@ -25,7 +25,7 @@ def demo(
     """Measure the bundled API, all slow ways against all fast ones (about a minute)."""
     if not all(importlib.util.find_spec(name) for name in ("fastapi", "uvicorn", "orjson")):
         raise UsageError("the demo's API is not installed", hint="pip install 'perfproof[demo]'")
-    session = Session(results, store, quiet)
+    session = storage.session(quiet=quiet)
     what = read_scenario(Path(__file__).parent.parent / "demo" / "demo.yaml")
     measured = session.measure(what, "ab", "demo")
     code = session.conclude(measured, json, (), what, opened=open_ or (sys.stdout.isatty() and has_display()))

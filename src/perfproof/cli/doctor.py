@@ -14,6 +14,7 @@ from perfproof.errors import UsageError
 
 
 def doctor(
+    *,
     scenario: Annotated[
         Path | None,
         typer.Argument(
@@ -32,8 +33,7 @@ def doctor(
         bool, typer.Option("--no-noise", help="Leave out the look at noise, which takes 10 to 15 s.")
     ] = False,
     json: options.JsonFile = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
+    storage: options.Storage,
     quiet: options.Quiet = False,
 ) -> None:
     """Look at machine, service, database and tools: what keeps a measurement from working, each with its fix.
@@ -49,7 +49,7 @@ def doctor(
 
     if scenario is not None and not scenario.is_file():
         raise UsageError(f"there is no scenario file {scenario}", hint="name one, or none to look at the machine alone")
-    asked = Asked(results, store, tuple(ref for ref in (baseline_ref, candidate_ref) if ref))
+    asked = Asked(storage.results, storage.store, tuple(ref for ref in (baseline_ref, candidate_ref) if ref))
     with Live(console(stderr=True), quiet=quiet, planned_rounds=1) as live:
         found = examine(scenario, asked, live, noise=not no_noise)
     if json is not None and str(json) == "-":

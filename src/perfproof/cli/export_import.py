@@ -9,7 +9,6 @@ import typer
 
 from perfproof.cli.common import options, outputs
 from perfproof.cli.common.console import tell
-from perfproof.cli.common.session import Session
 from perfproof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,18 +17,18 @@ if TYPE_CHECKING:
 
 
 def export(
+    *,
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs: id, label, baseline, 'last' or a folder.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The file to write.", metavar="FILE", callback=outputs.writable())
     ],
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
+    storage: options.Storage,
     quiet: options.Quiet = False,
 ) -> None:
     """Write runs, and the baseline names they have, into one file."""
     from perfproof.evidence.archive import pack
 
-    session = Session(results, store)
+    session = storage.session()
     folders = list(dict.fromkeys(session.locate(run).resolve() for run in runs))
     names: dict[str, list[str]] = {}
     with session.store() as opened:
@@ -42,9 +41,9 @@ def export(
 
 
 def import_(
+    *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `perfproof export` wrote.")],
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
+    storage: options.Storage,
     quiet: options.Quiet = False,
 ) -> None:
     """Take over the runs of an exported file. Runs and names that are here already are kept as they are."""
@@ -52,9 +51,9 @@ def import_(
 
     if not file.is_file():
         raise UsageError("there is no such file", where=str(file), hint="`perfproof export RUN -o FILE` writes one")
-    with Session(results, store).store(make=True) as opened:  # first: without it, nothing is to be unpacked
-        imported = unpack(file, results, _check_names)
-        opened.sync(results)
+    with storage.session().store(make=True) as opened:  # first: without it, nothing is to be unpacked
+        imported = unpack(file, storage.results, _check_names)
+        opened.sync(storage.results)
         named, kept = _name(opened, imported.manifest)
     if not quiet:
         here = f", {len(imported.present)} were here already" if imported.present else ""

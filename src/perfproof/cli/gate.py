@@ -7,6 +7,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,16 +17,12 @@ import typer
 from perfproof.cli.common import completion, options
 from perfproof.cli.common.console import tell
 from perfproof.cli.common.failure import report_failure
-from perfproof.cli.common.gate import USUAL_BASELINE, Gate, Judged
-from perfproof.cli.common.session import Session, counting, find_scenario, read_scenario
+from perfproof.cli.common.gate import Gate
+from perfproof.cli.common.session import Session, find_scenario, read_scenario
 from perfproof.errors import PerfproofError, UsageError
-from perfproof.model.metrics import COUNTED
-from perfproof.model.policy import names
 
 if TYPE_CHECKING:
     from perfproof.model.gate import GateResult, GateRow
-    from perfproof.model.policy import Policy
-    from perfproof.model.scenario import Scenario
 
 
 _MOST_CHECKS = 4
@@ -52,7 +49,17 @@ class WhenOpen(StrEnum):
     FAIL = "fail"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Output(options.MeasuredOutput):
+    """What every command that measures has, but the JSON is the gate's."""
+
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Also write the gate as JSON ('-' for stdout).", metavar="FILE")
+    ] = None
+
+
 def gate(
+    *,
     what: Annotated[
         str | None,
         typer.Argument(
@@ -65,8 +72,7 @@ def gate(
     after: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="With two runs: the one after.", show_default=False)
     ] = None,
-    baseline_ref: options.BaselineRef = None,
-    candidate_ref: options.CandidateRefs = None,
+    versions: options.Versions,
     baseline: Annotated[
         list[str] | None,
         typer.Option(
@@ -90,20 +96,12 @@ def gate(
     time: options.TimeBudget = None,
     no_why: options.NoWhy = False,
     count: options.Count = None,
-    json: Annotated[
-        Path | None, typer.Option("--json", help="Also write the gate as JSON ('-' for stdout).", metavar="FILE")
-    ] = None,
-    output: options.ReportFiles = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
-    open_: options.Open = False,
+    output: Output,
 ) -> None:
     """Pass or fail by a policy: measure a scenario, or judge recorded runs; write what the CI shows."""
     from perfproof.report.ci.files import formats_of, write_report
 
-    session = Session(results, store, quiet)
+    session = output.session
     chosen = tuple(each.value for each in formats) if formats else formats_of(os.environ)
     with _ci_commands("github" in chosen) as say:
         try:
@@ -112,17 +110,15 @@ def gate(
             if recorded:
                 judged, by = made.of_runs(str(what), after, force=force), made.policy_of_run(after or str(what))
             else:
-                judged, by = _measured(
-                    made,
-                    (baseline_ref, candidate_ref),
-                    baseline,
-                    label,
-                    _scenario(what, rounds, time, why=not no_why, count=count),
-                    count,
-                )
+                if versions.baseline_ref is not None and baseline:
+                    raise UsageError("--baseline stands beside --baseline-ref", hint="keep the one that is meant")
+                path = find_scenario(Path(what) if what else None)
+                scenario = read_scenario(path, rounds=rounds, time=time, why=not no_why, count=count)
+                refs = (versions.baseline_ref, versions.candidate_ref)
+                judged, by = made.of_scenario(scenario, label, refs, baseline or (), count)
             outcome = made.apply(judged, by)
-            _show(session, outcome, json, " ".join(filter(None, (what, after))) if recorded else "last")
-            for file in output or ():
+            _show(session, outcome, output.json, " ".join(filter(None, (what, after))) if recorded else "last")
+            for file in output.output or ():
                 write_report(outcome, file)
             if judged.problem is not None:
                 report_failure(judged.problem)
@@ -134,7 +130,7 @@ def gate(
                 say([command("error", "perfproof gate", error.what)])
             raise typer.Exit(int(error.exit_code)) from None
         _publish(outcome, chosen, out, say)
-    if open_:
+    if output.open_:
         session.open(outcome.result)
     raise typer.Exit(outcome.exit_code)
 
@@ -146,36 +142,11 @@ def _is_run(what: str | None, after: str | None) -> bool:
     return after is not None or not (what.lower().endswith((".yaml", ".yml")) or Path(what).is_file())
 
 
-def _scenario(
-    what: str | None, rounds: int | None, time: str | None, *, why: bool, count: bool | None
-) -> Callable[[], Scenario]:
-    path = Path(what) if what else None
-    return lambda: read_scenario(find_scenario(path), rounds=rounds, time=time, why=why, count=count)
-
-
-def _measured(
-    made: Gate,
-    refs: tuple[str | None, Sequence[str] | None],
-    baselines: Sequence[str] | None,
-    label: str | None,
-    reading: Callable[[], Scenario],
-    count: bool | None,
-) -> tuple[Judged, Policy]:
-    """Measure a scenario against what is asked for: a ref, a stored run, or its own baseline arm."""
-    if refs[0] is not None and baselines:
-        raise UsageError("--baseline stands beside --baseline-ref", hint="keep the one that is meant")
-    scenario = reading()
-    by = made.policy_of(scenario)  # before hours of measuring: a mistake in it comes out at once
-    scenario = counting(scenario, count, named=names(by, COUNTED))
-    if baselines or (not any(refs) and len(scenario.arms) < 2):
-        return made.of_stored(scenario, label, baselines or [USUAL_BASELINE]), by
-    return made.of_versions(scenario, label, *refs), by
-
-
 def _show(session: Session, gate: GateResult, json: Path | None, run: str) -> None:
     """Print the result as every command does and, below its verdict, what the policy made of it: that stays."""
     from perfproof.core.files import write_text
-    from perfproof.model.formatting import plain, plural
+    from perfproof.core.numbers import count_of
+    from perfproof.model.formatting import plain
     from perfproof.report.ci.files import to_gate_json
     from perfproof.report.ci.markdown import SIGNS, headline
 
@@ -186,7 +157,7 @@ def _show(session: Session, gate: GateResult, json: Path | None, run: str) -> No
     lines = [(f"! {plain(note, 1000)}", "warn") for note in gate.notes]
     lines += [(f"  {SIGNS[row.outcome]} {plain(row.reason, 1000)}", "") for row in told[:_MOST_CHECKS]]
     if len(told) > _MOST_CHECKS:
-        lines.append((f"  and {plural(len(told) - _MOST_CHECKS, 'more check')}", ""))
+        lines.append((f"  and {count_of(len(told) - _MOST_CHECKS, 'more check')}", ""))
     lines.append((f"{headline(gate)[0]} {gate.summary}", _TONES.get(gate.exit_code, "void")))
     if to_stdout:
         sys.stderr.write("\n".join(text for text, _ in lines) + "\n")

@@ -10,7 +10,7 @@ import typer
 
 from perfproof.cli.common import options, outputs
 from perfproof.cli.common.console import console, tell
-from perfproof.cli.common.session import Session, read_scenario
+from perfproof.cli.common.session import read_scenario
 from perfproof.errors import UsageError
 from perfproof.model.metrics import ALL
 
@@ -22,6 +22,7 @@ _USUAL = "latency_p50"
 
 
 def history(
+    *,
     scenario: Annotated[
         str | None,
         typer.Argument(metavar="SCENARIO", help="Its name or its file; by default that of the last run."),
@@ -45,15 +46,14 @@ def history(
             callback=outputs.writable(outputs.histories),
         ),
     ] = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
+    storage: options.Storage,
     quiet: options.Quiet = False,
 ) -> None:
     """Show the trend of a metric, and where its level changed."""
     from perfproof.report.history.history import render, write
 
-    with Session(results, store).store() as opened:
-        opened.sync(results)
+    with storage.session().store() as opened:
+        opened.sync(storage.results)
         name = _name(opened, scenario)
         trends = _trends(opened, name, request, branch, limit, arm)
     shown = _chosen(trends, metric or _usual(trends))

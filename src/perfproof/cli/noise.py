@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import typer
 
 from perfproof.cli.common import options
-from perfproof.cli.common.session import Session, read_scenario, warned
+from perfproof.cli.common.session import read_scenario, warned
 
 
 def noise(
+    *,
     scenario: options.ScenarioArgument = None,
     rounds: options.Rounds = None,
     time: options.TimeBudget = None,
-    json: options.JsonFile = None,
-    output: options.ReportFiles = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
-    open_: options.Open = False,
+    output: options.MeasuredOutput,
 ) -> None:
     """Measure the baseline against itself; later runs here know the smallest effect they can see."""
     from perfproof.judge import spreads
 
-    session = Session(results, store, quiet)
+    session = output.session
     what = read_scenario(scenario, rounds=rounds, time=time)
     measured = session.measure(what, "noise", None)
-    code = session.conclude(measured, json, output or (), what, opened=open_)
+    code = session.conclude(measured, output.json, output.output or (), what, opened=output.open_)
     if measured.problem is None:
         from perfproof.evidence.reader import read
 

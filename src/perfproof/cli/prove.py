@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from perfproof.cli.common import options
-from perfproof.cli.common.dry_run import show_dry_run
-from perfproof.cli.common.session import Session, read_scenario
+from perfproof.cli.common.measuring import measured
+from perfproof.cli.common.session import read_scenario
 from perfproof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,17 +16,10 @@ if TYPE_CHECKING:
 
 
 def prove(
+    *,
     scenario: options.ScenarioArgument = None,
-    after: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="AFTER",
-            help="With two files: the one whose service is the version after.",
-            show_default=False,
-        ),
-    ] = None,
-    baseline_ref: options.BaselineRef = None,
-    candidate_ref: options.CandidateRefs = None,
+    after: options.AfterArgument = None,
+    versions: options.Versions,
     label: options.Label = None,
     rounds: options.Rounds = None,
     time: Annotated[
@@ -39,17 +31,10 @@ def prove(
     no_early_stop: options.NoEarlyStop = False,
     no_why: options.NoWhy = False,
     count: options.Count = None,
-    json: options.JsonFile = None,
-    output: options.ReportFiles = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
-    open_: options.Open = False,
+    output: options.MeasuredOutput,
     dry_run: options.DryRun = False,
 ) -> None:
     """Measure all claims of a scenario in one go, and say of each whether it is proven, refuted or open."""
-    session = Session(results, store, quiet)
     what = read_scenario(
         scenario,
         rounds=rounds,
@@ -59,13 +44,8 @@ def prove(
         count=count,
         after=after,
     )
-    kind = proving(what, from_git=baseline_ref is not None)
-    if dry_run:
-        show_dry_run(what)
-        return
-    with session.versions(what, baseline_ref, candidate_ref) as versions:
-        measured = session.measure(versions, kind, label)
-    raise typer.Exit(session.conclude(measured, json, output or (), what, opened=open_))
+    kind = proving(what, from_git=versions.baseline_ref is not None)
+    raise typer.Exit(measured(what, kind, label, output, versions, dry_run=dry_run))
 
 
 def proving(scenario: Scenario, *, from_git: bool) -> Literal["ab", "checks"]:

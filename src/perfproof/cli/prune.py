@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from perfproof.cli.common import options
 from perfproof.cli.common.console import say, tell
-from perfproof.cli.common.session import Session
 from perfproof.errors import PerfproofError, UsageError
 
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 def prune(
+    *,
     keep: Annotated[
         int | None, typer.Option("--keep", min=0, help="Keep this many of each scenario, the newest.", metavar="N")
     ] = None,
@@ -25,8 +24,7 @@ def prune(
     ] = None,
     scenario: Annotated[str | None, typer.Option("--scenario", help="Only runs of this scenario.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which runs would go.")] = False,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
+    storage: options.Storage,
 ) -> None:
     """Delete old runs and their directories. Named baselines and running measurements are never deleted."""
     from perfproof.store.prune import prunable, remove, sweep
@@ -35,10 +33,10 @@ def prune(
         raise UsageError("which runs are old?", hint="say --keep 50 or --older-than 90d, or both")
     age = parse_age(older_than) if older_than is not None else None
     problem: PerfproofError | None = None
-    with Session(results, store).store() as opened:
-        opened.sync(results)
+    with storage.session().store() as opened:
+        opened.sync(storage.results)
         if not dry_run:
-            sweep(opened, results)
+            sweep(opened, storage.results)
         runs = opened.runs(scenario=scenario, limit=1_000_000)
         named = frozenset(each.run.id for each in opened.baselines())
         chosen = prunable(runs, named, datetime.now(UTC), keep=keep, older_than=age)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -12,7 +11,6 @@ import typer
 
 from perfproof.cli.common import options
 from perfproof.cli.common.console import tell
-from perfproof.cli.common.session import Session
 from perfproof.core.numbers import count_of
 from perfproof.errors import UsageError
 
@@ -23,6 +21,7 @@ _VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 def push(
+    *,
     runs: Annotated[
         list[str] | None,
         typer.Argument(metavar="[RUN...]", help="Runs: id, label, baseline or a folder. Default: last."),
@@ -43,8 +42,7 @@ def push(
         list[str] | None,
         typer.Option(help="Send this header too, e.g. 'Authorization: ...'. May be repeated.", metavar="HEADER"),
     ] = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
+    storage: options.Storage,
     quiet: options.Quiet = False,
 ) -> None:
     """Send figures and verdicts of runs to a collector, as OTLP metrics. Nothing else of a run is sent."""
@@ -54,7 +52,7 @@ def push(
     address = (otlp or os.environ.get(_VARIABLE) or _USUAL).rstrip("/")
     headers = dict(_header(each) for each in header or ())
     _allowed(address, allow or ())
-    session = Session(results, store)
+    session = storage.session()
     client = Client(address.removesuffix("/v1/metrics"))
     for run in runs or ["last"]:
         result = session.judge(run)

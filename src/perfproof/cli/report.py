@@ -10,11 +10,11 @@ import typer
 from perfproof.cli.common import options, outputs
 from perfproof.cli.common.console import open_page, say
 from perfproof.cli.common.selection import only_candidate
-from perfproof.cli.common.session import Session
 from perfproof.errors import UsageError
 
 
 def report(
+    *,
     run: options.Run = "last",
     against: Annotated[
         str | None, typer.Argument(metavar="AFTER", help="With two runs: the one after.", show_default=False)
@@ -31,15 +31,14 @@ def report(
         ),
     ] = [Path("report.html")],  # noqa: B006 - typer reads the default, nothing mutates it
     arm: options.Candidate = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
+    storage: options.Storage,
     open_: options.Open = False,
 ) -> None:
     """Write the report of a run (or of two, compared) in any format; the ending of the file decides."""
     from perfproof.report import write
     from perfproof.report.exports import writer_of
 
-    session = Session(results, store)
+    session = storage.session()
     raw = [file for file in output if writer_of(file) is not None]
     if raw and against is not None:
         raise UsageError(f"{raw[0].name} holds what one run recorded", hint="name one run")

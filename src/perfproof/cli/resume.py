@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 
 from perfproof.cli.common import options
-from perfproof.cli.common.session import Session, read_scenario
+from perfproof.cli.common.session import read_scenario
 from perfproof.errors import UsageError
 
 
 def resume(
+    *,
     run: options.Run = "last",
     scenario: Annotated[
         Path | None,
@@ -21,13 +22,7 @@ def resume(
     ] = None,
     only: options.Only = None,
     no_why: options.NoWhy = False,
-    json: options.JsonFile = None,
-    output: options.ReportFiles = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
-    open_: options.Open = False,
+    output: options.MeasuredOutput,
 ) -> None:
     """Go on with an interrupted run: finished rounds are kept, the others and the causes are measured now.
 
@@ -35,7 +30,7 @@ def resume(
     """
     from perfproof.measure.resume import resumable
 
-    session = Session(results, store, quiet)
+    session = output.session
     folder = session.locate(run)
     info = resumable(folder)
     file = scenario or Path(info.scenario_file)
@@ -54,4 +49,4 @@ def resume(
     before, after = (commits[0], [str(each) for each in commits[1:]]) if from_git else (None, None)
     with session.versions(what, before, after, names) as versions:
         measured = session.measure(versions, info.kind, info.label, rules.policy, resumes=folder)
-    raise typer.Exit(session.conclude(measured, json, output or (), what, opened=open_))
+    raise typer.Exit(session.conclude(measured, output.json, output.output or (), what, opened=output.open_))

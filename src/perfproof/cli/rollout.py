@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from perfproof.cli.common import options
+from perfproof.cli.common.measuring import measured
 from perfproof.cli.common.selection import only_arm
-from perfproof.cli.common.session import Session, read_scenario
+from perfproof.cli.common.session import read_scenario
 
 
 def rollout(
+    *,
     scenario: options.ScenarioArgument = None,
-    baseline_ref: options.BaselineRef = None,
-    candidate_ref: options.CandidateRefs = None,
+    versions: options.Versions,
     arm: options.ArmAlone = None,
     only: options.Only = None,
     restart: Annotated[
@@ -31,20 +31,13 @@ def rollout(
         int | None, typer.Option("--times", min=1, max=50, help="Restarts instead of the scenario's.")
     ] = None,
     label: options.Label = None,
-    json: options.JsonFile = None,
-    output: options.ReportFiles = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,  # noqa: ARG001 - its callback acts
-    open_: options.Open = False,
+    output: options.MeasuredOutput,
 ) -> None:
     """Restart each arm under steady load: failed requests, time without service, what is under way, health."""
     from perfproof.errors import UsageError
     from perfproof.measure.checks import with_checks
     from perfproof.rollout import RESTARTS
 
-    session = Session(results, store, quiet)
     what = only_arm(read_scenario(scenario, only=only), arm)
     if restart is not None and restart not in RESTARTS:
         raise UsageError(f"--restart {restart} is no way to restart", hint=f"known: {', '.join(RESTARTS)}")
@@ -58,6 +51,4 @@ def rollout(
             hint="add `checks: {rollout: {restart: command, command: ./deploy.sh}}` to the scenario",
         )
     what = replace(what, checks=replace(checks, wanted={"rollout": settings}))
-    with session.versions(what, baseline_ref, candidate_ref) as versions:
-        measured = session.measure(versions, "checks", label)
-    raise typer.Exit(session.conclude(measured, json, output or (), what, opened=open_))
+    raise typer.Exit(measured(what, "checks", label, output, versions))

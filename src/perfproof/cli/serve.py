@@ -5,13 +5,11 @@ from __future__ import annotations
 import importlib.util
 import socket
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from perfproof.cli.common import options
-from perfproof.cli.common.session import Session
 from perfproof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +19,7 @@ SHORTEST_TOKEN = 16
 
 
 def serve(
+    *,
     host: Annotated[str, typer.Option("--host", help="Address to listen on; any but loopback demands --token.")] = (
         "127.0.0.1"
     ),
@@ -31,17 +30,16 @@ def serve(
             "--token", envvar="PERFPROOF_TOKEN", help="Show nothing without it; better given as PERFPROOF_TOKEN."
         ),
     ] = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
+    storage: options.Storage,
     quiet: options.Quiet = False,
 ) -> None:
     """Show runs, comparisons and trends in a browser. Nothing can be changed there."""
     if not all(importlib.util.find_spec(name) for name in ("starlette", "uvicorn")):
         raise UsageError("the dashboard is not installed", hint="pip install 'perfproof[dashboard]'")
-    from perfproof.dashboard.access import is_loopback
+    from perfproof.core.addresses import is_this_machine
 
     token = token or None
-    if token is None and not is_loopback(host):
+    if token is None and not is_this_machine(host):
         raise UsageError(
             f"{host} can be reached from other machines, and no token was given",
             hint='PERFPROOF_TOKEN="$(openssl rand -hex 16)" perfproof serve --host ..., or leave --host out',
@@ -50,11 +48,13 @@ def serve(
         raise UsageError(
             f"the token must be at least {SHORTEST_TOKEN} plain characters", hint="openssl rand -hex 16 makes one"
         )
-    if store is None and not results.is_dir():
-        raise UsageError(f"there is no folder {results} with runs", hint="measure first, or name it: --results DIR")
+    if storage.store is None and not storage.results.is_dir():
+        raise UsageError(
+            f"there is no folder {storage.results} with runs", hint="measure first, or name it: --results DIR"
+        )
     listener = _listen(host, port)
-    with listener, Session(results, store).store() as opened:
-        opened.sync(results)
+    with listener, storage.session().store() as opened:
+        opened.sync(storage.results)
         if not quiet:
             shown = f"[{host}]" if ":" in host else host
             more = "/?token=... (your token, once)" if token else "/"

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from perfproof.cli.common import options
 from perfproof.cli.common.console import open_page
 from perfproof.cli.common.selection import only_candidate
-from perfproof.cli.common.session import Session
 
 
 def show(
+    *,
     run: options.Run = "last",
     findings: options.Findings = False,
     arm: options.Candidate = None,
     json: options.JsonFile = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
+    storage: options.Storage,
     open_: options.Open = False,
 ) -> None:
     """Show what a recorded run concluded."""
-    session = Session(results, store)
+    session = storage.session()
     folder = session.locate(run)
     result = session.judge(str(folder))
     named = run if arm is None else f"{run} --arm {arm}"
@@ -32,12 +29,12 @@ def show(
 
 
 def last(
+    *,
     findings: options.Findings = False,
     arm: options.Candidate = None,
     json: options.JsonFile = None,
-    results: options.Results = Path("results"),
-    store: options.StoreUrl = None,
+    storage: options.Storage,
     open_: options.Open = False,
 ) -> None:
     """Show what the last run concluded: short for `perfproof show last`."""
-    show("last", findings, arm, json, results, store, open_)
+    show(run="last", findings=findings, arm=arm, json=json, storage=storage, open_=open_)

@@ -14,3 +14,11 @@ def is_loopback(address: str) -> bool:
     if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
         return found.ipv4_mapped.is_loopback
     return found.is_loopback
+
+
+def is_this_machine(host: str) -> bool:
+    """Tell whether a host, a name or an address, means this machine by itself, without asking what it resolves to."""
+    try:
+        return is_loopback(host.strip("[]"))
+    except ValueError:
+        return host.rstrip(".").lower() == "localhost"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from math import floor, log10
 
@@ -63,12 +64,17 @@ def digits(value: float, places: int = 2) -> str:
     return format(Decimal(f"{value:.{places}g}"), ",f")
 
 
+def upper_first(text: str) -> str:
+    """Return a text with its first letter as a capital."""
+    return text[:1].upper() + text[1:]
+
+
 def capitalised(text: str) -> str:
     """Return a text as a sentence begins; a name that a program gave (``db_pool_wait``) stays as it is written."""
-    return text if "_" in text.partition(" ")[0] else text[:1].upper() + text[1:]
+    return text if "_" in text.partition(" ")[0] else upper_first(text)
 
 
-def listed(items: list[str], most: int = 3) -> str:
+def listed(items: Sequence[str], most: int = 3) -> str:
     """Return ``a, b and c``, cut to ``a, b, c and 4 more``."""
     if len(items) > most:
         return f"{', '.join(items[:most])} and {len(items) - most} more"

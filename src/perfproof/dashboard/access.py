@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 from http.cookies import SimpleCookie
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from perfproof.core.addresses import is_this_machine
 
 COOKIE = "perfproof"
 POLICY = (
@@ -27,14 +28,6 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "private, no-cache",
 }
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address can only be reached from this machine."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.rstrip(".").lower() == "localhost"
 
 
 class AccessGuard:
@@ -73,7 +66,7 @@ class AccessGuard:
         headers = Headers(scope=scope)
         if self._token is None:
             name = headers.get("host", "").rsplit(":", 1)[0] if not _is_bare_ipv6(headers) else headers["host"]
-            return None if is_loopback(name) else PlainTextResponse("This host is not served.\n", 421)
+            return None if is_this_machine(name) else PlainTextResponse("This host is not served.\n", 421)
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         given = dict(query).get("token")
         if given is not None:

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
+from perfproof.core.numbers import count_of
 from perfproof.dashboard.pairing import Partner, partner
 from perfproof.dashboard.saying import head, line, run_address
 from perfproof.errors import StoreError
@@ -91,7 +92,7 @@ def ago(text: str, now: datetime) -> str:
         (60, "minute"),
     ):
         if seconds >= size * (2 if name in ("month", "week") else 1):
-            return f"{formatting.plural(int(seconds // size), name)} ago"
+            return f"{count_of(int(seconds // size), name)} ago"
     return "just now"
 
 
@@ -159,7 +160,7 @@ def _summary(cards: Sequence[dict[str, Any]], scenarios: int) -> str:
     counts = Counter(card["word"] for card in cards)
     order = {card["word"]: _URGENCY[card["tone"]] for card in cards}
     parts = [f"{counts[word]} {word}" for word in sorted(counts, key=lambda word: (order[word], word))]
-    first = formatting.plural(scenarios, "scenario")
+    first = count_of(scenarios, "scenario")
     shown = "" if len(cards) == scenarios else f", of {len(cards)} shown here"
     slid = sum(card["shift"] is not None and card["shift"]["tone"] == "bad" for card in cards)
     also = f"; {slid} at a worse level than before" if slid else ""
@@ -290,7 +291,7 @@ def _told(moves: Sequence[_Move]) -> list[str]:
     for same in together.values():
         first = same[0]
         commits = trend_text.commits_between(first.stretch, first.change)
-        kept = formatting.plural(len(first.stretch.points) - first.change.index, "run")
+        kept = count_of(len(first.stretch.points) - first.change.index, "run")
         sentences.append(
             f"another level since {_day(first.first.started_at)}: {', '.join(each.words for each in same)}; "
             f"kept over {kept}" + (f"; commits {commits}" if commits else "") + "."
@@ -381,7 +382,7 @@ def references(store: Store, shown: Trend, named: Sequence[Baseline]) -> list[tr
 
 def _spark(shown: Trend, named: Sequence[Baseline], store: Store, anchor: str) -> dict[str, Any]:
     lines = references(store, shown, named)[:1]
-    title = f"{formatting.title(shown.metric)} of all requests, {formatting.plural(len(shown.points), 'run')}"
+    title = f"{formatting.title(shown.metric)} of all requests, {count_of(len(shown.points), 'run')}"
     drawing = trend_svg.small(history.plain(shown), anchor, title, lambda point: run_address(point.run), lines)
     ends = [point.started_at for point in (shown.points[0], shown.points[-1])]
     dashed = f"; dashed: baseline “{formatting.plain(lines[0].name, 40)}”" if lines else ""

@@ -151,6 +151,8 @@ def _repeated(
     calls = [each.calls if each else 0 for each in seen]
     low, high = min(calls), max(calls)
     fewest = min((each for each in seen if each), key=lambda each: each.calls)
+    # What ran while nothing was asked, or not in every repeat, may be a timer's; the agent knows whose it was. Leaving
+    # all of it out would lose a query of the request that a pool happens to send as well.
     doubtful = key[0] in background or low != high
     if doubtful and not key[1]:
         own = {agent[key].calls if key in agent else 0 for agent in agents}

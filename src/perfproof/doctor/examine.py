@@ -24,7 +24,7 @@ from perfproof.doctor.versions import Git
 from perfproof.errors import Interrupted, PerfproofError, ScenarioError
 from perfproof.machine.cores import split_cpus
 from perfproof.machine.signals import interruptible
-from perfproof.measure.run import placed
+from perfproof.measure.arms import placed
 from perfproof.model.scenario import Scenario
 from perfproof.rounds.observer import Observer
 from perfproof.scenario import read

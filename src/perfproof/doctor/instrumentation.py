@@ -20,7 +20,7 @@ from perfproof.doctor.results import CheckResult, NotChecked, joined, of_error, 
 from perfproof.doctor.start import begun, developing
 from perfproof.errors import LoadError, PerfproofError, UnsendableError
 from perfproof.load.load_client import LoadProcess
-from perfproof.measure.run import lives_on
+from perfproof.measure.arms import lives_on
 from perfproof.model.profile import Engine
 from perfproof.model.scenario import Arm, Scenario
 from perfproof.queries.probe_plan import plan, worth_probing

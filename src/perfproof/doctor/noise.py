@@ -24,7 +24,10 @@ from perfproof.errors import Interrupted, PerfproofError, StoreError
 from perfproof.evidence.reader import read
 from perfproof.judge.analysis import expected_spread
 from perfproof.judge.run_plan import plan
-from perfproof.measure.run import Options, lives_on, measure, seconds_for_rounds
+from perfproof.measure.arms import lives_on
+from perfproof.measure.clock import seconds_for_rounds
+from perfproof.measure.options import Options
+from perfproof.measure.run import measure
 from perfproof.model.metrics import ALL
 from perfproof.model.recording import Recording
 from perfproof.model.rules import Spread

@@ -77,7 +77,7 @@ class Operation:
             return found[1].at("schema")
         contents = dict(found[1].entries("content"))
         for name, content in contents.items():
-            if _covers(name, media):
+            if covers(name, media):
                 return content.at("schema")
         return None
 
@@ -87,7 +87,8 @@ class Operation:
         return () if found is None or self.v2 else tuple(name for name, _ in found[1].entries("content"))
 
 
-def _covers(documented: str, media: str) -> bool:
+def covers(documented: str, media: str) -> bool:
+    """Tell whether a documented media type (``*/*``, ``text/*``) is that of an answer."""
     kind = documented.partition(";")[0].strip().lower()
     return kind in (media, "*/*") or (kind.endswith("/*") and media.startswith(kind[:-1]))
 

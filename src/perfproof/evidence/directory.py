@@ -152,33 +152,27 @@ class RunDirectory:
 
     def save_probing(self, probing: Probing) -> None:
         """Write ``probe.json``: what the probe phase observed."""
-        with writing(self.path / PROBE_FILE):
-            write_whole(self.path / PROBE_FILE, write_document(probing))
+        self._put(PROBE_FILE, write_document(probing))
 
     def save_causes(self, causes: Causes) -> None:
         """Write ``causes.json.gz``: what was observed to say why."""
-        with writing(self.path / CAUSES_FILE):
-            write_whole(self.path / CAUSES_FILE, write_compressed(causes))
+        self._put(CAUSES_FILE, write_compressed(causes))
 
     def save_instructions(self, instructions: Instructions) -> None:
         """Write ``instructions.json.gz``: what the count pass counted."""
-        with writing(self.path / INSTRUCTIONS_FILE):
-            write_whole(self.path / INSTRUCTIONS_FILE, write_compressed(instructions))
+        self._put(INSTRUCTIONS_FILE, write_compressed(instructions))
 
     def save_checked(self, checked: Checked) -> None:
         """Write ``checks.json.gz``: what the checks observed."""
-        with writing(self.path / CHECKS_FILE):
-            write_whole(self.path / CHECKS_FILE, write_compressed(checked))
+        self._put(CHECKS_FILE, write_compressed(checked))
 
     def save_result(self, result_json: str) -> None:
         """Write ``result.json``, replacing an earlier one."""
-        with writing(self.path / "result.json"):
-            write_whole(self.path / "result.json", result_json.encode())
+        self._put("result.json", result_json.encode())
 
     def note(self, info: RunInfo) -> None:
         """Rewrite ``run.json`` in the middle of the run; rounds being written stay as they are."""
-        with writing(self.path / "run.json"):
-            write_whole(self.path / "run.json", write_document(info))
+        self._put("run.json", write_document(info))
 
     def finish(self, info: RunInfo) -> None:
         """Rewrite ``run.json`` with the final status, after removing rounds that were left partial.
@@ -191,6 +185,10 @@ class RunDirectory:
             for leftover in [*self.path.glob(".samples-*"), *self.path.glob(".*.writing")]:
                 leftover.unlink(missing_ok=True)  # of a killed process: living ones keep nothing here by then
             write_whole(self.path / "run.json", write_document(info))
+
+    def _put(self, name: str, content: bytes) -> None:
+        with writing(self.path / name):
+            write_whole(self.path / name, content)
 
 
 def hidden(path: Path, ending: str) -> Path:

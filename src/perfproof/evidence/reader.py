@@ -6,6 +6,7 @@ import re
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -39,6 +40,7 @@ from perfproof.model.recording import (
     Samples,
 )
 
+T = TypeVar("T")
 ABANDONED = 86400.0
 """Seconds after which a run that has been marked running on another machine was killed."""
 
@@ -61,30 +63,29 @@ def read(path: Path) -> Recording:
 
 def read_probing(path: Path) -> Probing | None:
     """Return what the probe phase of the run in the folder ``path`` observed; None if it had none."""
-    file = path / PROBE_FILE
-    return read_document(file, Probing) if file.exists() else None
+    return _if_there(path / PROBE_FILE, Probing)
 
 
 def read_causes(path: Path) -> Causes | None:
     """Return what the cause pass of the run in the folder ``path`` observed; None if it had none."""
-    file = path / CAUSES_FILE
-    return read_document(file, Causes) if file.exists() else None
+    return _if_there(path / CAUSES_FILE, Causes)
 
 
 def read_instructions(path: Path) -> Instructions | None:
     """Return what the count pass of the run in the folder ``path`` counted; None if it had none."""
-    file = path / INSTRUCTIONS_FILE
-    return read_document(file, Instructions) if file.exists() else None
+    return _if_there(path / INSTRUCTIONS_FILE, Instructions)
 
 
 def read_checked(path: Path, info: RunInfo) -> Checked | None:
     """Return what the checks of the run in the folder ``path`` observed; None if it had none."""
-    file = path / CHECKS_FILE
-    if not file.exists():
-        return None
-    checked = read_document(file, Checked)
-    check_checked(info, checked, file)
+    checked = _if_there(path / CHECKS_FILE, Checked)
+    if checked is not None:
+        check_checked(info, checked, path / CHECKS_FILE)
     return checked
+
+
+def _if_there(file: Path, kind: type[T]) -> T | None:
+    return read_document(file, kind) if file.exists() else None
 
 
 def read_info(path: Path) -> RunInfo:

@@ -15,11 +15,10 @@ from errno import EINPROGRESS
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Protocol
 
-import gevent
 from gevent import monkey
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from perfproof.errors import LoadError
+from perfproof.http.cross_origin_redirect import CrossOriginRedirect
 from perfproof.http.flow import Flow
 from perfproof.http.redirect import RedirectRefusedError
 from perfproof.http.reply import BODY_LIMIT, HEAD_LIMIT, BodyReader, HeadOnly, Reply, ends_with_connection, final_head
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from perfproof.http.target import Target
 
 Owner = Callable[["Connection"], None]
-Returned = Callable[[int, int, int, int, str], None]
-"""Outcome, status, bytes of the body, end (ns) and problem."""
 
 _READ, _WRITE = 1, 2
 _BUFFER = 64 * 1024
@@ -474,7 +471,7 @@ class Connection:
         hop.request, hop.variant, hop.timeout_ns = current.request, current.variant, current.timeout_ns
         self.message = hop
         if hop.handling is not None and hop.handling.away is not None:
-            self._diverted = CrossOriginRedirect(self.pool, hop, self._number, self._returned)
+            self._diverted = CrossOriginRedirect(self.pool.beside, hop, self._number, self._returned)
         else:
             self._send_slowly(hop)
 
@@ -569,54 +566,3 @@ class Connection:
 
 def _nobody(_: Connection) -> None:
     """Stand in for an owner before the first exchange."""
-
-
-class CrossOriginRedirect:
-    """Sends ``message`` to where its care says, once that is resolved and found to be allowed.
-
-    In a greenlet, for resolving a name waits, which the event loop must not. The detour has the deadline of the
-    exchange that it belongs to, which abandons it. ``body`` and ``fields`` (headers) are those of the answer.
-    """
-
-    def __init__(self, pool: PoolState, message: Message, number: int, returned: Returned) -> None:
-        self._pool = pool
-        self._number = number
-        self._returned: Returned | None = returned
-        self._connection: Connection | None = None
-        self._message = message
-        self.body = bytearray()
-        self.fields: list[tuple[bytes, bytes]] = []
-        gevent.spawn(self._go)
-
-    def abandon(self) -> str:
-        """Close the connection; nobody is told."""
-        self._returned = None
-        if self._connection is not None:
-            self._connection.close()
-        return ""
-
-    def _go(self) -> None:
-        handling = self._message.handling
-        if handling is None or handling.away is None or self._returned is None:
-            return
-        try:
-            target = handling.place.allowed_origins.target(handling.away, handling.url)
-            beside = self._pool.beside(target, lambda: self._number)
-        except LoadError as error:
-            self._end(int(Outcome.UNEXPECTED), 0, 0, monotonic_ns(), f"redirected: {error.what}")
-            return
-        if self._returned is not None:
-            self._connection = beside.connections[0]
-            self._connection.body = bytearray()
-            self._connection.send(self._message, 0, self._answered)
-
-    def _answered(self, connection: Connection) -> None:
-        self.body, self.fields = connection.body or bytearray(), connection.fields
-        size = len(self.body)
-        connection.close()
-        self._end(connection.outcome, connection.status, size, connection.done, connection.problem)
-
-    def _end(self, outcome: int, status: int, size: int, done: int, problem: str) -> None:
-        if self._returned is not None:
-            self._returned(outcome, status, size, done, problem)
-            self._returned = None

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from perfproof.core.numbers import count_of, in_unit, listed, percent
+from perfproof.core.numbers import count_of, in_unit, listed, percent, upper_first
 from perfproof.errors import ExitCode
 from perfproof.model.instructions import (
     ARCHITECTURE,
@@ -279,4 +279,4 @@ def _of_one(levels: Sequence[Level], broken: str, arm: str, starts: int) -> str:
     whole = next((level for level in levels if level.request == ALL), None)
     value = in_unit(whole.estimate.value, "instructions") if whole else "nothing"
     measured = f"{arm} executes {value} per request, over {count_of(starts, 'start')}"
-    return f"{broken}; {measured}." if broken else f"{measured[0].upper()}{measured[1:]}."
+    return f"{broken}; {measured}." if broken else f"{upper_first(measured)}."

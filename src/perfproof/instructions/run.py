@@ -78,7 +78,7 @@ def count_instructions(phase: PassContext) -> Instructions:
     except UsageError:
         raise
     except PerfproofError as error:
-        notes.append(phase.redactor(_sentence(error)))
+        notes.append(phase.redactor(error.sentence))
     given = os.environ.get(SEED) or any(SEED in arm.service.environment for arm in phase.scenario.arms)
     return replace(
         told,
@@ -186,7 +186,7 @@ class _Pass:
                 except ServiceError as error:
                     if number <= ENOUGH:
                         raise _not_counted(error, first) from error
-                    notes.append(f"start {number} failed and was left out: {_sentence(error)}")
+                    notes.append(f"start {number} failed and was left out: {error.sentence}")
                     break
                 phase.observer.time_left((time.monotonic() - began) / number * (wanted - number))
         profiles = self._profiles(time.monotonic() - began)
@@ -323,7 +323,3 @@ def _cpuinfo() -> str:
         return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-
-
-def _sentence(error: PerfproofError) -> str:
-    return ": ".join(part for part in (error.what, error.why, error.hint) if part)

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from perfproof.checks import registry
-from perfproof.core.numbers import count_of, in_unit, listed
+from perfproof.core.numbers import count_of, in_unit, listed, upper_first
 from perfproof.errors import ExitCode, UsageError
 from perfproof.model.checks import ArmFacts, Checked, CheckFacts, Compared, Measure
 from perfproof.model.metrics import METRICS, Metric
@@ -29,6 +29,7 @@ from perfproof.verdict.budgets import check_budgets
 from perfproof.verdict.claims import missing_goals
 from perfproof.verdict.comparability import describe
 from perfproof.verdict.conclude import conclude, regressions
+from perfproof.verdict.exact import TIMED_ON_ONE_START, exact_row
 from perfproof.verdict.findings import in_order
 from perfproof.verdict.guards import accept
 from perfproof.verdict.proofs import conclude_claims, prove, sentence_of
@@ -148,35 +149,18 @@ def _row(measure: Measure, metric: Metric, rules: Rules) -> Comparison:
     goal = goal_of(rules, metric, measure.request)
     before, after = measure.baseline, measure.candidate
     role: Role = "goal" if goal else "shown" if measure.shown else "gate"
-    change: float | None = None
     verdict, stretch = Verdict.INCONCLUSIVE, None
     notes = measure.notes
     if before is None or after is None:
         notes = (*notes, measure.why or "was not measured on both arms")
+    elif metric.exact:
+        gain = _gain(before, after, metric)
+        verdict = _judged(gain, goal.improve if goal else None)
+        stretch = gain >= goal.stretch if goal is not None and goal.stretch is not None else None
     else:
-        change = after / before - 1 if before else 0.0 if not after else None
-        if metric.exact:
-            gain = _gain(before, after, metric)
-            verdict = _judged(gain, goal.improve if goal else None)
-            stretch = gain >= goal.stretch if goal is not None and goal.stretch is not None else None
-        else:
-            notes = (*notes, "timed a few times on one start of each arm: shown, never judged")
-    return Comparison(
-        metric=metric.name,
-        request=measure.request,
-        unit=metric.unit,
-        baseline=before,
-        candidate=after,
-        change=change,
-        ci_low=None,
-        ci_high=None,
-        confidence=None,
-        verdict=verdict,
-        role=role,
-        rounds=0,
-        goal=goal,
-        stretch_met=stretch,
-        notes=notes,
+        notes = (*notes, TIMED_ON_ONE_START)
+    return exact_row(
+        metric, measure.request, (before, after), verdict, role, goal=goal, stretch_met=stretch, notes=notes
     )
 
 
@@ -312,7 +296,7 @@ def _sentence(
     else:
         body = _compared(verdict, rows)
     text = "; ".join([*parts, body])
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{upper_first(text)}."
 
 
 def _compared(verdict: Verdict, rows: Sequence[Comparison]) -> str:

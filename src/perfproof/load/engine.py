@@ -10,9 +10,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from itertools import count, islice
-from pathlib import Path
-from time import monotonic_ns, process_time_ns
+from itertools import islice
+from time import monotonic_ns
 from types import MappingProxyType
 from typing import Any
 
@@ -20,40 +19,37 @@ import numpy as np
 import numpy.typing as npt
 from gevent import get_hub
 
-from perfproof.core.redaction import Redactor
 from perfproof.errors import LoadError
 from perfproof.http.body import Files, read_files
 from perfproof.http.cookies import Jar
 from perfproof.http.exchange import Message, Place
 from perfproof.http.feeds import Supply, Turns
 from perfproof.http.flow import Flow
-from perfproof.http.found_secrets import FoundSecrets
 from perfproof.http.pool import Pool, ignore
 from perfproof.http.redirect import AllowedOrigins
 from perfproof.http.target import Target, locate
 from perfproof.http.tls import Secure
-from perfproof.load.generator_health import Lag, RunQueue, steal_ns, waited_ns
+from perfproof.load.generator_health import Usage
 from perfproof.load.histogram_recorder import HistogramRecorder
 from perfproof.load.limits import LoadGuard, connections_of, most_rate, refuse_connections, refuse_rate
 from perfproof.load.pairs import PairSource
 from perfproof.load.plan import BlockReport, LoadPlan, PairsReport, PairStretch, WarmReport, WrongAnswer
+from perfproof.load.recording_engine import WARM_LIMIT_NS, RecordingEngine
 from perfproof.load.request_source import RequestSource, variants_of, weights
-from perfproof.load.sample_files import writing
 from perfproof.load.sample_recorder import Recorder
 from perfproof.load.schedule import DECK, arrivals, mean_rate, sequence, steady
 from perfproof.load.setup import run_setup
 from perfproof.load.single_requests import pool_of_one, send_alone
-from perfproof.load.timer import Timer
 from perfproof.load.traffic import ClosedLoopUser, LoadSource, Pacer, Quota, Together
 from perfproof.model.recording import COMPLETED, LEFT_OUT, Outcome
 from perfproof.model.scenario import JsonValue, Stage
 
-_TICK_NS = 10_000_000
 _LEAD_NS = 5_000_000
 _ABORT_GRACE_NS = 900_000_000
 _ABANDON_NS = 2 * _ABORT_GRACE_NS
+"""Sources that have not ended by then are let go. Not at the grace itself: the pools give up only then, and what that
+ends still has to reach its source."""
 _LOOK_SECONDS = 0.5
-_WARM_LIMIT_NS = 60_000_000_000
 _LARGEST_DECK = 100_000
 _ROWS_LOOKED_AT = 2000
 """Rows of a feed of which those columns are masked in logs that are named like a secret."""
@@ -63,37 +59,25 @@ TRIES = 3
 """How often a request that is not answered as expected is sent before any load."""
 
 
-class LoadEngine:
+class LoadEngine(RecordingEngine):
     """Arms, recorder and the sources under way. ``hand_out`` gives a source to a Locust user to run.
 
     ``share`` (k, n) makes this worker k of n: of the whole load it puts every n-th request or user, from the k-th on.
     """
 
     def __init__(self, plan: LoadPlan, hand_out: Callable[[LoadSource], None], share: tuple[int, int] = (0, 1)) -> None:
-        self._plan = plan
+        super().__init__(plan, variants_of(plan.requests))
         self._share = share
         self._hand_out = hand_out
-        self.found_secrets = FoundSecrets(Redactor(plan.secrets))
         self._loop = get_hub().loop
         self._pools: dict[int, Pool] = {}
         self._stocks: dict[int, RequestSource] = {}
-        self._guards: dict[int, LoadGuard] = {}
         self._files: Files = {}
         self._supplies: dict[str, Supply] = {}
         self._turns = Turns()
         self._alone: dict[int, Pool] = {}
-        folder = Path(plan.folder) if plan.folder else None
-        histograms = plan.load.samples == "histogram"
-        self._recorder = HistogramRecorder(variants_of(plan.requests)) if histograms else Recorder(folder)
-        self._unrecorded = Recorder(folder)
-        # Ids differ from those of any other run on the same service; 62 bits, so that they fit a signed column.
-        self._next_id = count((randomness.randbits(30) << 32) + 1).__next__
         self._sources: Sequence[LoadSource] = ()
         self._dealt: Iterator[Message | Flow] = iter(())
-        self._lag = Lag(_TICK_NS)
-        self._queue = RunQueue()
-        self._aborted_at = 0
-        self._stopped_for: LoadError | None = None
 
     def open(self, arm: int, base_url: str) -> None:
         """Find the arm's service, run the set-up steps on it and prepare every request; LoadError if any of it fails.
@@ -163,7 +147,7 @@ class LoadEngine:
                 self._run([pool], recorder, -1, self._traffic(arm, steady(rate, seconds), rate, seed, start))
             missing = requests - len(recorder)
             if missing > 0:
-                until = monotonic_ns() + _WARM_LIMIT_NS
+                until = monotonic_ns() + WARM_LIMIT_NS
                 messages = islice(self._own(arm, seed + 1), missing)
                 quota = Quota(missing)
                 users = min(missing, len(pool.connections))
@@ -268,16 +252,16 @@ class LoadEngine:
         pool = self._pool(arm)
         if not start:
             self.prepare(arm)
-        opened, connecting, mark, steal = pool.opened, pool.connecting_ns, len(self._recorder), steal_ns()
+        opened, connecting, mark = pool.opened, pool.connecting_ns, len(self._recorder)
         request_source = self._stocks[arm]
         unfed = sum(request_source.unfed.values())
         sources = self._traffic(arm, stages, rate, seed, start or monotonic_ns() + _LEAD_NS, pair)
-        cpu, waited, started = process_time_ns(), waited_ns(), monotonic_ns()
+        before, started = Usage.now(), monotonic_ns()
         length = int(sum(stage.seconds for stage in stages) * 1e9)
         self._recorder.begin(arm, pair, started, length)
         self._run([pool], self._recorder, pair, sources)
         ended = monotonic_ns()
-        cpu, waited = process_time_ns() - cpu, waited_ns() - waited
+        used = Usage.now().since(before)
         if not self._aborted_at:
             deque(self._dealt, maxlen=0)  # to its end, whoever sends the last: there the next pair begins for all
         pacers = [source for source in sources if isinstance(source, Pacer)]
@@ -304,19 +288,14 @@ class LoadEngine:
             failed=intended - dropped - completed,
             dropped=dropped,
             late=sum(pacer.late for pacer in pacers),
-            generator_cpu_ns=max(0, cpu - sum(pacer.idle_ns for pacer in pacers)),
-            lag_max_ns=self._lag.worst,
-            steal_ns=steal_ns() - steal,
             opened=pool.opened - opened,
             connecting_ns=pool.connecting_ns - connecting,
-            aborted=bool(self._aborted_at),
             not_started=int(outcomes[Outcome.NOT_STARTED]),
             resent=int(outcomes[Outcome.RESENT]),
             lost=int(outcomes[Outcome.LOST]),
             unfed=sum(request_source.unfed.values()) - unfed,
-            waited_ns=waited,
-            run_queue=self._queue.mean,
             turns_ns=sum(turns) // max(1, len(turns)),
+            **self._generator(used, sum(pacer.idle_ns for pacer in pacers)),
         )
 
     def pairs(self, stretch: PairStretch) -> PairsReport:
@@ -335,7 +314,7 @@ class LoadEngine:
         opened = {arm: (pool.opened, pool.connecting_ns) for arm, pool in pools.items()}
         for pool in pools.values():
             pool.close()
-        mark, steal, unfed = len(recorder), steal_ns(), {arm: sum(self._stocks[arm].unfed.values()) for arm in arms}
+        mark, unfed = len(recorder), {arm: sum(self._stocks[arm].unfed.values()) for arm in arms}
         gc.collect()
         variants = weights(self._plan.requests)[1]
         total = sum(stretch.counts)
@@ -343,12 +322,12 @@ class LoadEngine:
         for arm in arms:
             order = islice(sequence(stretch.counts, variants, seed, total), total)
             messages[arm] = self._stocks[arm].deal(order, seed, pair)
-        cpu, waited, started = process_time_ns(), waited_ns(), monotonic_ns()
+        before, started = Usage.now(), monotonic_ns()
         until, gap = started + int(stretch.seconds * 1e9), int(stretch.gap * 1e9)
         source = PairSource(pools, messages, pairs=total, seed=seed, until=until, gap_ns=gap, patience=stretch.patience)
         self._run(list(pools.values()), recorder, pair, [source])
         ended = monotonic_ns()
-        cpu, waited, steal = process_time_ns() - cpu, waited_ns() - waited, steal_ns() - steal
+        used = Usage.now().since(before)
         rows = recorder.rows(mark)
         reports = []
         for arm in arms:
@@ -366,37 +345,17 @@ class LoadEngine:
                     failed=intended - completed,
                     dropped=0,
                     late=0,
-                    generator_cpu_ns=cpu,
-                    lag_max_ns=self._lag.worst,
-                    steal_ns=steal,
                     opened=pools[arm].opened - opened[arm][0],
                     connecting_ns=pools[arm].connecting_ns - opened[arm][1],
-                    aborted=bool(self._aborted_at),
                     not_started=int(mine[Outcome.NOT_STARTED]),
                     resent=int(mine[Outcome.RESENT]),
                     lost=int(mine[Outcome.LOST]),
                     unfed=sum(self._stocks[arm].unfed.values()) - unfed[arm],
-                    waited_ns=waited,
-                    run_queue=self._queue.mean,
+                    **self._generator(used),
                 )
             )
         took = _took(rows, arms, len(self._plan.requests))
         return PairsReport(source.pairs, tuple(reports), took, tuple(source.hung.values()))
-
-    def seal(self, path: Path) -> int:
-        """Write the samples since the last seal to ``path`` and forget them; LoadError (and they stay) if it fails."""
-        rows = self.write(path)
-        self._recorder.clear()
-        return rows
-
-    def write(self, path: Path) -> int:
-        """Write the samples since the last seal to ``path`` and keep them; LoadError if it fails."""
-        with writing(path.name):
-            return self._recorder.write(path)
-
-    def discard(self) -> None:
-        """Forget the samples since the last seal."""
-        self._recorder.clear()
 
     def abort(self) -> None:
         """Stop sending now and for good; what is in flight may end within a second. Safe to call at any time."""
@@ -406,11 +365,6 @@ class LoadEngine:
         for pool in self._pools.values():
             pool.halt()
 
-    def break_off(self, error: LoadError) -> None:
-        """Stop as ``abort`` does; what is under way and whatever is asked for later is refused with ``error``."""
-        self._stopped_for = self._stopped_for or error
-        self.abort()
-
     def _is_abandoned(self) -> bool:
         return bool(self._aborted_at) and monotonic_ns() > self._aborted_at + _ABANDON_NS
 
@@ -418,10 +372,6 @@ class LoadEngine:
         if arm not in self._pools:
             raise LoadError(f"arm {arm} has not been opened")
         return self._pools[arm]
-
-    def _refuse_if_aborted(self) -> None:
-        if self._aborted_at:
-            raise self._stopped_for or LoadError("the load was aborted")
 
     def _own(self, arm: int, seed: int, pair: int = -1) -> Iterator[Message | Flow]:
         """Yield without end what this worker sends where each goes at its own pace."""
@@ -471,16 +421,10 @@ class LoadEngine:
         guards = [(pool, self._guards[pool.arm]) for pool in pools]
         began, before = monotonic_ns(), len(recorder)
 
-        def tick() -> None:
-            now = monotonic_ns()
+        def tick(now: int) -> None:
             for pool, guard in guards:
-                if not self._aborted_at:
-                    self._stopped_for = guard.tripped(now - began, len(recorder) - before, pool.failures)
-                    if self._stopped_for is not None:
-                        self.abort()
+                self._guard(guard, began, len(recorder) - before, pool.failures)
                 pool.sweep(now)
-            self._lag.tick(now)
-            self._queue.tick(now)
             for source in sources:
                 source.tick(now)
             if self._aborted_at and now > self._aborted_at + _ABORT_GRACE_NS:
@@ -490,25 +434,21 @@ class LoadEngine:
                 for source in sources:
                     source.stop()
 
-        first = monotonic_ns() + _TICK_NS
-        self._lag.reset(first)
-        self._queue.reset()
-        ticker = Timer(self._loop, tick)
-        ticker.at(first, _TICK_NS)
+        # A collection amid a block would be milliseconds of somebody's latency; `prepare` has just made one.
         gc.disable()
         try:
-            for source in sources:
-                self._hand_out(source)
-            for source in sources:
-                while not source.done.wait(_LOOK_SECONDS):
-                    if self._is_abandoned():
-                        for each in sources:
-                            each.done.set()  # whatever it waits for will not come any more
-                if source.error is not None:
-                    raise source.error
+            with self._ticking(tick):
+                for source in sources:
+                    self._hand_out(source)
+                for source in sources:
+                    while not source.done.wait(_LOOK_SECONDS):
+                        if self._is_abandoned():
+                            for each in sources:
+                                each.done.set()  # whatever it waits for will not come any more
+                    if source.error is not None:
+                        raise source.error
         finally:
             gc.enable()
-            ticker.close()
             self._sources = ()
             for pool, guard in guards:
                 pool.record = ignore

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from time import process_time_ns
 
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _LOOK_EVERY_NS = 100_000_000
@@ -29,6 +31,24 @@ def waited_ns() -> int:
         return int(Path("/proc/self/schedstat").read_text(encoding="ascii").split()[1])
     except (OSError, IndexError, ValueError):
         return 0
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What this process used and waited for, and what the machine lost, in ns since some beginning."""
+
+    cpu_ns: int
+    waited_ns: int
+    steal_ns: int
+
+    @classmethod
+    def now(cls) -> Usage:
+        """Return the clocks; of two readings the difference counts."""
+        return cls(process_time_ns(), waited_ns(), steal_ns())
+
+    def since(self, before: Usage) -> Usage:
+        """Return what was used since an earlier reading."""
+        return Usage(self.cpu_ns - before.cpu_ns, self.waited_ns - before.waited_ns, self.steal_ns - before.steal_ns)
 
 
 class Lag:

@@ -4,7 +4,9 @@
 an interrupted one, ``dry_run`` shows what would be sent, ``versions`` fetches both versions from git.
 """
 
-from perfproof.measure.run import Measured, Options, measure, probe_alone
+from perfproof.measure.options import Measured, Options
+from perfproof.measure.probe_alone import probe_alone
+from perfproof.measure.run import measure
 from perfproof.rounds.observer import Observer, Silent
 
 __all__ = ["Measured", "Observer", "Options", "Silent", "measure", "probe_alone"]

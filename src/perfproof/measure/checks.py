@@ -103,7 +103,7 @@ def _ask(
     except PerfproofError as error:
         for name in checks:
             if all(each.arm != arm.name for each in found[name]):
-                found[name].append(ArmFacts(arm.name, problem=phase.redactor(_sentence(error))))
+                found[name].append(ArmFacts(arm.name, problem=phase.redactor(error.sentence)))
 
 
 def _rolled_out(phase: PassContext, arm: Arm, check: Check) -> ArmFacts:
@@ -132,7 +132,7 @@ def _rolled_out(phase: PassContext, arm: Arm, check: Check) -> ArmFacts:
     except UsageError:
         raise
     except PerfproofError as error:
-        problem = phase.redactor(_sentence(error))
+        problem = phase.redactor(error.sentence)
     asked = sum(int(each["requests"]) for each in facts.get("restarts", ()))
     return ArmFacts(arm.name, facts, asked, time.monotonic() - began, problem)
 
@@ -158,7 +158,7 @@ def _of_files(phase: PassContext, name: str, check: OfFiles) -> list[ArmFacts]:
         observed = check.observe_files(arms, phase.scenario.checks.wanted[name])
         seen = [bounded(each, phase.redactor) for each in observed]
     except PerfproofError as error:
-        problem = phase.redactor(_sentence(error))
+        problem = phase.redactor(error.sentence)
     except Exception as error:  # noqa: BLE001 - a defect of one check must not cost the others their facts
         problem = f"the check itself failed: {type(error).__name__}"
     seconds = time.monotonic() - began
@@ -360,7 +360,7 @@ class _Running:
         except OverError:
             problem = f"it ended {asker.over or 'early'} before anything was known"
         except PerfproofError as error:
-            problem = _sentence(error)
+            problem = error.sentence
         except Exception as error:  # noqa: BLE001 - a defect of one check must not cost the others their facts
             problem = f"the check itself failed: {type(error).__name__}"
         died = self.service.check()
@@ -455,7 +455,3 @@ def with_checks(checks: Checks, names: tuple[str, ...], *, writes: bool) -> Chec
         wanted.setdefault(name, {each.name: each.default for each in check.settings})
     kept = {name: wanted[name] for name in wanted if not names or name in names}
     return replace(checks, wanted=kept, writes=checks.writes or writes)
-
-
-def _sentence(error: PerfproofError) -> str:
-    return ": ".join(part for part in (error.what, error.why, error.hint) if part)

@@ -196,11 +196,6 @@ def count(number: int) -> str:
     return f"{number:,}".replace("-", MINUS)
 
 
-def plural(number: int, singular: str, many: str | None = None) -> str:
-    """Return "1 round", "12 rounds"."""
-    return f"{count(number)} {singular if number == 1 else many or singular + 's'}"
-
-
 def duration(seconds: float | None) -> str:
     """Format a stretch of time: "45 s", "2 min 05 s", "1 h 02 min"."""
     if seconds is None or not math.isfinite(seconds):

@@ -193,3 +193,8 @@ METRICS: dict[str, Metric] = _Metrics(
     )
 )
 """Every metric by its name, in the order reports show them."""
+
+
+def higher_is_better(metric: str) -> bool:
+    """Tell whether more of a metric is better; of one that is not known, less is."""
+    return metric in METRICS and METRICS[metric].better == "higher"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Literal
@@ -377,3 +377,8 @@ class Recording:
     causes: Causes | None = None
     instructions: Instructions | None = None
     checked: Checked | None = None
+
+
+def first_moment(rounds: Sequence[Round]) -> int:
+    """Return when the first block of some rounds began, in ns of the run's own clock; 0 where there is none."""
+    return min((block.started_ns for each in rounds for block in each.blocks), default=0)

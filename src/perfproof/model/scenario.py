@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from perfproof.model.instructions import Wanted
-from perfproof.model.metrics import METRICS
+from perfproof.model.metrics import higher_is_better
 from perfproof.model.policy import Policy
 
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
@@ -431,7 +431,7 @@ class Goal:
 
     def asks(self, baseline: float) -> tuple[float, float]:
         """Return what the goal makes of a value, smaller end first; without a stretch all that is beyond is asked."""
-        higher = self.metric in METRICS and METRICS[self.metric].better == "higher"
+        higher = higher_is_better(self.metric)
         near = baseline * (1 + self.improve if higher else 1 - self.improve)
         if self.stretch is None:
             return (near, inf) if higher else (0.0, near)

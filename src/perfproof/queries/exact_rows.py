@@ -18,6 +18,8 @@ from perfproof.model.result import Comparison, Estimate, Level, Role, Verdict
 from perfproof.model.rules import Rules
 from perfproof.model.scenario import Goal
 from perfproof.queries.slopes import x_of
+from perfproof.verdict.exact import TIMED_ON_ONE_START, exact_row
+from perfproof.verdict.rows import goal_of
 
 NAMES = ("queries_per_request", "rows_fetched_per_request", "db_time_per_request", "response_bytes")
 _GATES = ("queries_per_request",)
@@ -148,33 +150,18 @@ def _grown(before: str, after: str) -> str:
 
 
 def _row(metric: Metric, request: str, before: Range, after: Range, rules: Rules, grown: str) -> Comparison:
-    goal = _goal(rules.goals, metric, request)
-    change = after.value / before.value - 1 if before.value else None if after.value else 0.0
+    goal = goal_of(rules, metric, request)
     verdict = judge(before, after, metric, goal, rules)
     notes = [grown] if grown and metric.name == "queries_per_request" else []
     if metric.name == _UNJUDGED:
-        notes.append("timed a few times on one start of each arm: shown, never judged")
+        notes.append(TIMED_ON_ONE_START)
     for side, each in (("baseline", before), ("candidate", after)):
         if each.low != each.high and metric.exact:
             notes.append(f"varies between {digits(each.low, 4)} and {digits(each.high, 4)} on the {side}")
     role: Role = "goal" if goal else "gate" if metric.name in _GATES else "shown"
-    return Comparison(
-        metric=metric.name,
-        request=request,
-        unit=metric.unit,
-        baseline=before.value,
-        candidate=after.value,
-        change=change,
-        ci_low=None,
-        ci_high=None,
-        confidence=None,
-        verdict=verdict,
-        role=role,
-        rounds=0,
-        goal=goal,
-        stretch_met=_beyond(before, after, goal.stretch) if goal and goal.stretch is not None else None,
-        notes=tuple(notes),
-    )
+    stretch_met = _beyond(before, after, goal.stretch) if goal and goal.stretch is not None else None
+    values = (before.value, after.value)
+    return exact_row(metric, request, values, verdict, role, goal=goal, stretch_met=stretch_met, notes=notes)
 
 
 def judge(before: Range, after: Range, metric: Metric, goal: Goal | None, rules: Rules) -> Verdict:
@@ -206,8 +193,3 @@ def _within(before: Range, after: Range, margin: float) -> bool:
 
 def _beyond(before: Range, after: Range, share: float) -> bool:
     return before.low > 0 and after.high <= before.low * (1 - share) * (1 + 1e-12)
-
-
-def _goal(goals: Sequence[Goal], metric: Metric, request: str) -> Goal | None:
-    fitting = (goal for goal in goals if goal.metric == metric.name and (not goal.requests or request in goal.requests))
-    return next(fitting, None)

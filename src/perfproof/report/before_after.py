@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from perfproof.core.numbers import capitalised
 from perfproof.model import formatting
-from perfproof.model.metrics import ALL, METRICS
+from perfproof.model.metrics import ALL, higher_is_better
 from perfproof.model.result import BudgetCheck, Comparison, Level, Result, Verdict
 from perfproof.report import promises
 from perfproof.verdict import display_rows
@@ -114,7 +114,7 @@ def _without_goals(comparisons: Sequence[Comparison]) -> list[Comparison]:
 def _far(row: Comparison) -> float:
     """Return how far right a row reaches, in times its "before"."""
     ends = [1.0 + (row.change or 0.0), 1.0 + (row.ci_high or 0.0) if formatting.known(row.ci_high) else 0.0]
-    if row.goal and _higher(row.metric):
+    if row.goal and higher_is_better(row.metric):
         ends.append(1.0 + (row.goal.stretch or row.goal.improve))
     return max(ends)
 
@@ -170,7 +170,7 @@ def _band(row: Comparison, reach: float) -> tuple[float, float] | None:
     """
     if row.goal is None:
         return None
-    if _higher(row.metric):
+    if higher_is_better(row.metric):
         far = 1.0 + row.goal.stretch if row.goal.stretch is not None else reach
         low, high = 1.0 + row.goal.improve, far
     else:
@@ -178,10 +178,6 @@ def _band(row: Comparison, reach: float) -> tuple[float, float] | None:
         low, high = far, 1.0 - row.goal.improve
     ends = [min(1.0, max(0.0, each / reach)) for each in (low, high)]
     return ends[0], ends[1]
-
-
-def _higher(metric: str) -> bool:
-    return metric in METRICS and METRICS[metric].better == "higher"
 
 
 def _alone(levels: Sequence[Level], budgets: Sequence[BudgetCheck]) -> Bars | None:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from perfproof.core.files import write_text
 from perfproof.errors import UsageError
 from perfproof.model.histogram import HIGHEST, Histogram, bucket_of
-from perfproof.model.recording import COMPLETED, LEFT_OUT, Outcome, Recording
+from perfproof.model.recording import COMPLETED, LEFT_OUT, Outcome, Recording, first_moment
 from perfproof.report.tables import write_rows
 from perfproof.why.profile_files import write_folded, write_pyinstrument, write_speedscope
 
@@ -55,7 +55,7 @@ def write_hlog(recording: Recording, path: Path) -> None:
 
     The tag of a line is ``arm/request`` with commas and spaces made ``_``; times are seconds since the first block.
     """
-    begin = _begin(recording)
+    begin = first_moment(recording.rounds)
     started = datetime.fromisoformat(recording.info.started_at).timestamp()
     lines = [
         "#[Histogram log format version 1.3]",
@@ -137,7 +137,7 @@ def write_history(recording: Recording, path: Path) -> None:
             f"{path.name} needs the moment of every request, and this run kept histograms only",
             hint="measure with `samples: raw`, or export .hlog or _stats.csv",
         )
-    begin = _begin(recording)
+    begin = first_moment(recording.rounds)
     started = int(datetime.fromisoformat(recording.info.started_at).timestamp())
     users = recording.info.settings.get("load", {}).get("users", 0)
     rows: list[list[Any]] = []
@@ -190,11 +190,6 @@ def _seconds(recording: Recording) -> list[float]:
     blocks = [block for a_round in recording.rounds for block in a_round.blocks]
     arms = range(len(recording.info.arms))
     return [sum(block.paced_ns for block in blocks if block.arm == arm) / 1e9 for arm in arms]
-
-
-def _begin(recording: Recording) -> int:
-    """Return when the first block began (ns)."""
-    return min((block.started_ns for a_round in recording.rounds for block in a_round.blocks), default=0)
 
 
 def _csv(path: Path, head: tuple[str, ...], rows: list[list[Any]]) -> None:

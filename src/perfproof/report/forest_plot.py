@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from perfproof.model import formatting
-from perfproof.model.metrics import ALL, METRICS
+from perfproof.model.metrics import ALL, higher_is_better
 from perfproof.model.result import Comparison, Verdict
 from perfproof.verdict import display_rows
 
@@ -97,7 +97,7 @@ def _heads(axes: Axes, drawn: Sequence[Comparison], above: float, palette: Palet
     text, goal = next(iter(wanted.items()))
     if len(wanted) > 1:
         place, told, side = axes.get_xlim()[0], "goals", "left"
-    elif _higher_is_better(goal.metric):
+    elif higher_is_better(goal.metric):
         place, told, side = axes.get_xlim()[1], f"goal {text}", "right"
     elif goal.improve >= 0.15:
         place, told, side = -goal.improve, f"goal {text}", "right"
@@ -123,7 +123,7 @@ def _row(
     low, high = limits
     change = row.change if row.change is not None else 0.0
     if row.goal:
-        sign = 1.0 if _higher_is_better(row.metric) else -1.0
+        sign = 1.0 if higher_is_better(row.metric) else -1.0
         # Without a stretch everything beyond is what was asked for.
         far = row.goal.stretch if row.goal.stretch is not None else max(abs(low), abs(high))
         band = [min(max(end, low), high) for end in sorted((sign * row.goal.improve, sign * far))]
@@ -149,17 +149,13 @@ def _row(
     axes.text(columns.right(_VERDICT), at, words, transform=place, va="center")
 
 
-def _higher_is_better(metric: str) -> bool:
-    return metric in METRICS and METRICS[metric].better == "higher"
-
-
 def _limits(drawn: Sequence[Comparison]) -> tuple[float, float]:
     """Return the limits of the axis: everything is inside unless it more than doubles, then an arrow points to it."""
     ends = [0.05, -0.05]
     for row in drawn:
         ends += [end for end in (row.change, row.ci_low, row.ci_high) if end is not None and math.isfinite(end)]
         if row.goal:
-            sign = 1.0 if _higher_is_better(row.metric) else -1.0
+            sign = 1.0 if higher_is_better(row.metric) else -1.0
             ends.append(sign * (row.goal.stretch or row.goal.improve))
     low, high = max(min(ends), -1.0), min(max(ends), 1.0)
     room = 0.06 * (high - low)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from perfproof.core.numbers import count_of
 from perfproof.model import formatting
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Result
@@ -96,7 +97,7 @@ def _claims(result: Result) -> str:
             for line in found
         ),
     )
-    return "### Claims\n\n" + table + (f"\n\nand {formatting.plural(left_out, 'more claim')}" if left_out else "")
+    return "### Claims\n\n" + table + (f"\n\nand {count_of(left_out, 'more claim')}" if left_out else "")
 
 
 def _comparisons(result: Result) -> str:
@@ -124,7 +125,7 @@ def _comparisons(result: Result) -> str:
         ),
     )
     table += f"\n\n{formatting.TYPICAL}" if any(row.typical for row in shown) else ""
-    return table + (f"\n\nand {formatting.plural(left_out, 'more row')} that decided nothing" if left_out else "")
+    return table + (f"\n\nand {count_of(left_out, 'more row')} that decided nothing" if left_out else "")
 
 
 def _levels(result: Result) -> str:
@@ -145,7 +146,7 @@ def _levels(result: Result) -> str:
         ),
     )
     more = len(levels) - MAX_ROWS
-    return table + (f"\n\nand {formatting.plural(more, 'more row')}" if more > 0 else "")
+    return table + (f"\n\nand {count_of(more, 'more row')}" if more > 0 else "")
 
 
 def _budgets(result: Result) -> str:
@@ -224,7 +225,7 @@ def _queries(result: Result) -> str:
 
 
 def _footer(result: Result) -> str:
-    rounds = f"{result.rounds} of {formatting.plural(result.planned_rounds, 'round')}"
+    rounds = f"{result.rounds} of {count_of(result.planned_rounds, 'round')}"
     parts = [*([] if result.kind == "checks" else [rounds]), formatting.duration(result.seconds)]
     parts += [f"`{formatting.plain(run).replace('`', '')}`" for run in result.run_ids]
     return f"<sub>{' · '.join(parts)}</sub>"

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from perfproof.core.numbers import count_of
 from perfproof.errors import ExitCode
 from perfproof.model import formatting
 from perfproof.model.result import ProbeResult
@@ -30,10 +31,10 @@ def render_probe(result: ProbeResult, console: Console) -> None:
         word, tone = "? BUDGET OPEN", "warn"
     if result.exit_code == ExitCode.INVALID:
         word, tone = "✗ NOT EVERY REQUEST WAS ANSWERED AS EXPECTED", "bad"
-    told = f", {formatting.plural(proven, 'N+1 finding')}" if proven else ""
+    told = f", {count_of(proven, 'N+1 finding')}" if proven else ""
     console.print(Text(word, style=STYLES[tone]))
     count = len({(level.request, level.arm) for level in result.levels})
-    console.print(f"{formatting.plain(result.scenario)}: {formatting.plural(count, 'probe')} of requests{told}.")
+    console.print(f"{formatting.plain(result.scenario)}: {count_of(count, 'probe')} of requests{told}.")
     for arm, sources in result.sources.items():
         for source in sources:
             console.print(Text(f"{arm}: {source}", style="dim"), soft_wrap=True)
@@ -75,7 +76,7 @@ def _answers(result: ProbeResult, console: Console) -> None:
         console.print()
         console.print(table)
     if len(result.answers) > MAX_ANSWERS:
-        console.print(Text(f"and {formatting.plural(len(result.answers) - MAX_ANSWERS, 'more answer')}", style="dim"))
+        console.print(Text(f"and {count_of(len(result.answers) - MAX_ANSWERS, 'more answer')}", style="dim"))
 
 
 def probe_json(result: ProbeResult) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perfproof.model import formatting
-from perfproof.model.metrics import ALL, METRICS
+from perfproof.model.metrics import ALL, METRICS, higher_is_better
 from perfproof.model.result import Comparison, Verdict
 from perfproof.model.scenario import Goal
 from perfproof.verdict import display_rows
@@ -85,7 +85,7 @@ def bounds(row: Comparison) -> tuple[float, float] | None:
 
 
 def _better(row: Comparison) -> float:
-    return 1.0 if row.metric in METRICS and METRICS[row.metric].better == "higher" else -1.0
+    return 1.0 if higher_is_better(row.metric) else -1.0
 
 
 def share(fraction: float, *, towards: str = "", near: Sequence[float] = ()) -> str:

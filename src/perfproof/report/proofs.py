@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from perfproof.core.numbers import count_of
 from perfproof.model import formatting
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.result import BudgetCheck, Comparison, Proof, ProofState, Result, Verdict
@@ -71,7 +72,7 @@ def tally(result: Result) -> tuple[str, str, display_rows.Tone]:
     """Return the sign, the headline's words and the tone of all claims: "9 of 12 claims proven, 2 refuted, 1 open"."""
     states = [proof.state for proof in result.proofs]
     proven = states.count("proven")
-    total = formatting.plural(len(states), "claim")
+    total = count_of(len(states), "claim")
     told = [f"all {total} proven" if proven == len(states) > 1 else f"{proven} of {total} proven"]
     told += [f"{states.count(state)} {state}" for state in ("refuted", "open") if state in states]
     worst = next(state for state in _URGENCY if state in states)
@@ -96,7 +97,7 @@ def about(claim: Claim) -> str:
     names = [promises.name(name) for name in claim.requests if name != ALL]
     if not names:
         return title
-    shown = ", ".join(names) if len(names) <= promises.MOST_NAMES else formatting.plural(len(names), "request")
+    shown = ", ".join(names) if len(names) <= promises.MOST_NAMES else count_of(len(names), "request")
     return f"{title} of {shown}"
 
 

@@ -12,15 +12,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from perfproof.checks.arm import CheckedArm, NotCheckedError
-from perfproof.checks.protocol import Setting
+from perfproof.checks.protocol import OwnMetrics, Setting
 from perfproof.model.checks import Compared, Facts
-from perfproof.model.metrics import METRICS, Metric
 from perfproof.rollout.judging import compare
 
 RESTARTS = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "command")
 
 
-class Rollout:
+class Rollout(OwnMetrics):
     """See the package."""
 
     name = "rollout"
@@ -59,11 +58,6 @@ class Rollout:
         Setting("ready", "text", "", "The path that says whether it is ready for requests. Default: service.health"),
         Setting("alive", "text", "", "The path that says whether it is alive. Default: not asked"),
     )
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """Return the metrics of its measures."""
-        return tuple(metric for metric in METRICS.values() if metric.check == self.name)
 
     def observe(self, arm: CheckedArm) -> Facts:
         """Return what happened while the arm was restarted; it needs an arm that may be."""

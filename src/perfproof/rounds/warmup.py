@@ -101,6 +101,7 @@ def warm_up(
             _refuse_overload(scenario, arm, reports, stretch, alone)
         if report.requests > report.failed:
             medians.append(report.p50_ns)
+    # Workers that share a port take the new connections that the kernel hands them: kept ones never reach the others.
     still_cold = 0
     for attempt in range(FRESH_TRIES + 1):
         now = tree.cpu_by_pid()

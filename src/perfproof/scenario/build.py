@@ -40,13 +40,14 @@ from perfproof.model.scenario import (
     Tls,
 )
 from perfproof.model.service_metrics import PREFIX
+from perfproof.scenario.alike import alike
 from perfproof.scenario.arms import merged, overrides
 from perfproof.scenario.schema.checks import checks
 from perfproof.scenario.schema.claims import claim
 from perfproof.scenario.schema.load import LoadSpec, LocustSpec
 from perfproof.scenario.schema.passes import ScaleSpec, budget, capacity
 from perfproof.scenario.schema.payloads import GraphqlSpec, kind_of, operations
-from perfproof.scenario.schema.requests import FlowStepSpec, RequestSpec, SetupSpec, StepSpec, StreamSpec
+from perfproof.scenario.schema.requests import FlowStepSpec, RequestSpec, SetupSpec, StepSpec
 from perfproof.scenario.schema.responses import CaptureSpec, ExpectSpec, UntilSpec
 from perfproof.scenario.schema.rules import policy
 from perfproof.scenario.schema.scenario import ScenarioSpec
@@ -58,8 +59,9 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
     base = file.parent
     claims = tuple(claim(each) for each in spec.claims)
     streams = tuple(each.title for each in spec.requests if each.stream is not None)
-    return Scenario(
-        name=spec.name,
+    return alike(
+        Scenario,
+        spec,
         file=file,
         arms=tuple(
             Arm(name, demanding(service(merged(spec.service, arm), base), {*spec.goals, *spec.budgets}))
@@ -67,7 +69,7 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
         ),
         requests=tuple(one for each in spec.requests for one in requests(each, base)),
         setup=tuple(request(each, base) for each in spec.setup),
-        feeds=tuple(Feed(name, base / feed.file, feed.order) for name, feed in spec.feeds.items()),
+        feeds=tuple(alike(Feed, feed, name=name, file=base / feed.file) for name, feed in spec.feeds.items()),
         load=_load(spec, base),
         locustfile=locustfile(spec.locustfile, base) if spec.locustfile is not None else None,
         rounds=rounds(spec),
@@ -75,7 +77,7 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
             dict.fromkeys(
                 _about(each, streams)
                 for each in (
-                    *(Goal(name, aim.improve, aim.stretch, tuple(aim.requests)) for name, aim in spec.goals.items()),
+                    *(alike(Goal, aim, metric=name) for name, aim in spec.goals.items()),
                     *(each.goal for each in claims if each.goal is not None),
                 )
             )
@@ -91,13 +93,10 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
         ),
         claims=claims,
         capacity=capacity(spec.capacity),
-        allow=tuple(spec.allow),
-        margin=spec.margin,
-        max_error_rate=spec.max_error_rate,
-        responses=Responses(spec.responses.policy, tuple(spec.responses.ignore), spec.responses.order),
+        responses=alike(Responses, spec.responses),
         gate=policy(spec.gate, str(file)),
-        explain=Explain(**dict(spec.why)),
-        count=Count(**dict(spec.count)),
+        explain=alike(Explain, spec.why),
+        count=alike(Count, spec.count),
         checks=_checks(spec, base),
     )
 
@@ -123,21 +122,25 @@ def load(spec: LoadSpec, base: Path) -> Load:
     """Return the model's load; stages start from nothing unless a rate is written."""
     stages = tuple(Stage(stage.seconds, stage.to) for stage in spec.stages)
     start = 0.0 if stages and "rate" not in spec.model_fields_set else spec.rate
-    own = {"stages": stages, "rate": start, "limits": Limits(**dict(spec.limits)), "given": bool(spec.model_fields_set)}
-    if spec.token_file:
-        own["token_file"] = str(base / spec.token_file)
-    return Load(**{**dict(spec), **own})
+    return alike(
+        Load,
+        spec,
+        stages=stages,
+        rate=start,
+        limits=alike(Limits, spec.limits),
+        given=bool(spec.model_fields_set),
+        token_file=str(base / spec.token_file) if spec.token_file else "",
+    )
 
 
 def locustfile(spec: LocustSpec, base: Path) -> LocustFile:
     """Return the model's Locust file."""
-    file = Path(os.path.normpath(base.absolute() / spec.file))
-    return LocustFile(file, tuple(spec.users), tuple(spec.tags), tuple(spec.exclude_tags), spec.spawn_rate)
+    return alike(LocustFile, spec, file=Path(os.path.normpath(base.absolute() / spec.file)))
 
 
 def rounds(spec: ScenarioSpec) -> Rounds:
     """Return the model's rounds; with stages a block is one walk through all of them, and a round has one pair."""
-    found = Rounds(**dict(spec.rounds))
+    found = alike(Rounds, spec.rounds)
     if not spec.load.stages:
         return found
     count = found.blocks or 1
@@ -146,16 +149,13 @@ def rounds(spec: ScenarioSpec) -> Rounds:
 
 def service(spec: ServiceSpec, base: Path) -> Service:
     """Return the model's service; ``base`` is the directory that relative ones start from."""
-    return Service(
-        **{
-            **dict(spec),
-            "directory": Path(os.path.normpath(base / spec.directory)),
-            "database": tuple(spec.database),
-            "tls": Tls(base / spec.tls.ca if spec.tls.ca else None, spec.tls.insecure) if spec.tls else None,
-            "collect": Collect(spec.collect.prometheus, tuple(dict.fromkeys(spec.collect.metrics)))
-            if spec.collect
-            else None,
-        }
+    tls, own = spec.tls, spec.collect
+    return alike(
+        Service,
+        spec,
+        directory=Path(os.path.normpath(base / spec.directory)),
+        tls=alike(Tls, tls, ca=base / tls.ca if tls.ca else None) if tls else None,
+        collect=alike(Collect, own, metrics=tuple(dict.fromkeys(own.metrics))) if own else None,
     )
 
 
@@ -180,8 +180,7 @@ def scale(spec: ScaleSpec | None) -> Scale | None:
     """Return the model's sizes, each once and in rising order."""
     if spec is None:
         return None
-    sizes = tuple(sorted({*(spec.depth or spec.sizes)}))
-    return Scale(sizes, spec.parameter, spec.reseed, bool(spec.depth))
+    return alike(Scale, spec, sizes=tuple(sorted({*(spec.depth or spec.sizes)})), depth=bool(spec.depth))
 
 
 def requests(spec: RequestSpec, base: Path) -> list[Request]:
@@ -196,7 +195,6 @@ def requests(spec: RequestSpec, base: Path) -> list[Request]:
             values=values,
             weight=spec.weight,
             cookies=spec.cookies and step.cookies,
-            think_time=step.think_time,
             repeat=repeat(step.repeat_until) if step.repeat_until is not None else None,
         )
         for step in spec.steps
@@ -207,48 +205,38 @@ def request(spec: StepSpec, base: Path) -> Request:
     """Return the model's request, of a measured request, a step of a flow or a set-up step."""
     method, path = spec.target
     measured = spec if isinstance(spec, RequestSpec) else None
-    return Request(
+    found = measured.stream if measured else None
+    return alike(
+        Request,
+        spec,
         name=spec.title,
         method=method,
         path=path,
-        headers=spec.headers,
         json=graphql(spec.graphql, base, _depth(measured)) if spec.graphql is not None else spec.json_body,
         graphql=kind_of(document_of(spec.graphql, base), spec.graphql.operation or "") if spec.graphql else "",
-        body=spec.body,
         body_file=base / spec.body_file if spec.body_file is not None else None,
-        form=spec.form,
         multipart=tuple(
-            Part(name, part.text or "", base / part.file if part.file else None, part.filename, part.type)
+            alike(Part, part, name=name, text=part.text or "", file=base / part.file if part.file else None)
             for name, part in spec.multipart.items()
         ),
         values={name: tuple(choices) for name, choices in measured.values.items()} if measured else {},
-        weight=measured.weight if measured else 1.0,
         scale=scale(measured.scale) if measured else None,
-        rows=measured.rows if measured else None,
-        probe=Probe(measured.probe.repeat, measured.probe.writes) if measured else Probe(),
-        safe=measured.safe if measured else None,
+        probe=alike(Probe, measured.probe) if measured else Probe(),
         expect=expect(spec.expect),
-        timeout=spec.timeout,
         capture=captures(spec.capture) if isinstance(spec, SetupSpec | FlowStepSpec) else {},
-        follow_redirects=spec.follow_redirects,
-        cookies=spec.cookies,
-        stream=stream(measured.stream) if measured is not None and measured.stream is not None else None,
+        stream=alike(Stream, found, until=found.until or "") if found is not None else None,
     )
-
-
-def stream(spec: StreamSpec) -> Stream:
-    """Return the model's stream."""
-    return Stream(spec.kind, spec.messages, spec.until or "", tuple(spec.send), spec.ends)
 
 
 def expect(spec: ExpectSpec) -> Expect:
     """Return the model's expectation."""
-    return Expect(tuple(spec.status), spec.headers, spec.json_values, tuple(spec.body.contains), tuple(spec.body.regex))
+    body = spec.body
+    return alike(Expect, spec, json=spec.json_values, contains=tuple(body.contains), matches=tuple(body.regex))
 
 
 def repeat(spec: UntilSpec) -> Repeat:
     """Return the model's polling."""
-    return Repeat(expect(spec), spec.every, spec.at_most)
+    return alike(Repeat, spec, until=expect(spec))
 
 
 def captures(specs: Mapping[str, CaptureSpec]) -> dict[str, str | Capture]:
@@ -256,7 +244,7 @@ def captures(specs: Mapping[str, CaptureSpec]) -> dict[str, str | Capture]:
     return {
         name: spec.json_path
         if spec.json_path is not None and not (spec.header or spec.regex)
-        else Capture(spec.json_path, spec.header, spec.regex)
+        else alike(Capture, spec, json=spec.json_path)
         for name, spec in specs.items()
     }
 

@@ -125,6 +125,7 @@ def end_tree(main: int, grace: float) -> int | None:
     while time.monotonic() < deadline + KILL_TIMEOUT:
         ended = reap(main)
         status = ended if status is None else status
+        # Looked for anew each time: what is asked to end may start others to tidy up after it.
         left = descendants(os.getpid())
         if not left:
             break
@@ -144,6 +145,7 @@ def guard(channel: int, grace: float, cpus: set[int], command: list[str]) -> int
     if cpus:
         os.sched_setaffinity(0, cpus)
     os.set_inheritable(channel, False)
+    # A signal that came between `reap` and `select` would be slept through; a byte in a pipe is not.
     wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     asked_to_end = False
 

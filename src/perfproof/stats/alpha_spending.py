@@ -13,6 +13,9 @@ _SUREST = 1.0 - 1e-15
 """After two of some thirty planned rounds the boundary is so far out that a float cannot tell its confidence from 1,
 for which no distribution has a quantile."""
 _LOOKS = 3
+"""Looks at a run, the last included. Their boundary falls from look to look: a constant one (Pocock 1977) ends large
+effects sooner and asks more of the last look, where small ones are decided.
+"""
 _FEWEST_ROUNDS = 6
 _OBRIEN_FLEMING = 2.35
 """Final boundary for three equally spaced looks at a two-sided 2 % (O'Brien & Fleming 1979; Jennison & Turnbull 2000,

@@ -140,6 +140,7 @@ def two_samples(
     df = rounds**2 / doubts
     between = 0.0
     if day is not None:
+        # Twice, for both runs had a day of their own.
         between = 2 * day.sd**2
         # The share of the rounds was taken out of ``sd``, not out of what is uncertain about it.
         df = min(df, (rounds + between) ** 2 / (doubts + (2 * day.run_sd**2) ** 2 / day.df))

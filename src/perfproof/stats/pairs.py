@@ -110,6 +110,7 @@ def twins(a_round: Round, arms: tuple[int, int] = (0, 1)) -> Twins:
     started = (outcome[one] != Outcome.NOT_STARTED) | (outcome[two] != Outcome.NOT_STARTED)
     good = (outcome[one] == Outcome.OK) & (outcome[two] == Outcome.OK) & (sent[late] >= done[early])
     fresh = (samples["reconnected"][one] != 0) | (samples["reconnected"][two] != 0)
+    # That one twin had to open a connection is no difference of the versions; where it is usual, it belongs to both.
     if fresh[good].mean() <= USUAL if good.any() else False:
         good &= ~fresh
     one, two, lead = one[good], two[good], lead[good]

@@ -72,6 +72,8 @@ def _split(centres: Floats) -> npt.NDArray[np.int32]:
     known = np.flatnonzero(np.isfinite(centres))
     if len(known) < 2:
         return strata
+    # Cut where neighbours lie far apart. Clustering (k-means, mixtures) would need the number of kinds beforehand,
+    # and may group the same run otherwise the next time.
     order = known[np.argsort(centres[known])]
     gaps = np.diff(centres[order])
     limit = max(_GAP, float(np.sort(gaps)[-_MOST])) if len(gaps) >= _MOST else _GAP

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from perfproof.model.metrics import ALL
-from perfproof.model.recording import COMPLETED, LATE_NS, LEFT_OUT, Outcome
+from perfproof.model.recording import COMPLETED, LATE_NS, LEFT_OUT, Outcome, first_moment
 from perfproof.model.result import Comparison, Curve, Detail, Level
 from perfproof.stats.columns import MS, Packed, Side, counts_of, pack_service, process_rows, tally
 from perfproof.stats.failures import Failures
@@ -130,14 +130,9 @@ def _percentiles(label: str, latency: Packed) -> Curve:
     return _curve(label, shown * 100, times[place] if len(shown) else times[:0])
 
 
-def _origin(side: Side) -> int:
-    """Return the start of the run's first block."""
-    return min((block.started_ns for r in side.rounds for block in r.blocks), default=0)
-
-
 def _latency_over_time(label: str, side: Side, blocks: Floats, index: int) -> Curve:
     """Return each block's p50 at the middle of the block, of one request name or (-1) of all together."""
-    origin, rounds = _origin(side), []
+    origin, rounds = first_moment(side.rounds), []
     for number, a_round in enumerate(side.rounds):
         points = []
         for block in a_round.blocks:
@@ -156,7 +151,7 @@ def _columns(points: Sequence[tuple[float, float]]) -> tuple[Floats, Floats]:
 
 
 def _cpu_over_time(label: str, side: Side) -> Curve:
-    origin = _origin(side)
+    origin = first_moment(side.rounds)
     rounds = [
         [
             ((b.started_ns - origin) / 1e9, b.service_cpu_ns / MS / b.completed)
@@ -173,7 +168,7 @@ def _memory_over_time(label: str, side: Side) -> Curve:
     for kind in ("pss", "rss"):
         parts = [process_rows(a_round, side.arm, kind) for a_round in side.rounds]
         if any(len(times) for times, _ in parts):
-            origin = _origin(side)
+            origin = first_moment(side.rounds)
             return _over_time(label, [((t - origin) / 1e9, v.astype(np.float64)) for t, v in parts])
     return Curve(label, (), ())
 

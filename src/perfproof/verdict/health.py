@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from perfproof.core.numbers import count_of, in_unit, percent
+from perfproof.core.numbers import count_of, in_unit, percent, upper_first
 from perfproof.model.metrics import ALL
 from perfproof.model.recording import Block, Outcome, Round
 from perfproof.model.rules import Rules
@@ -79,7 +79,7 @@ def doubts(sides: Sequence[Side]) -> list[str]:
     """Return what weakens a search for the capacity: of load that is meant to be too much, only the surroundings."""
     blocks = [block for side in sides for a_round in side.rounds for block in a_round.blocks if block.arm == side.arm]
     unsteady, doubtful = steadiness(sides)
-    found = [f"{text[0].upper()}{text[1:]}" for text in unsteady] + doubtful
+    found = [upper_first(text) for text in unsteady] + doubtful
     return list(dict.fromkeys([*found, *(_stolen(blocks) if blocks else []), *_cold(sides)]))
 
 

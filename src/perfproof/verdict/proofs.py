@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perfproof.core.numbers import count_of, listed
+from perfproof.core.numbers import count_of, listed, upper_first
 from perfproof.errors import ExitCode
 from perfproof.model.metrics import ALL, COUNTED, METRICS
 from perfproof.model.result import BudgetCheck, Comparison, Proof, ProofState, Verdict
@@ -138,7 +138,7 @@ def sentence_of(proofs: Sequence[Proof], rows: Sequence[Comparison], budgets: Se
     parts += [f"{state}: {told}" for state, told in named.items() if told]
     parts += _besides(proofs, rows, budgets)
     text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{upper_first(text)}."
 
 
 def _named(proof: Proof) -> str:

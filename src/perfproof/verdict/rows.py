@@ -30,6 +30,7 @@ from perfproof.stats.intervals import (
     two_samples,
 )
 from perfproof.stats.series import Series
+from perfproof.verdict.exact import exact_row
 from perfproof.verdict.rule import judge
 
 _GATES = ("latency_p50", "cpu_per_request", "memory_peak", "error_rate")
@@ -196,19 +197,12 @@ def _thin_row(series: Series, goal: Goal | None) -> Row:
     """Return the row of a tail with too few samples in each round: shown over the run, without an interval."""
     pooled = series.pooled or (float("nan"), float("nan"))
     known = len(pooled) == 2 and all(isfinite(value) and value > 0 for value in pooled)
-    comparison = Comparison(
-        series.metric.name,
+    comparison = exact_row(
+        series.metric,
         series.request,
-        series.metric.unit,
-        baseline=pooled[0] if known else None,
-        candidate=pooled[1] if known else None,
-        change=pooled[1] / pooled[0] - 1 if known else None,
-        ci_low=None,
-        ci_high=None,
-        confidence=None,
-        verdict=Verdict.INCONCLUSIVE,
-        role="goal" if goal else "shown",
-        rounds=0,
+        (pooled[0], pooled[1]) if known else (None, None),
+        Verdict.INCONCLUSIVE,
+        "goal" if goal else "shown",
         goal=goal,
         notes=("too few requests in a round for an interval: raise the rate, the blocks or their length",),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from perfproof.core.numbers import count_of, digits, in_unit, listed, percent, sureness
+from perfproof.core.numbers import count_of, digits, in_unit, listed, percent, sureness, upper_first
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.result import BudgetCheck, Comparison, Level, Verdict
 from perfproof.verdict.conclude import conclude, guarded, regressions
@@ -243,7 +243,7 @@ def of_run(levels: Sequence[Level], budgets: Sequence[BudgetCheck], arm: str, ro
         return f"{'; '.join(found)}; {measured}."
     if budgets:
         return f"{'The budget holds' if len(budgets) == 1 else f'All {len(budgets)} budgets hold'}; {measured}."
-    return f"{measured[0].upper()}{measured[1:]}."
+    return f"{upper_first(measured)}."
 
 
 def of_noise(rows: Sequence[Comparison], visible: Sequence[tuple[str, float]], rounds: int) -> str:

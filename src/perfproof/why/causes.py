@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from perfproof.core.numbers import upper_first
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Comparison
 from perfproof.model.why import Cause, Lever
@@ -82,7 +83,7 @@ def _judge(sides: Sides, suspect: CandidateCause) -> Cause:
 
 def _sentence(suspect: CandidateCause, sides: Sides, claimed: bool, outcome: str) -> str:
     where = "" if sides.request == ALL else f" on {sides.request}"
-    head = f"{suspect.lever[0].upper()}{suspect.lever[1:]}{where}: {suspect.told}"
+    head = f"{upper_first(suspect.lever)}{where}: {suspect.told}"
     if claimed:
         return f"{head}; with it {outcome}."
     if suspect.doubt:

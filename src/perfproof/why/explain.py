@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from perfproof.core.numbers import count_of, digits, in_unit
+from perfproof.core.numbers import count_of, digits, in_unit, listed, upper_first
 from perfproof.model.levers import ArmLevers, Causes, HttpFacts, PoolFacts, QueryPlan
 from perfproof.model.metrics import ALL, COUNTED
 from perfproof.model.profile import ArmProfile, MemoryProfile
@@ -223,7 +223,7 @@ def _named(claimed: Sequence[Cause]) -> list[str]:
         more = f" and {count_of(len(mine) - 1, 'more request')}" if len(mine) > 1 else ""
         ms = f", {_signed(first.ms_per_request)} ms per request" if first.ms_per_request else _counted(first)
         told.append(f"{lever}{where}{more}{ms}")
-    return [each[0].upper() + each[1:] if at == 0 else each for at, each in enumerate(told)]
+    return [upper_first(each) if at == 0 else each for at, each in enumerate(told)]
 
 
 def _counted(cause: Cause) -> str:
@@ -261,7 +261,7 @@ def looked_at(causes: Causes, queries: Sequence[QueryDetail]) -> str:
     engines = list(dict.fromkeys(each.engine for each in causes.profiles if each.engine != "none"))
     if engines:
         seen.append(f"functions (by {' and '.join(engines)})")
-    told = [f"Looked at {_listed(seen)}."] if seen else ["Nothing could be looked at."]
+    told = [f"Looked at {listed(seen, len(seen))}."] if seen else ["Nothing could be looked at."]
     if not queries:
         told.append("Queries were not counted: name the database in `service.database`.")
     if not engines:
@@ -277,7 +277,3 @@ def _why_not(causes: Causes) -> str:
     helpful = [note for note in notes if any(word in note for word in _ADVICE)]
     chosen = (helpful or notes)[-1:] or ["no profiler knows this runtime"]
     return _ENGINE.sub("", chosen[0], count=1).rstrip(".")
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

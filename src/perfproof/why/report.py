@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from perfproof.core.numbers import digits
+from perfproof.core.numbers import digits, upper_first
 from perfproof.model import formatting
 from perfproof.model.metrics import ALL
 from perfproof.model.why import Cause, FlameNode, FunctionChange, Mechanism, ProfileDifference, Unit, Why
@@ -98,10 +98,10 @@ def worse(cause: Cause) -> bool:
 def told(cause: Cause) -> str:
     """Return what happened in words, without lever, request and outcome, which stand beside it."""
     where = "" if cause.request == ALL else f" on {cause.request}"
-    head = f"{cause.lever[0].upper()}{cause.lever[1:]}{where}: "
+    head = f"{upper_first(cause.lever)}{where}: "
     text = cause.sentence.removeprefix(head).partition("; with it ")[0].rstrip(".")
     first = text.split(" ", 1)[0]
-    return f"{text}." if "." in first else f"{text[:1].upper()}{text[1:]}."  # the name of a function stays as it is
+    return f"{text}." if "." in first else f"{upper_first(text)}."  # the name of a function stays as it is
 
 
 def mechanism(each: Mechanism) -> str:

@@ -14,22 +14,17 @@ from perfproof.checks.building.judging import compare
 from perfproof.checks.building.running import observe
 from perfproof.checks.building.wanted import SETTINGS
 from perfproof.checks.files import ArmFiles
+from perfproof.checks.protocol import OwnMetrics
 from perfproof.model.checks import Compared, Facts
-from perfproof.model.metrics import METRICS, Metric
 
 
-class Build:
+class Build(OwnMetrics):
     """See the package."""
 
     name = "build"
     title = "build and code"
     version = 1
     settings = SETTINGS
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """Return the metrics of its measures."""
-        return tuple(metric for metric in METRICS.values() if metric.check == self.name)
 
     def observe(self, arm: CheckedArm) -> Facts:
         """Refuse: no service can answer this."""

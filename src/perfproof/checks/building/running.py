@@ -51,7 +51,7 @@ def observe(arms: Sequence[ArmFiles], settings: Mapping[str, Any]) -> list[Facts
         try:
             side.files.copy(settings["leave_out"])
         except PerfproofError as error:
-            side.problem = _sentence(error)
+            side.problem = error.sentence
     for name, own in wanted.items():
         if METRICS_OF_BUILD[name] == "time":
             _timed(name, own, sides, limits, settings["leave_out"] if copied else None)
@@ -73,7 +73,7 @@ def _kept(side: _Arm, name: str, measure: Callable[[], Figure], *, counts: bool 
         kept["problem"] = str(error)
         return False
     except PerfproofError as error:
-        kept["problem"] = _sentence(error)
+        kept["problem"] = error.sentence
         return False
     if counts:
         kept["values"].append(found.value)
@@ -170,7 +170,3 @@ def _run(files: ArmFiles, line: str, exits: Sequence[int], limits: _Limits, call
         said = " / ".join(each.strip() for each in ran.output.strip().splitlines()[-_TAIL:])
         raise _OpenError(f"{called} exited with code {ran.code}{f' after saying: {said[:300]}' if said else ''}")
     return ran.output, ran.seconds
-
-
-def _sentence(error: PerfproofError) -> str:
-    return ": ".join(part for part in (error.what, error.why, error.hint) if part)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from perfproof.checks.protocol import Setting
+from perfproof.core.numbers import upper_first
 from perfproof.model.metrics import METRICS
 
 Kind = Literal["time", "size", "count"]
@@ -69,7 +70,7 @@ METRICS_OF_BUILD: Mapping[str, Kind] = {
 
 def _of(name: str, kind: Kind) -> Setting:
     title = METRICS[name].title
-    title = f"{title[0].upper()}{title[1:]}"
+    title = upper_first(title)
     if name == CODE:
         skip = Setting(
             "skip",

@@ -17,13 +17,12 @@ from perfproof.checks.contract.batches import ask_batches
 from perfproof.checks.contract.digest import digest_of
 from perfproof.checks.contract.judge import compare
 from perfproof.checks.contract.lists import ask_lists
-from perfproof.checks.protocol import Setting
+from perfproof.checks.protocol import OwnMetrics, Setting
 from perfproof.checks.right_requests import Rightly
 from perfproof.model.checks import Compared, Facts
-from perfproof.model.metrics import METRICS, Metric
 
 
-class Contract:
+class Contract(OwnMetrics):
     """See the package."""
 
     name = "contract"
@@ -35,11 +34,6 @@ class Contract:
         Setting("batch", "names", {}, "Names of batch requests, each with that of the single request it stands for"),
         Setting("ignore", "texts", [], "Operations that are not asked, e.g. GET /export"),
     )
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """Return the metrics of its measures."""
-        return tuple(metric for metric in METRICS.values() if metric.check == self.name)
 
     def observe(self, arm: CheckedArm) -> Facts:
         """Return what operations, lists and batches were answered with, and what the document promises."""

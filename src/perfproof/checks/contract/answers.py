@@ -9,7 +9,7 @@ from perfproof.checks.arm import CheckedArm
 from perfproof.checks.contract.deprecation import deprecation_of
 from perfproof.checks.contract.digest import key_of
 from perfproof.checks.right_requests import Rightly, left_alone
-from perfproof.documents.operations import Operation
+from perfproof.documents.operations import Operation, covers
 from perfproof.documents.references import BrokenReferenceError
 from perfproof.documents.validator import UncheckableError, Validator
 from perfproof.http.plain_client import Answer
@@ -105,7 +105,7 @@ def _wrong(operation: Operation, answer: Answer, validator: Validator, arm: Chec
         return [f"{told}, where {' and '.join(documented)} {verb} documented" if documented else told]
     media = operation.media(answer.status)
     schema = operation.schema(answer.status, answer.media)
-    if media and schema is None and not any(_same(each, answer.media) for each in media) and answer.body:
+    if media and schema is None and not any(covers(each, answer.media) for each in media) and answer.body:
         return [f"{answer.media or 'no media type'}, where {' or '.join(media)} is documented"]
     if schema is None or operation.method == "HEAD" or (media and "json" not in answer.media):
         return []
@@ -116,11 +116,6 @@ def _wrong(operation: Operation, answer: Answer, validator: Validator, arm: Chec
     except UncheckableError as error:
         arm.left_out.append(f"{operation.name} could not be validated: {error}")
         return []
-
-
-def _same(documented: str, media: str) -> bool:
-    kind = documented.partition(";")[0].strip().lower()
-    return kind in (media, "*/*") or (kind.endswith("/*") and media.startswith(kind[:-1]))
 
 
 def _note_deprecation(operation: Operation, answer: Answer, facts: dict[str, Any]) -> None:

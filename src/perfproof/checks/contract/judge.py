@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any, Literal
 
 from perfproof.checks.contract.digest import breaking
+from perfproof.checks.sides import both
 from perfproof.model.checks import Compared, Facts, Measure
 from perfproof.model.result import Finding
 
@@ -18,13 +19,13 @@ def compare(before: Facts | None, after: Facts) -> Compared:
     """Return the measures and findings of two arms, or of one."""
     sides = [before, after]
     measures = [
-        _both("contract", sides, _fitting, _why_operations(after)),
-        _both("missing_operations", sides, _missing, _why_operations(after)),
-        _both("undocumented_operations", sides, _extra, _why_operations(after)),
-        _both("deprecation_headers", sides, _deprecations, "no operation that was asked is deprecated in the document"),
-        _both("pagination", sides, _pagination, _why_lists(after)),
-        _both("batch_cost", sides, _batch_cost, _why_batches(after), shown=True),
-        _both("batch_queries", sides, _batch_queries, _why_queries(after), shown=True),
+        both("contract", sides, _fitting, _why_operations(after)),
+        both("missing_operations", sides, _missing, _why_operations(after)),
+        both("undocumented_operations", sides, _extra, _why_operations(after)),
+        both("deprecation_headers", sides, _deprecations, "no operation that was asked is deprecated in the document"),
+        both("pagination", sides, _pagination, _why_lists(after)),
+        both("batch_cost", sides, _batch_cost, _why_batches(after), shown=True),
+        both("batch_queries", sides, _batch_queries, _why_queries(after), shown=True),
     ]
     changes, why = _changes(before, after)
     known = changes is not None
@@ -37,11 +38,6 @@ def compare(before: Facts | None, after: Facts) -> Compared:
     if after["version"] or after["version_header"]:
         findings.append(_told_version(after))
     return Compared(tuple(measures), tuple(findings))
-
-
-def _both(metric: str, sides: Sequence[Facts | None], figure: Any, why: str, *, shown: bool = False) -> Measure:
-    values = [None if side is None else figure(side) for side in sides]
-    return Measure(metric, values[1], values[0], why=why, shown=shown)
 
 
 def _fitting(facts: Facts) -> float | None:

@@ -13,12 +13,11 @@ from typing import Any
 from perfproof.checks.arm import CheckedArm
 from perfproof.checks.error_contract.judge import compare
 from perfproof.checks.error_contract.wrong_requests import observe
-from perfproof.checks.protocol import Setting
+from perfproof.checks.protocol import OwnMetrics, Setting
 from perfproof.model.checks import Compared, Facts
-from perfproof.model.metrics import METRICS, Metric
 
 
-class ErrorContract:
+class ErrorContract(OwnMetrics):
     """See the package."""
 
     name = "error_contract"
@@ -40,11 +39,6 @@ class ErrorContract:
         ),
         Setting("ignore", "texts", [], "Operations that are not asked, e.g. GET /export"),
     )
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """Return the metrics of its measures."""
-        return tuple(metric for metric in METRICS.values() if metric.check == self.name)
 
     def observe(self, arm: CheckedArm) -> Facts:
         """Return what every wrong request was answered with."""

@@ -9,12 +9,14 @@ from statistics import median
 from typing import Any
 
 from perfproof.checks.error_contract.reader import LACKS
+from perfproof.core.numbers import listed
 from perfproof.model.checks import Compared, Facts, Measure
 from perfproof.model.result import Finding
 
 _NEARLY_ALL = 0.9
 _MOST_SHOWN = 12
 _NO_CODES = "the document lists no codes: give the error schema's `code` an enum of those that clients may meet"
+_ALL = 99
 _NOTHING = "no request that was wrong was answered with an error: name an OpenAPI document (`checks: {document: ...}`)"
 
 
@@ -95,7 +97,7 @@ def judge(facts: Facts, settings: Mapping[str, Any]) -> Judged:
             wrong["status"].append((case, _of_status(case)))
         if case["flaws"]:
             verb = "has" if case["flaws"][0] in LACKS else "shows"
-            wrong["message"].append((case, f"{verb} {listed(case['flaws'])}"))
+            wrong["message"].append((case, f"{verb} {listed(case['flaws'], _ALL)}"))
         if codes and case["code"] not in codes:
             wrong["code"].append(
                 (case, "has a code that the document does not list" if case["code"] else "has no code")
@@ -109,7 +111,7 @@ def _of_status(case: Mapping[str, Any]) -> str:
         return f"is answered with status {status}, as if the service were to blame"
     known = [key for key in case["documented"] if key != "default"]
     verb = "is" if len(known) == 1 else "are"
-    return f"is answered with status {status}{f', where {listed(known)} {verb} documented' if known else ''}"
+    return f"is answered with status {status}{f', where {listed(known, _ALL)} {verb} documented' if known else ''}"
 
 
 def _shape(cases: Sequence[Mapping[str, Any]], wanted: str) -> Shape:
@@ -218,8 +220,3 @@ def _told_shape(base: Judged | None, last: Judged) -> Finding:
         both = f"{base.shape.told} (baseline), {last.shape.told} (candidate)"
         told = f"errors were held against the shape of each arm: {both}"
     return Finding("error_shape_taken", "all", "info", told, {"by": last.shape.by})
-
-
-def listed(items: Sequence[str]) -> str:
-    """Return ``400, 404 and 422``."""
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""

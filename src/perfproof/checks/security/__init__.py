@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from perfproof.checks.arm import CheckedArm, OverError
-from perfproof.checks.protocol import Setting
+from perfproof.checks.protocol import OwnMetrics, Setting
 from perfproof.checks.security.access import ask_access
 from perfproof.checks.security.asking import Asking
 from perfproof.checks.security.cors import ask_cors
@@ -25,12 +25,11 @@ from perfproof.checks.security.judge import compare
 from perfproof.checks.security.limits import ask_limits
 from perfproof.checks.security.tls import look_at_tls
 from perfproof.model.checks import Compared, Facts
-from perfproof.model.metrics import METRICS, Metric
 
 _HEADERS = Setting("headers", "names", {}, "The headers that stand in place of those that let the requests in")
 
 
-class Security:
+class Security(OwnMetrics):
     """See the package."""
 
     name = "security"
@@ -63,11 +62,6 @@ class Security:
         ),
         Setting("ignore", "texts", [], "Operations or requests that are not asked, e.g. GET /export"),
     )
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """Return the metrics of its measures."""
-        return tuple(metric for metric in METRICS.values() if metric.check == self.name)
 
     def observe(self, arm: CheckedArm) -> Facts:
         """Return what every endpoint gave away or let through; it stops where its requests or seconds are used up."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import Any, Literal
 
 from perfproof.checks.security.limits import cost, times
+from perfproof.checks.sides import both
 from perfproof.core.numbers import count_of, listed
 from perfproof.model.checks import Compared, Facts, Measure
 from perfproof.model.result import Finding
@@ -58,11 +60,10 @@ def _both(
     *,
     shown: bool = False,
 ) -> Measure:
-    values = [None if side is None else figure(side) for side in sides]
-    known = values[1] is not None
-    return Measure(
-        metric, values[1], values[0], why=why, notes=(note,) if note and known else (), shown=shown or not known
-    )
+    found = both(metric, sides, figure, why, shown=shown)
+    if found.candidate is None:
+        return replace(found, shown=True)
+    return replace(found, notes=(note,)) if note else found
 
 
 def _unknown(sides: Sequence[Facts | None], figure: Callable[[Facts], float | None]) -> Facts:

@@ -12,15 +12,14 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from perfproof.checks.arm import CheckedArm
-from perfproof.checks.protocol import Listener, Setting
+from perfproof.checks.protocol import Listener, OwnMetrics, Setting
 from perfproof.checks.telemetry.judge import compare
 from perfproof.checks.telemetry.observing import observe
 from perfproof.model.checks import Compared, Facts
-from perfproof.model.metrics import METRICS, Metric
 from perfproof.telemetry.receiver import receiving
 
 
-class Telemetry:
+class Telemetry(OwnMetrics):
     """See the package."""
 
     name = "telemetry"
@@ -43,11 +42,6 @@ class Telemetry:
         Setting("wait", "whole", 7, "Longest wait for spans, in seconds. Default: 7", low=1, high=60),
         Setting("ignore", "texts", [], "Operations and requests that are not asked, e.g. GET /export"),
     )
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """Return the metrics of its measures."""
-        return tuple(metric for metric in METRICS.values() if metric.check == self.name)
 
     def listening(self) -> AbstractContextManager[Listener]:
         """Lend what takes the service's spans."""

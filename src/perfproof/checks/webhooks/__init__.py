@@ -10,15 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from perfproof.checks.arm import CheckedArm
-from perfproof.checks.protocol import Setting
+from perfproof.checks.protocol import OwnMetrics, Setting
 from perfproof.checks.webhooks.asking import watch
 from perfproof.checks.webhooks.judge import compare
 from perfproof.checks.webhooks.signing import SCHEMES
 from perfproof.model.checks import Compared, Facts
-from perfproof.model.metrics import METRICS, Metric
 
 
-class Webhooks:
+class Webhooks(OwnMetrics):
     """See the package."""
 
     name = "webhooks"
@@ -49,11 +48,6 @@ class Webhooks:
             short="header",
         ),
     )
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """Return the metrics of its measures."""
-        return tuple(metric for metric in METRICS.values() if metric.check == self.name)
 
     def observe(self, arm: CheckedArm) -> Facts:
         """Return what came of each time that the request was sent."""

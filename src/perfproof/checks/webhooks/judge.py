@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import median
 from typing import Any, Literal
 
+from perfproof.checks.sides import both
 from perfproof.core.numbers import count_of
-from perfproof.model.checks import Compared, Facts, Measure
+from perfproof.model.checks import Compared, Facts
 from perfproof.model.result import Finding
 
 _GROWS = 1.2
@@ -20,20 +21,15 @@ def compare(before: Facts | None, after: Facts) -> Compared:
     sides = [before, after]
     whole = after["why"] or "it was never sent"
     measures = (
-        _both("webhook_delivered", sides, _delivered, whole),
-        _both("webhook_latency", sides, _latency, after["why"] or "nothing was delivered", shown=True),
-        _both("webhook_duplicates", sides, _duplicates, whole),
-        _both("webhook_signed", sides, _signed, after["why"] or after["unsigned_why"]),
-        _both("webhook_retried", sides, _retried, after["why"] or _why_retries(after)),
+        both("webhook_delivered", sides, _delivered, whole),
+        both("webhook_latency", sides, _latency, after["why"] or "nothing was delivered", shown=True),
+        both("webhook_duplicates", sides, _duplicates, whole),
+        both("webhook_signed", sides, _signed, after["why"] or after["unsigned_why"]),
+        both("webhook_retried", sides, _retried, after["why"] or _why_retries(after)),
     )
     findings = [] if before is None else _findings(before, "baseline", after)
     findings += _findings(after, "candidate" if before is not None else "", None)
     return Compared(measures, tuple(findings))
-
-
-def _both(metric: str, sides: Sequence[Facts | None], figure: Any, why: str, *, shown: bool = False) -> Measure:
-    values = [None if side is None else figure(side) for side in sides]
-    return Measure(metric, values[1], values[0], why=why, shown=shown)
 
 
 def _delivered(facts: Facts) -> float | None:

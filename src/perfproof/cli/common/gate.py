@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perfproof.cli.common.session import Session, policy_of, shared_policy
+from perfproof.cli.common.session import Session, counting, policy_of, shared_policy
 from perfproof.errors import ExitCode, Interrupted, PerfproofError, StoreError, UsageError
+from perfproof.model.metrics import COUNTED
+from perfproof.model.policy import names
 
 if TYPE_CHECKING:
     from perfproof.model.gate import GateResult
@@ -47,6 +49,24 @@ class Gate:
     session: Session
     policy_file: Path | None = None
     inconclusive: WhenOpen | None = None
+
+    def of_scenario(
+        self,
+        scenario: Scenario,
+        label: str | None,
+        refs: tuple[str | None, Sequence[str] | str | None],
+        baselines: Sequence[str],
+        count: bool | None = None,
+    ) -> tuple[Judged, Policy]:
+        """Measure a scenario against what is asked for: a ref, a stored run, or its own baseline arm.
+
+        Its policy comes along.
+        """
+        by = self.policy_of(scenario)  # before hours of measuring: a mistake in it comes out at once
+        scenario = counting(scenario, count, named=names(by, COUNTED))
+        if baselines or (not any(refs) and len(scenario.arms) < 2):
+            return self.of_stored(scenario, label, baselines or [USUAL_BASELINE]), by
+        return self.of_versions(scenario, label, *refs), by
 
     def of_versions(
         self,

@@ -1,13 +1,15 @@
-"""The options several commands share, declared once."""
+"""The options several commands share, declared once: one by one, and below them in groups (see ``groups``)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from perfproof.cli.common import completion, logs, outputs
+from perfproof.cli.common.session import Session
 
 ScenarioArgument = Annotated[
     Path | None,
@@ -16,6 +18,12 @@ ScenarioArgument = Annotated[
         help="The scenario file. May be left out where the folder (or its scenarios/) holds only one.",
         show_default=False,
         autocompletion=completion.scenarios,
+    ),
+]
+AfterArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="AFTER", help="With two files: the one whose service is the version after.", show_default=False
     ),
 ]
 Results = Annotated[
@@ -115,3 +123,46 @@ CandidateRefs = Annotated[
         metavar="REF",
     ),
 ]
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Where both versions come from, if from git."""
+
+    baseline_ref: BaselineRef = None
+    candidate_ref: CandidateRefs = None
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Where runs are kept, and which database remembers them."""
+
+    results: Results = Path("results")
+    store: StoreUrl = None
+
+    def session(self, *, quiet: bool = False) -> Session:
+        """Return what finds, measures and remembers runs there."""
+        return Session(self.results, self.store, quiet)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """What becomes of a result: files, the place of its run, and how much is said."""
+
+    json: JsonFile = None
+    output: ReportFiles = None
+    storage: Storage
+    quiet: Quiet = False
+
+    @property
+    def session(self) -> Session:
+        """Return what finds, measures and remembers runs there."""
+        return self.storage.session(quiet=self.quiet)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredOutput(Output):
+    """The same, of a command that measures. ``-v`` acts by its callback."""
+
+    verbose: Verbose = False
+    open_: Open = False

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from perfproof.cli.common import logs
 from perfproof.cli.common.console import console, open_page, tell
@@ -22,6 +22,7 @@ from perfproof.model.metrics import COUNTED
 
 if TYPE_CHECKING:
     from perfproof.measure import Measured
+    from perfproof.measure.arms import Kind
     from perfproof.model.policy import Policy
     from perfproof.model.recording import RunInfo
     from perfproof.model.result import Result
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _LONGEST_OUTSIDE = 60.0
 """Seconds beside measuring that are perfproof's own; what takes longer is a build of versions from git, made once."""
-Kind = Literal["run", "ab", "noise", "capacity", "count", "checks"]
 
 
 @contextmanager
@@ -122,9 +122,9 @@ class Session:
         """
         slowness = Slowness()
         from perfproof.measure import Options, measure
+        from perfproof.measure.arms import arms_of
         from perfproof.measure.estimate import earlier_run, estimate
         from perfproof.measure.preflight import alike, require_ready
-        from perfproof.measure.run import arms_of
         from perfproof.report.terminal.full import Live
 
         policy = policy_of(scenario) if policy is None else policy

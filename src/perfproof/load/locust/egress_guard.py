@@ -74,6 +74,8 @@ class EgressGuard:
     def cut(self) -> None:
         """End every connection of this process to the internet protocols' peers, and let no new one come about."""
         self._shut = True
+        # By descriptor, since libraries keep sockets that no object here leads to. Shut down and not closed: the number
+        # of a closed one goes to the next file that is opened, and its owner would write into that.
         for each in Path("/proc/self/fd").iterdir():
             with suppress(OSError):
                 twin = _twin(int(each.name))

@@ -9,20 +9,16 @@ import random
 import secrets as randomness
 from collections import Counter
 from collections.abc import Sequence
-from itertools import count
 from pathlib import Path
-from time import monotonic_ns, process_time_ns
+from time import monotonic_ns
 from typing import Any
 
 import gevent
-from gevent import get_hub
 from locust import User
 
-from perfproof.core.redaction import Redactor
 from perfproof.errors import LoadError, UsageError
-from perfproof.http.found_secrets import FoundSecrets
 from perfproof.http.target import locate
-from perfproof.load.generator_health import Lag, RunQueue, steal_ns, waited_ns
+from perfproof.load.generator_health import Usage
 from perfproof.load.histogram_recorder import HistogramRecorder
 from perfproof.load.limits import LoadGuard, most_rate
 from perfproof.load.locust.egress_guard import EgressGuard
@@ -32,28 +28,24 @@ from perfproof.load.locust.request_names import Names
 from perfproof.load.locust.trace_headers import label
 from perfproof.load.locust.users import Ledger, LocustUsers
 from perfproof.load.plan import BlockReport, LoadPlan, PairsReport, PairStretch, WarmReport
-from perfproof.load.sample_files import writing
+from perfproof.load.recording_engine import WARM_LIMIT_NS, RecordingEngine
 from perfproof.load.sample_recorder import Recorder
-from perfproof.load.timer import Timer
 from perfproof.model.recording import Outcome
 
 DRAIN_SECONDS = 60.0
 """Longest that a task may go on after the end of its block."""
 
-_TICK_NS = 10_000_000
 _LOOK_SECONDS = 0.001
-_WARM_LIMIT_NS = 60_000_000_000
 _ABORT_GRACE_NS = 800_000_000
 _MOST_LOGGED = 200
 _HELD = "{file} tries to reach {places} while it is loaded; nothing is sent here, so that was refused{end}"
 
 
-class LocustEngine:
+class LocustEngine(RecordingEngine):
     """The users of every arm; ``plan`` has a Locust file. One arm at a time has its turn, the others stand still."""
 
     def __init__(self, plan: LoadPlan, spared: int = 0) -> None:
         assert plan.locustfile is not None  # noqa: S101 - whoever makes one has looked
-        self._plan = plan
         self._spec = plan.locustfile
         self._fence = EgressGuard(plan.allow, spared)
         self._fence.build()
@@ -61,24 +53,15 @@ class LocustEngine:
             del os.environ[name]  # a proxy would be measured too, and lead wherever it likes
         patch_locust()
         label()
-        self.found_secrets = FoundSecrets(Redactor(plan.secrets))
+        super().__init__(plan)
         hide = self.found_secrets.redactor
-        ids = count((randomness.randbits(30) << 32) + 1).__next__
-        self._ledger = Ledger(Names(hide), Names(hide), ids, Counter(), hide)
+        self._ledger = Ledger(Names(hide), Names(hide), self._next_id, Counter(), hide)
         logging.getLogger().addHandler(_Heard(self._ledger))
         self._loader = Loader(self._spec)
         if plan.inspecting:
             self._fence.hold()
         self._looked, self._notes = self._look()  # what is wrong with it is told now, before any service is started
-        folder = Path(plan.folder) if plan.folder else None
-        self._recorder = HistogramRecorder() if plan.load.samples == "histogram" else Recorder(folder)
-        self._unrecorded = Recorder(folder)
         self._crowds: dict[int, LocustUsers] = {}
-        self._guards: dict[int, LoadGuard] = {}
-        self._lag = Lag(_TICK_NS)
-        self._queue = RunQueue()
-        self._aborted_at = 0
-        self._stopped_for: LoadError | None = None
 
     def open(self, arm: int, base_url: str) -> None:
         """Load the file anew and start its users on the arm; LoadError unless all are ready for their first task."""
@@ -106,7 +89,7 @@ class LocustEngine:
         start = monotonic_ns()
         self._run(crowd, recorder, -1, start + int(seconds * 1e9))
         if len(recorder) < requests:
-            self._run(crowd, recorder, -1, start + _WARM_LIMIT_NS, requests)
+            self._run(crowd, recorder, -1, start + WARM_LIMIT_NS, requests)
         rows = recorder.rows()
         good = rows["done_ns"][rows["outcome"] == Outcome.OK] - rows["intended_ns"][rows["outcome"] == Outcome.OK]
         good.sort()
@@ -142,13 +125,13 @@ class LocustEngine:
         if not start:
             self.prepare(arm)
         gevent.sleep(max(0.0, (start - monotonic_ns()) / 1e9))
-        mark, steal = len(self._recorder), steal_ns()
+        mark = len(self._recorder)
         random.seed(seed)
-        cpu, waited, started = process_time_ns(), waited_ns(), monotonic_ns()
+        before, started = Usage.now(), monotonic_ns()
         self._recorder.begin(arm, pair, started, int(seconds * 1e9))
         overtime = self._run(crowd, self._recorder, pair, started + int(seconds * 1e9))
         drained = monotonic_ns()
-        cpu, waited = process_time_ns() - cpu, waited_ns() - waited
+        used = Usage.now().since(before)
         outcomes = self._recorder.outcomes(mark)
         sent, completed = int(outcomes.sum()), int(outcomes[Outcome.OK])
         return BlockReport(
@@ -161,12 +144,7 @@ class LocustEngine:
             failed=sent - completed,
             dropped=0,
             late=0,
-            generator_cpu_ns=cpu,
-            lag_max_ns=self._lag.worst,
-            steal_ns=steal_ns() - steal,
-            aborted=bool(self._aborted_at),
-            waited_ns=waited,
-            run_queue=self._queue.mean,
+            **self._generator(used),
         )
 
     def pairs(self, stretch: PairStretch) -> PairsReport:
@@ -230,18 +208,7 @@ class LocustEngine:
         """Dismiss the users, write the samples to ``path`` and forget them; LoadError (and they stay) if it fails."""
         for arm in list(self._crowds):
             self._dismiss(arm)
-        rows = self.write(path)
-        self._recorder.clear()
-        return rows
-
-    def write(self, path: Path) -> int:
-        """Write the samples since the last seal to ``path`` and keep them; LoadError if it fails."""
-        with writing(path.name):
-            return self._recorder.write(path)
-
-    def discard(self) -> None:
-        """Forget the samples since the last seal."""
-        self._recorder.clear()
+        return super().seal(path)
 
     def abort(self) -> None:
         """Let no user begin another task, and end them all within a second. Safe to call at any time."""
@@ -250,11 +217,6 @@ class LocustEngine:
             for crowd in self._crowds.values():
                 crowd.end()
             gevent.spawn(self._end_all)
-
-    def break_off(self, error: LoadError) -> None:
-        """See Engine.break_off."""
-        self._stopped_for = self._stopped_for or error
-        self.abort()
 
     def _end_all(self) -> None:
         while monotonic_ns() < self._aborted_at + _ABORT_GRACE_NS and not all(c.calm for c in self._crowds.values()):
@@ -278,10 +240,6 @@ class LocustEngine:
             raise LoadError(f"arm {arm} has not been opened")
         return self._crowds[arm]
 
-    def _refuse_if_aborted(self) -> None:
-        if self._aborted_at:
-            raise self._stopped_for or LoadError("the load was aborted")
-
     def _run(
         self,
         crowd: LocustUsers,
@@ -298,29 +256,20 @@ class LocustEngine:
             return 0.0
         guard, began, before = self._guards[crowd.arm], monotonic_ns(), len(recorder)
 
-        def tick() -> None:
-            now = monotonic_ns()
-            self._lag.tick(now)
-            self._queue.tick(now)
-            if not self._aborted_at:
-                self._stopped_for = guard.tripped(now - began, len(recorder) - before, crowd.failures)
-                if self._stopped_for is not None:
-                    self.abort()
+        def tick(_: int) -> None:
+            self._guard(guard, began, len(recorder) - before, crowd.failures)
 
-        ticker = Timer(get_hub().loop, tick)
-        self._queue.reset()
-        self._lag.reset(began + _TICK_NS)
-        ticker.at(began + _TICK_NS, _TICK_NS)
         try:
-            crowd.begin(recorder, pair)
-            while (left := until - monotonic_ns()) > 0 and not self._over(crowd):
-                if enough is not None and len(recorder) >= enough:
-                    break
-                gevent.sleep(min(left / 1e9, 0.01))
-            crowd.end()
-            self._drain(crowd)
+            with self._ticking(tick):
+                crowd.begin(recorder, pair)
+                while (left := until - monotonic_ns()) > 0 and not self._over(crowd):
+                    if enough is not None and len(recorder) >= enough:
+                        break
+                    # Looked at now and then: an event would be one more thing to do in each request that is timed.
+                    gevent.sleep(min(left / 1e9, 0.01))
+                crowd.end()
+                self._drain(crowd)
         finally:
-            ticker.close()
             overtime = crowd.rest()
             guard.spent_ns += monotonic_ns() - began
         problem = self._stopped_for or crowd.problem

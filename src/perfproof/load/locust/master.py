@@ -65,6 +65,7 @@ class Worker:
 
     def tell(self, do: str, **command: Any) -> None:
         """Send a command; ``hear`` returns what came of it."""
+        # Numbered, so that the late reply to a command nobody waits for any more is not taken for that of the next.
         self._number += 1
         self._send(self.trust.wrap(json.dumps({"do": do, "number": self._number, **command}).encode()))
 
@@ -77,6 +78,7 @@ class Worker:
         deadline = monotonic_ns() + int(seconds * 1e9)
         while True:
             try:
+                # In short waits: a worker that has died sends nothing that would end a long one.
                 reply = self.replies.get(timeout=0.2)
             except Empty:
                 if self.process is not None and self.process.poll() is not None:

@@ -64,6 +64,7 @@ class PauseGate:
         if not self._opened.is_set():
             self._park()
             try:
+                # Again after waking: a short block may have closed the gate before this greenlet had its turn.
                 while not self._opened.is_set():
                     self._opened.wait()
             finally:
@@ -73,6 +74,8 @@ class PauseGate:
 
     def sleep(self, seconds: float) -> None:
         """Return when the arm has had ``seconds`` of its time; StopUser when it has no more."""
+        # Slept by the arm's clock, not by the wall's: while the other arm has its turn, think times would run out all
+        # at once, and the next block would begin with every user at the same time.
         due = self.clock() + int(seconds * 1e9)
         self._park()
         try:

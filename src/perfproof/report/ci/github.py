@@ -10,6 +10,7 @@ import hashlib
 import re
 from pathlib import Path
 
+from perfproof.core.numbers import count_of
 from perfproof.model import formatting
 from perfproof.model.gate import GateResult, GateRow
 from perfproof.report.ci.markdown import to_gate_markdown
@@ -57,7 +58,7 @@ def annotation_lines(gate: GateResult) -> list[str]:
     if len(found) <= MOST_ANNOTATIONS:
         return found
     left_out = len(found) - MOST_ANNOTATIONS + 1
-    more = f"and {formatting.plural(left_out, 'more line')}: see the job summary"
+    more = f"and {count_of(left_out, 'more line')}: see the job summary"
     return [*found[: MOST_ANNOTATIONS - 1], command("notice", "perfproof", more)]
 
 

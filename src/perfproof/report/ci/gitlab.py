@@ -8,8 +8,8 @@ alone; the checks are those of the gate.
 from __future__ import annotations
 
 import json
-import math
 
+from perfproof.model.formatting import known
 from perfproof.model.gate import GateResult
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Result
@@ -40,12 +40,12 @@ def to_load_performance(gate: GateResult) -> str:
     if passed + failing:  # without any, GitLab would divide by zero
         share = passed / (passed + failing)
         metrics["checks"] = {"passes": passed, "fails": failing, "value": share}
-    known = {name: {key: value for key, value in figures.items() if _known(value)} for name, figures in metrics.items()}
+    kept = {name: {key: value for key, value in figures.items() if known(value)} for name, figures in metrics.items()}
     # GitLab reads fixed keys of these two without asking whether they are there.
     for name, needed in (("http_reqs", ("rate",)), ("http_req_waiting", ("p(90)", "p(95)"))):
-        if not all(key in known[name] for key in needed):
-            del known[name]
-    document = {"metrics": {name: figures for name, figures in known.items() if figures}, "perfproof": gate.sentence}
+        if not all(key in kept[name] for key in needed):
+            del kept[name]
+    document = {"metrics": {name: figures for name, figures in kept.items() if figures}, "perfproof": gate.sentence}
     return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 
@@ -73,7 +73,3 @@ def _percentile(result: Result, chart: str, arm: str, percentile: float) -> floa
                 if x0 <= percentile <= x1:
                     return y1 if x1 == x0 else y0 + (y1 - y0) * (percentile - x0) / (x1 - x0)
     return None
-
-
-def _known(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from perfproof.core.numbers import count_of
 from perfproof.model import formatting
 from perfproof.model.gate import GateResult, GateRow
 from perfproof.report.markdown import escaped, name, pipe_table, to_markdown
@@ -45,7 +46,7 @@ def _cut(gate: GateResult, cells: Sequence[Sequence[str]], limit: int, size: Cal
     """Return the verdict, as many of the checks as fit, and how many were left out."""
 
     def put(kept: int) -> str:
-        left_out = formatting.plural(len(gate.rows) - kept, "check")
+        left_out = count_of(len(gate.rows) - kept, "check")
         note = f"*Cut to fit: {left_out} and the tables of the result are left out here.*"
         return "\n\n".join([*_head(gate), *_table(cells[:kept]), note]) + "\n"
 

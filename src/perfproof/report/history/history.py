@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perfproof.core.files import write_whole
+from perfproof.core.numbers import count_of
 from perfproof.errors import UsageError
 from perfproof.model import formatting
 from perfproof.model.history import ChangePoint, Point, Stretch, Trend
@@ -23,6 +24,7 @@ from perfproof.model.metrics import METRICS
 from perfproof.report.history import trend_svg, trend_text
 from perfproof.report.page import templating
 from perfproof.report.tables import write_rows
+from perfproof.why.report import request_name
 
 SCHEMA_VERSION = 1
 MAX_TABLE = 100
@@ -45,7 +47,7 @@ def in_order(trends: Sequence[Trend]) -> list[Trend]:
 def render(trend: Trend, console: Console, *, rows: int = 20) -> None:
     """Print a trend: a sparkline, the newest ``rows`` runs as a table, and every change of level."""
     trend = plain(trend)
-    what = f"{formatting.title(trend.metric)} of {templating.request(trend.request)}"
+    what = f"{formatting.title(trend.metric)} of {request_name(trend.request)}"
     title = f"{what}, {formatting.plain(trend.scenario, 60)}"
     console.print(Text(title, style="bold"))
     console.print(Text(trend_text.describe(trend)), soft_wrap=False)
@@ -58,7 +60,7 @@ def render(trend: Trend, console: Console, *, rows: int = 20) -> None:
     console.print(Text(f"{ends[0]}  {trend_text.sparkline(trend, room)[-room:]}  {ends[1]}"), no_wrap=True)
     console.print(_table(trend, points[-rows:], runs=console.width >= WIDE))
     if len(points) > rows:
-        console.print(Text(f"and {formatting.plural(len(points) - rows, 'older run')}", style="dim"))
+        console.print(Text(f"and {count_of(len(points) - rows, 'older run')}", style="dim"))
     for stretch in trend.stretches:
         for change in stretch.changes:
             console.print(Text(f"◆ {trend_text.change(trend, stretch, change)}"), soft_wrap=False)
@@ -121,7 +123,7 @@ def section(
                 "moved": formatting.change(change.change) if change else "",
             }
         )
-    drawing = trend_svg.to_svg(trend, prefix, f"{title}: {templating.request(trend.request)}", link, references)
+    drawing = trend_svg.to_svg(trend, prefix, f"{title}: {request_name(trend.request)}", link, references)
     return {
         "anchor": prefix,
         "title": title,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from perfproof.core.numbers import count_of
 from perfproof.model import formatting
 from perfproof.model.history import ChangePoint, Point, Stretch, Trend
 
@@ -38,7 +39,7 @@ def legend(trend: Trend) -> list[str]:
         return []
     return [
         f"{MARKS[at % len(MARKS)]} {_where(each)}, "
-        f"scenario {formatting.plain(each.scenario_hash, 12)}: {formatting.plural(len(each.points), 'run')}"
+        f"scenario {formatting.plain(each.scenario_hash, 12)}: {count_of(len(each.points), 'run')}"
         for at, each in enumerate(trend.stretches)
     ]
 
@@ -47,7 +48,7 @@ def _where(stretch: Stretch) -> str:
     """Return what joins the runs of a stretch: one machine, or what their counts rest on."""
     if not stretch.basis:
         return f"machine {formatting.plain(stretch.environment_hash, 12)}"
-    on = "" if len(stretch.machines) == 1 else f", {formatting.plural(len(stretch.machines), 'machine')}"
+    on = "" if len(stretch.machines) == 1 else f", {count_of(len(stretch.machines), 'machine')}"
     return ", ".join(formatting.plain(text, 60) for text in stretch.basis.values()) + on
 
 
@@ -92,11 +93,11 @@ def describe(trend: Trend) -> str:
     if not points:
         return "Nothing was recorded."
     last = formatting.value(points[-1].estimate.value, trend.unit)
-    parts = [f"{formatting.plural(len(points), 'run')}, the last at {last}"]
+    parts = [f"{count_of(len(points), 'run')}, the last at {last}"]
     if len(trend.stretches) > 1:
         parts.append(f"{len(trend.stretches)} stretches that must not be held against each other")
     changes = sum(len(stretch.changes) for stretch in trend.stretches)
-    parts.append(formatting.plural(changes, "change of level", "changes of level") if changes else "no change of level")
+    parts.append(count_of(changes, "change of level", "changes of level") if changes else "no change of level")
     if any(point.promised for point in points):
         parts.append("shaded is what the goal of each run asked for")
     return "; ".join(parts) + "."

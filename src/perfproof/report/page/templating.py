@@ -8,7 +8,7 @@ from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictU
 from markupsafe import Markup, escape
 
 from perfproof.model import formatting
-from perfproof.model.metrics import ALL
+from perfproof.why.report import request_name
 
 LONG = 600
 MOST_UNBROKEN = 18
@@ -30,7 +30,7 @@ def environment(*more: BaseLoader) -> Environment:
         "plain": formatting.plain,
         "long": long,
         "count": formatting.count,
-        "request": request,
+        "request": request_name,
         "moment": moment,
     }
     made.filters |= {"soft": soft, "place": place}
@@ -64,11 +64,6 @@ def soft(text: str) -> Markup:
 def place(fraction: float) -> str:
     """Return a fraction as a length of a style: ``12.5%``."""
     return f"{100 * fraction:.4g}%"
-
-
-def request(name: str) -> str:
-    """Return a request name as pages show it."""
-    return "all requests" if name == ALL else formatting.plain(name, 80)
 
 
 def moment(text: str) -> str:

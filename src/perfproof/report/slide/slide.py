@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
+from perfproof.core.numbers import count_of
 from perfproof.model import formatting
 from perfproof.model.result import Result
 from perfproof.report import forest_plot, proofs
@@ -215,7 +216,7 @@ class _Slide:
             said = self.type.cut(line.by, by, size * 0.9)
             self.type.put(WIDTH - MARGIN, y, said, size * 0.9, colour=PALETTE.muted, align="right")
         if left_out:
-            told = f"and {formatting.plural(left_out, 'more claim')} in the report"
+            told = f"and {count_of(left_out, 'more claim')} in the report"
             self.type.put(MARGIN + 0.35, high - len(shown) * step, told, 9, colour=PALETTE.muted)
 
     def _name(self, text: str, room: float) -> str:
@@ -334,7 +335,7 @@ class _Slide:
 
     def _bottom(self, y: float) -> float:
         result = self.result
-        rounds = f"{result.rounds} of {formatting.plural(result.planned_rounds, 'round')}"
+        rounds = f"{result.rounds} of {count_of(result.planned_rounds, 'round')}"
         parts = [] if result.kind == "checks" else [rounds]
         parts += [formatting.duration(result.seconds), *(formatting.plain(run, 80) for run in result.run_ids)]
         said = self.type.cut(" · ".join(parts), WIDTH - 2 * MARGIN - 2, 8.5)

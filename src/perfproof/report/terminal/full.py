@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perfproof.capacity import report
+from perfproof.core.numbers import count_of
 from perfproof.model import formatting
 from perfproof.model.metrics import ALL
 from perfproof.model.result import (
@@ -175,9 +176,9 @@ def _comparisons(console: Console, comparisons: Sequence[Comparison]) -> None:
         _grouped(console, shown)
     others = len(comparisons) - len(deciding)
     if left_out:
-        _note(console, f"and {formatting.plural(left_out, 'more row')} that decided nothing")
+        _note(console, f"and {count_of(left_out, 'more row')} that decided nothing")
     if others:
-        _note(console, f"and {formatting.plural(others, 'exploratory row')} without a goal or gate: see the report")
+        _note(console, f"and {count_of(others, 'exploratory row')} without a goal or gate: see the report")
     if any(row.typical for row in shown):
         _note(console, formatting.TYPICAL)
     _notes(console, shown)
@@ -270,7 +271,7 @@ def _levels(console: Console, levels: Sequence[Level]) -> None:
     console.print()
     console.print(table)
     if len(cells_of) > MAX_ROWS:
-        _note(console, f"and {formatting.plural(len(cells_of) - MAX_ROWS, 'more request')}: see the report")
+        _note(console, f"and {count_of(len(cells_of) - MAX_ROWS, 'more request')}: see the report")
 
 
 def _capacity(console: Console, search: CapacitySearch) -> None:
@@ -300,7 +301,7 @@ def _capacity(console: Console, search: CapacitySearch) -> None:
     console.print()
     console.print(near)
     if len(search.steps) > len(shown):
-        _note(console, f"and {formatting.plural(len(search.steps) - len(shown), 'more step')}: see the report")
+        _note(console, f"and {count_of(len(search.steps) - len(shown), 'more step')}: see the report")
 
 
 def nearest(search: CapacitySearch) -> tuple[CapacityStep, ...]:
@@ -333,7 +334,7 @@ def render_budgets(console: Console, budgets: Sequence[BudgetCheck]) -> None:
     console.print()
     console.print(table)
     if len(budgets) > MAX_ROWS:
-        _note(console, f"and {formatting.plural(len(budgets) - MAX_ROWS, 'more budget')}")
+        _note(console, f"and {count_of(len(budgets) - MAX_ROWS, 'more budget')}")
     for reason in dict.fromkeys(budget.why for budget in ordered if budget.why):
         _prose(console, f"{reason}.", lead="open: ", style=STYLES["warn"])
 
@@ -347,7 +348,7 @@ def render_findings(console: Console, findings: Sequence[Finding]) -> None:
         where = "" if finding.request == ALL else f" ({formatting.plain(finding.request, 40)})"
         _prose(console, f"{finding.summary}{where}", lead=f"{finding.severity}: ", style=STYLES[finding.severity])
     if len(findings) > MAX_FINDINGS:
-        _note(console, f"and {formatting.plural(len(findings) - MAX_FINDINGS, 'more finding')}: see the report")
+        _note(console, f"and {count_of(len(findings) - MAX_FINDINGS, 'more finding')}: see the report")
 
 
 def render_queries(console: Console, details: Sequence[QueryDetail]) -> None:
@@ -375,9 +376,9 @@ def render_queries(console: Console, details: Sequence[QueryDetail]) -> None:
                 soft_wrap=True,
             )
         if left_out:
-            _note(console, f"    and {formatting.plural(left_out, 'more statement')}: see the report")
+            _note(console, f"    and {count_of(left_out, 'more statement')}: see the report")
     if len(details) > MAX_QUERIED:
-        _note(console, f"and {formatting.plural(len(details) - MAX_QUERIED, 'more request')}: see the report")
+        _note(console, f"and {count_of(len(details) - MAX_QUERIED, 'more request')}: see the report")
 
 
 def render_why(console: Console, answer: Why, *, one_arm: bool = False) -> None:
@@ -394,7 +395,7 @@ def render_why(console: Console, answer: Why, *, one_arm: bool = False) -> None:
         )
         _prose(console, "; ".join(map(why_report.mechanism, cause.mechanisms[:3])), lead="    ")
     if len(answer.causes) > MAX_STATEMENTS:
-        _note(console, f"and {formatting.plural(len(answer.causes) - MAX_STATEMENTS, 'more cause')}: see the report")
+        _note(console, f"and {count_of(len(answer.causes) - MAX_STATEMENTS, 'more cause')}: see the report")
     for function in functions:
         _prose(
             console,

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from perfproof.capacity import report
+from perfproof.core.numbers import count_of
 from perfproof.model import formatting, service_metrics
 from perfproof.model.metrics import ALL
 from perfproof.model.result import BudgetCheck, Comparison, Finding, Result, Verdict
@@ -278,7 +279,7 @@ def _details(result: Result, left_out: int, command: str, width: int) -> str:
     """Return what else there is, and how to see it, on one line of ``width`` (0: any); empty where there is nothing."""
     doubts = len(result.comparability.warnings)
     parts = [
-        formatting.plural(number, what)
+        count_of(number, what)
         for number, what in (
             (left_out, "more figure"),
             (len(result.findings), "finding"),

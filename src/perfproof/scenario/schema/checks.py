@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, PlainValidator, create_model
 
 from perfproof.checks import registry
 from perfproof.checks.protocol import Setting
+from perfproof.core.numbers import upper_first
 from perfproof.core.units import Mistake, parse_duration
 from perfproof.model.metrics import METRICS
 from perfproof.model.scenario import Checks, JsonValue
@@ -122,7 +123,7 @@ def _make() -> type[CommonSpec]:
         inner.__doc__ = f"Settings of the check: {check.title}."
         fields[check.name] = (
             Annotated[inner | None, BeforeValidator(_words)],
-            Field(default=None, description=f"{check.title[0].upper()}{check.title[1:]}: true, or its settings"),
+            Field(default=None, description=f"{upper_first(check.title)}: true, or its settings"),
         )
     made = create_model("ChecksSpec", __base__=CommonSpec, **fields)
     made.__doc__ = CommonSpec.__doc__

@@ -5,7 +5,6 @@ Every database made here has the process it belongs to in its name and, in its c
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 import secrets
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+from perfproof.core.addresses import is_this_machine
 from perfproof.core.owner import Owner
 from perfproof.errors import PerfproofError, ServiceError, UsageError
 
@@ -32,7 +32,7 @@ class PostgresSnapshot:
 
     def __init__(self, arm: str, url: SplitResult, allow: Collection[str], say: Callable[[str], None]) -> None:
         host, self._name = url.hostname or "", _database(url)
-        if not (_is_loopback(host) or host in allow):
+        if not (is_this_machine(host) or host in allow):
             raise UsageError(
                 f"{arm}: the database on {host} would be dropped and made anew",
                 why="it is not on this machine",
@@ -291,10 +291,3 @@ def _connected(arm: str, url: SplitResult) -> Iterator[Any]:
 
 def _database(url: SplitResult) -> str:
     return unquote(url.path.lstrip("/"))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.rstrip(".").lower() == "localhost"

@@ -64,7 +64,7 @@ def profile_arms(phase: PassContext, allowance: Allowance | None = None) -> tupl
                 try:
                     return arms.profile(engine, notes)
                 except UnavailableError as error:
-                    notes.append(phase.redactor(f"{engine}: {_sentence(error)}"))
+                    notes.append(phase.redactor(f"{engine}: {error.sentence}"))
     except ServiceError as error:
         notes.append(phase.redactor(f"{engines[0] if len(engines) == 1 else 'profiling'}: {error.what}"))
     return tuple(ArmProfile(arm.name, "none", notes=tuple(notes)) for arm in phase.scenario.arms)
@@ -308,7 +308,3 @@ def _all(rows: Sequence[Sequence[int]]) -> list[int]:
     """Return completed requests of all names, by slice."""
     found: list[int] = np.sum(rows, axis=0).tolist()
     return found
-
-
-def _sentence(error: PerfproofError) -> str:
-    return ": ".join(part for part in (error.what, error.why, error.hint) if part)

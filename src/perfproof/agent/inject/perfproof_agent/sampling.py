@@ -97,6 +97,7 @@ class Sampling:
         """Look at the other threads whenever a slice is under way; never returns."""
         _run_elsewhere()
         while True:
+            # At random moments: with an even interval, the kernel's timer ticks make requests begin in step with it.
             sleep(self._clock.interval * (0.5 + random()) / 1e9 if self._under_way else POLL)  # noqa: S311
             try:
                 self._step()
@@ -115,6 +116,7 @@ class Sampling:
             sys.setswitchinterval(self._usual)
             hand_on(self._folder.news(), self._booked.lines(), self._under_way)
         if slice_:
+            # Only while a slice is under way: a shorter interval costs every thread of the service switches.
             self._usual = sys.getswitchinterval()
             sys.setswitchinterval(SWITCH)
             self._booked = Booked()
