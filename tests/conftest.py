@@ -32,3 +32,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         used = known.name2fixturedefs.values() if known else ()
         if any(each[-1].scope == "module" or each[-1].argname in _DEAR for each in used):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse versions of pytest and pytest-xdist of which one no longer hears of the other's groups.
+
+    Nothing fails then, and everything takes twice as long: each worker makes what all of a module's tests share.
+    """
+    if hasattr(session.config, "workerinput") and session.config.getvalue("loadgroup"):
+        for item in session.items:
+            if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
+                raise pytest.UsageError("pytest-xdist keeps no group together with this pytest: see pyproject.toml")

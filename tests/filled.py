@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,8 +16,14 @@ from perfproof.model.revision import Revision
 from perfproof.store.repository import Store
 
 BASES = {"ms": 24.0, "bytes": 90e6, "bytes/1000": 20_000.0, "1/s": 240.0, "ratio": 0.0}
+COMPARED = ("latency_p50", "latency_p95", "memory_peak", "error_rate")
 STEP = 0.18
 """What the step adds to every latency."""
+
+
+def one_of_each_kind() -> set[str]:
+    """Return names of metrics, one for each unit, whether it is a request's, and whether it is compared."""
+    return set({(each.unit, each.per_request, each.name in COMPARED): each.name for each in METRICS.values()}.values())
 
 
 def commit(number: int) -> str:
@@ -38,6 +44,7 @@ def fill(
     machine: int | None = None,
     scenario: str = "projects",
     seed: int = 1,
+    metrics: Collection[str] = METRICS,
 ) -> list[RunInfo]:
     """Add ``runs`` runs, a day apart; from run ``step`` on latencies are higher, from ``machine`` on it is another."""
     rng = np.random.default_rng(seed)
@@ -50,7 +57,7 @@ def fill(
         info = make_info(number, began + timedelta(days=number), names, scenario, "b0b0" if other else "e417")
         made.append(info)
         store.add_run(info, folder / info.id)
-        store.save_result(info.id, make_result(info, names, factor, rng, moved and number == step))
+        store.save_result(info.id, make_result(info, names, factor, rng, moved and number == step, metrics))
     return made
 
 
@@ -75,12 +82,17 @@ def make_info(number: int, at: datetime, names: Sequence[str], scenario: str, en
 
 
 def make_result(
-    info: RunInfo, names: Sequence[str], factor: float, rng: np.random.Generator, regressed: bool
+    info: RunInfo,
+    names: Sequence[str],
+    factor: float,
+    rng: np.random.Generator,
+    regressed: bool,
+    metrics: Collection[str] = METRICS,
 ) -> Result:
     levels, comparisons = [], []
     for at, request in enumerate((ALL, *names)):
         for metric in METRICS.values():
-            if request != ALL and not metric.per_request:
+            if metric.name not in metrics or (request != ALL and not metric.per_request):
                 continue
             base = BASES.get(metric.unit, 10.0) * (1 + at % 7) * (2.4 if metric.name.endswith("p95") else 1.0)
             value = base * (factor if metric.unit == "ms" else 1.0) * rng.lognormal(0, 0.02)
@@ -90,7 +102,7 @@ def make_result(
             change = value / base - 1 if base else None
             low, high = (None, None) if change is None else (change - 0.015, change + 0.015)
             verdict = Verdict.REGRESSED if low and low > 0.02 else Verdict.EQUIVALENT
-            if metric.name in ("latency_p50", "latency_p95", "memory_peak", "error_rate"):
+            if metric.name in COMPARED:
                 comparisons.append(
                     Comparison(
                         metric.name, request, metric.unit, base, value, change, low, high, 0.95, verdict, "gate", 12

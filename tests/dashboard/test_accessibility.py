@@ -9,7 +9,7 @@ import pytest
 from boards import EVIL
 
 import browsing
-from filled import fill
+from filled import fill, one_of_each_kind
 from perfproof.store.repository import Store
 from serving import served
 
@@ -43,9 +43,11 @@ def axe() -> str:
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("board")
     with Store.open(f"sqlite:///{folder}/perfproof.db", results=folder) as store:
-        infos = fill(store, folder, runs=40, step=28, machine=36)
+        # Every kind of element is there with a sixth of the metrics, and axe takes a minute for a page of all of them.
+        metrics = one_of_each_kind()
+        infos = fill(store, folder, runs=40, step=28, machine=36, metrics=metrics)
         store.set_baseline("main", infos[20].id)
-        fill(store, folder, runs=12, scenario=EVIL, names=(EVIL,), seed=2)
+        fill(store, folder, runs=12, scenario=EVIL, names=(EVIL,), seed=2, metrics=metrics)
         with served(store) as address:
             yield address
 
@@ -90,7 +92,7 @@ def test_a_history_page_of_the_command_line_is_as_good(browser: browsing.Browser
     import sys
 
     with Store.open(f"sqlite:///{tmp_path}/perfproof.db", results=tmp_path) as store:
-        fill(store, tmp_path, runs=40, step=28, machine=36)
+        fill(store, tmp_path, runs=40, step=28, machine=36, metrics=one_of_each_kind())
     subprocess.run(
         [sys.executable, "-m", "perfproof", "history", "projects", "--results", tmp_path, "-o", tmp_path / "h.html"],
         check=True, capture_output=True, timeout=100,

@@ -9,9 +9,9 @@ import jsonschema
 import pytest
 import yaml
 
+from editors import validator
 from perfproof.errors import ScenarioError
 from perfproof.scenario import read
-from perfproof.scenario.schema.scenario import json_schema
 
 BASE = "name: shop\nservice: {command: 'serve {port}'}\nrequests: [{get: /}]\n"
 
@@ -45,7 +45,7 @@ def test_the_first_is_the_one_that_others_are_judged_against(tmp_path: Path, arm
     file = written(tmp_path, arms)
     assert [arm.name for arm in read(file, {}).arms] == names
     if names != ["baseline"]:
-        jsonschema.validate(yaml.safe_load(file.read_text()), json_schema())
+        validator().validate(yaml.safe_load(file.read_text()))
 
 
 def test_each_has_its_own_over_the_service(tmp_path: Path) -> None:
@@ -77,8 +77,7 @@ def test_what_cannot_be_a_version_is_told_with_place_and_fix(tmp_path: Path, arm
 
 
 def test_the_schema_refuses_what_the_reader_refuses() -> None:
-    schema = json_schema()
     good = json.loads(json.dumps(yaml.safe_load(BASE)))
     for arms in ({"one": {}}, {"a b": {}, "c": {}}, {f"v{n}": {} for n in range(9)}):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(good | {"arms": arms}, schema)
+            validator().validate(good | {"arms": arms})

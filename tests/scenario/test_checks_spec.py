@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import jsonschema
 import pytest
 import yaml
 
+from editors import validator
 from perfproof.errors import ScenarioError
 from perfproof.scenario import read
 from perfproof.scenario.schema.scenario import json_schema
@@ -46,7 +46,7 @@ def scenario(tmp_path: Path, text: str):
 )
 def test_checks_are_named_or_demanded_by_goals_and_budgets(tmp_path, text, names):
     assert [each for each in scenario(tmp_path, text).checks.wanted if each in KNOWN] == names
-    jsonschema.validate(yaml.safe_load((BASE + text).replace(": off", ': "off"')), json_schema())
+    validator().validate(yaml.safe_load((BASE + text).replace(": off", ': "off"')))
 
 
 def test_settings_are_the_scenarios_or_their_defaults(tmp_path):

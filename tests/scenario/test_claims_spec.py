@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jsonschema
 import pytest
 import yaml
 
+from editors import validator
 from perfproof.errors import ScenarioError
 from perfproof.model.scenario import Budget, Goal
 from perfproof.scenario import read
-from perfproof.scenario.schema.scenario import json_schema
 
 BASE = """\
 name: shop
@@ -55,7 +54,7 @@ def test_a_share_is_a_change_and_all_else_a_limit(tmp_path, metric, target, dema
     (claim,) = found.claims
     assert (claim.text, claim.demand) == ("It is so", demand)
     assert demand in (*found.goals, *found.budgets)
-    jsonschema.validate(yaml.safe_load(BASE + text), json_schema())
+    validator().validate(yaml.safe_load(BASE + text))
 
 
 def test_claims_make_their_checks_and_share_goals_with_what_is_demanded_anyway(tmp_path):

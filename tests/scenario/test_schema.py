@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from editors import validator
 from perfproof.model.metrics import METRICS
 from perfproof.scenario.document import parse
 from perfproof.scenario.schema.scenario import json_schema
@@ -20,7 +21,7 @@ COMMITTED = ROOT / "docs" / "scenario.schema.json"
 
 def errors(text: str) -> list[str]:
     data: Any = parse("f.yaml", text).data
-    return [error.message for error in Draft202012Validator(json_schema()).iter_errors(data)]
+    return [error.message for error in validator().iter_errors(data)]
 
 
 def test_the_committed_schema_is_current() -> None:
@@ -82,9 +83,10 @@ def test_shorthands_and_variables_fit_the_schema() -> None:
 
 def test_every_key_is_explained_in_the_schema_and_in_the_documentation() -> None:
     guide = (ROOT / "docs" / "scenarios.md").read_text()
-    for name, part in {"": json_schema(), **json_schema()["$defs"]}.items():
+    schema = json_schema()
+    for name, part in {"": schema, **schema["$defs"]}.items():
         for key, value in part.get("properties", {}).items():
-            part_of = json_schema()["$defs"].get(value.get("$ref", "").rpartition("/")[2], {})
+            part_of = schema["$defs"].get(value.get("$ref", "").rpartition("/")[2], {})
             assert value.get("description") or part_of.get("description"), f"{name}.{key} has no description"
             assert f"`{key}`" in guide, f"docs/scenarios.md does not mention {name}.{key}"
     assert all(f"`{metric}`" in guide for metric in METRICS)

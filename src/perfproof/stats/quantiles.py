@@ -21,14 +21,34 @@ _FEW = 2000
 @lru_cache(maxsize=8192)
 def _weights(count: int, quantile: float) -> tuple[int, Floats]:
     """Return the first index and the weights of the Harrell-Davis estimator for ``count`` sorted values."""
-    a, b = (count + 1) * quantile, (count + 1) * (1 - quantile)
-    spread = count if count < _FEW else _REACH * sqrt(quantile * (1 - quantile) / (count + 2)) * count
-    first = max(0, floor(quantile * count - spread))
-    last = min(count, ceil(quantile * count + spread))
-    weights = np.diff(beta_cdf(a, b, np.arange(first, last + 1) / count))
+    first, last = _reach(count, quantile)
+    weights = np.diff(_shares(count, quantile, np.arange(first, last + 1)))
     weights /= weights.sum()
     weights.setflags(write=False)
     return first, weights
+
+
+def _counted_weights(reached: npt.NDArray[np.int64], quantile: float) -> Floats:
+    """Return the same of values of which so many are up to each: the sums of the weights of those that are equal."""
+    count = int(reached[-1])
+    first, last = _reach(count, quantile)
+    shares = (reached >= last).astype(np.float64)
+    within = (reached > first) & (reached < last)
+    ends = _shares(count, quantile, np.array([first, last]))
+    # A histogram has thousands of values, nearly all of which are out of reach.
+    shares[within] = (_shares(count, quantile, reached[within]) - ends[0]) / (ends[1] - ends[0])
+    return np.diff(shares, prepend=0.0)
+
+
+def _reach(count: int, quantile: float) -> tuple[int, int]:
+    """Return how many values lie below the first and up to the last that have a weight."""
+    spread = count if count < _FEW else _REACH * sqrt(quantile * (1 - quantile) / (count + 2)) * count
+    return max(0, floor(quantile * count - spread)), min(count, ceil(quantile * count + spread))
+
+
+def _shares(count: int, quantile: float, reached: npt.NDArray[np.int64]) -> Floats:
+    """Return which share of all weight the first values have, so many of them as ``reached`` says."""
+    return beta_cdf((count + 1) * quantile, (count + 1) * (1 - quantile), reached / count)
 
 
 def harrell_davis(
@@ -45,10 +65,7 @@ def harrell_davis(
     if len(values) == 0:
         return float("nan")
     if counts is not None:
-        reached = np.cumsum(counts)
-        count = int(reached[-1])
-        shares = beta_cdf((count + 1) * quantile, (count + 1) * (1 - quantile), reached / count)
-        return float(np.dot(values.astype(np.float64), np.diff(shares, prepend=0.0)))
+        return float(np.dot(values.astype(np.float64), _counted_weights(np.cumsum(counts), quantile)))
     first, weights = _weights(len(values), quantile)
     return float(np.dot(values[first : first + len(weights)].astype(np.float64), weights))
 
