@@ -4,9 +4,10 @@
     NODE_PATH=... PERFPROOF_SERVICES=... python benchmarks/checks.py real [SERVICE...]
 
 Prints a line for each fault, then precision and recall of each check. A mended twin must not be accused of anything,
-and no row of its data may differ afterwards: either ends with exit code 1. So does a fault that is not found. ``real`` makes the checks on services that nobody here
-wrote, as ``perfproof checks`` does: a line for each accusation, true if it was found to be so by hand
-(``tests/real/expected.json``), and the precision of each check.
+and no row of its data may differ afterwards: either ends with exit code 1. So does a fault that is not found.
+
+``real`` makes the checks on services that nobody here wrote, as ``perfproof checks`` does: a line for each accusation,
+true if it was found to be so by hand (``tests/real/expected.json``), and the precision of each check.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ PYPI = (
     "kinto[postgresql]==26.5.0", "setuptools<81", "httpbin[mainapp]==0.10.4", "jupyter-server==2.21.1",
     "moto[sns]==5.2.5", "flask", "flask-cors", "localstripe==1.15.10",
 )  # fmt: skip
-NPM = ("json-server", "verdaccio")
+JUPYTER_DOCUMENT = "jupyter_server/services/api/api.yaml"
 ALERTMANAGER = "/usr/bin/prometheus-alertmanager"
 ASKED = ("kinto", "httpbin", "jupyter", "datasette", "json_server", "verdaccio")
 """Services that the checks of errors, contract, security and telemetry are made on."""
@@ -93,8 +93,8 @@ def ground(service: str, folder: Path) -> Iterator[Ground]:
         "REAL_DATA": str(data),
         "REAL_NODE": os.environ.get("NODE_PATH", ""),
         "REAL_ALERTMANAGER": ALERTMANAGER,
-        "REAL_JUPYTER": str(next(iter(programs.parent.glob("lib/*/site-packages/jupyter_server/services/api/api.yaml")), "")),
-    }  # fmt: skip
+        "REAL_JUPYTER": str(next(programs.parent.glob(f"lib/*/site-packages/{JUPYTER_DOCUMENT}"), "")),
+    }
     with ExitStack() as stack:
         database = ""
         if service == "kinto":

@@ -1,4 +1,4 @@
-"""Checks on services that nobody here wrote: each finding is known and true, nothing else is said, nothing is written."""
+"""Checks on services that nobody here wrote: each finding is known and true, nothing else is told, nothing written."""
 
 from __future__ import annotations
 

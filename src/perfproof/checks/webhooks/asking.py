@@ -236,7 +236,7 @@ def _signed(arm: CheckedArm, deliveries: list[Delivery]) -> tuple[dict[str, int]
     """Return how many deliveries are signed in which way, and why that is not known ("" where it is)."""
     wanted: Mapping[str, Any] | None = arm.settings["signature"]
     if wanted is None:
-        return {}, "no signature is asked for: `checks: {webhooks: {signature: {header: ..., secret: VARIABLE}}}`"
+        return {}, "no signature is asked for: say how it is made under `signature` (docs/checks.md)"
     header = header_of(wanted["scheme"], wanted["header"])
     if not header:
         return {}, f"the scheme {wanted['scheme']} has no header of its own: add `signature: {{header: ...}}`"
