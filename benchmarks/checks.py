@@ -1,13 +1,20 @@
 """How right the checks are: every planted fault and its mended twin, on three stacks.
 
     NODE_PATH=... python benchmarks/checks.py [STACK...] [CHECK...]
+    NODE_PATH=... PERFPROOF_SERVICES=... python benchmarks/checks.py real [SERVICE...]
 
 Prints a line for each fault, then precision and recall of each check. A mended twin must not be accused of anything,
 and no row of its data may differ afterwards: either ends with exit code 1. So does a fault that is not found.
+
+``real`` makes the checks on services that nobody here wrote, as ``perfproof checks`` does: a line for each accusation,
+true if it was found to be so by hand (``tests/real/expected.json``), and the precision of each check.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -17,6 +24,7 @@ from tempfile import TemporaryDirectory
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import checks_corpus as corpus
+import real_services
 import webhooks_corpus
 
 CHECKS = ("error_contract", "contract", "security", "telemetry", "webhooks")
@@ -104,7 +112,64 @@ def webhooks(stack: str, counts: Counter[tuple[str, str]]) -> None:
                     print(f"{'WRONG' if fault else 'ACCUSED':9} {stack:8} {fault or 'mended twin'}: {finding.summary}")
 
 
+def real(services: list[str]) -> int:
+    """Make the checks on services that nobody here wrote; return the exit code."""
+    true: Counter[str] = Counter()
+    false: Counter[str] = Counter()
+    of: dict[str, set[str]] = {}
+    written = 0
+    for service in services:
+        with TemporaryDirectory() as name, real_services.ground(service, Path(name)) as ground:
+            folder, before = Path(name), ground.before()
+            hooks = ["--check", "webhooks"] if service in real_services.DELIVERING else []
+            scenario = str(real_services.HERE / f"{service}.yaml")
+            command = [sys.executable, "-m", "perfproof", "checks", scenario, "--json", "out.json", *hooks]
+            ran = subprocess.run(
+                command, cwd=folder, env={**os.environ, **ground.environ}, capture_output=True, text=True, check=False
+            )
+            if ran.returncode not in (0, 3):
+                print(ran.stderr)
+                return 1
+            if ground.content() != before:
+                written += 1
+                print(f"WRITTEN   {service}: what it holds is not as it was")
+            found = real_services.accusations(json.loads((folder / "out.json").read_text()))
+        for check in CHECKS if not hooks else ("webhooks",):
+            if check != "webhooks" or hooks:
+                of.setdefault(check, set()).add(service)
+        for kind, texts in found.items():
+            for text in texts:
+                right = text in real_services.EXPECTED[service].get(kind, [])
+                (true if right else false)[_check_of(kind)] += 1
+                print(f"{'true' if right else 'FALSE':9} {service:22} {kind} {text}")
+        for kind, texts in real_services.EXPECTED[service].items():
+            for text in set(texts) - set(found.get(kind, [])):
+                print(f"not told  {service:22} {kind} {text}")
+    print()
+    for check, on in of.items():
+        total = true[check] + false[check]
+        precision = f"precision {true[check] / total:.3f}" if total else "nothing to accuse"
+        print(f"{check}: {len(on)} real services, {total} accusations, {true[check]} true, {precision}")
+    return 1 if false.total() or written else 0
+
+
+def _check_of(kind: str) -> str:
+    """Return the check that a kind of finding is of."""
+    if kind in ("error_logged_twice", "error_unlogged", "statements_untraced"):
+        return "telemetry"
+    if kind.startswith(("contract", "operation", "deprecation", "pagination", "batch", "breaking")):
+        return "contract"
+    if kind in ("error_shape", "error_status", "error_message", "error_code"):
+        return "error_contract"
+    if kind.startswith("webhook"):
+        return "webhooks"
+    return "telemetry" if kind.startswith(("log_", "metrics_", "traces_")) else "security"
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["real"]:
+        every = (*real_services.ASKED, *real_services.DELIVERING)
+        sys.exit(real([each for each in every if each in (sys.argv[2:] or every) and not real_services.lacking(each)]))
     named = set(sys.argv[1:])
     if unknown := named - {*corpus.STACKS, *CHECKS}:
         sys.exit(f"neither a stack nor a check: {', '.join(sorted(unknown))}")

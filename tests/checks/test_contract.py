@@ -166,3 +166,21 @@ def test_bodies_are_validated_as_openapi_3_0_means_its_schemas(body, told):
     schema = operation.schema(200, "application/json")
     assert schema is not None
     assert Validator(SCHEMAS).errors(schema, body) == told
+
+
+@pytest.mark.parametrize(
+    ("document", "operation", "schema", "validated"),
+    [
+        ([], None, {"type": "object"}, True),
+        (["application/json"], None, {"type": "object"}, True),
+        (["application/json"], ["text/x-yaml"], {"type": "object"}, False),
+        (["application/json"], None, {"type": "file"}, False),
+        (["text/csv", "application/vnd.shop+json"], None, {"type": "object"}, True),
+    ],
+)
+def test_of_swagger_2_only_what_may_be_json_is_held_against_its_schema(document, operation, schema, validated):
+    get = {"responses": {"200": {"description": "", "schema": schema}}}
+    get |= {"produces": operation} if operation else {}
+    whole = {"swagger": "2.0", "info": {}, "paths": {"/x": {"get": get}}} | ({"produces": document} if document else {})
+    found = operations_of(parse(json.dumps(whole), "d")).found[0]
+    assert (found.schema(200, "application/json") is not None) == validated

@@ -142,3 +142,22 @@ def test_what_the_candidate_has_mended_is_good_news_and_what_it_broke_is_a_warni
 
 def value(compared, metric):
     return next(each.candidate for each in compared.measures if each.metric == metric)
+
+
+PAGE = "<html><head><style>p {}</style><title>404</title></head><body><a href='/home/a/b'>"
+
+
+@pytest.mark.parametrize(
+    ("body", "media", "told"),
+    [
+        (PAGE + "<h1>Not Found</h1><p>The page was not found.</p>", "text/html", []),
+        (PAGE + "</body></html>", "text/html", ["a code instead of a message"]),
+        ("Not Found", "text/plain", []),
+        ("", "text/html", ["no message"]),
+        (PAGE + "<pre>KeyError: 'name'</pre>", "text/html", ["internals"]),
+        ("file or directory '/none' does not exist", "application/json", ["a body that is called JSON and is none"]),
+        ("{}", "application/json", ["no message"]),
+    ],
+)
+def test_the_message_of_a_page_is_what_people_read_on_it(body, media, told):
+    assert look_at(answer(body, media=media), "/none", "")["flaws"] == told

@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from perfproof.checks import registry
+from perfproof.checks.arm import CheckedArm
+from perfproof.checks.telemetry.asking import Asking, Target
+from perfproof.checks.telemetry.logs import log_facts
+from perfproof.http.plain_client import Answer
 from perfproof.model.checks import Compared
+from perfproof.model.scenario import Arm, Service
 
 CHECK = registry.find("telemetry")
 QUIET = {"lines": 1, "records": 1, "levels": 1, "told": 1, "named": 1, "errors": 0, "warnings": 0, "failed": 0}
@@ -99,3 +104,21 @@ def test_both_arms_are_compared_and_only_the_candidate_is_accused():
     assert (traces.baseline, traces.candidate, traces.shown) == (0.0, 1.0, True)
     assert {each.kind for each in compared.findings if each.severity == "warning"} == set()
     assert "traces_missing" in {each.kind for each in compared.findings}
+
+
+def test_a_service_that_logs_nothing_but_errors_is_heard_all_the_same():
+    log = bytearray()
+
+    class Asker:
+        def ask(self, _method, target, _headers, **_):
+            if target == "/none":
+                log.extend(b'{"level":"warning","msg":"there is none"}\n')
+            return Answer(404 if target == "/none" else 200)
+
+    arm = CheckedArm(Arm("candidate", Service(url="http://127.0.0.1:1")), Asker(), {}, printed=lambda n: bytes(log[n:]))
+    asking = Asking(arm)
+    for path in ("/a",) * 8 + ("/none", "/a"):
+        asking.send(Target(path, "GET", path, {}))
+    found = log_facts(arm, asking.windows)
+    assert found["seen"]
+    assert [each.facts["log"]["lines"] for each in asking.sent] == [0] * 8 + [1, 0]

@@ -19,6 +19,9 @@ from perfproof.telemetry.log_lines import Line, read
         ('{"log.level":"debug","message":"x"}', "debug", False),
         ('{"event":"x"}', "", False),
         ('{"level":true}', "", False),
+        ('{"Severity":3,"Fields":{"msg":"it failed"}}', "error", False),  # Mozilla's, in numbers of syslog
+        ('{"level":4,"short_message":"slow"}', "warning", False),  # GELF
+        ('{"Severity":6,"Fields":{"path":"/a","code":200}}', "info", True),
         ('{"level":"info","path":"/a","status":500}', "info", True),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 _PATH = "/webhook"
 _MOST_BODY = 1024 * 1024
@@ -43,7 +45,7 @@ class Delivery:
 
 
 class Receiver:
-    """Listens on 127.0.0.1 while it is entered. ``told`` says that the service was started with its address."""
+    """Listens on 127.0.0.1 while it is entered. ``told`` says that the service knows its address."""
 
     def __init__(self) -> None:
         self.told = False
@@ -150,6 +152,12 @@ class Receiver:
                 return True
         connection.settimeout(30)
         return False
+
+
+def named_in(url: str, target: str, headers: Mapping[str, str], body: bytes | None) -> bool:
+    """Tell whether an address stands anywhere in a request, plainly or encoded."""
+    texts = (target, (body or b"").decode("utf-8", "replace"), *headers.values())
+    return any(each in text for text in texts for each in (url, quote(url, safe=""), json.dumps(url)[1:-1]))
 
 
 def _chunked(handler: BaseHTTPRequestHandler) -> bytes:

@@ -55,6 +55,8 @@ class Operation:
     deprecated: bool
     part: Part
     v2: bool = False
+    produces: tuple[str, ...] = ()
+    """Media types of its answers, as a document of 2.0 lists them for all statuses alike."""
 
     @property
     def name(self) -> str:
@@ -74,12 +76,18 @@ class Operation:
         if found is None:
             return None
         if self.v2:
-            return found[1].at("schema")
+            schema = found[1].at("schema")
+            is_file = schema is not None and schema.data.get("type") == "file"
+            return None if is_file or not self._may_be_json() else schema
         contents = dict(found[1].entries("content"))
         for name, content in contents.items():
             if covers(name, media):
                 return content.at("schema")
         return None
+
+    def _may_be_json(self) -> bool:
+        """Tell whether a schema of 2.0 is one of JSON: it is where nothing else is said."""
+        return not self.produces or any("json" in each.lower() or _covers(each, "*/*") for each in self.produces)
 
     def media(self, status: int) -> tuple[str, ...]:
         """Return the media types that are documented for a status."""
@@ -165,7 +173,14 @@ def _operation(path: str, method: str, item: Part, operation: Part, root: Part, 
         deprecated=operation.data.get("deprecated") is True,
         part=operation,
         v2=v2,
+        produces=_produces(operation, root) if v2 else (),
     )
+
+
+def _produces(operation: Part, root: Part) -> tuple[str, ...]:
+    """Return the media types of an operation of 2.0: its own stand in place of the document's."""
+    listed = operation.data.get("produces", root.data.get("produces"))
+    return tuple(map(str, listed)) if isinstance(listed, list) else ()
 
 
 def parameters_of(item: Part, operation: Part) -> dict[tuple[str, str], Part]:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from perfproof.checks import registry
 from perfproof.checks.arm import CheckedArm, KnownRequest, NotCheckedError, OverError, ProbeClient
 from perfproof.checks.protocol import Check, Listener, Listens, OfFiles
-from perfproof.checks.receiver import Receiver
+from perfproof.checks.receiver import Receiver, named_in
 from perfproof.core import paths
 from perfproof.core.placeholders import NOWHERE, WEBHOOK
 from perfproof.databases.merge import merge
@@ -242,6 +242,8 @@ class _Running:
             filled = {**combinations(step)[0], **variables}
             out = outgoing(step, filled, self.prefix, files=files, jar=jar)
             client.cookies.clear()
+            if self.receiver is not None:  # many services are told where to deliver by a request of their own
+                self.receiver.told |= named_in(self.receiver.url, out.target, out.headers, out.body)
             answer = client.send(out.method, out.target, out.headers, body=out.body, within=step.timeout)
             accepted = step.expect.status or range(200, 300)
             if answer.status not in accepted:

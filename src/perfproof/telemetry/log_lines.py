@@ -23,6 +23,8 @@ _LEVELS = (
     "log_level",
 )
 _NUMBERS: tuple[tuple[int, Grade], ...] = ((50, "error"), (40, "warning"), (30, "info"))
+_SYSLOG: tuple[Grade, ...] = ("error", "error", "error", "error", "warning", "info", "info", "debug")
+"""Severities of RFC 5424 by their number, as GELF and Mozilla's format have them: the small ones are the bad ones."""
 _STATUS = ("status", "status_code", "statuscode", "http.status_code", "http.response.status_code", "code", "res")
 _PATH = ("path", "url", "route", "uri", "target", "http.target", "url.path", "request", "req", "http.route", "endpoint")
 
@@ -88,6 +90,8 @@ def _grade(flat: Mapping[str, Any]) -> Grade:
     value = next((flat[key] for key in _LEVELS if key in flat), None)
     if isinstance(value, bool) or value is None:
         return ""
+    if isinstance(value, int) and 0 <= value < len(_SYSLOG):
+        return _SYSLOG[value]
     if isinstance(value, int | float):  # pino's and bunyan's numbers
         return next((word for least, word in _NUMBERS if value >= least), "debug")
     return _graded(str(value).strip().lower())

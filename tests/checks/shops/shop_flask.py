@@ -361,4 +361,5 @@ class Quiet(WSGIRequestHandler):
 
 
 assert re.match(r"\d+", sys.argv[1])
-make_server("127.0.0.1", int(sys.argv[1]), app, threaded=True, request_handler=Quiet).serve_forever()
+if __name__ == "__main__":
+    make_server("127.0.0.1", int(sys.argv[1]), app, threaded=True, request_handler=Quiet).serve_forever()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from perfproof.checks.error_contract.reader import LACKS
+from perfproof.checks.error_contract.reader import IN_TEXT, LACKS
 from perfproof.core.numbers import listed
 from perfproof.model.checks import Compared, Facts, Measure
 from perfproof.model.result import Finding
@@ -148,6 +148,7 @@ def _majority(errors: Sequence[Mapping[str, Any]]) -> Shape:
     code_at, often = codes.most_common(1)[0]
     code_at = code_at if often >= _NEARLY_ALL * len(mine) else ""
     told = f"{media} with its message at {message_at}" if message_at else f"{media} without a message"
+    told = media if message_at == IN_TEXT else told
     told += f" and its code at {code_at}" if code_at else ""
 
     def fits(case: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from perfproof.checks.page_text import PAGES, visible
 from perfproof.http.plain_client import Answer
 
 _MESSAGES = ("detail", "message", "error_description", "description", "msg", "reason", "title", "error", "errorMessage")
@@ -43,8 +44,11 @@ _INTERNALS = re.compile(
     r"|invalid literal for int\(\)|could not convert string to float|strconv\.\w+|json: cannot unmarshal"
     r"|Unexpected token|unexpected end of JSON input|<built-in|<class '|0x[0-9a-f]{8,}",
 )
-LACKS = ("no message", "a code instead of a message")
+_NO_JSON = "a body that is called JSON and is none"
+LACKS = ("no message", "a code instead of a message", _NO_JSON)
 """Flaws that are something missing; the others are something shown."""
+IN_TEXT = "the text"
+"""Where the message of a page or of plain text stands."""
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff]{3,}")
 """Writing that puts no blanks between words."""
@@ -53,8 +57,11 @@ _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff]{
 def look_at(answer: Answer, target: str, correlation: str) -> dict[str, Any]:
     """Return what an answer is like, as facts. ``target`` is what was asked: a message may repeat it."""
     data = answer.data
-    text = answer.body.decode("utf-8", "replace")
+    page = answer.media in PAGES
+    text = visible(answer.body) if page else answer.body.decode("utf-8", "replace")
     message_at, message = _message(data)
+    if not message_at and text.strip() and (page or answer.media == "text/plain"):
+        message_at, message = IN_TEXT, text  # without a field for it, a message is what people read there
     code_at, code = _code(data)
     facts: dict[str, Any] = {
         "status": answer.status,
@@ -64,10 +71,15 @@ def look_at(answer: Answer, target: str, correlation: str) -> dict[str, Any]:
         "message_at": message_at,
         "code_at": code_at,
         "code": code,
-        "flaws": flaws(text, message, target),
+        "flaws": [_NO_JSON if each == LACKS[0] and _broken(answer) else each for each in flaws(text, message, target)],
         "correlation": _correlation(answer, data, correlation),
     }
     return facts
+
+
+def _broken(answer: Answer) -> bool:
+    """Tell whether an answer says that it is JSON, and is none."""
+    return "json" in answer.media and answer.data is None and answer.body.strip() not in (b"", b"null")
 
 
 def _family(media: str) -> str:

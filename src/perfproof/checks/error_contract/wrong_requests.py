@@ -143,7 +143,8 @@ def _in_path(rightly: Rightly, operation: Operation) -> Iterator[Wrong]:
         target = rightly.target(operation, values={each.name: "9" * _LONG if kind == "integer" else "a" * _LONG})
         if target is not None and names_thing:
             usual = (400, 404, 410, 413, 414, 422, 431)
-            yield Wrong("too long", operation.name, "GET", target, headers, usual, None, True, False, operation)
+            sure = says_so or _ID.search(each.name) is not None or not _allows(each.schema, 10**_LONG)
+            yield Wrong("too long", operation.name, "GET", target, headers, usual, None, sure, False, operation)
 
 
 def _in_query(rightly: Rightly, operation: Operation) -> Iterator[Wrong]:

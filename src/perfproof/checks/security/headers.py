@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
+from perfproof.checks.page_text import PAGES
 from perfproof.http.plain_client import Answer
 
-PAGES = ("text/html", "application/xhtml+xml")
 _VERSION = re.compile(r"\d+\.\d+|/\d|\(")
 _BUILT_WITH = ("x-powered-by", "x-aspnet-version", "x-aspnetmvc-version", "x-generator", "x-runtime-version")
 _YEAR = 31_536_000

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from perfproof.checks.page_text import PAGES
 from perfproof.checks.security.asking import PAGE, Asking
 from perfproof.checks.security.endpoints import NOWHERE, Endpoint, Input
-from perfproof.checks.security.headers import PAGES
 from perfproof.checks.security.injection import Reply, examine
 from perfproof.checks.security.leaks import leaked
 from perfproof.checks.security.pages import MARKER, reflected

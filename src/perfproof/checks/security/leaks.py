@@ -8,8 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from perfproof.checks.error_contract.reader import LACKS, flaws, look_at
-from perfproof.checks.security.headers import PAGES
-from perfproof.checks.security.pages import visible
+from perfproof.checks.page_text import PAGES, visible
 from perfproof.http.plain_client import Answer
 
 _MOST = 2000

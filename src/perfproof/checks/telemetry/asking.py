@@ -16,7 +16,7 @@ from perfproof.http.plain_client import Answer
 _SETTLES = 0.02
 _PATIENCE = 0.25
 _QUIET_AFTER = 4
-"""Requests without a line in the log after which none is waited for any more."""
+"""Requests without a line in the log after which one is hardly waited for any more."""
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,20 @@ class Asking:
         return answer
 
     def _settle(self, start: int) -> None:
-        """Wait until nothing more is printed, or for as long as a line may take to come."""
-        if self.arm.printed is None or self._silent >= _QUIET_AFTER:
+        """Wait until nothing more is printed, or for as long as a line may take to come.
+
+        Of a service that logs nothing of most requests little is awaited: it may still log those that fail.
+        """
+        if self.arm.printed is None:
             return
-        deadline, size, since = time.monotonic() + _PATIENCE, start, time.monotonic()
+        quiet = self._silent >= _QUIET_AFTER
+        deadline, size, since = time.monotonic() + (_SETTLES if quiet else _PATIENCE), start, time.monotonic()
         while time.monotonic() < deadline:
             now = self._size(start)
             if now != size:
                 size, since = now, time.monotonic()
+                deadline = max(deadline, since + _PATIENCE) if quiet else deadline
+                quiet = False
             elif size > start and time.monotonic() - since >= _SETTLES:
                 break
             time.sleep(0.005)

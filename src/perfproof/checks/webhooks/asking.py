@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 from typing import Any
-from urllib.parse import quote
 
 from perfproof.checks.arm import CheckedArm, KnownRequest, NotCheckedError, OverError
-from perfproof.checks.receiver import Delivery, Reaction, Receiver
+from perfproof.checks.receiver import Delivery, Reaction, Receiver, named_in
 from perfproof.checks.webhooks.signing import header_of, verify
 from perfproof.http.json_paths import find_one
 from perfproof.http.plain_client import Answer
@@ -103,18 +102,12 @@ def _hindrance(arm: CheckedArm) -> str:
     request = arm.refill(name)
     if request is None:
         return f"{name} cannot be sent alone (a stream, a step of a flow, or no request of that name)"
-    if not arm.receiver.told and not _names(request, arm.receiver.url):
+    if not arm.receiver.told and not named_in(arm.receiver.url, request.target, request.headers, request.body):
         return (
-            "nothing tells the service where to deliver: write {webhook} where the address belongs, in the request or"
-            " in the service's environment (which takes a service that perfproof starts)"
+            "nothing tells the service where to deliver: write {webhook} where the address belongs, in the request,"
+            " in the set-up or in the service's environment (which takes a service that perfproof starts)"
         )
     return ""
-
-
-def _names(request: KnownRequest, url: str) -> bool:
-    """Tell whether an address stands anywhere in a request."""
-    texts = (request.target, (request.body or b"").decode("utf-8", "replace"), *request.headers.values())
-    return any(url in text or quote(url, safe="") in text for text in texts)
 
 
 def _send(seen: _Watch) -> tuple[float, Answer]:
@@ -243,7 +236,7 @@ def _signed(arm: CheckedArm, deliveries: list[Delivery]) -> tuple[dict[str, int]
     """Return how many deliveries are signed in which way, and why that is not known ("" where it is)."""
     wanted: Mapping[str, Any] | None = arm.settings["signature"]
     if wanted is None:
-        return {}, "no signature is asked for: `checks: {webhooks: {signature: {header: ..., secret: VARIABLE}}}`"
+        return {}, "no signature is asked for: say how it is made under `signature` (docs/checks.md)"
     header = header_of(wanted["scheme"], wanted["header"])
     if not header:
         return {}, f"the scheme {wanted['scheme']} has no header of its own: add `signature: {{header: ...}}`"
