@@ -61,8 +61,10 @@ def built(folder: Path, name: str, injected: int = 0) -> None:
 def scenario(kind: str, folder: Path, *, more: bool) -> Path:
     """Write the scenario of a kind of service; with ``more`` its candidate does two per cent more."""
     if kind == "kinto":
-        return ROOT / "scenarios" / "kinto.yaml"
-    if kind == "demo":
+        shutil.copytree(ROOT / "scenarios" / "kinto", folder / "kinto", dirs_exist_ok=True)
+        text = (ROOT / "scenarios" / "kinto.yaml").read_text(encoding="utf-8")
+        text += "arms: {baseline: {}, candidate: {}}\n"
+    elif kind == "demo":
         text = (ROOT / "scenarios" / "demo.yaml").read_text(encoding="utf-8")
         text = text.replace("{ALL: slow}", "{ALL: fast}").partition("goals:")[0]
     elif kind == "node":
