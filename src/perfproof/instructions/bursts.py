@@ -46,12 +46,14 @@ def without_bursts(starts: Sequence[StartCount]) -> tuple[list[StartCount], dict
     limits: dict[tuple[str, str], float] = {}
     found: dict[tuple[str, str], Burst] = {}
     for key, parts in _gathered(starts).items():
+        if len(parts) < FEWEST:
+            continue
         values = np.array([part.per_request for part in parts])
         usual = float(np.median(values))
         spread = 1.4826 * float(np.median(np.abs(values - usual)))
         limit = usual + max(LEAST * usual, SPREADS * spread)
         beyond = [part for part in parts if part.per_request > limit]
-        if len(parts) < FEWEST or not beyond or len(beyond) > MOST * len(parts):
+        if not beyond or len(beyond) > MOST * len(parts):
             continue
         limits[key] = limit
         more = [(part.per_request - usual) * part.requests for part in beyond]
