@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from perfproof.instructions.one_arm import CountCase, NotAnsweredError, parts
-from perfproof.instructions.run import how_often, narrowed, plan
-from perfproof.model.scenario import Arm, Request, Scenario, Service, Stream
+from perfproof.instructions.run import how_often, most_starts, narrowed, plan
+from perfproof.model.scenario import Arm, Count, Request, Rounds, Scenario, Service, Stream
 
 ARM = Arm("baseline", Service(url="http://127.0.0.1"))
 
@@ -84,3 +84,10 @@ def test_what_is_drawn_or_writes_is_sent_anew_each_time():
     found = {case.names[0]: case.same for case in planned(get("plain"), get("drawn", headers={"x": "{uuid}"}))[0]}
     assert found == {"plain": True, "drawn": False}
     assert not planned(Request("post", "POST", "/", json={}))[0][0].same
+
+
+def test_more_starts_are_made_only_where_neither_their_number_nor_the_time_is_given():
+    free = Scenario("test", Path("test.yaml"), (ARM,), (get("one"),))
+    assert (free.count.fewest, most_starts(free)) == (4, 8)
+    assert most_starts(replace(free, count=Count(starts=3))) == 3
+    assert most_starts(replace(free, rounds=Rounds(time=60.0))) == 4

@@ -32,7 +32,7 @@ from perfproof.model.rules import Rules
 from perfproof.model.why import Why
 from perfproof.stats import alpha_spending
 from perfproof.stats.columns import Side
-from perfproof.stats.intervals import one_sample
+from perfproof.stats.intervals import one_sample, two_samples
 from perfproof.stats.quantiles import Floats
 from perfproof.stats.series import Series
 from perfproof.verdict.additions import Conclusion
@@ -82,6 +82,24 @@ def conclude_instructions(counted: Instructions | None, rules: Rules, arms: Sequ
         facts=_facts(counted, len(sides[0]), arms),
         warnings=_warnings(counted),
     )
+
+
+def half_width(counted: Instructions, arms: Sequence[str]) -> float | None:
+    """Return half the width of the widest interval of all requests, as a fraction; None where there is none yet.
+
+    Of two arms or more, of each against the first; of one, its own.
+    """
+    starts, _ = without_bursts(counted.starts)
+    sides = [[start for start in starts if start.arm == arm] for arm in arms]
+    whole = _series(sides, counted)[0]
+    confidence = alpha_spending.confidence(1, 1)
+    known = [whole.known(side) for side in range(len(arms))]
+    if len(known) == 1:
+        found = [one_sample(known[0], confidence)]
+    else:
+        found = [two_samples(known[0], other, confidence) for other in known[1:]]
+    widths = [(each.high - each.low) / 2 for each in found if each.low is not None and each.high is not None]
+    return expm1(max(widths)) if widths else None
 
 
 def with_functions(causes: Causes | None, counted: Instructions | None) -> Causes | None:

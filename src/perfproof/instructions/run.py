@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from perfproof.errors import PerfproofError, ServiceError, UsageError
 from perfproof.instructions.callgrind import Callgrind
+from perfproof.instructions.conclude import MARGIN, half_width
 from perfproof.instructions.counters import HardwareCounters
 from perfproof.instructions.functions import Functions, Graph
 from perfproof.instructions.one_arm import CountCase, CountedArm, NotAnsweredError, Variant
@@ -27,7 +28,7 @@ from perfproof.instructions.origins import cpu_features, made_by
 from perfproof.instructions.source import InstructionCounter, UncountableError
 from perfproof.load.load_client import LoadProcess
 from perfproof.load.request_source import entries
-from perfproof.model.instructions import ARCHITECTURE, C_LIBRARY, FEATURES, Instructions, StartCount, Wanted
+from perfproof.model.instructions import ARCHITECTURE, C_LIBRARY, FEATURES, Instructions, Source, StartCount, Wanted
 from perfproof.model.profile import ArmProfile
 from perfproof.model.scenario import Arm, Request, Scenario
 from perfproof.rounds.single_start import PassContext
@@ -52,6 +53,8 @@ WARM_MOST = 1000
 SLOWEST_SECONDS, FEWEST_SLOW = 20.0, 4
 """Longest that the fewest requests of one name may take, and the fewest of those that take that long."""
 LONGEST_TIMEOUT = 600.0
+MOST_STARTS = 8
+"""Starts of each arm beyond which more of them would take longer than they are worth."""
 ENOUGH = 2
 """Starts that are worth keeping when the next one fails: two give an interval."""
 SEED = "PYTHONHASHSEED"
@@ -86,7 +89,7 @@ def count_instructions(phase: PassContext) -> Instructions:
     given = os.environ.get(SEED) or any(SEED in arm.service.environment for arm in phase.scenario.arms)
     return replace(
         told,
-        weights={name: case.steps[0].weight for case in cases for name in case.names if name not in skipped},
+        weights={name: weight for name, weight in weights_of(cases).items() if name not in skipped},
         facts={
             ARCHITECTURE: platform.machine(),
             C_LIBRARY: " ".join(platform.libc_ver()).strip() or "unknown",
@@ -142,6 +145,21 @@ def variants(request: Request) -> tuple[Variant, ...]:
     return tuple(
         Variant(place, dict(zip(names, values, strict=True))) for place, values in zip(places, chosen, strict=True)
     )
+
+
+def most_starts(scenario: Scenario) -> int:
+    """Return how many starts there may be: more than the fewest where neither their number nor the time is given. Pure.
+
+    Whether there are more hangs on how much starts of one arm differ and never on what the arms differ by, so that
+    looking costs no certainty.
+    """
+    planned = scenario.count.starts is not None or scenario.rounds.time is not None
+    return scenario.count.fewest if planned else MOST_STARTS
+
+
+def weights_of(cases: Sequence[CountCase]) -> dict[str, float]:
+    """Return by request name its share of traffic; each step of a flow has the flow's. Pure."""
+    return {name: case.steps[0].weight for case in cases for name in case.names}
 
 
 def narrowed(
@@ -207,7 +225,7 @@ class _Pass:
     def run(self) -> Instructions:
         """Start all arms again and again, side by side: each has its share of the machine, and counts do not mind."""
         phase, arms = self._phase, self._phase.scenario.arms
-        wanted = phase.scenario.count.starts
+        wanted, most = phase.scenario.count.fewest, most_starts(phase.scenario)
         first = self._make(self._folder / "first")
         first.close()
         slowed = _slowed(phase.scenario, first.slowdown)
@@ -220,7 +238,12 @@ class _Pass:
                 stack.callback(load.stop)
                 loads.append(load)
             notes: list[str] = []
-            for number in range(1, wanted + 1):
+            for number in range(1, most + 1):
+                if number > wanted:
+                    half = half_width(self._so_far(first.name), [arm.name for arm in arms])
+                    if half is None or half <= MARGIN:
+                        break
+                    wanted = number
                 phase.observer.phase(f"counting instructions by {first.name}: start {number} of {wanted}")
                 try:
                     self._start_without_refused(number, loads)
@@ -231,9 +254,12 @@ class _Pass:
                     break
                 phase.observer.time_left((time.monotonic() - began) / number * (wanted - number))
         profiles = self._profiles(time.monotonic() - began)
-        return Instructions(
-            first.name, tuple(self.starts), profiles=profiles, notes=(*notes, *self._uncounted()), made_by=self._made_by
-        )
+        told = self._so_far(first.name)
+        return replace(told, profiles=profiles, notes=(*notes, *self._uncounted()), made_by=self._made_by)
+
+    def _so_far(self, source: Source) -> Instructions:
+        weights = weights_of(self._cases)
+        return Instructions(source, tuple(self.starts), weights=weights, skipped=self._skipped)
 
     def _profiles(self, seconds: float) -> tuple[ArmProfile, ...]:
         """Return the functions of every arm, where the source knows any."""
