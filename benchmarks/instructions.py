@@ -113,7 +113,7 @@ def counted(kind: str, options: argparse.Namespace, *, more: bool) -> Iterator[t
     with tempfile.TemporaryDirectory(prefix="instructions-") as name:
         path = scenario(kind, Path(name), more=more)
         for _ in range(options.tries):
-            ways = ("--by", options.by, "--starts", str(options.starts))
+            ways = ("--by", options.by, *(("--starts", str(options.starts)) if options.starts else ()))
             yield perfproof("count", str(path), *ways, folder=Path(name))
 
 
@@ -200,7 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="+", choices=list(parts))
     parser.add_argument("--tries", type=int, default=4)
-    parser.add_argument("--starts", type=int, default=4)
+    parser.add_argument("--starts", type=int, default=4, help="0: as many as are needed")
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--busy", type=int, default=2)
     parser.add_argument("--by", default="callgrind", choices=["auto", "callgrind", "counters"])
