@@ -56,3 +56,16 @@ def test_a_start_is_never_left_without_a_figure():
     starts = [start(1, 500), *(start(number, 100) for number in range(2, 10))]
     kept, _ = without_bursts(starts)
     assert figures(kept)[0] == 500e3
+
+
+def test_what_grows_with_what_was_sent_is_no_exception():
+    """Kinto's `create`: each stretch meets more records than the one before, in every start."""
+    starts = [start(number, 3825, 3830, 3844, 4006, 4178) for number in (1, 2, 3, 4)]
+    assert without_bursts(starts) == (starts, {})
+
+
+def test_what_is_an_exception_in_one_arm_and_usual_in_the_other_stays_in_both():
+    rare = [start(1, 100, 100, 900, 100, 100), start(2, 100, 100, 100, 100, 100)]
+    often = [start(number, 900, 100, 100, 900, 100, arm="candidate") for number in (1, 2)]
+    assert without_bursts(rare)[1]
+    assert without_bursts([*rare, *often]) == ([*rare, *often], {})

@@ -14,8 +14,9 @@ import numpy as np
 from perfproof.core.numbers import in_unit
 from perfproof.model.instructions import CountPart, RequestCount, StartCount
 
-LEAST = 0.03
-"""How much more than usual a stretch must take to be one of these: what is less hardly moves a start."""
+LEAST = 0.5
+"""How much more than usual a stretch must take to be one of these. Less can be the state that grows with what was sent
+(a list, a log), which a limit close to it would cut off in one arm and not in the other."""
 SPREADS = 6.0
 """The same in robust standard deviations: stretches that scatter by themselves have none that stand out."""
 MOST = 0.25
@@ -41,23 +42,29 @@ class Burst:
 def without_bursts(starts: Sequence[StartCount]) -> tuple[list[StartCount], dict[tuple[str, str], Burst]]:
     """Return the starts without what came now and then, and what that was by arm and request. Pure.
 
-    What is usual is the median over the stretches of all starts of an arm; only what takes more is ever left out.
+    What is usual is the median over the stretches of all starts of an arm; only what takes more is ever left out. Where
+    one arm has it too often to be an exception, nothing of that request is left out in any arm.
     """
     limits: dict[tuple[str, str], float] = {}
     found: dict[tuple[str, str], Burst] = {}
-    for key, parts in _gathered(starts).items():
+    regular: set[str] = set()
+    for (arm, request), parts in _gathered(starts).items():
         if len(parts) < FEWEST:
+            regular.add(request)
             continue
         values = np.array([part.per_request for part in parts])
         usual = float(np.median(values))
         spread = 1.4826 * float(np.median(np.abs(values - usual)))
         limit = usual + max(LEAST * usual, SPREADS * spread)
         beyond = [part for part in parts if part.per_request > limit]
-        if not beyond or len(beyond) > MOST * len(parts):
-            continue
-        limits[key] = limit
-        more = [(part.per_request - usual) * part.requests for part in beyond]
-        found[key] = Burst(len(beyond), len(parts), float(np.median(more)))
+        if len(beyond) > MOST * len(parts):
+            regular.add(request)
+        elif beyond:
+            limits[arm, request] = limit
+            more = [(part.per_request - usual) * part.requests for part in beyond]
+            found[arm, request] = Burst(len(beyond), len(parts), float(np.median(more)))
+    found = {key: burst for key, burst in found.items() if key[1] not in regular}
+    limits = {key: limit for key, limit in limits.items() if key in found}
     kept = [
         replace(start, counts=tuple(_below(each, limits.get((start.arm, each.request))) for each in start.counts))
         for start in starts
