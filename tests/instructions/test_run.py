@@ -71,13 +71,18 @@ def test_how_often_a_case_is_sent_follows_from_how_long_it_takes(took, expected)
     assert how_often(took, 2.0, 1, 30, 400) == expected
 
 
-def test_every_stretch_has_the_same_mix_and_users_are_not_too_many_at_once():
-    cases, _ = planned(get("one"), *FLOW)
-    assert parts(32, cases[0]) == [7] * 5
-    assert parts(20, cases[1]) == [4] * 5
-    assert parts(400, cases[1]) == [25] * 16
-    assert parts(9, cases[1]) == [2, 2, 2, 2, 1]
-    assert parts(9, replace(cases[1], abreast=1)) == [9]
+def test_every_stretch_has_every_combination_and_users_are_not_too_many_at_once():
+    one, flow = planned(get("one"), *FLOW)[0]
+    assert parts(32, one) == [7, 7, 6, 6, 6]
+    assert parts(3, one) == [1, 1, 1]
+    assert parts(20, flow) == [4] * 5
+    assert parts(9, flow) == [2] * 5
+    assert parts(9, replace(flow, abreast=1)) == [10]
+    assert sum(parts(400, flow)) == 400
+    assert max(parts(400, flow)) <= 25
+    (many,) = planned(get("many", values={"n": tuple(range(50))}))[0]
+    assert parts(4, many) == [8]  # what takes long is not sent more often for the sake of stretches
+    assert parts(20, many) == [8, 8, 8]
 
 
 def test_what_is_drawn_or_writes_is_sent_anew_each_time():

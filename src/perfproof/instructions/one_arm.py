@@ -282,17 +282,20 @@ class CountedArm:
 
 
 def parts(times: int, case: CountCase) -> list[int]:
-    """Return in what stretches a case is sent so many times, each with every combination of its values. Pure.
+    """Return in what stretches a case is sent at least so many times, each with every combination of its values. Pure.
 
-    A user who walks alone is looked at after every step anyway.
+    There are fewer stretches where some would not have them all, and more where users walk side by side and would be
+    too many. A user who walks alone is looked at after every step anyway.
     """
+    mix = len(case.variants)
+    mixes = ceil(times / mix)
     if case.flow and case.abreast == 1:
-        return [times]
-    each = ceil(times / PARTS)
+        return [mixes * mix]
+    stretches = min(PARTS, mixes)
     if case.flow:
-        each = min(each, case.abreast)
-        return [min(each, times - at) for at in range(0, times, each)]
-    return [each] * PARTS
+        stretches = max(stretches, ceil(mixes / max(1, case.abreast // mix)))
+    each, more = divmod(mixes, stretches)
+    return [(each + (at < more)) * mix for at in range(stretches)]
 
 
 def _quiet(before: float, after: float) -> float:
