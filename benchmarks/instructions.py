@@ -61,8 +61,10 @@ def built(folder: Path, name: str, injected: int = 0) -> None:
 def scenario(kind: str, folder: Path, *, more: bool) -> Path:
     """Write the scenario of a kind of service; with ``more`` its candidate does two per cent more."""
     if kind == "kinto":
-        return ROOT / "scenarios" / "kinto.yaml"
-    if kind == "demo":
+        shutil.copytree(ROOT / "scenarios" / "kinto", folder / "kinto", dirs_exist_ok=True)
+        text = (ROOT / "scenarios" / "kinto.yaml").read_text(encoding="utf-8")
+        text += "arms: {baseline: {}, candidate: {}}\n"
+    elif kind == "demo":
         text = (ROOT / "scenarios" / "demo.yaml").read_text(encoding="utf-8")
         text = text.replace("{ALL: slow}", "{ALL: fast}").partition("goals:")[0]
     elif kind == "node":
@@ -111,7 +113,7 @@ def counted(kind: str, options: argparse.Namespace, *, more: bool) -> Iterator[t
     with tempfile.TemporaryDirectory(prefix="instructions-") as name:
         path = scenario(kind, Path(name), more=more)
         for _ in range(options.tries):
-            ways = ("--by", options.by, "--starts", str(options.starts))
+            ways = ("--by", options.by, *(("--starts", str(options.starts)) if options.starts else ()))
             yield perfproof("count", str(path), *ways, folder=Path(name))
 
 
@@ -198,7 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="+", choices=list(parts))
     parser.add_argument("--tries", type=int, default=4)
-    parser.add_argument("--starts", type=int, default=4)
+    parser.add_argument("--starts", type=int, default=4, help="0: as many as are needed")
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--busy", type=int, default=2)
     parser.add_argument("--by", default="callgrind", choices=["auto", "callgrind", "counters"])

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from perfproof.instructions.conclude import across, conclude_instructions, with_functions
-from perfproof.model.instructions import Instructions, RequestCount, StartCount
+from perfproof.instructions.conclude import across, conclude_instructions, half_width, with_functions
+from perfproof.model.instructions import CountPart, Instructions, RequestCount, StartCount
 from perfproof.model.levers import Causes
 from perfproof.model.profile import ArmProfile
 from perfproof.model.result import Verdict, basis
@@ -71,6 +71,34 @@ def test_starts_that_differ_much_are_told_and_leave_the_matter_open():
     row = conclude_instructions(found, RULES, ["baseline", "candidate"]).rows[0]
     assert row.verdict is Verdict.INCONCLUSIVE
     assert "starts of one version vary by" in row.notes[0]
+
+
+def test_what_came_now_and_then_is_told_at_its_row_and_moves_no_verdict():
+    usual = [CountPart(4, 4e6)] * 5
+    starts = tuple(
+        StartCount(arm, number, (RequestCount.whole("list", [*usual[1:], CountPart(4, last)]),))
+        for arm, last in (("baseline", 4e6), ("candidate", 90e6))
+        for number in (1, 2, 3)
+    )
+    one = replace(starts[0], counts=(RequestCount.whole("list", usual),))
+    found = Instructions("callgrind", (*starts[:4], *(replace(one, arm="candidate", number=n) for n in (2, 3))))
+    found = replace(found, weights={"list": 1.0})
+    rows = {row.request: row for row in conclude_instructions(found, RULES, ["baseline", "candidate"]).rows}
+    assert rows["list"].verdict is Verdict.EQUIVALENT
+    (note,) = rows["list"].notes
+    assert note == (
+        "not among them is what came now and then: of candidate 1 time in 15 stretches (86 M instructions each time)"
+    )
+
+
+@pytest.mark.parametrize(("candidate", "expected"), [([1000e3, 1002e3], 0.003), ([2000e3, 2004e3], 0.003)])
+def test_how_much_starts_differ_does_not_hang_on_what_the_arms_differ_by(candidate, expected):
+    found = counted([1000e3, 1002e3] * 2, candidate * 2)
+    assert half_width(found, ["baseline", "candidate"]) == pytest.approx(expected, abs=0.0012)
+    wide = counted([1000e3, 1050e3] * 2, candidate * 2)
+    assert half_width(wide, ["baseline", "candidate"]) > 0.03
+    assert half_width(wide, ["baseline"]) > half_width(found, ["baseline"]) > 0
+    assert half_width(counted([1000e3], candidate[:1]), ["baseline"]) is None
 
 
 def test_a_goal_is_met_by_instructions_too():

@@ -31,7 +31,8 @@ def count(
     only: options.Only = None,
     by: Annotated[By | None, typer.Option("--by", help="What counts, over the scenario.", show_default=False)] = None,
     starts: Annotated[
-        int | None, typer.Option("--starts", min=2, max=100, help="Fresh starts of each arm. [default: 4]")
+        int | None,
+        typer.Option("--starts", min=2, max=100, help="Fresh starts of each arm. [default: 4 to 8, as needed]"),
     ] = None,
     label: options.Label = None,
     output: options.MeasuredOutput,

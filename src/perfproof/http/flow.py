@@ -72,9 +72,8 @@ class Flow:
     def _send(self, intended: int = 0) -> None:
         connection, step = self._connection, self._steps[self._at]
         assert connection is not None  # noqa: S101 - a flow that has begun has one
-        self._tries += 1
         try:
-            message = self._message(step)
+            message = self.message()
         except ValueError as error:
             connection.problem = f"it cannot be sent: {error}"
             connection.pool.note(f"{step.request.name} cannot be sent: {error}")
@@ -82,8 +81,11 @@ class Flow:
             return
         connection.send(message, intended, self._ended)
 
-    def _message(self, step: FlowStep) -> Message:
-        request, place = step.request, self._place
+    def message(self) -> Message:
+        """Return what the step that it is at sends now, with all that was captured; ValueError if it cannot be sent."""
+        self._tries += 1
+        step, place = self._steps[self._at], self._place
+        request = step.request
         target = place.target
         out = outgoing(request, self._variables, target.prefix, files=self._files, jar=self._jar)
         handling = handling_of(
@@ -105,15 +107,25 @@ class Flow:
             lost = connection.outcome == _LOST
             self._end(first_left_out=len(self._steps) if lost else self._at + 1)
             return
-        repeat = step.request.repeat
-        again = repeat is not None and not connection.arrived
-        if not again:
-            self._at += 1
-            self._tries = 0
+        again = self.again(arrived=connection.arrived)
         if self._at == len(self._steps) or connection.pool.halted:
             self._end(first_left_out=self._at)
         else:
+            repeat = step.request.repeat
             self._rest(repeat.every if again and repeat is not None else step.request.think_time)
+
+    def again(self, *, arrived: bool) -> bool:
+        """Go on after a response as it should be: True if the same step is to be sent again, since it is polled."""
+        if self._steps[self._at].request.repeat is not None and not arrived:
+            return True
+        self._at += 1
+        self._tries = 0
+        return False
+
+    @property
+    def step(self) -> Request:
+        """Return the step that it is at; only while there is one."""
+        return self._steps[self._at].request
 
     def _rest(self, seconds: float) -> None:
         connection = self._connection

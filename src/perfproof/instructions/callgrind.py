@@ -11,6 +11,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,6 +24,8 @@ from perfproof.model.scenario import Arm
 
 ANSWERS_WITHIN = 60.0
 """Seconds within which a process takes a command; it may be in the middle of a long stretch of its own code."""
+LOOK_SECONDS = 0.5
+"""How often it is looked whether a process that does not answer has ended."""
 STARTS_SLOWER = 12.0
 _TOTALS = re.compile(rb"^totals: (\d+)", re.MULTILINE)
 _DUMP = re.compile(r"out\.(?P<pid>\d+)(?:\.(?P<part>\d+))?")
@@ -135,17 +138,37 @@ class Callgrind:
 
     def _tell_one(self, pid: int, command: str) -> None:
         line = [self._vgdb, f"--vgdb-prefix={self.directory}/vgdb", f"--pid={pid}", *command.split()]
-        try:
-            done = subprocess.run(line, capture_output=True, text=True, timeout=ANSWERS_WITHIN, check=False)
-        except subprocess.TimeoutExpired:
-            raise UncountableError(
-                f"a process of the service did not answer Valgrind within {ANSWERS_WITHIN:.0f} s",
-                hint="it may have to be woken: allow tracing (`--cap-add SYS_PTRACE` in a container)",
-            ) from None
+        deadline = time.monotonic() + ANSWERS_WITHIN
+        with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as asking:
+            while True:
+                try:
+                    _, problem = asking.communicate(timeout=LOOK_SECONDS)
+                    break
+                except subprocess.TimeoutExpired:
+                    # One that ends at this very moment takes no command any more, and vgdb would wait for good.
+                    ended = _has_ended(pid)
+                    if not ended and time.monotonic() < deadline:
+                        continue
+                    asking.kill()
+                    if ended:
+                        return
+                    raise UncountableError(
+                        f"a process of the service did not answer Valgrind within {ANSWERS_WITHIN:.0f} s",
+                        hint="it may have to be woken: allow tracing (`--cap-add SYS_PTRACE` in a container)",
+                    ) from None
         # One that has just ended wrote its counts by itself; it is still among the processes for a moment.
-        if done.returncode != 0 and pid in self._listening():
-            told = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        if asking.returncode != 0 and not _has_ended(pid) and pid in self._listening():
+            told = (problem.strip().splitlines() or ["no reason given"])[-1]
             raise UncountableError("a process of the service cannot be reached under Valgrind", why=told)
+
+
+def _has_ended(pid: int) -> bool:
+    """Tell whether a process is gone, or only waits for its parent to notice that it has ended."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
+    return stat.rpartition(")")[2].split()[:1] in (["Z"], ["X"])
 
 
 def _programs() -> tuple[str, str]:

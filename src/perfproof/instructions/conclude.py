@@ -5,7 +5,7 @@ Starts of the two arms are not paired: nothing of the machine that a pair would 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import expm1
 from typing import Literal
@@ -14,6 +14,7 @@ import numpy as np
 
 from perfproof.core.numbers import count_of, in_unit, listed, percent, upper_first
 from perfproof.errors import ExitCode
+from perfproof.instructions.bursts import Burst, without_bursts
 from perfproof.model.instructions import (
     ARCHITECTURE,
     C_LIBRARY,
@@ -31,7 +32,7 @@ from perfproof.model.rules import Rules
 from perfproof.model.why import Why
 from perfproof.stats import alpha_spending
 from perfproof.stats.columns import Side
-from perfproof.stats.intervals import one_sample
+from perfproof.stats.intervals import one_sample, two_samples
 from perfproof.stats.quantiles import Floats
 from perfproof.stats.series import Series
 from perfproof.verdict.additions import Conclusion
@@ -63,13 +64,17 @@ def conclude_instructions(counted: Instructions | None, rules: Rules, arms: Sequ
         return Conclusion()
     if counted.source == "none":
         return Conclusion(warnings=tuple(_ended(f"Instructions were not counted: {note}") for note in counted.notes))
-    sides = [[start for start in counted.starts if start.arm == arm] for arm in arms]
+    starts, bursts = without_bursts(counted.starts)
+    sides = [[start for start in starts if start.arm == arm] for arm in arms]
     terms = _terms(rules, counted)
     series = _series(sides, counted)
     rows: list[Comparison] = []
     if len(sides) == 2:
         found = [ratio_row(each, terms) for each in series]
-        found = [replace(row, comparison=_told(row.comparison, each)) for row, each in zip(found, series, strict=True)]
+        found = [
+            replace(row, comparison=_told(row.comparison, each, bursts, arms))
+            for row, each in zip(found, series, strict=True)
+        ]
         rows = [row.comparison for row in correct(found, terms)]
     return Conclusion(
         rows=tuple(rows),
@@ -77,6 +82,24 @@ def conclude_instructions(counted: Instructions | None, rules: Rules, arms: Sequ
         facts=_facts(counted, len(sides[0]), arms),
         warnings=_warnings(counted),
     )
+
+
+def half_width(counted: Instructions, arms: Sequence[str]) -> float | None:
+    """Return half the width of the widest interval of all requests, as a fraction; None where there is none yet.
+
+    Of two arms or more, of each against the first; of one, its own.
+    """
+    starts, _ = without_bursts(counted.starts)
+    sides = [[start for start in starts if start.arm == arm] for arm in arms]
+    whole = _series(sides, counted)[0]
+    confidence = alpha_spending.confidence(1, 1)
+    known = [whole.known(side) for side in range(len(arms))]
+    if len(known) == 1:
+        found = [one_sample(known[0], confidence)]
+    else:
+        found = [two_samples(known[0], other, confidence) for other in known[1:]]
+    widths = [(each.high - each.low) / 2 for each in found if each.low is not None and each.high is not None]
+    return expm1(max(widths)) if widths else None
 
 
 def with_functions(causes: Causes | None, counted: Instructions | None) -> Causes | None:
@@ -246,13 +269,16 @@ def _logs(values: Floats) -> Floats:
     return logs
 
 
-def _told(row: Comparison, series: Series) -> Comparison:
-    """Return the row with its role, and a note where starts of one arm differ much."""
+def _told(row: Comparison, series: Series, bursts: Mapping[tuple[str, str], Burst], arms: Sequence[str]) -> Comparison:
+    """Return the row with its role, and notes: where starts of one arm differ much, and what came now and then."""
     notes = list(row.notes)
     spreads = [one_sample(series.known(side), 0.95).sd for side in (0, 1)]
     widest = max((expm1(spread) for spread in spreads if np.isfinite(spread)), default=0.0)
     if widest > WIDE:
         notes.insert(0, f"starts of one version vary by {percent(widest, signed=False)}")
+    came = [f"of {arm} {bursts[arm, row.request]}" for arm in arms if (arm, row.request) in bursts]
+    if came:
+        notes.append(f"not among them is what came now and then: {listed(came)}")
     role: Role = "goal" if row.goal else "gate"
     return replace(row, role=role, notes=tuple(notes))
 

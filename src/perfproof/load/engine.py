@@ -41,6 +41,7 @@ from perfproof.load.schedule import DECK, arrivals, mean_rate, sequence, steady
 from perfproof.load.setup import run_setup
 from perfproof.load.single_requests import pool_of_one, send_alone
 from perfproof.load.traffic import ClosedLoopUser, LoadSource, Pacer, Quota, Together
+from perfproof.load.walk import Walk
 from perfproof.model.recording import COMPLETED, LEFT_OUT, Outcome
 from perfproof.model.scenario import JsonValue, Stage
 
@@ -76,6 +77,7 @@ class LoadEngine(RecordingEngine):
         self._supplies: dict[str, Supply] = {}
         self._turns = Turns()
         self._alone: dict[int, Pool] = {}
+        self._walks: dict[int, Walk] = {}
         self._sources: Sequence[LoadSource] = ()
         self._dealt: Iterator[Message | Flow] = iter(())
 
@@ -124,6 +126,7 @@ class LoadEngine(RecordingEngine):
         self._pools[arm] = pool
         if arm in self._alone:
             self._alone.pop(arm).close()
+        self._walks[arm] = Walk()
 
     def warm(self, arm: int, seconds: float, requests: int, *, fresh: bool) -> WarmReport:
         """Put load on an arm for ``seconds`` and until ``requests`` were sent; nothing is kept but the report.
@@ -197,6 +200,21 @@ class LoadEngine(RecordingEngine):
         pool = self._alone.setdefault(arm, pool_of_one(self._pool(arm)))
         message = self._stocks[arm].alone(request, values, headers, self._share)
         return send_alone(pool, message, lambda: bool(self._aborted_at), fresh=fresh, times=times)
+
+    def walk(
+        self, arm: int, flow: int, step: int, variants: Sequence[int], *, fresh: bool, warming: bool
+    ) -> dict[str, Any]:
+        """Have users take one step of the flow that begins with request ``flow``, each when the one before is through.
+
+        The first step (0) is taken by new users, one for each of ``variants``; each later one by the same users again.
+        Return a ``WalkReply``. With ``warming`` their rows are those of the warm-up.
+        """
+        self._refuse_if_aborted()
+        pool = self._alone.setdefault(arm, pool_of_one(self._pool(arm)))
+        walk, stock = self._walks[arm], self._stocks[arm]
+        if step == 0:
+            walk.begin(stock, flow, variants, warming=warming, share=self._share)
+        return walk.take_step(pool, lambda: bool(self._aborted_at), fresh=fresh, hide=self.found_secrets.redactor)
 
     def try_out(self, arm: int) -> list[dict[str, Any]]:
         """Send every request and flow once, before any load, and return a ``WrongAnswer`` for each that failed.

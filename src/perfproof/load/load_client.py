@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -26,6 +26,7 @@ from perfproof.load.plan import (
     PairsReport,
     PairStretch,
     ProbeReply,
+    WalkReply,
     WarmReport,
     WrongAnswer,
     encode,
@@ -168,6 +169,19 @@ class LoadProcess:
         command = {"do": "probe", "arm": arm, "request": request, "values": dict(values), "fresh": fresh_connection}
         command |= {"headers": dict(headers), "times": times}
         return ProbeReply(**self._ask(command, (1 + times) * self._timeout))
+
+    def walk(
+        self, arm: int, flow: int, step: int, variants: Sequence[int], *, fresh_connection: bool, warming: bool
+    ) -> WalkReply:
+        """Have users take one step of the flow that begins with request ``flow``, one after the other.
+
+        Step 0 is taken by new users, one for each of ``variants`` (combinations of values by number), every later one
+        by the same users, who must have come that far. Nobody thinks in between and nothing is recorded as load.
+        With ``warming`` feeds give rows of the warm-up.
+        """
+        command = {"do": "walk", "arm": arm, "flow": flow, "step": step, "variants": list(variants)}
+        command |= {"fresh": fresh_connection, "warming": warming}
+        return WalkReply(**self._ask(command, (1 + len(variants)) * self._timeout))
 
     def try_out(self, arm: int) -> list[WrongAnswer]:
         """Send every request of the scenario once and return those that failed, three times in a row."""

@@ -169,6 +169,23 @@ class ProbeReply:
 
 
 @dataclass(frozen=True)
+class WalkReply:
+    """What came of one step of a flow that ``users`` took, one after the other; ``sent`` holds every try of polling.
+
+    ``outcome`` is as of a sample, in small letters; if it is not ``ok`` it is that of the first who failed, with its
+    ``status`` and ``problem`` (in words), and the others have not sent theirs. ``unfed`` are feeds whose rows have
+    ended, so that there are fewer users than were asked for.
+    """
+
+    users: int
+    sent: int
+    outcome: str = "ok"
+    status: int = 0
+    problem: str = ""
+    unfed: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class WrongAnswer:
     """A request (by its place) that was not answered as expected: the outcome of its sample, and why, in words."""
 

@@ -100,8 +100,10 @@ class RequestSource:
         self._place, self._jar, self._files = place, jar, files
         self._supplies, self._turns, self._arm, self._hide = supplies, turns, arm, hide
         self._items: list[Message | RequestTemplate] = []
+        self._places: dict[int, int] = {}
         size = 0
         for entry in entries(requests):
+            self._places[entry[0].number] = len(self._items)
             first = entry[0].request
             drawn = {name for name in drawn_names(entry) if name not in captured}
             feeds = tuple(sorted({name.partition(".")[0] for name in drawn if "." in name} & supplies.keys()))
@@ -165,6 +167,17 @@ class RequestSource:
         counters["#"] = drawn = counters.get("#", 0) + 1
         variables = Draw({**self._captured, **values}, 0, WARM_FROM + (drawn - 1) * step + first + 1, rows)
         return self._message(FlowStep(asked_for(self._requests[number], values), number), 0, variables, headers)
+
+    def flows(
+        self, number: int, variants: Sequence[int], seed: int, pair: int, share: tuple[int, int] = (0, 1)
+    ) -> list[Flow]:
+        """Return users about to walk the flow that begins with request ``number``, one for each of ``variants``.
+
+        Fewer where a feed has ended; each has variables and cookies of its own, as ``deal`` would give it.
+        """
+        order = (self._places[number] + variant for variant in variants)
+        made = (each() for each in self._drawn(order, seed, pair, share))
+        return [each for each in made if isinstance(each, Flow)]
 
     def first(self, index: int, seed: int = 0) -> Message | Flow:
         """Return one item as it would be sent first, counting nothing: for showing it."""

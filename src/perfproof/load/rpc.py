@@ -44,6 +44,9 @@ class LoadCommands(Protocol):
     def probe(self, arm: int, request: int, values: Any, *, fresh: bool, headers: Any, times: int) -> Any:
         """See Engine.probe."""
 
+    def walk(self, arm: int, flow: int, step: int, variants: Any, *, fresh: bool, warming: bool) -> Any:
+        """See Engine.walk."""
+
     def pairs(self, stretch: PairStretch) -> PairsReport:
         """See Engine.pairs."""
 
@@ -84,6 +87,9 @@ def commands(engine: LoadCommands) -> dict[str, Callable[[Mapping[str, Any]], An
         "alone": lambda c: engine.alone(c["arm"]),
         "probe": lambda c: engine.probe(
             c["arm"], c["request"], c["values"], fresh=c["fresh"], headers=c["headers"], times=c["times"]
+        ),
+        "walk": lambda c: engine.walk(
+            c["arm"], c["flow"], c["step"], c["variants"], fresh=c["fresh"], warming=c["warming"]
         ),
         "try": lambda c: engine.try_out(c["arm"]),
         "learned": lambda _: engine.learned(),

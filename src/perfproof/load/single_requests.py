@@ -45,14 +45,15 @@ def send_alone(
     if fresh:
         connection.close()
     each: list[int] = []
-    reply = _sent(pool, connection, message, is_over)
+    reply = sent(pool, connection, message, is_over)
     while len(each) < times - 1 and reply.outcome == "ok" and not is_over():
         each.append(reply.took_ns)
-        reply = _sent(pool, connection, message, is_over)
+        reply = sent(pool, connection, message, is_over)
     return asdict(replace(reply, each_ns=(*each, reply.took_ns) if times > 1 else ()))
 
 
-def _sent(pool: Pool, connection: Connection, message: Message, is_over: Callable[[], bool]) -> ProbeReply:
+def sent(pool: Pool, connection: Connection, message: Message, is_over: Callable[[], bool]) -> ProbeReply:
+    """Send one request on a connection and wait for all of its response."""
     seen = bytearray(16)
     first_byte = 0
 

@@ -123,7 +123,7 @@ def estimate(
     causes, passes = _causes(scenario, kind, arms, start)
     causes = took["causes"] if causes and took.get("causes") else causes
     counted = scenario.count.by != "off" and kind in ("ab", "run")
-    count = took.get("count", scenario.count.starts * (_COUNTED_START + 2 * start)) if counted else 0.0
+    count = took.get("count", scenario.count.fewest * (_COUNTED_START + 2 * start)) if counted else 0.0
     checked = took.get("checks", _checks(scenario, arms, start)) if kind in ("ab", "run") else 0.0
     checked = checked if scenario.checks.wanted else 0.0
     rounds = scenario.rounds

@@ -6,7 +6,7 @@ instructions take, not how many there are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,17 +24,45 @@ BASIS = (COUNTED_BY, ARCHITECTURE, C_LIBRARY, FEATURES, MADE_BY)
 
 
 @dataclass(frozen=True)
+class CountPart:
+    """What was executed for some of the requests of one name: as ``RequestCount``, of a stretch of it."""
+
+    requests: int
+    instructions: float
+    idle: float = 0.0
+
+    @property
+    def per_request(self) -> float:
+        """Return instructions per request without what would have been executed anyway."""
+        return max(0.0, self.instructions - self.idle) / self.requests if self.requests else float("nan")
+
+
+@dataclass(frozen=True)
 class RequestCount:
     """What one start of an arm executed for ``requests`` requests of one name, sent one after the other.
 
     ``instructions`` are all that the service's processes executed meanwhile; ``idle`` is what they would have executed
-    in those seconds with no request (timers, heartbeats), as watched in an idle stretch of the same start.
+    in those seconds with no request (timers, heartbeats), as watched in an idle stretch of the same start. ``parts``
+    are the stretches that it was counted in, each with the same mix of values (none in runs of earlier versions).
     """
 
     request: str
     requests: int
     instructions: float
     idle: float = 0.0
+    parts: tuple[CountPart, ...] = ()
+
+    @staticmethod
+    def whole(request: str, parts: Sequence[CountPart]) -> RequestCount:
+        """Return what several stretches hold together."""
+        requests = sum(part.requests for part in parts)
+        return RequestCount(
+            request,
+            requests,
+            sum(part.instructions for part in parts),
+            sum(part.idle for part in parts),
+            tuple(parts),
+        )
 
     @property
     def per_request(self) -> float:

@@ -366,12 +366,24 @@ class Explain:
     interval: float = 0.001
 
 
+FEWEST_STARTS = 4
+"""Starts of each arm that instructions are counted in where nobody says otherwise."""
+
+
 @dataclass(frozen=True)
 class Count:
-    """Whether instructions are counted, ``by`` what (``auto``: counters where there are any), over how many starts."""
+    """Whether instructions are counted, ``by`` what (``auto``: counters where there are any), over how many starts.
+
+    Without ``starts`` it is ``FEWEST_STARTS``, and more where these tell too little.
+    """
 
     by: Wanted = "off"
-    starts: int = 4
+    starts: int | None = None
+
+    @property
+    def fewest(self) -> int:
+        """Return how many starts of each arm there are at least."""
+        return FEWEST_STARTS if self.starts is None else self.starts
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,19 @@ class LocustEngine(RecordingEngine):
         """Refuse: what a Locust file would send cannot be asked for."""
         raise LoadError("requests of a Locust file cannot be probed")
 
+    def walk(  # as Engine.walk
+        self,
+        arm: int,  # noqa: ARG002
+        flow: int,  # noqa: ARG002
+        step: int,  # noqa: ARG002
+        variants: Any,  # noqa: ARG002
+        *,
+        fresh: bool,  # noqa: ARG002
+        warming: bool,  # noqa: ARG002
+    ) -> Any:
+        """Refuse: a Locust file has no flows that could be asked for."""
+        raise LoadError("users of a Locust file cannot be sent step by step")
+
     def try_out(self, arm: int) -> list[dict[str, Any]]:  # noqa: ARG002 - as Engine.try_out
         """Return nothing: the users judge their responses, and what they send comes up as they run."""
         return []

@@ -212,6 +212,11 @@ class Master:
         given = {"arm": arm, "request": request, "values": values, "fresh": fresh, "headers": headers, "times": times}
         return self._workers[0].ask("probe", (1 + times) * self._timeout() + _SLACK, **given)
 
+    def walk(self, arm: int, flow: int, step: int, variants: Any, *, fresh: bool, warming: bool) -> Any:
+        """Have the first worker's users take one step of a flow."""
+        given = {"flow": flow, "step": step, "variants": variants, "fresh": fresh, "warming": warming}
+        return self._workers[0].ask("walk", (1 + len(variants)) * self._timeout() + _SLACK, arm=arm, **given)
+
     def try_out(self, arm: int) -> list[dict[str, Any]]:
         """Have the first worker send every request once."""
         found: list[dict[str, Any]] = self._workers[0].ask("try", self._tries() + _SLACK, arm=arm)
