@@ -45,6 +45,7 @@ from perfproof.model.scenario import Arm, Budget, Claim, Goal, Scenario
 from perfproof.queries.conclude import judge_probes
 from perfproof.queries.probe import probe
 from perfproof.queries.probe_plan import worth_probing
+from perfproof.rounds.feeds import directed, feeds_of, pushing
 from perfproof.rounds.observer import Observer
 from perfproof.rounds.pace import Design, Pace
 from perfproof.rounds.round import interrupted, run_round
@@ -103,21 +104,19 @@ class Measured:
 def arms_of(scenario: Scenario, kind: Kind) -> tuple[Arm, ...]:
     """Return the arms a kind of run measures.
 
-    One for ``run``, all for ``ab`` and ``count``, the first twice for ``noise``, at most two for ``capacity`` and
-    ``checks``.
+    One for ``run``, all for ``ab``, ``count`` and ``checks``, the first twice for ``noise``, at most two for
+    ``capacity``.
     """
     first = scenario.arms[0]
     if kind == "run":
         return (first,)
     if kind == "noise":
         return (first, replace(first, name="again" if first.name != "again" else "again-2"))
-    if len(scenario.arms) > 2 and (kind in ("capacity", "checks") or (kind == "ab" and scenario.checks.wanted)):
-        what, command = ("searches on", kind) if kind == "capacity" else ("are made of", "checks")
+    if len(scenario.arms) > 2 and kind == "capacity":
         raise UsageError(
-            f"the scenario has {len(scenario.arms)} versions; `{command}` {what} one or two",
+            f"the scenario has {len(scenario.arms)} versions; `capacity` searches on one or two",
             where=str(scenario.file),
-            hint=f"name one: perfproof {command} {scenario.file.name} --arm {scenario.arms[-1].name}"
-            + (", and leave out `checks:` here" if kind == "ab" else ""),
+            hint=f"name one: perfproof capacity {scenario.file.name} --arm {scenario.arms[-1].name}",
         )
     if kind in ("capacity", "count", "checks"):
         return scenario.arms
@@ -146,6 +145,10 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
     with private_folder() as private, interruptible(), ExitStack() as stack:
         info = _run_info(scenario, options, arms, cpus)
         arms = tuple(placed(arm, private) for arm in arms)
+        feeds = stack.enter_context(feeds_of(arms))
+        arms = tuple(
+            pushing(arm, feeds.get(arm.name)) if lives_on(arm) else directed(arm, feeds.get(arm.name)) for arm in arms
+        )
         scenario = replace(scenario, arms=arms)
         info = replace(info, rules=replace(info.rules, attempts=options.attempts(info)))
         taken_up = None if options.resumes is None else resume_run(options.resumes, info)
@@ -211,6 +214,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                                 snapshots,
                                 rounds.name,
                                 rounds.done + 1,
+                                feeds,
                             )
                             rounds.conduct(stage)
                             rounds.part("")

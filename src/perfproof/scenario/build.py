@@ -39,7 +39,7 @@ from perfproof.model.scenario import (
     Stream,
     Tls,
 )
-from perfproof.model.service_metrics import PREFIX
+from perfproof.model.service_metrics import PREFIXES
 from perfproof.scenario.arms import merged, overrides
 from perfproof.scenario.schema.checks import checks
 from perfproof.scenario.schema.claims import claim
@@ -152,7 +152,7 @@ def service(spec: ServiceSpec, base: Path) -> Service:
             "directory": Path(os.path.normpath(base / spec.directory)),
             "database": tuple(spec.database),
             "tls": Tls(base / spec.tls.ca if spec.tls.ca else None, spec.tls.insecure) if spec.tls else None,
-            "collect": Collect(spec.collect.prometheus, tuple(dict.fromkeys(spec.collect.metrics)))
+            "collect": Collect(spec.collect.prometheus, tuple(dict.fromkeys(spec.collect.named)), spec.collect.otlp)
             if spec.collect
             else None,
         }
@@ -171,7 +171,7 @@ def demanding(found: Service, demanded: set[str]) -> Service:
     """Return a service of whose own metrics those are collected as well that goals and budgets name."""
     if found.collect is None:
         return found
-    more = sorted(name for name in demanded if name.startswith(PREFIX))
+    more = sorted(name for name in demanded if name.startswith(PREFIXES))
     metrics = tuple(dict.fromkeys((*found.collect.metrics, *more)))
     return replace(found, collect=replace(found.collect, metrics=metrics))
 
