@@ -291,6 +291,13 @@ def _together(recording: Recording, parts: Sequence[Result], ranking: Ranking | 
         advice=f"{worst.arms[-1]}: {worst.advice}" if worst.advice else None,
         candidates=tuple(parts),
         ranking=ranking,
+        proofs=tuple(
+            replace(proof, arm=part.arms[-1])
+            for claim in (each.claim for each in parts[0].proofs)
+            for part in parts
+            for proof in part.proofs
+            if proof.claim == claim
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
@@ -37,5 +37,5 @@ def pushing(arm: Arm, feed: MetricFeed | None) -> Arm:
     return arm if feed is None else _with(arm, feed.often)
 
 
-def _with(arm: Arm, environment: dict[str, str]) -> Arm:
+def _with(arm: Arm, environment: Mapping[str, str]) -> Arm:
     return replace(arm, service=replace(arm.service, environment={**arm.service.environment, **environment}))

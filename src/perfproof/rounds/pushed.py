@@ -1,10 +1,10 @@
 """What a service pushes of itself over OTLP, over one round: from before its first stretch of load to after its last.
 
-An export says how it stood when it was made, so the first one that was made after a stretch holds all that the stretch
-did, as nobody asks the service meanwhile. Two such exports frame the stretches of a round: one after the warm-up and one
-after the end. Rejected: to frame each stretch (a wait of half an interval at every block, which lasts a tenth of a
-second), and to share a rise out over time by the clock (what load brings up does not come evenly). Gauges are what
-exports said while the load was on, and what the last one said where none fell into it.
+An export says how it stood when it was made, so the first one that was made after a stretch holds all that it did, as
+nobody asks the service meanwhile. Two such exports frame the stretches of a round: after the warm-up and after the end.
+Rejected: to frame each stretch (a wait of half an interval at every block, which lasts a tenth of a second), and to
+share a rise out over time by the clock (what load brings up does not come evenly). Gauges are what exports said while
+the load was on, and what the last one said where none fell into it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ELSEWHERE = "it was not started here, so it cannot be told where to push: colle
 
 @dataclass
 class Pushed:
-    """The pushed metrics of all arms over one round. ``wanted`` are the names (``otlp:...``) that any arm is to tell."""
+    """The pushed metrics of all arms over one round. ``wanted`` are the names that any arm is to tell."""
 
     services: Sequence[RunningService]
     feeds: Mapping[str, MetricFeed]

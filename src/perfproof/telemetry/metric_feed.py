@@ -91,7 +91,7 @@ class MetricFeed:
 
     def exports(self) -> list[Export]:
         """Return what the service told with each export that came since this was asked last."""
-        found = []
+        found: list[Export] = []
         while True:
             with self._changed:
                 if not self._waiting:

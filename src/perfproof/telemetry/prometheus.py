@@ -129,7 +129,7 @@ _SIZES |= {"bytes": 1.0, "byte": 1.0, "B": 1.0}
 def factor_of(told: str, wanted: Selector) -> float:
     """Return what a value in the unit ``told`` is multiplied by to be in the unit of its name.
 
-    Units are those of UCUM, as OpenTelemetry has them. ``ScrapeError`` where name and service speak of different things.
+    Units are those of UCUM, as OpenTelemetry has them. ``ScrapeError`` where name and service disagree.
     """
     unit = wanted.unit
     if not told:

@@ -46,11 +46,7 @@ def _wrong(arm: ServiceSpec, demanded: bool) -> tuple[str, str]:
         return "does not say how the service tells its metrics", "add prometheus: /metrics, or otlp: true"
     if not collect.metrics and not demanded:
         return "names no metric", "add metrics: with names that the service shows"
-    untold = [
-        name
-        for name in collect.named
-        if (collect.otlp if name.startswith(OTLP) else collect.prometheus) is None
-    ]
+    untold = [name for name in collect.named if (collect.otlp if name.startswith(OTLP) else collect.prometheus) is None]
     if untold:
         key = "otlp: true" if untold[0].startswith(OTLP) else "prometheus: /metrics"
         return f"does not say where {untold[0]:.60} is told", f"add {key} beside it"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from perfproof.core.units import Mistake, parse_duration
-from perfproof.model.service_metrics import OTLP, PROMETHEUS, BadNameError, named, parse
+from perfproof.model.service_metrics import OTLP, PROMETHEUS, BadNameError, named
 from perfproof.scenario.schema.fields import (
     DURATION_SCHEMA,
     Duration,
