@@ -24,10 +24,10 @@ _TOLD = {1: 3.7, 2: 2.0, 3: 1.3}
 BY = 1.75
 """Inches for the part of the measurement that showed it, which only one column has room for."""
 _LEADING = 1.32 / 72
-_AIR = 0.45
+_AIR = 0.35
 """Lines between two claims."""
-_MOST_LINES = ((3, 3), (3, 2), (3, 1), (1, 1))
-"""Lines of what is not proven and of what is, from what reads best to what takes least room."""
+_MOST_LINES = ((6, 6, 9.2), (3, 3, 7.5), (3, 2, 7.5), (3, 1, 7.5), (1, 1, 7.5))
+"""Lines of what is not proven, of what is, and the least size: from what reads best to what needs least room."""
 _WORDS = {"refuted": "Refuted", "open": "Open", "proven": "Proven"}
 
 Width = Callable[[str, float, str], float]
@@ -80,16 +80,16 @@ def laid_out(claims: Sequence[ProofLine], width: float, height: float, measure: 
     """Return all claims in ``width`` by ``height`` inches; where nothing makes them fit, as many as do, least first."""
     ranked = [each for state in _WORDS for each in claims if each.state == state]
     setter = _Setter(ranked, width, measure)
-    for most_lines in _MOST_LINES:
-        for size in _SIZES:
+    for *most_lines, smallest in _MOST_LINES:
+        for size in (each for each in _SIZES if each >= smallest):
             for columns in _COLUMNS:
-                found = setter.set(size, columns, most_lines)
+                found = setter.set(size, columns, int(most_lines[0]), int(most_lines[1]))
                 filled = _filled(found, size, columns, height)
                 if filled is not None:
                     return setter.layout(size, columns, filled)
     size, columns = _SIZES[-1], _COLUMNS[-1]
     room = height - 1.3 * size * _LEADING  # a line says how many are left out
-    entries = setter.set(size, columns, _MOST_LINES[-1])
+    entries = setter.set(size, columns, 1, 1)
     kept = len(entries)
     while kept > 1 and (filled := _filled(entries[:kept], size, columns, room)) is None:
         kept -= 1
@@ -156,7 +156,7 @@ class _Setter:
     def _column(self, columns: int) -> float:
         return (self.width - GAP * (columns - 1)) / columns
 
-    def set(self, size: float, columns: int, most_lines: tuple[int, int]) -> list[Entry]:
+    def set(self, size: float, columns: int, most_open: int, most_proven: int) -> list[Entry]:
         """Return the claims as they are drawn, each on at most so many lines: the not proven, and the proven."""
         small = size * 0.9
         room = self._column(columns) - SIGN * size / 12 - self._told_room(size, columns) - 0.15
@@ -165,7 +165,7 @@ class _Setter:
         found: list[Entry] = []
         for line in self.claims:
             weight = "normal" if line.state == "proven" else "bold"
-            most = most_lines[line.state == "proven"]
+            most = most_proven if line.state == "proven" else most_open
             claim = self._wrapped(formatting.plain(line.claim, 400), room, size, weight, most)
             told = self._told(line, _TOLD[columns], small)
             below = ""

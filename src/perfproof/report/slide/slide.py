@@ -229,8 +229,8 @@ class _Slide:
         else:
             self.type.put(right, y, entry.told, small, colour=PALETTE.muted, align="right")
         if entry.below:
-            down = y - len(entry.claim) * leading
-            self.type.put(x + layout.sign, down, entry.below, small, colour=PALETTE.muted)
+            under = y - len(entry.claim) * leading
+            self.type.put(x + layout.sign, under, entry.below, small, colour=PALETTE.muted)
 
     def _name(self, text: str, room: float) -> str:
         """Return a name that fits, cut in its middle: what tells long ones apart is often their end."""
