@@ -7,10 +7,14 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import httpx
 import pytest
 import yaml
 
 import checks_corpus as corpus
+from perfproof.dashboard.views import trends_page
+from perfproof.store.repository import Store
+from serving import served
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
@@ -296,3 +300,34 @@ def test_a_build_of_three_versions_takes_turns_and_each_is_held_against_the_firs
     assert came == {("some", "The code is 10 % smaller"): "refuted", ("much", "The code is 10 % smaller"): "proven"}
     assert bench.json("out.json")["ranking"]["best"] == ["much"]
     assert not bench.leftovers()
+
+
+def test_history_shows_what_came_of_each_claim_in_each_run_and_so_does_the_dashboard(bench):
+    bench.without_load()
+    assert bench.run("prove", tiny(bench, after="2900", lines=(100, 95))).code == 1
+    assert bench.run("prove", tiny(bench)).code == 0
+    assert bench.run("prove", tiny(bench, more="".join(TINY_CLAIMS.splitlines(keepends=True)[:3]))).code == 0
+    ran = bench.run("history", "tiny", "--claims", "-o", "claims.html")
+    assert ran.code == 0, ran.err
+    assert re.search(r"✓ Items come 20–30 % faster +✗✓✓ +proven since 20", ran.out), ran.out
+    assert re.search(r"✓ No item takes longer .* ✓✓✓ +always proven", ran.out)
+    assert re.search(r"✓ The code is 10 % smaller +✗✓· +proven, not claimed since", ran.out)
+    assert "The code is 10 % smaller" in (bench.folder / "claims.html").read_text()
+    assert bench.run("history", "tiny", "--claims", "-o", "claims.json", "--quiet").code == 0
+    found = bench.json("claims.json")
+    assert found["claims"][0]["states"] == ["refuted", "proven", "proven"]
+    assert bench.run("history", "tiny", "--claims", "-o", "claims.csv", "--quiet").code == 0
+    assert len((bench.folder / "claims.csv").read_text().splitlines()) == 1 + 3 + 3 + 2
+    with Store.open(f"sqlite:///{bench.folder}/results/perfproof.db", results=bench.folder / "results") as store:
+        page = trends_page(store, "tiny", "all", "", 25)
+        rows = {row["claim"]: [cell["sign"] for cell in row["cells"]] for row in page["claims"]["rows"]}
+        assert rows["The code is 10 % smaller"] == ["✗", "✓", "·"]
+        with served(store) as address, httpx.Client(base_url=address, timeout=30) as client:
+            text = client.get("/trends?scenario=tiny").text
+    assert "What came of each claim in each run" in text
+    assert "The code is 10 % smaller" in text.replace("\N{NO-BREAK SPACE}", " ")
+    nothing = bench.run("ab", str(bench.scenario(("name: tiny", "name: plain"), name="plain.yaml")))
+    assert nothing.code in (0, 1, 3)
+    refused = bench.run("history", "plain", "--claims")
+    assert refused.code == 2
+    assert "no run of plain claimed anything" in refused.err
