@@ -7,10 +7,14 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import httpx
 import pytest
 import yaml
 
 import checks_corpus as corpus
+from perfproof.dashboard.views import trends_page
+from perfproof.store.repository import Store
+from serving import served
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
@@ -209,3 +213,121 @@ def test_the_phase_of_the_demo_claims_what_docs_promise(bench):
     assert f"{len(claims)} claims:" in ran.out
     docs = (Path(__file__).parents[2] / "docs/prove.md").read_text()
     assert f"proves {len(claims)} claims" in docs
+
+
+THREE = """\
+name: three
+service:
+  directory: SHOPS
+  prepare: "{python} seed.py FOLDER/shop-{arm}.db"
+  reset: "{python} seed.py FOLDER/shop-{arm}.db"
+  health: /health
+arms:
+  main: {command: "{python} shop_stdlib.py {port} FOLDER/shop-main.db html_not_found stack_trace"}
+  shape: {command: "{python} shop_stdlib.py {port} FOLDER/shop-shape.db stack_trace"}
+  both: {command: "{python} shop_stdlib.py {port} FOLDER/shop-both.db"}
+requests:
+  - {name: products, get: /products}
+  - {name: orders, get: /orders, headers: {Authorization: "Bearer let-me-in"}}
+rounds: {count: 2, warmup: 200ms, pairs: 300ms}
+why: off
+claims:
+  - {claim: Errors have one format, metric: error_shape, target: 100%}
+  - {claim: Errors are told to people, metric: error_messages, target: 100%}
+"""
+
+
+def test_each_of_several_versions_is_held_against_each_claim_by_checks_alone_and_beside_rounds(bench):
+    text = THREE.replace("SHOPS", str(corpus.SHOPS)).replace("FOLDER", str(bench.folder))
+    path = str(bench.scenario(text=text, name="three.yaml"))
+    ran = bench.run("prove", path, "--json", "out.json", "-o", "a.html", "-o", "a.md", "-o", "a.xml")
+    assert ran.code == 1, ran.out + ran.err
+    result = bench.json("out.json")
+    assert (result["kind"], result["arms"]) == ("checks", ["main", "shape", "both"])
+    came = {(each["arm"], each["claim"]): each["state"] for each in result["claims"]}
+    assert came == {
+        ("shape", "Errors have one format"): "proven",
+        ("shape", "Errors are told to people"): "refuted",
+        ("both", "Errors have one format"): "proven",
+        ("both", "Errors are told to people"): "proven",
+    }
+    assert re.search(r"✗ shape: Errors are told to people .*refuted", ran.out)
+    assert re.search(r"✓ both: Errors are told to people .*proven", ran.out)
+    assert [part["exit_code"] for part in result["candidates"]] == [1, 0]
+    assert result["ranking"] is None, "limits rank nothing"
+    page = (bench.folder / "a.html").read_text()
+    assert "Each claim, held against each candidate" in page
+    assert "| Errors are told to people |" in (bench.folder / "a.md").read_text()
+    # The faults of the one are not told of the other.
+    leaks = {each["summary"].split(":")[0] for each in result["findings"] if "stack" in each["summary"].lower()}
+    assert not any(each.startswith("both") for each in leaks)
+    assert json.loads(bench.run("show", "last", "--json", "-").out)["claims"] == result["claims"]
+    one = bench.run("show", "last", "--arm", "both", "--json", "one.json")
+    assert "All 2 claims proven" in one.out, one.out
+    assert bench.run("report", "last", "--arm", "both", "-o", "slide.pdf").code == 0
+    gate = bench.run("gate", "last", "--format", "junit", "--out", "ci")
+    assert gate.code == 1
+    cases = [case.get("name") for case in ElementTree.parse(bench.folder / "ci/junit.xml").iter("testcase")]
+    assert len([name for name in cases if "Errors are told to people" in name]) == 2, cases
+
+    path = bench.scenario(text=text + "budgets: {latency_p95: 5s}\n", name="three.yaml")
+    ran = bench.run("ab", str(path), "--json", "out.json")
+    assert ran.code in (1, 4), ran.out + ran.err
+    result = bench.json("out.json")
+    assert result["kind"] == "ab"
+    came = {(each["arm"], each["claim"]): each["state"] for each in result["claims"]}
+    assert len(came) == 4
+    if ran.code == 1:
+        assert came["both", "Errors are told to people"] == "proven"
+        assert came["shape", "Errors are told to people"] == "refuted"
+    assert not bench.leftovers()
+
+
+def test_a_build_of_three_versions_takes_turns_and_each_is_held_against_the_first(bench):
+    lines = '{environment: {LINES: "%d"}}'
+    path = bench.without_load().scenario(
+        ('  baseline: {environment: {WORK_US: "3000"}}\n', f"  old: {lines % 100}\n"),
+        ('  candidate: {environment: {WORK_US: "1000"}}\n', f"  some: {lines % 95}\n  much: {lines % 80}\n"),
+    )
+    path.write_text(
+        path.read_text()
+        + "".join(TINY_CLAIMS.splitlines(keepends=True)[::3])
+        + TINY_CLAIMS[TINY_CLAIMS.index("checks:") :]
+    )
+    ran = bench.run("prove", str(path), "--json", "out.json")
+    assert ran.code == 1, ran.out + ran.err
+    came = {(each["arm"], each["claim"]): each["state"] for each in bench.json("out.json")["claims"]}
+    assert came == {("some", "The code is 10 % smaller"): "refuted", ("much", "The code is 10 % smaller"): "proven"}
+    assert bench.json("out.json")["ranking"]["best"] == ["much"]
+    assert not bench.leftovers()
+
+
+def test_history_shows_what_came_of_each_claim_in_each_run_and_so_does_the_dashboard(bench):
+    bench.without_load()
+    assert bench.run("prove", tiny(bench, after="2900", lines=(100, 95))).code == 1
+    assert bench.run("prove", tiny(bench)).code == 0
+    assert bench.run("prove", tiny(bench, more="".join(TINY_CLAIMS.splitlines(keepends=True)[:3]))).code == 0
+    ran = bench.run("history", "tiny", "--claims", "-o", "claims.html")
+    assert ran.code == 0, ran.err
+    assert re.search(r"✓ Items come 20–30 % faster +✗✓✓ +proven since 20", ran.out), ran.out
+    assert re.search(r"✓ No item takes longer .* ✓✓✓ +always proven", ran.out)
+    assert re.search(r"✓ The code is 10 % smaller +✗✓· +proven, not claimed since", ran.out)
+    assert "The code is 10 % smaller" in (bench.folder / "claims.html").read_text()
+    assert bench.run("history", "tiny", "--claims", "-o", "claims.json", "--quiet").code == 0
+    found = bench.json("claims.json")
+    assert found["claims"][0]["states"] == ["refuted", "proven", "proven"]
+    assert bench.run("history", "tiny", "--claims", "-o", "claims.csv", "--quiet").code == 0
+    assert len((bench.folder / "claims.csv").read_text().splitlines()) == 1 + 3 + 3 + 2
+    with Store.open(f"sqlite:///{bench.folder}/results/perfproof.db", results=bench.folder / "results") as store:
+        page = trends_page(store, "tiny", "all", "", 25)
+        rows = {row["claim"]: [cell["sign"] for cell in row["cells"]] for row in page["claims"]["rows"]}
+        assert rows["The code is 10 % smaller"] == ["✗", "✓", "·"]
+        with served(store) as address, httpx.Client(base_url=address, timeout=30) as client:
+            text = client.get("/trends?scenario=tiny").text
+    assert "What came of each claim in each run" in text
+    assert "The code is 10 % smaller" in text.replace("\N{NO-BREAK SPACE}", " ")
+    nothing = bench.run("ab", str(bench.scenario(("name: tiny", "name: plain"), name="plain.yaml")))
+    assert nothing.code in (0, 1, 3)
+    refused = bench.run("history", "plain", "--claims")
+    assert refused.code == 2
+    assert "no run of plain claimed anything" in refused.err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from perfproof.model.metrics import METRICS
-from perfproof.model.service_metrics import BadNameError, Selector, parse
+from perfproof.model.service_metrics import BadNameError, Selector, named, parse
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,35 @@ def test_a_name_says_all_there_is_to_know(name, unit, better, title, scale):
     assert parse(name).scale == pytest.approx(scale)
     assert f"prometheus:{name}" in METRICS
     assert not metric.exact
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "title"),
+    [
+        ("db.client.connection.wait_time", "ms", "db.client.connection.wait_time"),
+        ("nodejs.eventloop.delay.p99:max", "ms", "nodejs.eventloop.delay.p99 max"),
+        ("jvm.memory.used", "bytes", "jvm.memory.used"),
+        ("pool.utilization", "ratio", "pool.utilization"),
+        ("queue.size", "number", "queue.size"),
+        ("queue.size:bytes:max", "bytes", "queue.size max"),
+        ("cache.requests{cache.result=hit}/cache.requests", "ratio", "cache.requests (share of cache.result=hit)"),
+        ("jvm.gc.duration/jobs:ms", "ratio", "jvm.gc.duration / jobs"),
+        ("process.cpu.time:per_second", "ratio", "process.cpu.time per second"),
+    ],
+)
+def test_a_pushed_metric_says_its_unit_by_its_words_or_outright(name, unit, title):
+    metric = METRICS[f"otlp:{name}"]
+    assert (metric.unit, metric.title) == (unit, title)
+
+
+def test_a_name_with_a_dot_is_one_of_otlp_and_any_other_what_is_usual():
+    assert named("http.server.duration", "prometheus:") == "otlp:http.server.duration"
+    assert named("jobs_total", "prometheus:") == "prometheus:jobs_total"
+    assert named("jobs", "otlp:") == "otlp:jobs"
+    assert named('jobs_total{path="/a.b"}', "prometheus:") == 'prometheus:jobs_total{path="/a.b"}'
+    assert named("prometheus:jobs_total", "otlp:") == "prometheus:jobs_total"
+    with pytest.raises(BadNameError, match="not understood"):
+        named("jobs_total:bytes", "prometheus:")
 
 
 def test_labels_may_be_quoted_and_hold_what_ends_a_name():

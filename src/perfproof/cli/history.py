@@ -15,8 +15,9 @@ from perfproof.errors import UsageError
 from perfproof.model.metrics import ALL
 
 if TYPE_CHECKING:
-    from perfproof.model.history import Trend
+    from perfproof.model.history import ClaimedRun, Trend
     from perfproof.store.repository import Store
+    from perfproof.store.summary import RunSummary
 
 _USUAL = "latency_p50"
 
@@ -35,6 +36,9 @@ def history(
     arm: Annotated[
         str | None, typer.Option("--arm", help="The version called so. [default: candidate]", metavar="NAME")
     ] = None,
+    claims: Annotated[
+        bool, typer.Option("--claims", help="What came of each claim in each run, in place of a metric.")
+    ] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most this many runs, the newest.")] = 200,
     output: Annotated[
         Path | None,
@@ -55,11 +59,38 @@ def history(
     with storage.session().store() as opened:
         opened.sync(storage.results)
         name = _name(opened, scenario)
+        if claims:
+            found = _claimed(opened.runs(scenario=name, branch=branch, limit=limit), name, arm)
+            _show_claims(name, found, output, quiet=quiet)
+            return
         trends = _trends(opened, name, request, branch, limit, arm)
     shown = _chosen(trends, metric or _usual(trends))
     render(shown, console())
     if output is not None:
         write(name, request, trends if metric is None else [shown], output)
+        if not quiet:
+            tell(f"history: {output}")
+
+
+def _claimed(runs: list[RunSummary], scenario: str, arm: str | None) -> list[ClaimedRun]:
+    from perfproof.store.claims import claimed
+
+    found = claimed(runs, arm)
+    if not found:
+        raise UsageError(
+            f"no run of {scenario} claimed anything" + (f" of {arm}" if arm else ""),
+            why="only runs whose directory is on this machine are looked at",
+            hint="write `claims:` into the scenario and measure it: perfproof prove SCENARIO",
+        )
+    return found
+
+
+def _show_claims(scenario: str, found: list[ClaimedRun], output: Path | None, *, quiet: bool) -> None:
+    from perfproof.report.history.claims import render, write
+
+    render(scenario, found, console())
+    if output is not None:
+        write(scenario, found, output)
         if not quiet:
             tell(f"history: {output}")
 

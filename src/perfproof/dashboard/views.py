@@ -17,8 +17,9 @@ from perfproof.errors import StoreError
 from perfproof.model import formatting
 from perfproof.model.metrics import ALL
 from perfproof.model.result import Comparison, Level
-from perfproof.report.history import history
+from perfproof.report.history import claims, history
 from perfproof.stats.changepoints import trend
+from perfproof.store.claims import claimed
 from perfproof.store.repository import Store
 from perfproof.store.summary import Baseline, RunFilter, RunSummary
 from perfproof.verdict import display_rows
@@ -27,6 +28,8 @@ PAGE = 25
 MAX_ROWS = 60
 MAX_CHOICES = 200
 MAX_TREND = 200
+MAX_CLAIMED = 40
+"""Runs whose claims are read: each from a file."""
 SPANS = (25, 50, 100, MAX_TREND)
 KINDS = {
     "run": "one side alone",
@@ -177,7 +180,9 @@ def trends_page(store: Store, scenario: str, request: str, branch: str, last: in
     trends = [trend(scenario, metric, request, unit, points) for (metric, _, unit), points in found.items()]
     requests = [name for name in store.requests(scenario) if name != ALL]
     named = store.baselines(scenario=scenario) if scenario else []
+    recent = store.runs(scenario=scenario, branch=branch or None, limit=MAX_CLAIMED) if scenario else []
     return {
+        "claims": claims.section(claimed(recent, arm or None), run_address),
         "items": [
             history.section(each, f"t{at}", lambda point: run_address(point.run), references(store, each, named))
             for at, each in enumerate(history.in_order(trends))

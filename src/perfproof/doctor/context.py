@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from perfproof.machine.cores import CpuPlan
 from perfproof.model.scenario import Scenario
 from perfproof.rounds.observer import Observer
 from perfproof.service.lifecycle import RunningService
+from perfproof.telemetry.metric_feed import MetricFeed
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Context:
     is who asks them, ``ready`` are those whose set-up has worked, ``unprepared`` those whose preparation has not.
     ``start_seconds`` is how long each took to start, ``pass_seconds`` how long asking everything once took,
     ``lead_seconds`` what comes before the rounds of a run; ``sound`` says whether every request was answered as
-    expected. ``leaving`` puts back what has changed. ``sights`` are what the look at noise came to.
+    expected. ``leaving`` puts back what has changed. ``sights`` are what the look at noise came to, ``feeds`` what
+    hears of the metrics that arms push.
     """
 
     asked: Asked
@@ -56,6 +58,7 @@ class Context:
     pass_seconds: float = 0.0
     sound: bool = False
     sights: tuple[NoiseEstimate, ...] = ()
+    feeds: Mapping[str, MetricFeed] = field(default_factory=dict)
 
     def running(self) -> dict[str, RunningService]:
         """Return the arms that are up, by name; NotLookedAt where none is."""

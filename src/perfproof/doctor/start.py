@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from perfproof.core.debug_mode import debug_modes
-from perfproof.core.numbers import count_of, in_unit
+from perfproof.core.numbers import count_of, in_unit, listed
 from perfproof.doctor.context import Context
 from perfproof.doctor.results import CheckResult, joined, of_error, ok, warning
 from perfproof.errors import PerfproofError
 from perfproof.model.scenario import Arm
 from perfproof.rounds.collecting import Collector
+from perfproof.rounds.metric_feeds import feeds_of, pushing
 from perfproof.service.lifecycle import RunningService, run_command, start, stop_all
 from perfproof.service.processes import ProcessTree
 from perfproof.service.snapshots.snapshot import Snapshot, taken
@@ -65,6 +66,7 @@ class StartCheck:
     def run(self, context: Context) -> Iterator[CheckResult]:
         """Start one after the other; those that are up stay up."""
         arms = context.read().arms
+        context.feeds = context.leaving.enter_context(feeds_of(arms))
         for arm in arms:
             if arm.name in context.unprepared:
                 continue
@@ -93,6 +95,7 @@ def begun(context: Context, arm: Arm, purpose: str) -> RunningService:
     if arm.service.reset:
         log = logs / f"{arm.name}.reset.log"
         run_command(arm, arm.service.reset, purpose="reset", log=log, redactor=context.redactor)
+    arm = pushing(arm, context.feeds.get(arm.name))
     (service,) = start([arm], logs=logs, redactor=context.redactor, cpus=context.cpus.service)
     return service
 
@@ -160,13 +163,16 @@ class OwnMetrics:
 
     def run(self, context: Context) -> Iterator[CheckResult]:
         """Read them as a round does, with nothing under way; of counters that requests bring up all is known then."""
-        collector = Collector.of(list(context.running().values()))
-        if not collector.wanted:
+        collector = Collector.of(list(context.running().values()), context.feeds)
+        if not collector.every:
             return
         untold = collector.prepare()
-        every = len(collector.wanted) * len(collector.services)
-        if len(untold) < every:
-            yield ok(self.about, f"{every - len(untold)} of {every} that the scenario names are told")
+        every = len(collector.every) * len(collector.services)
+        known = every - len(untold) - len(collector.unseen)
+        if known:
+            yield ok(self.about, f"{known} of {every} that the scenario names are told")
+        if collector.unseen:
+            yield ok(self.about, f"told once requests bring them up, if at all: {listed(collector.unseen, 6)}")
         for each in untold:
             what, _, fix = context.redactor(each).rpartition(": ")
             yield warning(self.about, what, fix)

@@ -87,7 +87,7 @@ class Operation:
 
     def _may_be_json(self) -> bool:
         """Tell whether a schema of 2.0 is one of JSON: it is where nothing else is said."""
-        return not self.produces or any("json" in each.lower() or _covers(each, "*/*") for each in self.produces)
+        return not self.produces or any("json" in each.lower() or covers(each, "*/*") for each in self.produces)
 
     def media(self, status: int) -> tuple[str, ...]:
         """Return the media types that are documented for a status."""

@@ -69,6 +69,8 @@ def rows_of(recording: Recording, spreads: Sequence[Spread] = ()) -> list[Compar
     """Return the judged rows of a run of two arms, without what else there is to say of it."""
     if recording.info.kind == "count":
         return list(conclude_count(recording, explain).comparisons)
+    if recording.info.kind == "checks":
+        return list(conclude_checks(recording).comparisons)
     return _judged(recording, spreads).rows()
 
 

@@ -182,7 +182,7 @@ def _judged(gain: float, goal: float | None) -> Verdict:
 
 def _repeated(measure: Measure, metric: Metric, rules: Rules) -> Comparison:
     sides = [np.array([log(value) if value > 0 else float("nan") for value in side]) for side in measure.repeats]
-    terms = Terms(rules, alpha_spending.confidence(1, 1), paired=False)
+    terms = Terms(rules, alpha_spending.confidence(1, 1, candidates=rules.candidates), paired=False)
     row = ratio_row(Series(metric, measure.request, tuple(sides)), terms).comparison
     role: Role = "goal" if row.goal else "shown" if measure.shown else "gate"
     return replace(row, role=role, notes=(*measure.notes, *row.notes))

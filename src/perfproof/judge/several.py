@@ -19,6 +19,7 @@ import numpy.typing as npt
 from perfproof.core.numbers import count_of, interval, listed, percent, sureness
 from perfproof.errors import ExitCode
 from perfproof.judge import analysis
+from perfproof.model.checks import Checked
 from perfproof.model.instructions import Instructions
 from perfproof.model.levers import Causes
 from perfproof.model.metrics import ALL, COUNTED, METRICS
@@ -75,6 +76,7 @@ def of_two(recording: Recording, arms: tuple[int, int], questions: int) -> Recor
         _probing(recording.probing, info.arms[0], names),
         _causes(recording.causes, names),
         _instructions(recording.instructions, names),
+        _checked(recording.checked, names),
     )
 
 
@@ -133,6 +135,13 @@ def _instructions(counted: Instructions | None, names: Sequence[str]) -> Instruc
         return None
     starts = tuple(each for each in counted.starts if each.arm in names)
     return replace(counted, starts=starts, profiles=tuple(each for each in counted.profiles if each.arm in names))
+
+
+def _checked(checked: Checked | None, names: Sequence[str]) -> Checked | None:
+    if checked is None:
+        return None
+    checks = tuple(replace(each, arms=tuple(arm for arm in each.arms if arm.arm in names)) for each in checked.checks)
+    return replace(checked, checks=checks)
 
 
 def _part(recording: Recording, candidate: int, spreads: Sequence[Spread]) -> Result:
@@ -282,6 +291,13 @@ def _together(recording: Recording, parts: Sequence[Result], ranking: Ranking | 
         advice=f"{worst.arms[-1]}: {worst.advice}" if worst.advice else None,
         candidates=tuple(parts),
         ranking=ranking,
+        proofs=tuple(
+            replace(proof, arm=part.arms[-1])
+            for claim in (each.claim for each in parts[0].proofs)
+            for part in parts
+            for proof in part.proofs
+            if proof.claim == claim
+        ),
     )
 
 

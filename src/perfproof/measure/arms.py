@@ -23,21 +23,19 @@ Kind = Literal["run", "ab", "noise", "capacity", "count", "checks"]
 def arms_of(scenario: Scenario, kind: Kind) -> tuple[Arm, ...]:
     """Return the arms a kind of run measures.
 
-    One for ``run``, all for ``ab`` and ``count``, the first twice for ``noise``, at most two for ``capacity`` and
-    ``checks``.
+    One for ``run``, all for ``ab``, ``count`` and ``checks``, the first twice for ``noise``, at most two for
+    ``capacity``.
     """
     first = scenario.arms[0]
     if kind == "run":
         return (first,)
     if kind == "noise":
         return (first, replace(first, name="again" if first.name != "again" else "again-2"))
-    if len(scenario.arms) > 2 and (kind in ("capacity", "checks") or (kind == "ab" and scenario.checks.wanted)):
-        what, command = ("searches on", kind) if kind == "capacity" else ("are made of", "checks")
+    if len(scenario.arms) > 2 and kind == "capacity":
         raise UsageError(
-            f"the scenario has {len(scenario.arms)} versions; `{command}` {what} one or two",
+            f"the scenario has {len(scenario.arms)} versions; `capacity` searches on one or two",
             where=str(scenario.file),
-            hint=f"name one: perfproof {command} {scenario.file.name} --arm {scenario.arms[-1].name}"
-            + (", and leave out `checks:` here" if kind == "ab" else ""),
+            hint=f"name one: perfproof capacity {scenario.file.name} --arm {scenario.arms[-1].name}",
         )
     if kind in ("capacity", "count", "checks"):
         return scenario.arms

@@ -97,7 +97,7 @@ def _ask(
         with _started(phase, arm, listener) as running:
             for name, check in checks.items():
                 phase.observer.phase(f"checking {arm.name}: {check.title}")
-                found[name].append(running.observe(check, found[name][-1].facts if found[name] else None))
+                found[name].append(running.observe(check, found[name][0].facts if found[name] else None))
     except UsageError:
         raise
     except PerfproofError as error:
@@ -351,7 +351,9 @@ class _Running:
             run=self._run,
             printed=self._printed if self.service.guarded is not None else None,
             listener=self.listener,
-            metrics=address_of(self.service, collect.prometheus) if (collect := self.arm.service.collect) else "",
+            metrics=address_of(self.service, collect.prometheus)
+            if (collect := self.arm.service.collect) and collect.prometheus
+            else "",
             receiver=self.receiver,
             refill=self._refill,
         )

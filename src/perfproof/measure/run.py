@@ -17,7 +17,7 @@ from perfproof.judge import analyse
 from perfproof.load.load_client import LoadProcess
 from perfproof.machine.cores import CpuPlan, pinned, split_cpus
 from perfproof.machine.signals import interruptible
-from perfproof.measure.arms import arms_of, kept_services, placed, prepare
+from perfproof.measure.arms import arms_of, kept_services, lives_on, placed, prepare
 from perfproof.measure.clock import ALL_OF_CHECKS, MOST_OF_CHECKS, hurried, left_for_causes, pace_of, without_clock
 from perfproof.measure.estimate import OUTSIDE, estimate, spelled
 from perfproof.measure.options import Measured, Options
@@ -29,6 +29,7 @@ from perfproof.model.recording import RunInfo
 from perfproof.model.scenario import Scenario
 from perfproof.queries.probe import probe
 from perfproof.queries.probe_plan import worth_probing
+from perfproof.rounds.metric_feeds import directed, feeds_of, pushing
 from perfproof.rounds.observer import Observer
 from perfproof.rounds.round import interrupted
 from perfproof.rounds.run_context import RunContext
@@ -55,6 +56,10 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
     with private_folder() as private, interruptible(), ExitStack() as stack:
         info = run_info(scenario, options, arms, cpus)
         arms = tuple(placed(arm, private) for arm in arms)
+        feeds = stack.enter_context(feeds_of(arms))
+        arms = tuple(
+            pushing(arm, feeds.get(arm.name)) if lives_on(arm) else directed(arm, feeds.get(arm.name)) for arm in arms
+        )
         scenario = replace(scenario, arms=arms)
         info = replace(info, rules=replace(info.rules, attempts=options.attempts(info)))
         taken_up = None if options.resumes is None else resume_run(options.resumes, info)
@@ -120,6 +125,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                                 snapshots,
                                 rounds.name,
                                 rounds.done + 1,
+                                feeds,
                             )
                             rounds.conduct(stage)
                             rounds.part("")

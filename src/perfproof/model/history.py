@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from perfproof.model.result import Estimate
+from perfproof.model.result import Estimate, ProofState
 from perfproof.model.revision import Revision
 
 
@@ -79,3 +79,46 @@ class Trend:
     def points(self) -> tuple[Point, ...]:
         """Return the points of every stretch, oldest first."""
         return tuple(sorted((p for each in self.stretches for p in each.points), key=lambda p: (p.started_at, p.run)))
+
+
+@dataclass(frozen=True)
+class ClaimedRun:
+    """What came of each claim in one run, by its sentence; of several candidates with the candidate before it."""
+
+    run: str
+    started_at: str
+    states: Mapping[str, ProofState]
+    revision: Revision | None = None
+
+
+@dataclass(frozen=True)
+class ClaimTrack:
+    """One claim over runs, oldest first: what came of it in each, None where a run did not claim it."""
+
+    claim: str
+    states: tuple[ProofState | None, ...]
+
+    @property
+    def newest(self) -> ProofState:
+        """Return what came of it when it was claimed last."""
+        return next(state for state in reversed(self.states) if state is not None)
+
+    @property
+    def since(self) -> int:
+        """Return the place of the first run from which on it has been as it is now."""
+        place = 0
+        for at, state in enumerate(self.states):
+            if state is not None and state != self.newest:
+                place = at + 1
+        return next(at for at in range(place, len(self.states)) if self.states[at] is not None)
+
+    @property
+    def ever_other(self) -> bool:
+        """Tell whether it was ever anything else."""
+        return any(state not in (None, self.newest) for state in self.states)
+
+
+def tracks(runs: Sequence[ClaimedRun]) -> list[ClaimTrack]:
+    """Return each claim over runs that stand oldest first: those of the newest run first, in its order."""
+    names = dict.fromkeys(name for run in reversed(runs) for name in run.states)
+    return [ClaimTrack(name, tuple(run.states.get(name) for run in runs)) for name in names]

@@ -117,7 +117,7 @@ class Proof:
     """What came of one claim. ``rows`` are those of its metric and requests, ``checks`` those of its budget, if any.
 
     ``why`` says what keeps it open, and what to do; empty where it is proven or refuted. ``measured_by`` names the part
-    of the measurement that its evidence comes from.
+    of the measurement that its evidence comes from, ``arm`` the version it holds for where there are several.
     """
 
     claim: Claim
@@ -126,6 +126,7 @@ class Proof:
     rows: tuple[Comparison, ...] = ()
     checks: tuple[BudgetCheck, ...] = ()
     why: str = ""
+    arm: str = ""
 
 
 @dataclass(frozen=True)

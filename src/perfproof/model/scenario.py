@@ -37,11 +37,13 @@ class Tls:
 class Collect:
     """What a service tells of itself: ``metrics`` (``prometheus:...``) at ``prometheus``, a path of it or an address.
 
-    The address may hold ``{port2}`` and so on, for services that listen elsewhere for it.
+    The address may hold ``{port2}`` and so on, for services that listen elsewhere for it. Metrics called ``otlp:...``
+    are those that the service pushes, every ``otlp`` seconds; None where it does not.
     """
 
-    prometheus: str
+    prometheus: str | None = None
     metrics: tuple[str, ...] = ()
+    otlp: float | None = None
 
 
 @dataclass(frozen=True)

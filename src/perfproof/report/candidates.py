@@ -9,6 +9,7 @@ from perfproof.errors import UsageError
 from perfproof.model import formatting
 from perfproof.model.metrics import ALL, COUNTED
 from perfproof.model.result import Comparison, Result
+from perfproof.report import proofs
 from perfproof.verdict import display_rows
 from perfproof.verdict.guards import primary_rows
 
@@ -69,6 +70,21 @@ def versus(result: Result) -> list[tuple[str, str, str, str]]:
         )
         for each in result.ranking.versus
     ]
+
+
+@dataclass(frozen=True)
+class ClaimLine:
+    """A claim, what it asks for, and what came of it with each candidate."""
+
+    claim: str
+    asked: str
+    cells: tuple[proofs.ProofLine, ...]
+
+
+def claims(result: Result) -> list[ClaimLine]:
+    """Return a line for each claim, with a cell for each candidate in the run's order."""
+    found = zip(*(proofs.lines(part) for part in result.candidates), strict=True)
+    return [ClaimLine(cells[0].claim, f"{cells[0].about}: {cells[0].asked}", cells) for cells in found]
 
 
 def final_word(result: Result) -> str:

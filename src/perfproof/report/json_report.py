@@ -78,6 +78,7 @@ def _proof(proof: Proof) -> dict[str, Any]:
     goal, budget = proof.claim.goal, proof.claim.budget
     return {
         "claim": proof.claim.text,
+        **({"arm": proof.arm} if proof.arm else {}),
         "state": proof.state,
         "why": proof.why,
         "metric": proof.claim.metric,

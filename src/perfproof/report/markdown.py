@@ -66,6 +66,24 @@ def _of_candidates(result: Result) -> str:
     )
     blocks = [f"## {symbol} {escaped(word)}: {escaped(result.scenario)}", f"**{escaped(result.sentence, 10_000)}**"]
     blocks += [f"### Each candidate against {escaped(result.arms[0])}\n\n{table}"]
+    claims = candidates.claims(result)
+    if claims:
+        names = [part.arms[-1] for part in result.candidates]
+        table = pipe_table(
+            ("claim", "asked", *names),
+            "ll" + "l" * len(names),
+            (
+                (
+                    escaped(line.claim, 200),
+                    escaped(line.asked),
+                    *(f"{cell.sign} {cell.state}<br>{escaped(cell.why or cell.figures, 200)}" for cell in line.cells),
+                )
+                for line in claims[:MAX_ROWS]
+            ),
+        )
+        left_out = len(claims) - MAX_ROWS
+        more = f"\n\nand {count_of(left_out, 'more claim')}" if left_out > 0 else ""
+        blocks.append(f"### Claims\n\n{table}{more}")
     pairs = [(escaped(which), *cells) for which, *cells in candidates.versus(result)]
     if pairs:
         blocks.append(pipe_table(("candidates", "change", "interval in %", "verdict"), "lrll", pairs))

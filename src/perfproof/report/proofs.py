@@ -58,7 +58,7 @@ class ProofLine:
 
 
 def lines(result: Result) -> list[ProofLine]:
-    """Return the claims in the scenario's order."""
+    """Return the claims in the scenario's order; of several candidates each of them in turn, by its name."""
     return [_line(proof) for proof in result.proofs]
 
 
@@ -113,6 +113,7 @@ def _limit(budget: Budget) -> str:
 
 def _line(proof: Proof) -> ProofLine:
     sign, tone = SIGNS[proof.state]
+    text = proof.claim.text.rstrip(".")
     row, check = _weakest(proof)
     values, change, interval = "", "", ""
     exact = METRICS[proof.claim.metric].exact
@@ -130,7 +131,7 @@ def _line(proof: Proof) -> ProofLine:
         sign=sign,
         tone=tone,
         state=proof.state,
-        claim=proof.claim.text.rstrip("."),
+        claim=f"{proof.arm}: {text}" if proof.arm else text,
         about=_shown(proof, row, check),
         asked=demanded(proof.claim),
         values=values or "not measured",

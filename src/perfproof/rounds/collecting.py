@@ -2,21 +2,24 @@
 
 A stretch is what lies between two readings of the service's CPU clock; scrapes lie outside of that, so that they cost
 neither latency nor the CPU that is told. What a scrape itself adds to a counter (its own request is counted by many
-services) is seen in scrapes right after one another before anything is measured, and taken off.
+services) is seen in scrapes right after one another before anything is measured, and taken off. What a service pushes
+by itself is framed by its exports (``pushed``).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from urllib.parse import urlsplit
 
 from perfproof.model.recording import Block, Collected
-from perfproof.model.service_metrics import parse
+from perfproof.model.service_metrics import PROMETHEUS, parse
+from perfproof.rounds.pushed import Pushed, pushed
 from perfproof.service.command import fill
 from perfproof.service.lifecycle import RunningService
+from perfproof.telemetry.metric_feed import MetricFeed
 from perfproof.telemetry.prometheus import Page, Reading, ScrapeError, scrape
 
 _IN_A_ROW = 4
@@ -30,20 +33,32 @@ _SEVERAL = (
 
 @dataclass
 class Collector:
-    """The metrics of all arms over one round. ``wanted`` are the names that any arm is to tell."""
+    """The metrics of all arms over one round. ``wanted`` are the names of what is scraped of any arm.
+
+    ``unseen`` is what was told nothing of when all was prepared, in words, and may come up under load.
+    """
 
     services: Sequence[RunningService]
     wanted: tuple[str, ...]
+    pushed: Pushed = field(default_factory=lambda: Pushed((), {}, ()))
     collected: list[Collected] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
     _own: dict[tuple[int, str], Reading] = field(default_factory=dict)
     _before: dict[int, tuple[float, Page | str]] = field(default_factory=dict)
     _problems: dict[tuple[int, str], str] = field(default_factory=dict)
 
     @staticmethod
-    def of(services: Sequence[RunningService]) -> Collector:
-        """Return what collects for these arms."""
+    def of(services: Sequence[RunningService], feeds: Mapping[str, MetricFeed] | None = None) -> Collector:
+        """Return what collects for these arms; ``feeds`` hear what they push."""
         asked = [each.arm.service.collect for each in services]
-        return Collector(services, tuple(dict.fromkeys(name for each in asked if each for name in each.metrics)))
+        every = tuple(dict.fromkeys(name for each in asked if each for name in each.metrics))
+        scraped = tuple(name for name in every if name.startswith(PROMETHEUS))
+        return Collector(services, scraped, pushed(services, feeds or {}, every))
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """Return all names that any arm is to tell, however it does."""
+        return (*self.wanted, *self.pushed.wanted)
 
     def prepare(self) -> list[str]:
         """See what a scrape adds to each counter, once an arm is warm; return what cannot be told, in words."""
@@ -64,6 +79,9 @@ class Collector:
                 # The least of several: what else the service counts by itself meanwhile is not the scrape's.
                 least = Reading("counter", min(s.value for s in steps), min(s.count for s in steps))
                 self._own[arm, name] = least
+        untold, unseen = self.pushed.prepare()
+        self._problems |= untold
+        self.unseen = [f"{self.services[arm].arm.name}: {name}" for arm, name in unseen]
         self.collected += [
             Collected(arm, -1, name, "none", problem=problem) for (arm, name), problem in self._problems.items()
         ]
@@ -93,9 +111,11 @@ class Collector:
         """Read the arms' metrics at the beginning of a stretch."""
         for arm in filter(self._told, arms):
             self._before[arm] = (time.monotonic(), self._scrape(arm))
+        self.pushed.before(*arms)
 
     def after(self, blocks: Sequence[Block]) -> None:
         """Read them again at the end of a stretch, and note what they did over it."""
+        self.pushed.after(blocks)
         read = [block for block in blocks if self._told(block.arm)]
         pages = {block.arm: (time.monotonic(), self._scrape(block.arm)) for block in read}
         for block in read:
@@ -103,6 +123,10 @@ class Collector:
             for name in self.wanted:
                 if (block.arm, name) not in self._problems:
                     self.collected.append(self._over(block, name, before, after, ended - began))
+
+    def finish(self) -> None:
+        """Note what was pushed over all stretches, once they are over."""
+        self.collected += self.pushed.finish()
 
     def _over(self, block: Block, name: str, before: Page | str, after: Page | str, seconds: float) -> Collected:
         def told(problem: str) -> Collected:
@@ -139,7 +163,7 @@ class Collector:
     def _scrape(self, arm: int) -> Page | str:
         """Return the page of an arm, or why there is none."""
         collect = self.services[arm].arm.service.collect
-        if collect is None:
+        if collect is None or collect.prometheus is None:
             return "nothing says where this version tells its metrics: add collect.prometheus to it"
         try:
             return scrape(address_of(self.services[arm], collect.prometheus))

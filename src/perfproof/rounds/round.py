@@ -19,6 +19,7 @@ from perfproof.load.plan import Learned
 from perfproof.model.recording import ArmRound, Block, Round, Samples
 from perfproof.model.scenario import Scenario
 from perfproof.rounds.collecting import Collector
+from perfproof.rounds.metric_feeds import pushing
 from perfproof.rounds.pace import STOPPING
 from perfproof.rounds.paired import measure_pairs, warm_pairs
 from perfproof.rounds.run_context import (
@@ -98,7 +99,7 @@ def run_round(stage: RunContext, number: int, measuring: Measuring | None = None
     began = time.monotonic()
     with _services(stage, logs) as services:
         trees = [ProcessTree(arm, each.processes) for arm, each in enumerate(services)]
-        progress = Progress(partial, services, trees, Collector.of(services))
+        progress = Progress(partial, services, trees, Collector.of(services, stage.feeds))
         progress.starting = time.monotonic() - began
         progress.look()
         with Sampler(progress.trees):
@@ -108,6 +109,7 @@ def run_round(stage: RunContext, number: int, measuring: Measuring | None = None
                     if number == stage.first:
                         stage.observer.note(stage.redactor(doubt))
                 measuring(stage, number, progress)
+                progress.collector.finish()
             except PerfproofError as error:
                 problem = death(services) or error
             except KeyboardInterrupt:
@@ -178,7 +180,8 @@ def _services(stage: RunContext, logs: Path) -> Iterator[list[RunningService]]:
             log = logs / f"{arm.name}.reset.log"
             run_command(arm, arm.service.reset, purpose="reset", log=log, redactor=stage.redactor)
     stage.observer.phase("starting " + " and ".join(arm.name for arm in stage.scenario.arms))
-    services = start(stage.scenario.arms, logs=logs, redactor=stage.redactor, cpus=stage.cpus.service)
+    arms = [pushing(arm, stage.feeds.get(arm.name)) for arm in stage.scenario.arms]
+    services = start(arms, logs=logs, redactor=stage.redactor, cpus=stage.cpus.service)
     try:
         yield services
     finally:
@@ -201,7 +204,8 @@ def _warm_arms(stage: RunContext, number: int, progress: Progress) -> None:
         warm_pairs(stage, number, progress)
         raise_if_dead(progress.services)
         used = time.monotonic() - progress.began
-        pace.fix(progress.starting + used + STOPPING, progress.starting + used)
+        beside = STOPPING + progress.collector.pushed.waits
+        pace.fix(progress.starting + used + beside, progress.starting + used)
     if pace.design is None or pace.design.blocks:
         for arm in block_order(stage.scenario, number, len(progress.services), 1)[0]:
             stage.observer.phase(f"warming up {stage.scenario.arms[arm].name}")

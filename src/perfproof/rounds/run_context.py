@@ -21,6 +21,7 @@ from perfproof.rounds.warmup import WarmupState
 from perfproof.service.lifecycle import RunningService
 from perfproof.service.processes import ProcessTree
 from perfproof.service.snapshots.snapshot import Snapshot
+from perfproof.telemetry.metric_feed import MetricFeed
 
 FULL_LOOK_EVERY = 1.0
 """Seconds between readings of PSS, taken between blocks: reading it holds a lock of the service's memory map."""
@@ -31,7 +32,8 @@ class RunContext:
     """What every round of a run shares. ``kept`` services (``url:`` or ``restart: never``) outlive a round.
 
     ``pace`` is how the arms take turns. ``named`` is told the names of a Locust file's requests, before any sample that
-    refers to them is sealed. ``first`` is the number of the round that begins.
+    refers to them is sealed. ``first`` is the number of the round that begins. ``feeds`` hear what arms push of their
+    own metrics, by name.
     """
 
     scenario: Scenario
@@ -46,6 +48,7 @@ class RunContext:
     snapshots: Sequence[Snapshot] = ()
     named: Callable[[Sequence[str]], None] = lambda names: None  # noqa: ARG005
     first: int = 1
+    feeds: Mapping[str, MetricFeed] = field(default_factory=dict)
 
 
 @dataclass

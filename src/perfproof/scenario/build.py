@@ -39,7 +39,7 @@ from perfproof.model.scenario import (
     Stream,
     Tls,
 )
-from perfproof.model.service_metrics import PREFIX
+from perfproof.model.service_metrics import PREFIXES
 from perfproof.scenario.alike import alike
 from perfproof.scenario.arms import merged, overrides
 from perfproof.scenario.schema.checks import checks
@@ -155,7 +155,7 @@ def service(spec: ServiceSpec, base: Path) -> Service:
         spec,
         directory=Path(os.path.normpath(base / spec.directory)),
         tls=alike(Tls, tls, ca=base / tls.ca if tls.ca else None) if tls else None,
-        collect=alike(Collect, own, metrics=tuple(dict.fromkeys(own.metrics))) if own else None,
+        collect=alike(Collect, own, metrics=tuple(dict.fromkeys(own.named))) if own else None,
     )
 
 
@@ -171,7 +171,7 @@ def demanding(found: Service, demanded: set[str]) -> Service:
     """Return a service of whose own metrics those are collected as well that goals and budgets name."""
     if found.collect is None:
         return found
-    more = sorted(name for name in demanded if name.startswith(PREFIX))
+    more = sorted(name for name in demanded if name.startswith(PREFIXES))
     metrics = tuple(dict.fromkeys((*found.collect.metrics, *more)))
     return replace(found, collect=replace(found.collect, metrics=metrics))
 

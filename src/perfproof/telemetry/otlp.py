@@ -68,9 +68,9 @@ def decode(body: bytes, media: str) -> list[Span]:
 def _of_json(body: bytes) -> Iterator[Span]:
     try:
         data = json.loads(body)
-        for resource in _listed(data, "resourceSpans"):
-            for scope in _listed(resource, "scopeSpans") or _listed(resource, "instrumentationLibrarySpans"):
-                for each in _listed(scope, "spans"):
+        for resource in listed(data, "resourceSpans"):
+            for scope in listed(resource, "scopeSpans") or listed(resource, "instrumentationLibrarySpans"):
+                for each in listed(scope, "spans"):
                     kind = each.get("kind", 0)
                     yield _span(
                         str(each["traceId"]).lower(),
@@ -78,13 +78,14 @@ def _of_json(body: bytes) -> Iterator[Span]:
                         str(each.get("parentSpanId") or "").lower(),
                         _KINDS.get(kind, 0) if isinstance(kind, str) else int(kind),
                         (int(each["startTimeUnixNano"]), int(each["endTimeUnixNano"])),
-                        [str(attribute["key"]) for attribute in _listed(each, "attributes")],
+                        [str(attribute["key"]) for attribute in listed(each, "attributes")],
                     )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UnreadableError(f"it is no OTLP: {type(error).__name__}") from None
 
 
-def _listed(data: Mapping[str, Any], name: str) -> list[Any]:
+def listed(data: Mapping[str, Any], name: str) -> list[Any]:
+    """Return what ``data`` lists under a name; ``TypeError`` where that is no list."""
     found = data.get(name) or []
     if not isinstance(found, list):
         raise TypeError(name)

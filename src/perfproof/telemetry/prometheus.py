@@ -28,6 +28,10 @@ class ScrapeError(Exception):
     """Nothing could be read: says why and what to do, in one sentence without a full stop."""
 
 
+class UntoldError(ScrapeError):
+    """Nothing was told of a metric so far; it may come yet."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """One metric at one moment: of a ``mean`` the sum so far and how many were observed, else ``value`` alone."""
@@ -39,17 +43,26 @@ class Reading:
 
 @dataclass(frozen=True)
 class Page:
-    """All that a service told at once: per name of a sample, its series; per family, its kind."""
+    """All that a service told at once: per name of a sample, its series; per family, its kind.
+
+    What came over OTLP also says what it is in (``units``, as the service writes them) and what else there is.
+    """
 
     series: Mapping[str, tuple[tuple[Mapping[str, str], float], ...]]
     kinds: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] | None = None
+    others: frozenset[str] = frozenset()
 
     def read(self, metric: ServiceMetric) -> Reading:
         """Return what ``metric`` is now; ``ScrapeError`` if the service does not tell it."""
         top = self._one(metric.top)
+        if self.units is not None:
+            top = self._in_unit(top, metric.top)
         if metric.below is None:
             return top
         below = self._one(metric.below)
+        if self.units is not None:
+            below = self._in_unit(below, metric.below)
         if (top.kind == "gauge") != (below.kind == "gauge"):
             raise ScrapeError(f"{metric.top} is a {top.kind} and {metric.below} a {below.kind}: divide like by like")
         return Reading("gauge" if top.kind == "gauge" else "mean", top.value, below.value)
@@ -66,9 +79,20 @@ class Page:
             counts = self._kind_of(told[0]) in ("counter", "histogram", "summary")
             counts = counts or (self._kind_of(told[0]) in ("", "unknown", "untyped") and told[0].endswith(_COUNTS))
             return Reading("counter" if counts else "gauge", self._sum(wanted, told[0], counts=counts))
-        near = sorted(known for known in self.series if name.lower() in known.lower())[:3]
+        known = self.series if self.units is None else self.others
+        near = sorted(each for each in known if name.lower() in each.lower())[:3]
         meant = f"did you mean {' or '.join(near)}?" if near else "write a name that it shows"
-        raise ScrapeError(f"the service does not tell {name}: {meant}")
+        if self.units is None:
+            raise ScrapeError(f"the service does not tell {name}: {meant}")
+        # An SDK does not export an instrument before it was used.
+        unused = "have requests bring it up, or add 0 to it at start"
+        raise UntoldError(f"the service told nothing of {name} over OTLP: {meant if near else unused}")
+
+    def _in_unit(self, reading: Reading, wanted: Selector) -> Reading:
+        """Return a reading in the unit that its name stands for; ``ScrapeError`` where it is in another one."""
+        told = (self.units or {}).get(wanted.name, "")
+        factor = factor_of(told, wanted)
+        return Reading(reading.kind, reading.value * factor, reading.count)
 
     def _kind_of(self, name: str) -> str:
         """Return the kind of the family that a sample belongs to."""
@@ -94,6 +118,44 @@ class Page:
         if not math.isfinite(found):
             raise ScrapeError(f"{wanted} is {found:g}: have the service tell a number")
         return found
+
+
+_TIMES = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3, "min": 6e4, "h": 3.6e6}
+_TIMES |= {"nanoseconds": 1e-6, "microseconds": 1e-3, "milliseconds": 1.0, "seconds": 1e3, "second": 1e3}
+_SIZES = {"By": 1.0, "kBy": 1e3, "MBy": 1e6, "GBy": 1e9, "KiBy": 2.0**10, "MiBy": 2.0**20, "GiBy": 2.0**30}
+_SIZES |= {"bytes": 1.0, "byte": 1.0, "B": 1.0}
+
+
+def factor_of(told: str, wanted: Selector) -> float:
+    """Return what a value in the unit ``told`` is multiplied by to be in the unit of its name.
+
+    Units are those of UCUM, as OpenTelemetry has them. ``ScrapeError`` where name and service disagree.
+    """
+    unit = wanted.unit
+    if not told:
+        if (scale := wanted.untold_scale) is None:
+            raise ScrapeError(
+                f"the service does not say what {wanted.name} is in: give its instrument a unit, such as s or ms"
+            )
+        return scale
+    what, factor = "number", 1.0
+    if told in _TIMES:
+        what, factor = "ms", _TIMES[told]
+    elif told in _SIZES:
+        what, factor = "bytes", _SIZES[told]
+    elif told == "%":
+        what, factor = "ratio", 0.01
+    elif told == "1" and unit == "ratio":
+        what = "ratio"
+    if what != unit:
+        raise ScrapeError(
+            f"the service tells {wanted.name} in {told:.20}, and its name reads as {_READS[unit]}: "
+            f"write otlp:{wanted}:{what}"
+        )
+    return factor
+
+
+_READS = {"ms": "a time", "bytes": "a size", "ratio": "a share", "number": "a number"}
 
 
 def scrape(address: str) -> Page:

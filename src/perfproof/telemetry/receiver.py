@@ -1,4 +1,7 @@
-"""Receives OTLP over HTTP on loopback while a service is asked, and keeps its spans; nothing is passed on."""
+"""Receives OTLP over HTTP on loopback while a service is asked, and keeps its spans; nothing is passed on.
+
+Metrics that come this way are kept by ``metric_feed``.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ import threading
 import time
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from perfproof.telemetry.otlp import Span, UnreadableError, decode
 
@@ -18,6 +21,22 @@ MOST_BODY = 8 * 1024 * 1024
 MOST_SPANS = 50_000
 _OVER_GRPC = "it sends OTLP over gRPC, and perfproof takes it over HTTP: install its http exporter"
 _PREFACE = b"PRI * HTTP/2.0"
+
+
+class Taker(Protocol):
+    """What becomes of exports, in the threads that receive them; ``source`` tells connections apart."""
+
+    def take(self, path: str, body: bytes, media: str, source: object) -> None:
+        """Take one export."""
+
+    def refuse(self, why: str) -> None:
+        """Note something that could not be taken."""
+
+    def gone(self, source: object) -> None:
+        """Note that a connection was closed."""
+
+
+TakerT = TypeVar("TakerT", bound=Taker)
 
 
 @dataclass
@@ -31,7 +50,7 @@ class Heard:
     other: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def take(self, path: str, body: bytes, media: str) -> None:
+    def take(self, path: str, body: bytes, media: str, source: object) -> None:  # noqa: ARG002
         """Note one export; of other signals than traces only that they came."""
         with self._lock:
             if not path.rstrip("/").endswith("/traces"):
@@ -52,6 +71,9 @@ class Heard:
         """Note something that could not be taken."""
         with self._lock:
             self.problems[why] += 1
+
+    def gone(self, source: object) -> None:
+        """Do nothing: spans say themselves whose they are."""
 
     def traces(self) -> dict[str, list[Span]]:
         """Return the spans by the id of their trace."""
@@ -78,14 +100,21 @@ class Heard:
 
 @contextmanager
 def receiving() -> Iterator[Heard]:
-    """Lend a receiver on a free port of this machine."""
+    """Lend a receiver of spans on a free port of this machine."""
+    with serving(lambda port: Heard(_environment(port))) as heard:
+        yield heard
+
+
+@contextmanager
+def serving(make: Callable[[int], TakerT]) -> Iterator[TakerT]:
+    """Listen on a free port of this machine, for what ``make`` returns of it."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
-    server.heard = heard = Heard(_environment(server.server_address[1]))  # type: ignore[attr-defined]
+    server.taker = taker = make(server.server_address[1])  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield heard
+        yield taker
     finally:
         server.shutdown()
         server.server_close()
@@ -119,9 +148,14 @@ class _Handler(BaseHTTPRequestHandler):
     raw_requestline: bytes
 
     @property
-    def heard(self) -> Heard:
-        found: Heard = self.server.heard  # type: ignore[attr-defined]
+    def taker(self) -> Taker:
+        found: Taker = self.server.taker  # type: ignore[attr-defined]
         return found
+
+    def finish(self) -> None:
+        """Tell that the connection is closed."""
+        super().finish()
+        self.taker.gone(self.client_address)
 
     def log_message(self, *_: Any) -> None:
         """Print nothing."""
@@ -129,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
     def parse_request(self) -> bool:
         """Tell a gRPC client, which speaks HTTP/2 without asking, from one that speaks HTTP/1.1."""
         if self.raw_requestline.startswith(_PREFACE):
-            self.heard.refuse(_OVER_GRPC)
+            self.taker.refuse(_OVER_GRPC)
             self.close_connection = True
             return False
         return super().parse_request()
@@ -139,11 +173,11 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         media = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if body is None:
-            self.heard.refuse(f"an export was larger than {MOST_BODY // 2**20} MiB or not told how large")
+            self.taker.refuse(f"an export was larger than {MOST_BODY // 2**20} MiB or not told how large")
             self.close_connection = True
             self._say(413, b"", media)
             return
-        self.heard.take(self.path.partition("?")[0], body, media)
+        self.taker.take(self.path.partition("?")[0], body, media, self.client_address)
         self._say(200, b"{}" if media == "application/json" else b"", media)
 
     def _body(self) -> bytes | None:

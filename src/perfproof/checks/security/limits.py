@@ -9,14 +9,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from statistics import median
 from typing import Any
 
 from perfproof.checks.arm import KnownRequest
+from perfproof.checks.right_requests import left_alone
 from perfproof.checks.security.access import other
 from perfproof.checks.security.asking import Asking
+from perfproof.documents.references import BrokenReferenceError
 from perfproof.http.plain_client import Answer
 
 _REFUSED = (429, 503)
@@ -33,10 +36,11 @@ def ask_limits(asking: Asking, facts: list[dict[str, Any]]) -> None:
     wanted = asking.arm.settings.get("rate_limit") or {}
     known = {each.name: each for each in asking.arm.requests}
     for name in wanted.get("request") or ():
-        request = known.get(name)
+        request = known.get(name) or _of_document(asking, name)
         if request is None:
             asking.arm.left_out.append(
-                f"the limit of {name} was not looked for: no request that can be sent is so called"
+                f"the limit of {name} was not looked for: no request that can be sent, and no GET of the document, "
+                "is so called"
             )
         elif not request.reads and not asking.arm.writes:
             asking.arm.left_out.append(
@@ -47,6 +51,17 @@ def ask_limits(asking: Asking, facts: list[dict[str, Any]]) -> None:
             found: dict[str, Any] = {"request": name}
             facts.append(found)
             _Limit(asking, request, beside, int(wanted["most"]), float(wanted["window"]), found).look()
+
+
+def _of_document(asking: Asking, name: str) -> KnownRequest | None:
+    """Return the operation of the document that is called so (``GET /search``), as a right request; it only reads."""
+    rightly = asking.rightly
+    for operation in rightly.operations.found if rightly.operations is not None else ():
+        if operation.name == name and operation.method == "GET" and not left_alone(operation.path):
+            with suppress(BrokenReferenceError):
+                if (target := rightly.target(operation)) is not None:
+                    return KnownRequest(name, "GET", target, rightly.headers(operation), path=operation.path)
+    return None
 
 
 class _Limit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -146,6 +146,11 @@ def write(scenario: str, request: str, trends: Sequence[Trend], path: Path) -> N
         ".json": lambda: to_json(scenario, trends),
         ".csv": lambda: to_csv(trends),
     }
+    write_as(path, writers)
+
+
+def write_as(path: Path, writers: Mapping[str, Callable[[], str]]) -> None:
+    """Write what the file's ending names; ``UsageError`` for another one or a bad place."""
     writer = writers.get(path.suffix.lower())
     if writer is None:
         raise UsageError(

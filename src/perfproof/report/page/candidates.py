@@ -49,6 +49,7 @@ def to_page(result: Result, whole: Callable[[Result], str], raw: dict[str, str])
         "final": candidates.final_word(result),
         "metrics": [formatting.title(name) for name in candidates.shown_metrics(result)],
         "lines": candidates.lines(result),
+        "claims": candidates.claims(result),
         "versus": candidates.versus(result),
         "ranked_by": formatting.title(result.ranking.metric) if result.ranking else "",
         "corrected": next((f.candidate for f in result.comparability.facts if f.name == "corrected for"), ""),

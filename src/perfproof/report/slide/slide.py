@@ -19,10 +19,11 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 from perfproof.core.numbers import count_of
 from perfproof.model import formatting
 from perfproof.model.result import Result
-from perfproof.report import forest_plot, proofs
+from perfproof.report import forest_plot
 from perfproof.report.before_after import Bar, Bars
 from perfproof.report.page import templating
 from perfproof.report.page.first_screen import first_screen
+from perfproof.report.slide.claim_columns import BY, GAP, Entry, Layout, laid_out
 from perfproof.report.slide.text_fitting import Type, families_for
 
 WIDTH, HEIGHT = 40 / 3, 7.5
@@ -48,8 +49,8 @@ _LETTERS = 9.0
 _ASIDE = 2.5
 _LEAST_STEP, _MOST_STEP = 0.3, 0.5
 """Inches that a row of the chart may be high."""
-_LEAST_CLAIM = 0.21
-"""Inches of a line of a claim."""
+_LEAST_CLAIM = 0.12
+"""Inches that are kept for a claim, which may stand beside others."""
 _CHART_ROOM = 2.0
 """Inches that are kept for the chart whatever else there is."""
 _BAND_EDGE, _HATCH = "#a9cde8", "////"
@@ -193,31 +194,44 @@ class _Slide:
             self.type.put(left, floor - 0.05, self.type.cut(told, names, 9), 9, colour=PALETTE.muted)
 
     def _claims(self, low: float, high: float) -> None:
-        """Write a line for each claim, smaller where there are many; those that are left out are counted."""
-        step = min(_MOST_STEP, max(_LEAST_CLAIM, (high - low) / len(self.first.claims)))
-        fits = max(1, int((high - low) / step + 1e-6))
-        if fits < len(self.first.claims):
-            fits = max(1, fits - 1)
-        shown, left_out = proofs.most_urgent(self.first.claims, fits)
-        size = min(12.0, 12.0 * step / 0.3)
-        values, by = 3.7, 1.75
-        wide = WIDTH - 2 * MARGIN - 0.35 - values - by - 0.3
-        for at, line in enumerate(shown):
-            y = high - at * step
-            if at:
-                self._line(MARGIN, y + 0.05, WIDTH - MARGIN, y + 0.05, PALETTE.grid)
-            y -= (step - Type.leading(size)) / 2 - 0.02
-            self.type.put(MARGIN + 0.05, y, line.sign, size, colour=_DEEP[line.tone], weight="bold")
-            claim = self.type.cut(formatting.plain(line.claim, 200), wide, size, "bold")
-            self.type.put(MARGIN + 0.35, y, claim, size, weight="bold")
-            told = line.figures
-            x = MARGIN + 0.35 + wide + 0.15
-            self.type.put(x, y, self.type.cut(told, values, size), size)
-            said = self.type.cut(line.by, by, size * 0.9)
-            self.type.put(WIDTH - MARGIN, y, said, size * 0.9, colour=PALETTE.muted, align="right")
-        if left_out:
-            told = f"and {count_of(left_out, 'more claim')} in the report"
-            self.type.put(MARGIN + 0.35, high - len(shown) * step, told, 9, colour=PALETTE.muted)
+        """Write every claim, in columns where there are many; those that have no room at all are counted."""
+        wide = WIDTH - 2 * MARGIN
+        layout = laid_out(self.first.claims, wide, high - low, self.type.width)
+        size, leading, one = layout.size, layout.leading, len(layout.columns) == 1 and layout.width == wide
+        lowest = high
+        for number, column in enumerate(layout.columns):
+            x, y = MARGIN + number * (layout.width + GAP), high
+            for at, entry in enumerate(column):
+                tone = entry.line.tone
+                if entry.heading:
+                    y -= 0.2 * leading if at else 0.0
+                    self.type.put(x, y, entry.heading, size * 0.95, colour=_DEEP[tone], weight="bold")
+                    y -= (1.15 if at else 1.35) * leading
+                elif at:
+                    self._line(x, y + 0.16 * leading, x + layout.width, y + 0.16 * leading, PALETTE.grid)
+                self._claim(layout, entry, x, y, one)
+                y -= (entry.lines - (1.35 if entry.heading else 0.0)) * leading
+            lowest = min(lowest, y)
+        if layout.left_out:
+            told = f"and {count_of(layout.left_out, 'more claim')} in the report"
+            self.type.put(MARGIN, lowest, told, 9, colour=PALETTE.muted)
+
+    def _claim(self, layout: Layout, entry: Entry, x: float, y: float, one: bool) -> None:
+        """Write one claim from ``y`` downwards: sign and sentence, figures at the right, below why it is open."""
+        size, leading, line, right = layout.size, layout.leading, entry.line, x + layout.width
+        self.type.put(x, y, line.sign, size, colour=_DEEP[line.tone], weight="bold")
+        for down, part in enumerate(entry.claim):
+            self.type.put(x + layout.sign, y - down * leading, part, size, weight=entry.weight)
+        small = size * 0.9
+        if one:
+            said = self.type.cut(line.by, BY - 0.15, small)
+            self.type.put(right, y, said, small, colour=PALETTE.muted, align="right")
+            self.type.put(right - BY - layout.told, y, entry.told, small)
+        else:
+            self.type.put(right, y, entry.told, small, colour=PALETTE.muted, align="right")
+        if entry.below:
+            under = y - len(entry.claim) * leading
+            self.type.put(x + layout.sign, under, entry.below, small, colour=PALETTE.muted)
 
     def _name(self, text: str, room: float) -> str:
         """Return a name that fits, cut in its middle: what tells long ones apart is often their end."""

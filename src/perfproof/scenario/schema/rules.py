@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from perfproof.core.units import Mistake, parse_count, parse_ratio, parse_size
 from perfproof.model.metrics import METRICS, Metric
 from perfproof.model.policy import GateRule, Policy
-from perfproof.model.service_metrics import PREFIX, BadNameError, parse
+from perfproof.model.service_metrics import PREFIXES, BadNameError, parse
 from perfproof.scenario.schema.fields import (
     DURATION_SCHEMA,
     POSITIVE_DURATION,
@@ -82,7 +82,7 @@ def limit_of(metric: Metric, value: object) -> float:
 
 
 def _known(value: object) -> str:
-    if isinstance(value, str) and value.startswith(PREFIX):
+    if isinstance(value, str) and value.startswith(PREFIXES):
         try:
             parse(value)
         except BadNameError as error:
@@ -107,6 +107,8 @@ def _quantity(value: object) -> str | int | float:
     return value
 
 
+OF_SERVICE = f"^({'|'.join(PREFIXES)})"
+"""What the names of the service's own metrics look like, in JSON Schema."""
 Requests = Annotated[list[Text], Many]
 Limit = Annotated[str | int | float, PlainValidator(_quantity), schema(type=["string", "number"])]
 Improve = Annotated[float, PlainValidator(IMPROVE), WithJsonSchema(RATIO_SCHEMA)]
@@ -141,7 +143,7 @@ def goals_schema() -> dict[str, Any]:
     """Return the JSON Schema of ``goals``: each metric by name, a share or a mapping."""
     found = [name for name in METRICS if name not in NO_GOAL]
     one: dict[str, Any] = {"anyOf": [RATIO_SCHEMA, {"$ref": "#/$defs/GoalSpec"}]}
-    return {**_by_metric(lambda _: one, found), "patternProperties": {f"^{PREFIX}": one}}
+    return {**_by_metric(lambda _: one, found), "patternProperties": {OF_SERVICE: one}}
 
 
 def budgets_schema(only: Collection[str] = tuple(METRICS)) -> dict[str, Any]:
@@ -156,7 +158,7 @@ def budgets_schema(only: Collection[str] = tuple(METRICS)) -> dict[str, Any]:
     if len(only) < len(METRICS):  # some metrics alone: none of the service's own is among them
         return found
     own = {"anyOf": [{"type": ["string", "number"]}, {"$ref": "#/$defs/BudgetSpec"}]}
-    return {**found, "patternProperties": {f"^{PREFIX}": own}}
+    return {**found, "patternProperties": {OF_SERVICE: own}}
 
 
 def _by_metric(make: Callable[[Metric], dict[str, Any]], only: Collection[str] = tuple(METRICS)) -> dict[str, Any]:
@@ -168,7 +170,7 @@ def _by_metric(make: Callable[[Metric], dict[str, Any]], only: Collection[str] =
 def metric_pattern(value: object) -> str:
     """Return a pattern that at least one metric matches."""
     found = text(value)
-    if not found.startswith(PREFIX) and not any(fnmatchcase(name, found) for name in METRICS):
+    if not found.startswith(PREFIXES) and not any(fnmatchcase(name, found) for name in METRICS):
         raise Mistake(f"`{found}` matches no metric", closest(found, list(METRICS)))
     return found
 

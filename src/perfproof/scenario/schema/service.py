@@ -6,11 +6,12 @@ import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, PlainValidator
+from pydantic import Field, PlainValidator, WithJsonSchema
 
-from perfproof.core.units import Mistake
-from perfproof.model.service_metrics import PREFIX, BadNameError, parse
+from perfproof.core.units import Mistake, parse_duration
+from perfproof.model.service_metrics import OTLP, PROMETHEUS, BadNameError, named
 from perfproof.scenario.schema.fields import (
+    DURATION_SCHEMA,
     Duration,
     DurationOrNone,
     Empty,
@@ -20,6 +21,8 @@ from perfproof.scenario.schema.fields import (
     Text,
     Written,
     choice,
+    flag,
+    quantity,
     schema,
     text,
     whole_between,
@@ -122,26 +125,51 @@ def metrics_place(value: object) -> str:
 
 
 def service_metric(value: object) -> str:
-    """Return the whole name of one of the service's own metrics, with what it begins with."""
+    """Return the name of one of the service's own metrics, rightly written; how it is told may be left out."""
     found = text(value).strip()
     try:
-        parse(found)
+        named(found, PROMETHEUS)
     except BadNameError as error:
         raise Mistake(error.reason, error.fix) from None
-    return found if found.startswith(PREFIX) else PREFIX + found
+    return found
+
+
+OFTEN = 0.5
+"""Seconds between two exports where nothing else is asked for: the fewer, the less they cost the service."""
+_interval = quantity(parse_duration, low=0.1, high=5, says="from 100ms to 5s")
+
+
+def pushing(value: object) -> float | None:
+    """Return the seconds between two exports of what is pushed; None where nothing is."""
+    if isinstance(value, bool) or (isinstance(value, str) and value.lower() in ("true", "false")):
+        return OFTEN if flag(value) else None
+    return _interval(value)
 
 
 MetricsPlace = Annotated[str, PlainValidator(metrics_place), schema(type="string", pattern="^(/|https?://|.*\\$\\{)")]
 ServiceMetricName = Annotated[str, PlainValidator(service_metric), schema(type="string", minLength=1)]
+Pushing = Annotated[
+    float | None, PlainValidator(pushing), WithJsonSchema({"anyOf": [{"type": "boolean"}, DURATION_SCHEMA]})
+]
 
 
 class CollectSpec(Spec):
     """Metrics that the service tells of itself, read before and after each stretch of load (docs/telemetry.md)."""
 
-    prometheus: MetricsPlace
+    prometheus: MetricsPlace | None = None
     """Where it tells them in Prometheus' text format: a path, e.g. /metrics, or http://127.0.0.1:{port2}/metrics"""
+    otlp: Pushing = None
+    """true: it pushes them over OTLP, to where its environment says: perfproof sets that. Or how often, e.g. 1s.
+    Default: false; true is 500ms"""
     metrics: Annotated[list[ServiceMetricName], Many] = Field(default_factory=list)
-    """Their names as the service shows them, e.g. db_pool_wait_seconds; those of goals and budgets are added"""
+    """Their names as the service shows them, e.g. db_pool_wait_seconds or otlp:db.client.connection.wait_time; those of
+    goals and budgets are added"""
+
+    @property
+    def named(self) -> list[str]:
+        """Return the metrics with how they are told before their names."""
+        usual = OTLP if self.prometheus is None and self.otlp is not None else PROMETHEUS
+        return [named(each, usual) for each in self.metrics]
 
 
 class ServiceSpec(Spec):
@@ -184,7 +212,8 @@ class ServiceSpec(Spec):
     database: Databases = Field(default_factory=list)
     """Addresses of its databases (postgresql://, mysql://) or sqlite: where queries are counted while probing."""
     collect: Annotated[CollectSpec, Empty] | None = None
-    """Metrics that the service tells of itself, e.g. {prometheus: /metrics, metrics: [db_pool_wait_seconds]}"""
+    """Metrics that the service tells of itself, e.g. {prometheus: /metrics, metrics: [db_pool_wait_seconds]}, or
+    {otlp: true, metrics: [db.client.connection.wait_time]}"""
 
 
 class ArmSpec(ServiceSpec):
