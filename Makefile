@@ -39,6 +39,10 @@ types: $(VENV)/dev.stamp
 layers: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 
+# Workers: of tests that compute as many as there are cores, of those that mostly wait several times as many.
+WORKERS ?= 2
+WAITING_WORKERS ?= 5
+
 # Every worker imports every file it is given: only those that hold such tests.
 SERVED = $$(grep -rl --include='test_*.py' 'mark\.server' tests)
 
@@ -47,9 +51,9 @@ SERVED = $$(grep -rl --include='test_*.py' 'mark\.server' tests)
 unit: export PYTHONDONTWRITEBYTECODE =
 unit: $(VENV)/bytecode.stamp
 	failed=0; \
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not server and not quiet" $(PYTEST_ARGS) || failed=1; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not server and not quiet" $(PYTEST_ARGS) || failed=1; \
 	: these mostly wait; \
-	$(BIN)/python -m pytest -n 5 --dist loadgroup -m "server and not quiet" $(SERVED) $(PYTEST_ARGS) || failed=1; \
+	$(BIN)/python -m pytest -n $(WAITING_WORKERS) --dist loadgroup -m "server and not quiet" $(SERVED) $(PYTEST_ARGS) || failed=1; \
 	exit $$failed
 
 # What is measured is judged, so nothing else may run beside it.

@@ -22,16 +22,25 @@ _DEAR = {"mariadb", "counting_server"}
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep tests that share a fixture of their module, or a dear one, on one worker (``--dist loadgroup``), no others.
 
-    By module (``loadscope``) the longest one alone decided how long everything takes.
+    By module (``loadscope``) the longest one alone decided how long everything takes. Of the others those that may take
+    longest come first, lest one worker is busy with them when all are done.
     """
     for item in items:
         known = getattr(item, "_fixtureinfo", None)
         used = known.name2fixturedefs.values() if known else ()
         if any(each[-1].scope == "module" or each[-1].argname in _DEAR for each in used):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+    if hasattr(config, "workerinput"):
+        items.sort(key=_patience, reverse=True)
+
+
+def _patience(item: pytest.Item) -> float:
+    """Return the seconds after which a test is given up: files of long ones say more than the default."""
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker and marker.args else 0.0
 
 
 @pytest.hookimpl(trylast=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,8 +35,6 @@ why: {seconds: 1s}
 """
 """For the service tests/services/fuzzed.py."""
 LETTERS = "bcdfghjkmnpqrstvwxz"
-LENGTHS = (12, 24, 48)
-SLICE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -212,16 +211,18 @@ def filled(form: str, maker: Maker) -> str:
 
 def found(cores: Iterable[str], texts: Iterable[tuple[str, bytes]]) -> list[tuple[str, str]]:
     """Return where a core is found: the name of the text and the core."""
-    by_length: dict[int, set[bytes]] = {length: set() for length in LENGTHS}
+    alike: dict[tuple[int, bool], set[bytes]] = {}
     for core in cores:
-        by_length[len(core)].add(core.encode())
+        alike.setdefault((len(core), core.isdigit()), set()).add(core.encode())
+    # Every place is looked at, also those within a longer word; most are passed over for their first bytes.
+    kinds = [
+        (wanted, re.compile(b"(?=([%s]{%d}))" % (bytes(sorted({byte for core in wanted for byte in core})), length)))
+        for (length, _), wanted in alike.items()
+    ]
     places = []
     for name, text in texts:
-        for length, wanted in by_length.items():
-            seen: set[bytes] = set()
-            for start in range(0, len(text), SLICE):
-                end = min(start + SLICE, len(text) - length + 1)
-                seen |= {text[at : at + length] for at in range(start, end)} & wanted
+        for wanted, windows in kinds:
+            seen = {window[1] for window in windows.finditer(text)} & wanted
             places += [(name, core.decode()) for core in sorted(seen)]
     return places
 

@@ -77,7 +77,7 @@ def test_a_store_that_is_empty_or_holds_one_run_is_as_good(
     runs: int, browser: browsing.Browser, axe: str, tmp_path
 ) -> None:
     with Store.open(f"sqlite:///{tmp_path}/perfproof.db", results=tmp_path) as store, served(store) as address:
-        fill(store, tmp_path, runs=runs)
+        fill(store, tmp_path, runs=runs, metrics=one_of_each_kind())
         page = browser.new_page()
         for path in ("/", "/runs", "/trends", "/compare"):
             page.open(address + path)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from folding import folded
 from perfproof.judge import analyse, compare
 from perfproof.model.metrics import ALL
+from perfproof.stats import quantiles
+from perfproof.stats.distributions import beta_cdf
 from perfproof.stats.quantiles import harrell_davis
 from recording_builders import make_recording
 
@@ -96,3 +98,13 @@ def test_a_quantile_of_counted_values_is_that_of_the_values_written_out(pairs, q
     values, counts = (np.array(column, dtype=np.int64) for column in zip(*pairs, strict=True))
     whole = harrell_davis(np.repeat(values, counts), quantile)
     assert harrell_davis(values, quantile, counts) == pytest.approx(whole, rel=1e-9)
+
+
+def test_of_many_values_only_those_that_have_a_weight_are_looked_at(monkeypatch):
+    asked = []
+    monkeypatch.setattr(quantiles, "beta_cdf", lambda a, b, x: asked.append(len(x)) or beta_cdf(a, b, x))
+    values = np.arange(1, 20_001, dtype=np.int64)
+    for quantile in (0.01, 0.5, 0.99):
+        counted = harrell_davis(values, quantile, np.full(len(values), 3))
+        assert counted == pytest.approx(harrell_davis(np.repeat(values, 3), quantile), rel=1e-9)
+    assert max(asked) < 2_000

@@ -37,7 +37,8 @@ def _counted_weights(reached: npt.NDArray[np.int64], quantile: float) -> Floats:
     ends = _shares(count, quantile, np.array([first, last]))
     # A histogram has thousands of values, nearly all of which are out of reach.
     shares[within] = (_shares(count, quantile, reached[within]) - ends[0]) / (ends[1] - ends[0])
-    return np.diff(shares, prepend=0.0)
+    weights: Floats = np.diff(shares, prepend=0.0)
+    return weights
 
 
 def _reach(count: int, quantile: float) -> tuple[int, int]:
