@@ -1,6 +1,6 @@
 """Work that comes now and then and not with every request: a cache that expires, a pool that reconnects.
 
-How often it falls into the few requests that are counted hangs on the clock, so it makes starts of one version differ
+How often it falls into the few requests that are counted depends on the clock, so it makes starts of one version differ
 while it tells nothing of what a request costs. It is told beside it.
 """
 

@@ -61,7 +61,7 @@ class CountCase:
 
     @property
     def flow(self) -> bool:
-        """Tell whether it is a flow: what it sends hangs on what was answered before."""
+        """Tell whether it is a flow: what it sends depends on what was answered before."""
         return bool(self.steps[0].flow)
 
     @property

@@ -150,7 +150,7 @@ def variants(request: Request) -> tuple[Variant, ...]:
 def most_starts(scenario: Scenario) -> int:
     """Return how many starts there may be: more than the fewest where neither their number nor the time is given. Pure.
 
-    Whether there are more hangs on how much starts of one arm differ and never on what the arms differ by, so that
+    Whether there are more depends on how much starts of one arm differ and never on what the arms differ by, so that
     looking costs no certainty.
     """
     planned = scenario.count.starts is not None or scenario.rounds.time is not None
@@ -433,7 +433,7 @@ def _not_counted(error: ServiceError, counter: InstructionCounter) -> Uncountabl
 
 
 def _seeded(arm: Arm) -> Arm:
-    """Return the arm with a fixed hash seed: the order of Python's sets and the collisions of its dicts hang on it."""
+    """Return the arm with a fixed hash seed: the order of Python's sets and collisions in its dicts depend on it."""
     environment = dict(arm.service.environment)
     if SEED not in environment and SEED not in os.environ:
         environment[SEED] = "0"

@@ -20,7 +20,7 @@ from perfproof.load.single_requests import sent
 
 
 class Walk:
-    """The users of one arm who are under way. Which rows and values they get hangs on how many walks were before."""
+    """The users of one arm who are under way. Which rows and values they get depends on how many walks were before."""
 
     def __init__(self) -> None:
         self._users: list[Flow] = []
