@@ -195,6 +195,10 @@ class FakeEngine:
         """See Engine.break_off."""
         self._aborted = True
 
+    def walk(self, arm: int, flow: int, step: int, variants: Any, *, fresh: bool, warming: bool) -> Any:
+        """See Engine.walk: there are no flows here."""
+        raise LoadError("flows need the real engine")
+
     def _mean(self, arm: int) -> int:
         work, sleep, _ = self._takes[arm]
         return int((OVERHEAD_NS + work + sleep) * self._factor[arm])

@@ -26,6 +26,8 @@ ANSWERS_WITHIN = 60.0
 """Seconds within which a process takes a command; it may be in the middle of a long stretch of its own code."""
 LOOK_SECONDS = 0.5
 """How often it is looked whether a process that does not answer has ended."""
+ENDS_WITHIN = 5.0
+"""Seconds that a process takes at most from putting away its first pipe until it has ended."""
 STARTS_SLOWER = 12.0
 _TOTALS = re.compile(rb"^totals: (\d+)", re.MULTILINE)
 _DUMP = re.compile(r"out\.(?P<pid>\d+)(?:\.(?P<part>\d+))?")
@@ -156,8 +158,13 @@ class Callgrind:
                         f"a process of the service did not answer Valgrind within {ANSWERS_WITHIN:.0f} s",
                         hint="it may have to be woken: allow tracing (`--cap-add SYS_PTRACE` in a container)",
                     ) from None
-        # One that has just ended wrote its counts by itself; it is still among the processes for a moment.
-        if asking.returncode != 0 and not _has_ended(pid) and pid in self._listening():
+        # One that ends wrote its counts by itself; it is still among the processes for a moment, and takes away one of
+        # its pipes after the other.
+        ending = time.monotonic() + ENDS_WITHIN
+        while asking.returncode != 0 and pid in self._listening() and not _has_ended(pid):
+            if time.monotonic() < ending:
+                time.sleep(LOOK_SECONDS / 10)
+                continue
             told = (problem.strip().splitlines() or ["no reason given"])[-1]
             raise UncountableError("a process of the service cannot be reached under Valgrind", why=told)
 
