@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets as randomness
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -29,7 +30,7 @@ WARM_LIMIT_NS = 60_000_000_000
 """Longest that requests which a warm-up lacks are sent."""
 
 
-class RecordingEngine:
+class RecordingEngine(ABC):
     """The samples, the limits and the end of an engine; what sends is its own.
 
     A base class and not an object beside it: each of the commands below is a command of the engine.
@@ -64,9 +65,9 @@ class RecordingEngine:
         """Forget the samples since the last seal."""
         self._recorder.clear()
 
+    @abstractmethod
     def abort(self) -> None:
         """Stop sending now and for good; what is in flight may end within a second. Safe to call at any time."""
-        raise NotImplementedError
 
     def break_off(self, error: LoadError) -> None:
         """Stop as ``abort`` does; what is under way and whatever is asked for later is refused with ``error``."""
