@@ -500,6 +500,14 @@ CASES = [
 
 
 @pytest.fixture
+def bench(bench):
+    """Have nothing beside the folder: what other tests left there may be like what was misspelt."""
+    bench.folder = bench.folder / "alone"
+    bench.folder.mkdir()
+    return bench
+
+
+@pytest.fixture
 def taken() -> Iterator[int]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))

@@ -9,7 +9,7 @@ import pytest
 from perfproof.judge import analyse, compare, look, progress, spreads
 from perfproof.model.result import BudgetCheck, Comparison, Role, Verdict
 from perfproof.model.scenario import Goal
-from perfproof.verdict.sentence import compose, invalid
+from perfproof.verdict.sentence import compose, improved, invalid
 from recording_builders import make_recording
 
 V = Verdict
@@ -55,6 +55,16 @@ def test_the_stretch_is_said_to_be_met_or_not_shown(shown: bool, end: str) -> No
 def test_what_points_the_other_way_is_told() -> None:
     text = said(V.MET, row(V.MET, -0.3), row(V.REGRESSED, 0.4, "all", "memory_peak", "shown"))
     assert text.endswith("; but peak memory +40.0 % (98 % CI +38.0 to +42.0 %).")
+
+
+def test_what_did_not_improve_is_not_told_as_if_it_had() -> None:
+    faster = row(V.IMPROVED, -0.2, "all", "latency_p50", "shown")
+    same = row(V.EQUIVALENT, 0.001, "all", "latency_p95", "shown")
+    unknown = row(V.INCONCLUSIVE, -0.045, "all", "cpu_per_request", "shown")
+    assert improved([unknown, faster, same]) == (
+        "p50 latency −20.0 % (98 % CI −22.0 to −18.0 %); p95 latency +0.1 % (98 % CI −1.9 to +2.1 %): no difference; "
+        "CPU per request −4.5 % (98 % CI −6.5 to −2.5 %): not decided"
+    )
 
 
 def test_a_broken_budget_comes_first() -> None:

@@ -33,7 +33,7 @@ class Delivery:
     """One request that came. ``at`` is on the monotonic clock, in seconds.
 
     ``answered`` is the status it was given (0: not yet), ``given_up`` that whoever sent it did not wait for that, and
-    ``ended`` when either was.
+    ``ended`` when either was. ``planned`` says that it was answered as the plan of reactions says.
     """
 
     at: float
@@ -42,6 +42,7 @@ class Delivery:
     answered: int = 0
     given_up: bool = False
     ended: float = 0.0
+    planned: bool = False
 
 
 class Receiver:
@@ -93,7 +94,8 @@ class Receiver:
     def react(self, *plan: Reaction, spare: Callable[[Delivery], bool] = lambda _: False) -> None:
         """Answer what comes next as ``plan`` says, one after the other, and all after that with 200 at once.
 
-        What ``spare`` holds of (a late try of an earlier event) is answered with 200, and is none of the plan's.
+        What ``spare`` holds of (a late try of an earlier event, one that is not needed any more) is answered with 200,
+        and is none of the plan's.
         """
         with self._changed:
             self._plan, self._spare = list(plan), spare
@@ -120,7 +122,8 @@ class Receiver:
             body = b""
         delivery = Delivery(at, {name.lower(): value for name, value in handler.headers.items()}, body)
         with self._changed:
-            reaction = self._plan.pop(0) if self._plan and not self._spare(delivery) else Reaction()
+            delivery.planned = bool(self._plan) and not self._spare(delivery)
+            reaction = self._plan.pop(0) if delivery.planned else Reaction()
             if len(self.deliveries) < _MOST:
                 self.deliveries.append(delivery)
             self._changed.notify_all()

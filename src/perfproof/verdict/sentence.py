@@ -183,8 +183,7 @@ def _plain(verdict: Verdict, decisive: Sequence[Comparison], margin: float, roun
     if not decisive:
         return f"Not decided: nothing comparable was measured in {count_of(rounds, 'round')}"
     if verdict is Verdict.IMPROVED:
-        rank = {Verdict.IMPROVED: 0}
-        decisive = sorted(decisive, key=lambda row: rank.get(row.verdict, 1))
+        return f"{_LEAD[verdict]}: {improved(decisive)}"
     text = f"{_LEAD[verdict]}: {listed([describe(row) for row in decisive])}"
     if verdict is Verdict.EQUIVALENT and any(row.accepted for row in decisive):
         return f"Nothing got worse than is accepted: {listed([describe(row) for row in decisive])}"
@@ -194,6 +193,20 @@ def _plain(verdict: Verdict, decisive: Sequence[Comparison], margin: float, roun
         advice = next((n for row in decisive if row.verdict is Verdict.INCONCLUSIVE for n in row.notes[-1:]), "")
         return f"{text} after {count_of(rounds, 'round')}{f'; {advice}' if advice else ''}"
     return text
+
+
+def improved(decisive: Sequence[Comparison]) -> str:
+    """Return what improved first, then what did not, each with what came of it: nobody may read it as improved, too."""
+    words = {
+        Verdict.IMPROVED: "",
+        Verdict.MET: "",
+        Verdict.EQUIVALENT: ": no difference",
+        Verdict.INCONCLUSIVE: ": not decided",
+    }
+    groups = {
+        text: [row for row in decisive if words.get(row.verdict, ": not decided") == text] for text in words.values()
+    }
+    return "; ".join(f"{listed([describe(row) for row in group])}{text}" for text, group in groups.items() if group)
 
 
 def invalid(reasons: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ const crypto = require("crypto");
 
 const [port, file, ...named] = process.argv.slice(2);
 const faults = new Set(named);
-const pauses = faults.has("no_back_off") ? [200, 200, 200] : [200, 500, 1200];
+const pauses = faults.has("no_back_off") ? [400, 400, 400, 400] : [200, 500, 1200];
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const app = express();
 app.use(express.json());

@@ -18,7 +18,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 FAULTS = set(sys.argv[3:])
 DATABASE = sys.argv[2]
-PAUSES = (0.25, 0.25, 0.25) if "no_back_off" in FAULTS else (0.25, 0.6, 1.5)
+PAUSES = (0.4, 0.4, 0.4, 0.4) if "no_back_off" in FAULTS else (0.25, 0.6, 1.5)
 app = Flask("hooks")
 pool = ThreadPoolExecutor(16)
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from perfproof.checks.arm import CheckedArm, KnownRequest, NotCheckedError, OverError
 from perfproof.checks.receiver import Delivery, Reaction, Receiver, named_in
+from perfproof.checks.webhooks.pauses import ENOUGH, alike
 from perfproof.checks.webhooks.signing import header_of, verify
 from perfproof.http.json_paths import find_one
 from perfproof.http.plain_client import Answer
@@ -81,7 +82,7 @@ def watch(arm: CheckedArm) -> dict[str, Any]:
             facts["causes"].append(_cause(seen))
         if settings["retries"] and any(not each["lost"] for each in facts["causes"]):
             usual = median(each["took_ms"] for each in facts["causes"]) / 1000
-            facts["failures"].append(_failed(seen, "500", usual, Reaction(500), Reaction(500)))
+            facts["failures"].append(_failed(seen, "500", usual, *[Reaction(500)] * ENOUGH))
             if settings["hold"]:
                 held = Reaction(200, float(settings["hold"]))
                 facts["failures"].append(_failed(seen, "timeout", usual, held))
@@ -158,7 +159,8 @@ def _failed(seen: _Watch, how: str, usual: float, *plan: Reaction) -> dict[str, 
     """Cause webhooks once, fail what is delivered, and return how it was tried again.
 
     Answers of 500 are given to as many tries as there are reactions, so that the pauses between them can be held
-    against each other; then all is well, and nothing may come any more. ``usual`` is how long the cause usually takes.
+    against each other, but to none after pauses that differ: those back off, and the next would be longer still. Then
+    all is well, and nothing may come any more. ``usual`` is how long the cause usually takes.
     """
     settings, receiver = seen.arm.settings, seen.receiver
     before = len(receiver.deliveries)
@@ -171,12 +173,17 @@ def _failed(seen: _Watch, how: str, usual: float, *plan: Reaction) -> dict[str, 
     def tries(all_: list[Delivery]) -> list[Delivery]:
         return [each for each in all_[before:] if not late(each)]
 
-    receiver.react(*plan, spare=late)
+    def spare(each: Delivery) -> bool:
+        return late(each) or not alike(_pauses([*tries(receiver.deliveries), each]))
+
+    receiver.react(*plan, spare=spare)
     _, answer = _send(seen)
     arrived = receiver.wait(lambda all_: bool(tries(all_)), seen.left(settings["within"]))
     hold = max(each.hold for each in plan)
     if arrived:
-        receiver.wait(lambda all_: len(tries(all_)) > len(plan), seen.left(hold + settings["retry_within"]))
+        receiver.wait(
+            lambda all_: any(not each.planned for each in tries(all_)), seen.left(hold + settings["retry_within"])
+        )
     waited = time.monotonic()
     came = len(tries(receiver.deliveries))
     receiver.wait(lambda _: False, seen.left(settings["settle"] / 1000))
@@ -184,20 +191,25 @@ def _failed(seen: _Watch, how: str, usual: float, *plan: Reaction) -> dict[str, 
     tried = [each for each in seen.fresh() if not late(each)]
     for each in tried:
         seen.known[_identity(seen, each)] = True
-    first = tried[0] if tried else None
+    first, planned = tried[0] if tried else None, sum(each.planned for each in tried)
     patient = how == "timeout" and first is not None and not first.given_up
     return {
         "how": how,
         "delivered": bool(tried),
         "tries": came,
-        "pauses": [b.at - a.at for a, b in pairwise(tried)][: len(plan)],
-        "after_success": max(0, len(tried) - len(plan) - 1),
+        "pauses": _pauses(tried)[:planned],
+        "after_success": max(0, len(tried) - planned - 1),
         "patient": patient,
         "inline": first is not None
         and first.ended - first.at > _NOTICED
         and answer.took >= usual + _INLINE * (first.ended - first.at),
         "waited": waited - first.at if first is not None else 0.0,
     }
+
+
+def _pauses(tries: list[Delivery]) -> list[float]:
+    """Return the seconds from each try to the next."""
+    return [after.at - before.at for before, after in pairwise(tries)]
 
 
 def _hashed(data: bytes) -> str:

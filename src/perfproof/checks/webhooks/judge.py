@@ -7,12 +7,11 @@ from statistics import median
 from typing import Any, Literal
 
 from perfproof.checks.sides import both
+from perfproof.checks.webhooks.pauses import ENOUGH, alike
 from perfproof.core.numbers import count_of
 from perfproof.model.checks import Compared, Facts
 from perfproof.model.result import Finding
 
-_GROWS = 1.2
-"""How many times longer the second pause between tries has to be than the first to be a back-off."""
 _WORDS = {"missing": "have no signature", "wrong": "have a wrong signature", "stale": "are signed for another time"}
 
 
@@ -109,7 +108,7 @@ def _wrong(facts: Facts) -> list[tuple[str, str]]:
         if each["tries"] < 2:
             text = f"a delivery that was {how} was not tried again within {each['waited']:.0f} s"
             found.append(("webhook_not_retried", text))
-        elif len(each["pauses"]) > 1 and each["pauses"][1] < _GROWS * each["pauses"][0]:
+        elif len(each["pauses"]) >= ENOUGH and alike(each["pauses"]):
             pauses = ", then ".join(f"{pause:.2g} s" for pause in each["pauses"])
             text = f"retries do not back off ({pauses}): a receiver that is down is pressed without end"
             found.append(("webhook_no_back_off", text))
