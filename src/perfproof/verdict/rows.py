@@ -257,7 +257,7 @@ def settle(interval: Interval, goal: Goal | None, terms: Terms, metric: Metric) 
         if _verdict(guess, goal, terms.rules, metric) not in undecided:
             more = rounds - interval.rounds
             seconds = more * terms.seconds_per_round
-            time = f" (about {duration(seconds)})" if seconds > 0 else ""
+            time = f" (about {duration(seconds)} of measuring)" if seconds > 0 else ""
             return f"about {count_of(more, 'more round')}{time} would settle it"
     if interval.apart > 0:
         apart = percent(expm1(interval.apart), signed=False)
