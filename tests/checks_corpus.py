@@ -37,6 +37,7 @@ STACKS = ("stdlib", "flask", "express")
 TOKEN = {"authorization": "Bearer let-me-in"}
 COOKIE = {"cookie": "login=let-me-in"}
 OF_SECURITY: Mapping[str, Any] = {
+    "bodies": True,
     "second": {"headers": {"authorization": "Bearer let-me-in-too"}, "own": []},
     "read_only": {"headers": {"authorization": "Bearer read-only"}},
     "rate_limit": {"request": ["limited"], "most": 30, "window": 5},
@@ -95,6 +96,7 @@ FAULTS: Mapping[str, Fault] = {
     "unescaped_search": Fault("security", ("reflected_input",)),
     "sql_in_name": Fault("security", ("sql_injection",), stacks=("stdlib", "flask")),
     "sql_in_id": Fault("security", ("sql_injection",), stacks=("stdlib", "flask")),
+    "sql_in_body": Fault("security", ("sql_injection",), writes=True, stacks=("stdlib", "flask")),
     "any_token": Fault("security", ("authorisation",)),
     "others_orders": Fault("security", ("authorisation",)),
     "read_only_writes": Fault("security", ("authorisation",), writes=True),

@@ -16,6 +16,7 @@ from perfproof.checks.security.judge import compare
 from perfproof.checks.security.leaks import leaked
 from perfproof.checks.security.pages import MARKER, reflected
 from perfproof.checks.security.signatures import signature_of
+from perfproof.checks.security.written import Write, places
 from perfproof.http.plain_client import Answer
 
 BCRYPT = "$2b$12$" + "a" * 53
@@ -429,3 +430,42 @@ def test_what_the_candidate_has_mended_is_good_news_and_what_it_broke_is_a_warni
     mended, broke = compare(bad, facts(), {}), compare(facts(), bad, {})
     assert [each.severity for each in mended.findings if each.kind == "secret_in_answer"] == ["info"]
     assert [each.severity for each in broke.findings if each.kind == "secret_in_answer"] == ["warning"]
+
+
+# Fields of bodies
+
+
+def write(fields, **more):
+    return Write("make", "POST", "/products", {}, fields, **more)
+
+
+def test_a_field_is_filled_wherever_it_stands_and_the_others_stay_right():
+    body = write({"name": "a", "tags": [{"label": "b"}], "price": 1})
+    assert json.loads(body.body()) == {"name": "a", "tags": [{"label": "b"}], "price": 1}
+    assert json.loads(body.body(("tags", 0, "label"), "b'")) == {"name": "a", "tags": [{"label": "b'"}], "price": 1}
+    assert json.loads(body.body()) == {"name": "a", "tags": [{"label": "b"}], "price": 1}, "nothing of it stays"
+    assert write({"name": "a b"}, form=True).body(("name",), "a'") == b"name=a%27"
+
+
+def test_texts_and_numbers_are_tried_and_of_a_list_its_first():
+    fields = {"name": "a", "on": True, "none": None, "tags": ["x", "y"], "deep": {"a": {"b": {"c": {"d": {"e": 1}}}}}}
+    assert list(places(fields)) == [("name",), ("tags", 0)]
+    assert list(places({"price": 1.5, "by": {"id": 3}})) == [("price",), ("by", "id")]
+
+
+def test_a_service_that_answers_nothing_to_one_quote_fell_over_it():
+    def ask(value):
+        return Reply(0) if value.count("'") == 1 else Reply(201, value)
+
+    shown = examine(ask, "a", {}, number=False, text=True, sorts=False)
+    assert shown.proofs == ["a quote ends the connection without an answer, and two quotes are answered with 201"]
+
+
+def test_a_service_that_is_away_is_not_said_to_have_fallen_over_a_quote():
+    asked = []
+
+    def ask(value):
+        asked.append(value)
+        return Reply(0) if len(asked) > 3 else Reply(201, value)
+
+    assert not examine(ask, "a", {}, number=False, text=True, sorts=False).proofs

@@ -185,7 +185,13 @@ def make():
             abort(400, "price must be a number")
     database = sqlite3.connect(DATABASE, timeout=5)
     with database:
-        made = database.execute("insert into products (name, price) values (?, ?)", (str(data.get("name")), 1.0))
+        if "blind_sql_in_body" in FAULTS:  # whether it is there already is asked, and nobody hears of what comes of it
+            with suppress(sqlite3.Error):
+                database.execute(f"select id from products where name = '{data['name']}'").fetchall()
+        if "sql_in_body" in FAULTS:
+            made = database.execute(f"insert into products (name, price) values ('{data['name']}', 1.0)")
+        else:
+            made = database.execute("insert into products (name, price) values (?, ?)", (str(data.get("name")), 1.0))
     database.close()
     return jsonify(id=made.lastrowid, name=str(data.get("name")), price=1.0), 201
 

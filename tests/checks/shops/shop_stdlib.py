@@ -309,9 +309,12 @@ class Shop(BaseHTTPRequestHandler):
             raise WrongError(400, "bad_request", "price must be a number")
         database = sqlite3.connect(DATABASE, timeout=5)
         with database:
-            made = database.execute(
-                "insert into products (name, price, state) values (?, ?, 'open')", (name, str(price))
-            )
+            if "sql_in_body" in FAULTS:
+                made = database.execute(f"insert into products (name, price, state) values ('{name}', 1, 'open')")
+            else:
+                made = database.execute(
+                    "insert into products (name, price, state) values (?, ?, 'open')", (name, str(price))
+                )
         database.close()
         self.say(201, {"id": made.lastrowid, "name": name, "price": 1.0, "note": None, "state": "open"})
 

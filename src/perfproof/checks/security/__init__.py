@@ -24,6 +24,7 @@ from perfproof.checks.security.inputs import ask_inputs
 from perfproof.checks.security.judge import compare
 from perfproof.checks.security.limits import ask_limits
 from perfproof.checks.security.tls import look_at_tls
+from perfproof.checks.security.written import ask_bodies
 from perfproof.model.checks import Compared, Facts
 
 _HEADERS = Setting("headers", "names", {}, "The headers that stand in place of those that let the requests in")
@@ -36,7 +37,19 @@ class Security(OwnMetrics):
     title = "security"
     version = 1
     settings = (
-        Setting("inputs", "whole", 500, "Most inputs (parameters of query and path) that are tried. Default: 500"),
+        Setting(
+            "inputs",
+            "whole",
+            500,
+            "Most inputs (parameters of query and path, fields of bodies) that are tried. Default: 500",
+        ),
+        Setting(
+            "bodies",
+            "flag",
+            False,
+            "Also try fields of bodies that write: each is right but for a field, so rows are made, and the reset puts"
+            " the data back. Needs writes",
+        ),
         Setting("secured", "texts", [], "What lets nobody in without credentials, beside what the document says so of"),
         Setting(
             "second",
@@ -83,6 +96,8 @@ class Security(OwnMetrics):
             ask_cors(asking, endpoints, facts["cors"])
             ask_access(asking, endpoints, facts["access"])
             facts["untried"] = ask_inputs(asking, endpoints, facts["inputs"])
+            left = int(arm.settings.get("inputs") or 0) - len(facts["inputs"]) + 1  # the path that nobody has is none
+            facts["untried"] += ask_bodies(asking, left, facts["inputs"])
             facts["unforged"] = ask_forged(asking, facts["forged"])
             ask_limits(asking, facts["limits"])
         if asking.refused > sum(each.get("refusals", 0) for each in facts["limits"]):

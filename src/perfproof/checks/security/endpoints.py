@@ -94,7 +94,7 @@ def _all(asking: Asking) -> Iterator[Endpoint]:
     for operation in rightly.operations.found if rightly.operations is not None else ():
         if operation.method != "GET" or operation.name in asking.ignored or left_alone(operation.path):
             continue
-        covered.append(_pattern(rightly.prefix + operation.path))
+        covered.append(pattern_of(rightly.prefix + operation.path))
         if any(covered[-1].fullmatch(path) for path in limited):
             continue
         try:
@@ -132,7 +132,7 @@ def _of_operation(asking: Asking, operation: Operation) -> Endpoint | None:
 def _inputs(asking: Asking, operation: Operation, target: str) -> Iterator[Input]:
     path, _, query = target.partition("?")
     asked = dict(parse_qsl(query, keep_blank_values=True))
-    match = _pattern(asking.rightly.prefix + operation.path).fullmatch(path)
+    match = pattern_of(asking.rightly.prefix + operation.path).fullmatch(path)
     names = _BRACES.findall(operation.path)
     stands = dict(zip(names, match.groups(), strict=True)) if match is not None else {}
     for each in operation.parameters:
@@ -176,7 +176,7 @@ def _of_request(request: KnownRequest) -> Endpoint:
     return Endpoint(request.name, request.target, request.headers, inputs=tuple(inputs))
 
 
-def _pattern(path: str) -> re.Pattern[str]:
+def pattern_of(path: str) -> re.Pattern[str]:
     """Return what matches the paths of a template: one group for each placeholder."""
     parts = _BRACES.split(path)
     return re.compile("".join(re.escape(part) if at % 2 == 0 else "([^/]+)" for at, part in enumerate(parts)))

@@ -89,15 +89,21 @@ def _by_quotes(ask: Ask, value: str, likes: list[Reply], shown: Shown) -> None:
     """See whether one quote fails where two and none do not, or brings up words of a database."""
     one = ask(f"{value}'")
     told = one.told_sql and not any(each.told_sql for each in likes)
-    failed = one.status >= 500 and all(0 < each.status < 500 for each in likes)
+    failed = _fails(one) and not any(map(_fails, likes))
     if not told and not failed:
         return
     two = ask(f"{value}''")
     again = ask(f"{value}'")
     if told and again.told_sql:
         shown.proofs.append(f"a quote is answered with an error of the database (status {one.status})")
-    elif failed and again.status >= 500 and 0 < two.status < 500:
-        shown.proofs.append(f"a quote is answered with status {one.status}, and two quotes with {two.status}")
+    elif failed and _fails(again) and not _fails(two):
+        told_one = f"is answered with status {one.status}" if one.status else "ends the connection without an answer"
+        shown.proofs.append(f"a quote {told_one}, and two quotes are answered with {two.status}")
+
+
+def _fails(reply: Reply) -> bool:
+    """Tell whether the service fell over a request: servers without a net answer nothing at all."""
+    return not 0 < reply.status < 500
 
 
 def _forms(value: str, *, number: bool, text: bool) -> Iterator[_Form]:

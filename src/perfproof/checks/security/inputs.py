@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -47,6 +47,15 @@ def _marked(asking: Asking, name: str, each: Input, headers: Mapping[str, str]) 
 
 
 def _probed(asking: Asking, endpoint: Endpoint, each: Input) -> dict[str, Any]:
+    def send(text: str, headers: Mapping[str, str]) -> Answer | None:
+        target = each.fill(text)
+        return None if target is None else asking.send(endpoint.name, target, {**endpoint.headers, **headers})
+
+    return probe(asking, each, send)
+
+
+def probe(asking: Asking, each: Input, send: Callable[[str, Mapping[str, str]], Answer | None]) -> dict[str, Any]:
+    """Return what an input shows of SQL. ``send`` sends it with a text and more headers; None: it cannot be filled."""
     texts: dict[str, str] = {}
     counted = []
 
@@ -54,9 +63,7 @@ def _probed(asking: Asking, endpoint: Endpoint, each: Input) -> dict[str, Any]:
         target = each.fill(value)
         if target is None:
             return Reply()
-        answer, seen = asking.counted(
-            lambda headers: asking.send(endpoint.name, target, {**endpoint.headers, **headers})
-        )
+        answer, seen = asking.counted(lambda headers: send(value, headers) or Answer())
         counted.append(seen is not None)
         if seen is not None:
             texts.update((key, asking.arm.statement_text(key)) for key in seen)
