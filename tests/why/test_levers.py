@@ -239,6 +239,19 @@ def test_a_function_whose_work_moved_is_the_hot_path_whichever_way(
     assert found.causes[0].basis == "work"
 
 
+def test_functions_without_a_name_are_no_hot_path_together() -> None:
+    def nameless(ms: float) -> dict[str, dict[str, float]]:
+        return {"show": {text.replace("app.rows:score", "app:[unknown]"): ms if "score" in text else held
+                         for text, held in BASE.items()}}  # fmt: skip
+
+    found = why(
+        make.causes(make.profile("baseline", nameless(2.4), seed=1), make.profile("candidate", nameless(0.1), seed=2)),
+        FASTER,
+    )
+    assert not found.causes
+    assert found.sentence == f"Faster, cause not shown. {LOOKED}"
+
+
 def test_a_profile_of_all_requests_as_one_is_held_against_the_rows_of_all() -> None:
     pair = [replace(each, requests=(ALL,)) for each in profiles(score=0.05)]
     rows = make.rows({"show": (10.0, 6.0), "list": (8.0, 8.0)}, cpu=(8.0, 5.0))

@@ -48,7 +48,7 @@ def text_of(draft: ScenarioText) -> str:
 def _head(draft: ScenarioText) -> Iterator[str]:
     yield f"# Drafted by `perfproof init` from {_comment(draft.source)}."
     if draft.trial.tried:
-        yield "# Every request below was sent once and answered as documented; docs/scenarios.md has every key."
+        yield "# Every request below was sent once and answered as it should be; docs/scenarios.md has every key."
     yield f"name: {scalar(draft.name)}"
 
 

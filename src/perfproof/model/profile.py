@@ -19,6 +19,10 @@ Engine = Literal["agent", "pyinstrument", "node", "jfr", "py-spy", "perf", "call
 Clock = Literal["wall", "cpu", "instructions"]
 
 
+NAMELESS = "[unknown]"
+"""What a function is called that has no symbol: many of them under one name, of which nothing can be said."""
+
+
 @dataclass(frozen=True)
 class Frame:
     """A function on a stack: dotted ``module`` (or shared object), qualified ``function`` without line numbers.

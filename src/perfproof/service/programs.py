@@ -18,14 +18,29 @@ INTERPRETED = (*NODE, "deno", "bun", *JAVA, "ruby", "php", "php-fpm", "dotnet", 
 
 def fits(engine: Engine, pids: Iterable[int]) -> bool:
     """Tell whether an engine is for what runs in these processes; where that is not known, it is worth trying."""
+    pids = list(pids)
     names = {name_of(pid) for pid in pids} - {""}
     if engine == "node":
         return bool(names & set(NODE))
     if engine == "jfr":
         return bool(names & set(JAVA))
-    # A Python service may embed its interpreter in any program: only beside another runtime must it show by name.
-    other = bool(names & set(INTERPRETED))
-    return engine == "perf" or not other or any(name.startswith(("python", "pypy", "uwsgi")) for name in names)
+    return engine == "perf" or not names or any(map(_may_be_python, pids))
+
+
+def _may_be_python(pid: int) -> bool:
+    """Tell whether a process runs Python: by its program, or by what one that has an interpreter in it has mapped.
+
+    That is libpython, or the extension modules of the standard library in ``.../python3.12/lib-dynload``.
+    """
+    name = name_of(pid)
+    if name.startswith(("python", "pypy", "uwsgi", "mod_wsgi")):
+        return True
+    if not name or name in INTERPRETED:
+        return False
+    try:
+        return "python" in Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
 
 
 def program_of(pid: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from perfproof.core.numbers import count_of, digits, in_unit, listed, upper_first
+from perfproof.core.numbers import count_of, digits, in_unit, listed, percent, upper_first
 from perfproof.model.levers import ArmLevers, Causes, HttpFacts, PoolFacts, QueryPlan
 from perfproof.model.metrics import ALL, COUNTED
 from perfproof.model.profile import ArmProfile, MemoryProfile
@@ -107,7 +107,7 @@ def engine_in_words(profile: ArmProfile) -> str:
     counted = profile.clock == "instructions"
     parts = [profile.engine, "every instruction" if counted else interval, f"for {profile.seconds:.0f} s"]
     if profile.unresolved >= 0.01:
-        parts.append(f"{profile.unresolved:.0%} of the time without a name".replace("%", " %"))
+        parts.append(f"{percent(profile.unresolved, signed=False)} of the time without a name")
     return ", ".join(parts)
 
 

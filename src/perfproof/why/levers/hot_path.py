@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from perfproof.core.numbers import digits, in_unit
 from perfproof.model.metrics import ALL
-from perfproof.model.profile import Frame
+from perfproof.model.profile import NAMELESS, Frame
 from perfproof.model.why import Mechanism, Unit
 from perfproof.why import compare
 from perfproof.why.candidate_cause import WORK, CandidateCause, Sides, direction
@@ -71,9 +71,9 @@ def moved_functions(pairing: FunctionPairing) -> list[Movement]:
     """Return the functions whose own work surely changed, the largest first.
 
     Library time counts only as far as that package's time changed over the whole request: a function that is put
-    between (a decorator, a middleware) inherits what it calls, and that is no change.
+    between (a decorator, a middleware) inherits what it calls, and that is no change. What has no name is no function.
     """
-    rows = [row for row in functions(pairing) if row.own or not row.function]
+    rows = [row for row in functions(pairing) if (row.own or not row.function) and row.function != NAMELESS]
     packages = _whole_packages(pairing)
     found: list[Movement] = []
     differences = []

@@ -10,7 +10,8 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from perfproof.model.profile import Engine, Folded, Frame
+from perfproof.core.numbers import percent
+from perfproof.model.profile import NAMELESS, Engine, Folded, Frame
 from perfproof.service.programs import INTERPRETED, name_of, program_of
 from perfproof.why.profiles.engine import FromOutside, ProfileRecorder, UnavailableError, says
 
@@ -18,7 +19,6 @@ SLOWEST = 50
 FASTEST = 2000
 _HINT = "allow it: `sudo sysctl kernel.perf_event_paranoid=1`, or in a container `--cap-add PERFMON`"
 _FRAME = re.compile(r"\s+[0-9a-f]+ (?P<function>.*) \((?P<object>[^()]*(?:\([^()]*\))?)\)")
-_UNKNOWN = "[unknown]"
 
 
 class Perf(FromOutside):
@@ -90,7 +90,7 @@ class Perf(FromOutside):
         done = subprocess.run(script, capture_output=True, text=True, errors="replace", timeout=120, check=False)
         for stack in _stacks(done.stdout):
             frames = [self._frame(*each) for each in reversed(stack)]
-            self._folded.add(0, self._slice, frames, self.interval_ns, unresolved=stack[0][0] == _UNKNOWN)
+            self._folded.add(0, self._slice, frames, self.interval_ns, unresolved=stack[0][0] == NAMELESS)
 
     def result(self) -> Folded:
         """Return what was seen."""
@@ -104,8 +104,8 @@ class Perf(FromOutside):
         share = self._folded.unresolved_ns / self._folded.total_ns if self._folded.total_ns else 0.0
         if share > 0.05:
             notes.append(
-                f"{share:.0%} of the time is in functions without a name: build the service with frame pointers and "
-                "symbols, and install those of its libraries"
+                f"{percent(share, signed=False)} of the time is in functions without a name: build the service with frame "
+                "pointers and symbols, and install those of its libraries"
             )
         return tuple(notes)
 
