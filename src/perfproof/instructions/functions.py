@@ -232,8 +232,8 @@ class Functions:
         notes = ["callgrind: where a function has several callers, it is drawn below the one that led to most of it"]
         if share > WORTH_TELLING:
             notes.append(
-                f"callgrind: {percent(share, signed=False)} of the instructions are in functions without a name: build the "
-                "service with symbols"
+                f"callgrind: {percent(share, signed=False)} of the instructions are in functions without a name: build "
+                "the service with symbols"
             )
         return self._folded.profile(
             arm, "callgrind", requests, counts, clock="instructions", interval_ns=1, seconds=seconds, notes=notes

@@ -104,8 +104,8 @@ class Perf(FromOutside):
         share = self._folded.unresolved_ns / self._folded.total_ns if self._folded.total_ns else 0.0
         if share > 0.05:
             notes.append(
-                f"{percent(share, signed=False)} of the time is in functions without a name: build the service with frame "
-                "pointers and symbols, and install those of its libraries"
+                f"{percent(share, signed=False)} of the time is in functions without a name: build the service with "
+                "frame pointers and symbols, and install those of its libraries"
             )
         return tuple(notes)
 
