@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from perfproof.judge import analyse
 from perfproof.model.metrics import METRICS
 from perfproof.model.policy import GateRule, Policy
+from perfproof.model.probe import Probing
 from perfproof.model.recording import Recording
 from perfproof.model.result import Result, Verdict
 from perfproof.model.rules import Rules
@@ -26,14 +28,15 @@ def queries(calls: dict[int, int]):
     return probed([(size, {"books": count}) for size, count in calls.items()], name="list")
 
 
-def hurried(before: dict[int, int], after: dict[int, int], rules: Rules | None = None) -> Recording:
+def hurried(before: dict[int, int], after: dict[int, int], rules: Rules | None = None, kind: Any = "ab") -> Recording:
     """A run whose load could not be sent as it was meant, with a probe that saw these calls."""
-    sound = make_recording(rounds=6, rules=rules or Rules())
+    sound = make_recording(rounds=6, rules=rules or Rules(), kind=kind)
     rounds = tuple(
         replace(r, blocks=tuple(replace(b, dropped=b.sent, intended=2 * b.sent) for b in r.blocks))
         for r in sound.rounds
     )
-    return Recording(sound.info, rounds, probing=both(queries(before), queries(after)))
+    probing = both(queries(before), queries(after))
+    return Recording(sound.info, rounds, probing=probing if kind == "ab" else Probing(probing.arms[1:]))
 
 
 def row(result: Result, metric: str):
@@ -82,6 +85,15 @@ def test_claims_on_what_is_counted_are_answered_and_those_on_times_are_open() ->
     assert [proof.state for proof in result.proofs] == ["proven", "open"]
     assert result.proofs[1].why.startswith("the measurement is invalid: 50 %")
     assert (result.verdict, result.exit_code) == (Verdict.INVALID, 4)
+
+
+def test_a_budget_on_what_is_counted_fails_a_run_of_one_version_too() -> None:
+    rules = Rules(budgets=(Budget("queries_per_request", 5.0, ("list",)), Budget("latency_p50", 0.001)))
+    result = analyse(hurried(LAZY, LAZY, rules, kind="run"))
+    assert (result.verdict, result.exit_code) == (Verdict.GOAL_MISSED, 1)
+    assert result.sentence.startswith("Budget broken: queries of list 51, limit 5; what was timed is invalid: 50 %")
+    kept = analyse(hurried(ONE, ONE, rules, kind="run"))
+    assert (kept.verdict, kept.exit_code) == (Verdict.INVALID, 4)
 
 
 def test_requests_that_fail_void_what_was_counted_as_well() -> None:

@@ -289,12 +289,17 @@ def _single(measured: _Measured) -> Result:
 
     Of claims those with a limit are judged; what changed takes two versions.
     """
-    side, levels, reasons = measured.sides[0], measured.levels(), measured.health.reasons
+    side, levels, health = measured.sides[0], measured.levels(), measured.health
+    reasons = health.reasons
     budgets = check_budgets(measured.terms.rules, levels, side.name, side.requests, measured.probed.uncounted)
     limits = [claim for claim in measured.terms.rules.claims if claim.budget is not None]
-    proofs = prove(limits, (), budgets, reasons)
+    if health.only_timed:
+        budgets = open_timed(budgets, reasons[0])
+    proofs = prove(limits, (), budgets, reasons, counted=health.only_timed)
     if reasons:
-        told = (Verdict.INVALID, ExitCode.INVALID, sentence.invalid(reasons))
+        verdict, code = conclude_counted((), budgets) if health.only_timed else (Verdict.INVALID, ExitCode.INVALID)
+        text = sentence.compose(verdict, (), budgets, rounds=measured.rounds, margin=0.0, reasons=reasons)
+        told = (verdict, code, text)
     else:
         broken = any(check.broken for check in budgets)
         verdict, code = (Verdict.GOAL_MISSED, ExitCode.FAILED) if broken else (Verdict.MET, ExitCode.PASSED)
