@@ -49,7 +49,10 @@ def init(
     prepare: Annotated[str, typer.Option("--prepare", metavar="LINE", help="Run once before: fill a database.")] = "",
     build: Annotated[str, typer.Option("--build", metavar="LINE", help="Run once for each version from git.")] = "",
     health: Annotated[str, typer.Option("--health", metavar="PATH", help="Answers once the service is up.")] = "",
-    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="If it can have no other.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=1, max=65535, help="What it always listens on: a free one takes its place."),
+    ] = None,
     start_timeout: Annotated[float, typer.Option("--start-timeout", min=1, help="Seconds a start may take.")] = 30,
     database: Annotated[str, typer.Option("--database", metavar="URL", help="Where its queries are counted.")] = "",
     get: Annotated[

@@ -16,6 +16,7 @@ from perfproof.draft.sources.api_versions import of_both, versions_in
 from perfproof.draft.sources.entries import PASSWORDS
 from perfproof.draft.sources.kinds import document_of, file_in, plain, read_sources
 from perfproof.draft.start.databases import find_database
+from perfproof.draft.start.own_port import with_own_port
 from perfproof.draft.start.start import Start, adapted
 from perfproof.draft.start.ways import ways_to_start
 from perfproof.draft.templates import with_variables
@@ -187,8 +188,8 @@ def _ways(wishes: DraftOptions, found: Found | None, asked: Asked | None) -> lis
     if wishes.command:
         line = adapted(wishes.command) if not wishes.shell else None
         text, shell = (wishes.command, True) if line is None else (line.text, line.shell)
-        return [_with(Start(text, "--command", shell=shell, port=wishes.port), wishes)]
-    ways = [_with(way, wishes) for way in ways_to_start(wishes.folder)]
+        return [_with(Start(text, "--command", shell=shell), wishes)]
+    ways = _usable(ways_to_start(wishes.folder), wishes)
     if ways or (found is not None and found.origin):
         return ways
     if asked is not None:
@@ -206,13 +207,27 @@ def _ways(wishes: DraftOptions, found: Found | None, asked: Asked | None) -> lis
 
 
 def _with(way: Start, wishes: DraftOptions) -> Start:
-    return replace(
+    found = replace(
         way,
         environment={**way.environment, **wishes.environment},
         prepare=wishes.prepare or way.prepare,
         build=wishes.build or way.build,
         port=wishes.port or way.port,
     )
+    return with_own_port(found, wishes.folder)
+
+
+def _usable(ways: Sequence[Start], wishes: DraftOptions) -> list[Start]:
+    """Return those of the ways that both versions can be started in; the first reason why not, where none is left."""
+    found, refused = [], []
+    for way in ways:
+        try:
+            found.append(_with(way, wishes))
+        except UsageError as error:
+            refused.append(error)
+    if refused and not found:
+        raise refused[0]
+    return found
 
 
 @contextmanager
@@ -302,7 +317,6 @@ def _arm(way: Start, wishes: DraftOptions, environ: Mapping[str, str], work: Pat
             directory=wishes.folder / way.directory,
             environment={name: fill(value) or "" for name, value in way.environment.items()},
             prepare=fill(way.prepare),
-            port=way.port,
             shell=way.shell,
             health=wishes.health or "/",
             start_timeout=wishes.start_timeout,

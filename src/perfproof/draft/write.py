@@ -70,8 +70,6 @@ def _service(draft: ScenarioText) -> Iterator[str]:
             yield f"  build: {scalar(start.build)} # once for each version from git"
         if start.prepare:
             yield f"  prepare: {scalar(start.prepare)} # once for each version, not measured"
-        if start.port is not None:
-            yield f"  port: {start.port} # it takes no other port"
     if draft.trial.health not in ("", "/"):
         yield f"  health: {scalar(draft.trial.health)}"
     if draft.start_timeout:

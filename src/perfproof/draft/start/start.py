@@ -17,7 +17,7 @@ SKIPPED = frozenset(_SKIPPED.split())
 class Start:
     """One way to start the service: what a scenario's ``service`` needs, where it was found, and what to know of it.
 
-    ``directory`` is relative to the folder. ``port`` is set where the service cannot be told one.
+    ``directory`` is relative to the folder. ``port`` is one that it listens on whatever it is told.
     """
 
     command: str
