@@ -1,7 +1,7 @@
 """A service that reads its port from a file or has it in its command gets one of its own for each start.
 
-Both versions run at the same time, so one port is not enough. Where its number stands in the command, the environment or
-a configuration file that the command names, ``{port}`` takes its place; of a file a copy is made for each start.
+Both versions run at the same time, so one port is not enough. Where its number stands in the command, in the
+environment or in a configuration file that the command names, ``{port}`` takes its place; each start copies the file.
 """
 
 from __future__ import annotations
