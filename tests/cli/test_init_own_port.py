@@ -15,7 +15,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
     def do_GET(self):
         body = b'[{"id": 1}]'
-        self.send_response(200)
+        self.send_response(200 if self.path.startswith("/items") else 400)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -27,9 +27,10 @@ http.server.ThreadingHTTPServer(("127.0.0.1", told.getint("server", "port")), Ha
 def test_a_port_in_a_configuration_file_is_one_of_its_own_for_each_version(bench):
     (bench.folder / "serve.py").write_text(SERVE)
     (bench.folder / "app.ini").write_text("[server]\nport = 8099\n")
-    made = bench.run("init", "--command", "{python} serve.py -c app.ini", "--port", "8099", "--get", "/items")
+    made = bench.run("init", "--command", "{python} serve.py -c app.ini", "--port", "8099", "--get", "/items?limit=10")
     assert made.code == 0, made.out + made.err
     text = (bench.folder / "perfproof.yaml").read_text()
+    assert "health: /items?limit=10\n" in text, "the usual health paths are answered with 400"
     assert (
         "sed 's/\\b8099\\b/{port}/g' app.ini > '{work}/app.ini' && exec {python} serve.py -c '{work}/app.ini'" in text
     )

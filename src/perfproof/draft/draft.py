@@ -135,8 +135,10 @@ def _written(
     if wishes.arms is None and way is not None and (told := left_behind(wishes.folder)):
         notes.append(told)
     if not trial.health:
-        trial.health = trial.tried[0].ask.target if trial.tried and "{" not in trial.tried[0].ask.target else "/"
-        notes.append(f"no health path answered: {trial.health} is asked instead until the service is up")
+        trial.health = "/"
+        notes.append(
+            "no path is answered without credentials: write one that is into `health:` (/ is asked until then)"
+        )
     more = tried_of - len(trial.tried) - len(trial.dropped)
     if more > 0:
         notes.append(f"{_counted(more, 'request')} more could be measured: --most and --only choose")

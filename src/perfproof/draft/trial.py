@@ -96,7 +96,22 @@ class Trying:
             if len(result.tried) + len(result.dropped) >= self.most * TRIED:
                 break
             self._try(replace(ask, path=result.prefix + ask.path))
+        if not result.health and (kept := self._answered_to_anyone()):
+            result.health = kept
+            result.notes.append(f"no health path answered: {kept} is asked instead until the service is up")
         return result
+
+    def _answered_to_anyone(self) -> str:
+        """Return the quickest request that was kept and is answered without any credentials; "" if none is."""
+        for tried in sorted(self.result.tried, key=lambda each: each.took):
+            target = tried.ask.target
+            for name, choices in tried.ask.values.items():
+                target = target.replace(f"{{{name}}}", str(choices[0]))
+            if tried.ask.method != "GET" or "{" in target:
+                continue
+            if 200 <= self.client.send("GET", target, within=5).status < 300:
+                return target
+        return ""
 
     def also(self, before: str, now: str) -> None:
         """Ask everything that was kept once more below another prefix, and drop what is not answered alike there.
