@@ -9,6 +9,7 @@ import pytest
 
 import why_builders
 from perfproof.judge import analyse, compare, look, progress, spreads
+from perfproof.measure.rounds import describe
 from perfproof.model.metrics import ALL
 from perfproof.model.recording import Block, Recording, Samples
 from perfproof.model.result import Comparison, Result, Verdict
@@ -367,3 +368,14 @@ def test_what_two_recorded_runs_observed_is_joined_to_say_why() -> None:
     alone = analyse(runs[0]).why
     assert alone is not None
     assert alone.sentence.startswith("Most of the time goes to app.views.show: ")
+
+
+def test_what_is_known_so_far_says_whether_it_rose_or_fell() -> None:
+    def told(change: float, rounds: int = 4) -> str:
+        ends = (change - 0.1, change + 0.1)
+        return describe([
+            Comparison("latency_p50", "all", "ms", 10, 12, change, *ends, 0.98, Verdict.INCONCLUSIVE, "shown", rounds)
+        ])  # fmt: skip
+
+    assert told(0.2783) == "p50 +27.8 % [+17.8, +37.8]"
+    assert told(-0.3, rounds=2) == "p50 −30.0 %"

@@ -81,7 +81,7 @@ def _step_line(step: CapacityStep, search: CapacitySearch) -> StepLine:
         arm=step.arm,
         rate=formatting.value(step.rate, "1/s"),
         value=formatting.value(step.value, search.unit),
-        errors=formatting.percent(step.errors),
+        errors=formatting.share(step.errors),
         state=state,
         tone=tone,  # type: ignore[arg-type] # a word of Tone
         why=step.why,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from perfproof.capacity.run import Search, so_far
+from perfproof.core.numbers import percent
 from perfproof.evidence.directory import RunDirectory
 from perfproof.evidence.reader import read_round
 from perfproof.instructions.run import count_instructions
@@ -15,7 +16,7 @@ from perfproof.judge import look, plan, progress
 from perfproof.measure.arms import Kind
 from perfproof.measure.checks import run_checks
 from perfproof.model.checks import Checked
-from perfproof.model.formatting import interval, percent
+from perfproof.model.formatting import interval
 from perfproof.model.instructions import Instructions
 from perfproof.model.levers import Causes
 from perfproof.model.metrics import ALL

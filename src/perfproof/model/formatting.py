@@ -159,7 +159,7 @@ def value(number: float | None, unit: str) -> str:
         case "1/s":
             return f"{_digits(number)}/s"
         case "ratio":
-            return percent(number)
+            return share(number)
         case "queries" | "rows" | "count" | "number":
             return count(round(number)) if float(number).is_integer() else _digits(number)
         case "instructions":
@@ -175,7 +175,7 @@ def value_range(low: float | None, high: float | None, unit: str) -> str:
     return f"[{value(low, unit)}, {value(high, unit)}]"
 
 
-def percent(fraction: float | None) -> str:
+def share(fraction: float | None) -> str:
     """Format a share without a sign: "95 %", "0.1 %"."""
     if fraction is None or not math.isfinite(fraction * 100):
         return NOTHING
@@ -187,8 +187,8 @@ def goal(wanted: Goal | None) -> str:
     if wanted is None:
         return ""
     if wanted.stretch is None:
-        return percent(wanted.improve)
-    return f"{wanted.improve * 100:.4g}–{percent(wanted.stretch)}"
+        return share(wanted.improve)
+    return f"{wanted.improve * 100:.4g}–{share(wanted.stretch)}"
 
 
 def count(number: int) -> str:

@@ -109,9 +109,9 @@ def noise(row: Comparison) -> bool:
 def verdict_words(row: Comparison) -> str:
     """Return the verdict with the goal it speaks of: "met 20 %", "short of 20 %"."""
     if row.goal and row.verdict is Verdict.MET:
-        return f"met {formatting.percent(row.goal.stretch if row.stretch_met else row.goal.improve)}"
+        return f"met {formatting.share(row.goal.stretch if row.stretch_met else row.goal.improve)}"
     if row.goal and row.verdict is Verdict.GOAL_MISSED:
-        return f"short of {formatting.percent(row.goal.improve)}"
+        return f"short of {formatting.share(row.goal.improve)}"
     if row.accepted:
         return "accepted"
     return row.verdict.value

@@ -141,7 +141,7 @@ def _forest(ordered: Sequence[Comparison]) -> dict[str, Any] | None:
     return {
         "svg": Markup(drawing),  # noqa: S704 - built by ElementTree, which escapes every text
         "goals": ", ".join(goals),
-        "confidence": "–".join(formatting.percent(level) for level in levels[:1] + levels[1:][-1:]),
+        "confidence": "–".join(formatting.share(level) for level in levels[:1] + levels[1:][-1:]),
         "left_out": left_out,
     }
 
