@@ -109,6 +109,8 @@ def test_a_har_that_holds_no_api_is_told_with_place_and_fix() -> None:
             "/x",
             {"json": {"a": "{{b}}"}},
         ),
+        ("curl http://127.0.0.1/x -d '{\"a\": 1}'", "POST", "/x", {"json": {"a": 1}, "form": {}}),
+        ("curl http://127.0.0.1/x -d '{a: 1}'", "POST", "/x", {"json": None}),
         ("curl http://127.0.0.1/x -d a=1 -d b=2", "POST", "/x", {"form": {"a": "1", "b": "2"}}),
         ("curl http://127.0.0.1/x --data-raw $'it\\'s' -H 'Content-Type: text/plain'", "POST", "/x", {"body": "it's"}),
         ("curl -u a:b http://127.0.0.1/x", "GET", "/x", {"headers": {"Authorization": "Basic YTpi"}}),

@@ -44,6 +44,8 @@ def test_ports_and_hosts_of_other_tools_become_the_scenarios(line: str, expected
 def test_what_only_a_shell_understands_is_left_to_one() -> None:
     line = adapted('sh -c "alembic upgrade head && exec uvicorn a:b --port $PORT --workers ${WORKERS:-2}"')
     assert line == Line("alembic upgrade head && exec uvicorn a:b --port {port} --workers $WORKERS", True)
+    assert adapted("WORKERS=2 serve --port 8000").shell
+    assert not adapted("serve --port 8000 --cluster default=http://127.0.0.1:{port2} --level error").shell
 
 
 @pytest.mark.parametrize(

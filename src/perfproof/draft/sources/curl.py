@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import shlex
 from dataclasses import dataclass, field
@@ -253,14 +254,15 @@ def _ask(command: _Command) -> DraftRequest:
     }
     target = path_of(command.url, command.where)
     data = "&".join(command.data) if command.kind != "application/json" else "".join(command.data)
-    json, form, body = None, dict[str, str](), None
+    fields, form, body = None, dict[str, str](), None
     method = command.method or ("HEAD" if command.head else "POST" if command.data and not command.in_query else "GET")
     if command.in_query and data:
         target += ("&" if "?" in target else "?") + written(data)
     elif command.data:
-        kind = next((value for name, value in headers.items() if name.lower() == "content-type"), command.kind)
-        json, form, body = body_of(data, kind)
-        if json is not None or form:
+        said = next((value for name, value in headers.items() if name.lower() == "content-type"), None)
+        kind = said or ("application/json" if _is_json(data) else command.kind)
+        fields, form, body = body_of(data, kind)
+        if fields is not None or form:
             headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
         elif not any(name.lower() == "content-type" for name in headers):
             headers["Content-Type"] = kind
@@ -273,12 +275,23 @@ def _ask(command: _Command) -> DraftRequest:
         command.where,
         query=query,
         headers=headers,
-        json=json,
+        json=fields,
         form=form,
         body=body,
         resource=resource_of(path),
-        safe=reads_graphql(path, json),
+        safe=reads_graphql(path, fields),
     )
+
+
+def _is_json(data: str) -> bool:
+    """Tell whether data without a media type is meant as JSON: curl calls it a form, and who typed it did not."""
+    if not data.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _origin(url: str) -> str:

@@ -69,7 +69,7 @@ _OPTION = re.compile(r"(?P<option>(?:--port|--http-port|-p)[ =])\d{2,5}\b")
 _BIND = re.compile(r"(?P<before>(?:^|[\s=\"'])(?:[\w.*]*|\[[:\w]*\]))(?::)\d{2,5}(?=$|[\s\"'])")
 _ANYWHERE = re.compile(r"(?<![\w.])(?:0\.0\.0\.0|\[::\])(?![\w.])")
 _DAEMON = re.compile(r"\s--(?:reload(?:-\w+(?:[ =]\S+)?)?|daemon|daemonize)\b")
-_SHELL = re.compile(r"&&|\|\||[|;<>`]|\$\(|\$\w|\$\{|(?:^|\s)\w+=\S*\s")
+_SHELL = re.compile(r"&&|\|\||[|;<>`]|\$\(|\$\w|\$\{|^\w+=\S*\s")
 _WRAPPED = re.compile(r"(?:/bin/)?(?:ba|da)?sh -l?c (?P<quote>[\"'])(?P<inner>.*)(?P=quote)")
 _VARIABLES = re.compile(r"\$\{(\w+)(:-[^}]*)?\}")
 _DEAF = (
