@@ -60,9 +60,7 @@ def test_axe_finds_nothing_and_only_the_style_sheet_is_asked_for(
     try:
         page.open(address + path)
         page.run(OPEN_ALL)
-        for dark in (False, True):
-            page.look(dark=dark)
-            found = browsing.accessibility(page, axe)
+        for found in browsing.light_and_dark(page, axe):
             assert found.breaches == []
             assert found.score >= 95
         assert {each.removeprefix(address) for each in page.requests} == {path, "/style.css"}
@@ -81,9 +79,7 @@ def test_a_store_that_is_empty_or_holds_one_run_is_as_good(
         page = browser.new_page()
         for path in ("/", "/runs", "/trends", "/compare"):
             page.open(address + path)
-            for dark in (False, True):
-                page.look(dark=dark)
-                assert browsing.accessibility(page, axe).breaches == [], path
+            assert [found.breaches for found in browsing.light_and_dark(page, axe)] == [[], []], path
         page.close()
 
 
@@ -100,8 +96,6 @@ def test_a_history_page_of_the_command_line_is_as_good(browser: browsing.Browser
     page = browser.new_page()
     page.open((tmp_path / "h.html").as_uri())
     page.run(OPEN_ALL)
-    for dark in (False, True):
-        page.look(dark=dark)
-        assert browsing.accessibility(page, axe).breaches == []
+    assert [found.breaches for found in browsing.light_and_dark(page, axe)] == [[], []]
     assert len(page.requests) == 1
     page.close()

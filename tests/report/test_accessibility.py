@@ -39,9 +39,7 @@ def test_axe_finds_nothing_in_the_report_in_light_and_dark(
     page.open(file.as_uri())
     assert page.requests == [file.as_uri()]
     page.run(OPEN_ALL)
-    for dark in (False, True):
-        page.look(dark=dark)
-        found = browsing.accessibility(page, axe)
+    for found in browsing.light_and_dark(page, axe):
         assert found.breaches == []
         assert found.score >= 95
     assert page.requests == [file.as_uri()]
