@@ -1,5 +1,6 @@
 """Fixtures every room may use, and which tests stay together when several workers share them."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import settings
 from browsing import browser, page
 from postgres import postgresql
 
+gc.disable()  # while everything is imported, which makes no garbage; see ``pytest_collection_finish``
 settings.register_profile("perfproof", deadline=None)  # a busy machine is not a failing test
 settings.load_profile("perfproof")
 
@@ -48,7 +50,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse versions of pytest and pytest-xdist of which one no longer hears of the other's groups.
 
     Nothing fails then, and everything takes twice as long: each worker makes what all of a module's tests share.
+
+    What was imported for all tests stays: nobody needs to look through it for garbage again and again.
     """
+    gc.enable()
+    gc.collect()
+    gc.freeze()
     if hasattr(session.config, "workerinput") and session.config.getvalue("loadgroup"):
         for item in session.items:
             if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
