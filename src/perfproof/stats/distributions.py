@@ -230,10 +230,9 @@ def _root(
         low, high = (low, x) if gap > 0 else (x, high)
         slope = density(x)
         new = x - gap / slope if slope > 0 else math.nan
-        if low < new < high:
-            if abs(new - x) <= _SETTLED * abs(new):
-                return new
-        else:
+        if abs(new - x) <= _SETTLED * abs(new):
+            return new
+        if not low < new < high:
             new = (low + high) / 2
             if abs(new - x) <= _CLOSE * abs(new):
                 return new
