@@ -126,7 +126,7 @@ def _make() -> type[CommonSpec]:
             Annotated[inner | None, BeforeValidator(_words)],
             Field(default=None, description=f"{upper_first(check.title)}: true, or its settings"),
         )
-    made = create_model("ChecksSpec", __base__=(CommonSpec, MadeSpec), **fields)
+    made = cast(type[CommonSpec], create_model("ChecksSpec", __base__=(CommonSpec, MadeSpec), **fields))
     made.__doc__ = CommonSpec.__doc__
     return made
 
