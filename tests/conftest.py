@@ -27,13 +27,17 @@ _DEAR = {"mariadb", "counting_server"}
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep tests that share a fixture of their module, or a dear one, on one worker (``--dist loadgroup``), no others.
 
+    Modules that share what is made once for a process say so by a group of their own.
+
     By module (``loadscope``) the longest one alone decided how long everything takes. Of the others those that may take
     longest come first, lest one worker is busy with them when all are done.
     """
     for item in items:
         known = getattr(item, "_fixtureinfo", None)
         used = known.name2fixturedefs.values() if known else ()
-        if any(each[-1].scope == "module" or each[-1].argname in _DEAR for each in used):
+        if item.get_closest_marker("xdist_group") is None and any(
+            each[-1].scope == "module" or each[-1].argname in _DEAR for each in used
+        ):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
     if hasattr(config, "workerinput"):
         items.sort(key=_patience, reverse=True)

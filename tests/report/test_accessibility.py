@@ -11,7 +11,7 @@ import pytest
 import browsing
 from perfproof.report import write
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180), pytest.mark.xdist_group("pages of reports")]
 
 KINDS: dict[str, Any] = {  # test_first_screen_in_browser.py asks the same of every state that a first screen has
     "ab": builders.make_result,

@@ -14,6 +14,8 @@ import pytest
 from perfproof.report.json_report import to_document
 from perfproof.report.page import html
 
+pytestmark = pytest.mark.xdist_group("pages of reports")  # whose charts are drawn once (conftest.py)
+
 VOID = {"meta", "link", "br", "hr", "img", "input", "wbr"}
 MANY = [f"GET /api/v2/resource-{at}/items?page={{page}}" for at in range(50)]
 

@@ -32,6 +32,8 @@ from perfproof.why import page as why_page
 from report.test_html import MANY, parsed
 from report.test_json_report import SCHEMA, closed
 
+pytestmark = pytest.mark.xdist_group("pages of reports")  # whose charts are drawn once (conftest.py)
+
 SAMPLES: dict[str, Any] = {
     "ab": lambda: builders.make_result(why=why_samples.answer(builders.NAMES)),
     "run": lambda: builders.make_run(why=why_samples.alone()),

@@ -31,7 +31,7 @@ def encode(value: object) -> Any:
     NumPy scalars become Python numbers. JSON has no infinity and no NaN; they travel as the strings ``inf``, ``-inf``
     and ``nan``, which ``decode`` turns back where a float is expected. Raises ``CodecError`` for anything else.
     """
-    kind = type(value)
+    kind: type[Any] = type(value)
     if kind in _AS_THEY_ARE or (kind is float and math.isfinite(value)):  # type: ignore[arg-type]
         return value
     names = _field_names(kind)
