@@ -31,8 +31,8 @@ def encode(value: object) -> Any:
     NumPy scalars become Python numbers. JSON has no infinity and no NaN; they travel as the strings ``inf``, ``-inf``
     and ``nan``, which ``decode`` turns back where a float is expected. Raises ``CodecError`` for anything else.
     """
-    kind: type[Any] = type(value)
-    if kind in _AS_THEY_ARE or (kind is float and math.isfinite(value)):  # type: ignore[arg-type]
+    kind: Any = type(value)
+    if kind in _AS_THEY_ARE or (isinstance(value, float) and kind is float and math.isfinite(value)):
         return value
     names = _field_names(kind)
     if names is not None:
