@@ -39,24 +39,22 @@ class Drawn:
         return self._kept[key]
 
 
-@pytest.fixture(scope="session")
-def _drawn() -> Drawn:
-    from perfproof.report.page import charts
+@pytest.fixture(scope="session", autouse=True)
+def _drawn_once() -> Iterator[None]:
+    """Of the session, so that pages made for a whole module are made of these drawings, too."""
+    from perfproof.report.page import candidates, charts, html
 
-    return Drawn(charts)
-
-
-@pytest.fixture(autouse=True)
-def _drawn_once(_drawn: Drawn, request: pytest.FixtureRequest) -> Iterator[None]:
-    from perfproof.report.page import candidates, html
-
+    drawn = Drawn(charts)
     with pytest.MonkeyPatch.context() as patch:
-        if "drawn_anew" not in request.fixturenames:
-            patch.setattr(html, "charts", _drawn)
-            patch.setattr(candidates, "charts", _drawn)
+        patch.setattr(html, "charts", drawn)
+        patch.setattr(candidates, "charts", drawn)
         yield
 
 
 @pytest.fixture
-def drawn_anew() -> None:
+def drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every chart drawn for this test, as it is for users."""
+    from perfproof.report.page import candidates, charts, html
+
+    monkeypatch.setattr(html, "charts", charts)
+    monkeypatch.setattr(candidates, "charts", charts)
