@@ -43,15 +43,16 @@ layers: $(VENV)/dev.stamp
 WORKERS ?= 2
 WAITING_WORKERS ?= 5
 
-# Every worker imports every file it is given: only those that hold such tests.
+# Every worker imports every file it is given: only those that hold such tests, or any but such tests.
 SERVED = $$(grep -rl --include='test_*.py' 'mark\.server' tests)
+OTHERS = $$(grep -rLE --include='test_*.py' '^pytestmark = .*mark\.server' tests | sort)
 
 # Both run, whatever fails: one look shows everything that is broken. Bytecode is written whatever the environment
 # says: the modules of tests are compiled once, and not by every worker.
 unit: export PYTHONDONTWRITEBYTECODE =
 unit: $(VENV)/bytecode.stamp
 	failed=0; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not server and not quiet" $(PYTEST_ARGS) || failed=1; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not server and not quiet" $(OTHERS) $(PYTEST_ARGS) || failed=1; \
 	: these mostly wait; \
 	$(BIN)/python -m pytest -n $(WAITING_WORKERS) --dist loadgroup -m "server and not quiet" $(SERVED) $(PYTEST_ARGS) || failed=1; \
 	exit $$failed

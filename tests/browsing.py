@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,8 @@ FLAGS = (
     "--disable-sync",
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
+    "--disable-site-isolation-trials",  # a process for all pages, not one for each and one in spare
+    "--renderer-process-limit=1",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 PATIENCE = 60.0
@@ -227,17 +229,39 @@ class Accessibility:
     breaches: list[str]
 
 
-def accessibility(page: Page, source: str) -> Accessibility:
-    """Have axe look at a page as it is shown now."""
+_COLOURS = ("color-contrast", "link-in-text-block")
+"""The rules of axe that ask for colours."""
+_LAID_OUT = """JSON.stringify([...document.querySelectorAll('*')].map(each => {
+  const box = each.getBoundingClientRect();
+  return [box.x, box.y, box.width, box.height, getComputedStyle(each).visibility];
+}))"""
+_INK = "getComputedStyle(document.body).color"
+
+
+def light_and_dark(page: Page, source: str) -> list[Accessibility]:
+    """Have axe look at a page in light by every rule, and in dark by those on colours: nothing else is another."""
+    page.look()
+    light, ink, laid_out = accessibility(page, source), page.run(_INK), page.run(_LAID_OUT)
+    page.look(dark=True)
+    assert page.run(_INK) != ink, "dark is as light is"
+    assert page.run(_LAID_OUT) == laid_out, "dark is another in more than colours"
+    dark = accessibility(page, source, _COLOURS)
+    page.look()
+    return [light, dark]
+
+
+def accessibility(page: Page, source: str, rules: Sequence[str] = ()) -> Accessibility:
+    """Have axe look at a page as it is shown now, by some of its ``rules`` or by all."""
     if page.run("typeof axe") == "undefined":
         page.run(re.sub(r"\A/\*.*?\*/", "", source, flags=re.S) + "; 0")
     # Of a rule that holds, one of its nodes is enough; a page has tens of thousands.
+    only = f", runOnly: {json.dumps(list(rules))}" if rules else ""
     found = page.run(
-        "axe.run(document, {resultTypes: ['violations']})"
+        f"axe.run(document, {{resultTypes: ['violations']{only}}})"
         ".then(({violations, passes}) => ({violations, passes: passes.map(({id, nodes}) => [id, nodes.length])}))"
     )
     broken, held = found["violations"], [rule for rule, nodes in found["passes"] if nodes]
-    assert len(held) > 5, "axe saw nothing"
+    assert len(held) > (0 if rules else 5), "axe saw nothing"
     breaches = [
         f"{rule['id']} ({rule['impact']}): {node['target']} {node['failureSummary']}"
         for rule in broken

@@ -1,5 +1,6 @@
 """Fixtures every room may use, and which tests stay together when several workers share them."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import settings
 from browsing import browser, page
 from postgres import postgresql
 
+gc.disable()  # while everything is imported, which makes no garbage; see ``pytest_collection_finish``
 settings.register_profile("perfproof", deadline=None)  # a busy machine is not a failing test
 settings.load_profile("perfproof")
 
@@ -25,13 +27,17 @@ _DEAR = {"mariadb", "counting_server"}
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep tests that share a fixture of their module, or a dear one, on one worker (``--dist loadgroup``), no others.
 
+    Modules that share what is made once for a process say so by a group of their own.
+
     By module (``loadscope``) the longest one alone decided how long everything takes. Of the others those that may take
     longest come first, lest one worker is busy with them when all are done.
     """
     for item in items:
         known = getattr(item, "_fixtureinfo", None)
         used = known.name2fixturedefs.values() if known else ()
-        if any(each[-1].scope == "module" or each[-1].argname in _DEAR for each in used):
+        if item.get_closest_marker("xdist_group") is None and any(
+            each[-1].scope == "module" or each[-1].argname in _DEAR for each in used
+        ):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
     if hasattr(config, "workerinput"):
         items.sort(key=_patience, reverse=True)
@@ -48,7 +54,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse versions of pytest and pytest-xdist of which one no longer hears of the other's groups.
 
     Nothing fails then, and everything takes twice as long: each worker makes what all of a module's tests share.
+
+    What was imported for all tests stays: nobody needs to look through it for garbage again and again.
     """
+    gc.enable()
+    gc.collect()
+    gc.freeze()
     if hasattr(session.config, "workerinput") and session.config.getvalue("loadgroup"):
         for item in session.items:
             if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:

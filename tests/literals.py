@@ -29,7 +29,7 @@ arms:
   candidate: {environment: {ARM: "2"}}
 requests:
 REQUESTS
-load: {model: open, rate: 5/s}
+load: {model: open, rate: 10/s}
 rounds: {count: 1, warmup: 200ms, warmup_requests: 3, blocks: 2, block: 300ms}
 why: {seconds: 1s}
 """

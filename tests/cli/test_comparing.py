@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import warm
 from perfproof.evidence.directory import RunDirectory
 from perfproof.judge import analyse
 from perfproof.model.revision import Revision
@@ -40,12 +41,13 @@ def keep(store: Store, results: Path, number: int, level: float, commit: str, *,
 
 
 def compared(results: Path, *runs: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "perfproof", "compare", *runs, "--results", results, "--json", "-", "--quiet"],
-        capture_output=True, text=True, check=False, timeout=100,
+    done = warm.perfproof(
+        "compare", *runs, "--results", str(results), "--json", "-", "--quiet",
+        environ={**os.environ}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    assert done.returncode in (0, 1, 3), done.stderr
-    return json.loads(done.stdout)
+    out, err = done.communicate(timeout=100)
+    assert done.returncode in (0, 1, 3), err
+    return json.loads(out)
 
 
 def p50(result: dict[str, Any]) -> dict[str, Any]:

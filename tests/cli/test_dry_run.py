@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+import warm
 
 SCENARIO = """
 name: shop
@@ -43,15 +44,19 @@ def dry_run(folder: Path, *command: str) -> str:
     (folder / "shop.yaml").write_text(SCENARIO)
     (folder / "users.csv").write_text("email,password\nu1@b.c,hunter33\nu2@b.c,hunter44\n")
     (folder / "cat.bin").write_bytes(bytes(range(256)))
-    done = subprocess.run(
-        [sys.executable, "-m", "perfproof", *command, "shop.yaml", "--dry-run"],
+    done = warm.perfproof(
+        *command,
+        "shop.yaml",
+        "--dry-run",
+        environ={**os.environ, "PASSWORD": "hunter22", "API_KEY": "key-4711"},
         cwd=folder,
-        env={**os.environ, "PASSWORD": "hunter22", "API_KEY": "key-4711"},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    out, err = done.communicate(timeout=100)
+    assert done.returncode == 0, err
+    return out
 
 
 @pytest.mark.parametrize("command", ["ab", "run"])

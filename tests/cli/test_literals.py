@@ -11,7 +11,7 @@ from mariadb import MariaDB, mariadb
 from perfproof.databases.urls import parse
 
 __all__ = ["counting_server", "mariadb"]
-pytestmark = [pytest.mark.database, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.server, pytest.mark.database, pytest.mark.timeout(240)]  # it mostly waits for servers
 
 TABLES = ("CREATE TABLE stock (id int PRIMARY KEY, title varchar(40))", "CREATE TABLE sent (title varchar(40))")
 SEEDS, MOST = (1,), 170

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -77,6 +78,11 @@ def comparison(metric: str, request: str, base: float, change: float, width: flo
 
 
 def curves(base: float, change: float, arms: Sequence[str], seed: int, whole: bool) -> dict[str, tuple[Curve, ...]]:
+    return dict(_curves(base, change, tuple(arms), seed, whole))
+
+
+@cache
+def _curves(base: float, change: float, arms: Sequence[str], seed: int, whole: bool) -> dict[str, tuple[Curve, ...]]:
     generator = np.random.default_rng(seed)
     charts: dict[str, list[Curve]] = {}
     for arm, factor in zip(arms, (1.0, 1.0 + change), strict=False):

@@ -11,7 +11,7 @@ import pytest
 import browsing
 from perfproof.report import write
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180), pytest.mark.xdist_group("pages of reports")]
 
 KINDS: dict[str, Any] = {  # test_first_screen_in_browser.py asks the same of every state that a first screen has
     "ab": builders.make_result,
@@ -39,9 +39,7 @@ def test_axe_finds_nothing_in_the_report_in_light_and_dark(
     page.open(file.as_uri())
     assert page.requests == [file.as_uri()]
     page.run(OPEN_ALL)
-    for dark in (False, True):
-        page.look(dark=dark)
-        found = browsing.accessibility(page, axe)
+    for found in browsing.light_and_dark(page, axe):
         assert found.breaches == []
         assert found.score >= 95
     assert page.requests == [file.as_uri()]

@@ -112,7 +112,9 @@ def test_markdown_has_a_line_for_each_the_pairs_of_candidates_and_each_ones_own_
     assert text.count("<sub>") == 1
 
 
-def test_the_page_holds_every_candidates_report_with_ids_that_stand_once_and_links_that_lead_somewhere() -> None:
+def test_the_page_holds_every_candidates_report_with_ids_that_stand_once_and_links_that_lead_somewhere(
+    drawn_anew: None,
+) -> None:
     text = to_html(made())
     ids = re.findall(r'<[^>]*?\sid="([^"]*)"', text)
     assert [name for name, count in Counter(ids).items() if count > 1] == []
@@ -141,9 +143,7 @@ def test_axe_finds_nothing_on_the_page(page: browsing.Page, tmp_path: Path) -> N
     write(made(), file)
     page.open(file.as_uri())
     page.run("document.querySelectorAll('details').forEach(each => each.open = true); 0")
-    for dark in (False, True):
-        page.look(dark=dark)
-        assert browsing.accessibility(page, browsing.axe()).breaches == []
+    assert [found.breaches for found in browsing.light_and_dark(page, browsing.axe())] == [[], []]
     assert page.requests == [file.as_uri()]
     assert page.complaints == []
 

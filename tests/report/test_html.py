@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,6 +13,8 @@ import pytest
 
 from perfproof.report.json_report import to_document
 from perfproof.report.page import html
+
+pytestmark = pytest.mark.xdist_group("pages of reports")  # whose charts are drawn once (conftest.py)
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "wbr"}
 MANY = [f"GET /api/v2/resource-{at}/items?page={{page}}" for at in range(50)]
@@ -48,6 +51,9 @@ class Page(HTMLParser):
         return [found for _, attributes in self.elements if (found := attributes.get(name)) is not None]
 
 
+parsed = cache(Page)
+
+
 @pytest.fixture(scope="module")
 def pages() -> dict[str, str]:
     results = {
@@ -69,7 +75,7 @@ NAMES = ["ab", "run", "noise", "invalid", "empty", "hostile", "many"]
 def test_the_page_is_well_formed_with_unique_ids_and_links_that_lead_somewhere(
     name: str, pages: dict[str, str]
 ) -> None:
-    page = Page(pages[name])
+    page = parsed(pages[name])
     ids = page.values("id")
     assert len(ids) == len(set(ids))
     links = [link for link in page.values("href") if link.startswith("#")]
@@ -82,7 +88,7 @@ def test_the_page_is_well_formed_with_unique_ids_and_links_that_lead_somewhere(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_page_asks_for_nothing_and_runs_nothing(name: str, pages: dict[str, str]) -> None:
-    page = Page(pages[name])
+    page = parsed(pages[name])
     assert not [tag for tag, _ in page.elements if tag in {"script", "iframe", "object", "embed", "img", "form"}]
     assert [link for tag, attributes in page.elements if tag == "link" for link in [attributes["href"]]] == ["data:,"]
     assert not page.values("src")
@@ -122,7 +128,7 @@ def test_fifty_requests_with_wild_curves_and_long_names_still_fit() -> None:
     assert "The charts of this request are left out" in page
 
 
-def test_the_same_result_gives_the_same_bytes(pages: dict[str, str]) -> None:
+def test_the_same_result_gives_the_same_bytes(pages: dict[str, str], drawn_anew: None) -> None:
     assert html.to_html(builders.make_result()) == pages["ab"]
 
 

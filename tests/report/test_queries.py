@@ -41,7 +41,7 @@ def test_the_terminal_shows_queries_by_size_and_what_changed() -> None:
     assert "select 1" not in text, "what stays the same and does not grow is no news"
 
 
-def test_the_page_draws_the_counts_with_their_table_and_keeps_text_text() -> None:
+def test_the_page_draws_the_counts_with_their_table_and_keeps_text_text(drawn_anew: None) -> None:
     page = to_html(RESULT)
     assert "Queries by rows returned" in page
     assert "<script" not in page.replace("&lt;script", "")

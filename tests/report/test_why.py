@@ -29,8 +29,10 @@ from perfproof.report.page import html
 from perfproof.report.terminal import full
 from perfproof.why import flame_svg
 from perfproof.why import page as why_page
-from report.test_html import MANY, Page
+from report.test_html import MANY, parsed
 from report.test_json_report import SCHEMA, closed
+
+pytestmark = pytest.mark.xdist_group("pages of reports")  # whose charts are drawn once (conftest.py)
 
 SAMPLES: dict[str, Any] = {
     "ab": lambda: builders.make_result(why=why_samples.answer(builders.NAMES)),
@@ -49,7 +51,7 @@ def pages() -> dict[str, str]:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_page_is_well_formed_and_under_one_megabyte(name: str, pages: dict[str, str]) -> None:
-    page = Page(pages[name])
+    page = parsed(pages[name])
     assert len(pages[name].encode()) < 1_000_000
     ids = page.values("id")
     assert len(ids) == len(set(ids))
@@ -60,7 +62,7 @@ def test_the_page_is_well_formed_and_under_one_megabyte(name: str, pages: dict[s
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_only_script_is_ours_and_the_policy_names_it_by_hash(name: str, pages: dict[str, str]) -> None:
-    page = Page(pages[name])
+    page = parsed(pages[name])
     policy = next(a["content"] for _, a in page.elements if a.get("http-equiv") == "Content-Security-Policy") or ""
     scripts = [text for stack, text in page.texts if stack[-1:] == ("script",)]
     if name == "not shown":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -11,6 +12,7 @@ import yaml
 from editors import validator
 from perfproof.errors import ScenarioError
 from perfproof.scenario import read
+from perfproof.scenario.schema import checks
 from perfproof.scenario.schema.scenario import json_schema
 
 KNOWN = ("error_contract", "contract", "security")
@@ -96,3 +98,16 @@ def test_checks_are_no_part_of_what_makes_runs_comparable(tmp_path):
 
 def test_the_schema_is_json():
     assert json.dumps(json_schema())
+
+
+def test_parts_made_from_a_table_are_not_searched_for_in_sources_and_say_what_they_mean():
+    made = checks.ChecksSpec
+    parts = {name: get_args(field.annotation) for name, field in made.model_fields.items()}
+    inner = [part for name in KNOWN for part in parts[name] if part is not type(None)]
+    assert len(inner) == len(KNOWN)
+    for each in (made, *inner):
+        assert each.model_config["use_attribute_docstrings"] is False
+        assert each.model_config["extra"] == "forbid"
+        assert all(field.description for field in each.model_fields.values())
+    for name, field in checks.CommonSpec.model_fields.items():
+        assert made.model_fields[name].description == field.description

@@ -39,6 +39,17 @@ def test_quantiles_of_students_t(df):
         )
 
 
+@pytest.mark.parametrize("df", DF)
+def test_a_quantile_is_found_in_few_steps(df, monkeypatch):
+    asked = []
+    beta = distributions._beta
+    monkeypatch.setattr(distributions, "_beta", lambda *values: asked.append(values) or beta(*values))
+    for probability, most in ((0.8, 10), (0.975, 30), (0.995, 30), (0.99995, 50)):
+        asked.clear()
+        distributions.student_quantile.__wrapped__(df, probability)
+        assert 0 < len(asked) <= most, probability
+
+
 def test_the_tail_of_f():
     for one in (1.0, 3.0, 7.5, 40.0, 300.0):
         for two in (2.0, 11.0, 90.0):

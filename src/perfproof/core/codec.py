@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import numpy as np
 
 T = TypeVar("T")
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
 
 class CodecError(ValueError):
@@ -30,8 +31,12 @@ def encode(value: object) -> Any:
     NumPy scalars become Python numbers. JSON has no infinity and no NaN; they travel as the strings ``inf``, ``-inf``
     and ``nan``, which ``decode`` turns back where a float is expected. Raises ``CodecError`` for anything else.
     """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    kind: Any = type(value)
+    if kind in _AS_THEY_ARE or (isinstance(value, float) and kind is float and math.isfinite(value)):
+        return value
+    names = _field_names(kind)
+    if names is not None:
+        return {name: encode(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {str(key): encode(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -49,6 +54,12 @@ def encode(value: object) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise CodecError(f"a {type(value).__name__} has no JSON form")
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    """Return the names of the fields of a dataclass, None for what is none."""
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else None
 
 
 def decode(kind: type[T], value: object) -> T:

@@ -27,6 +27,8 @@ Floats = npt.NDArray[np.float64]
 
 _CLOSE = 4e-16
 """Relative change below which a sum or a root no longer moves."""
+_SETTLED = 1e-10
+"""Relative size of Newton's step from which on a further one would change nothing: each doubles the digits."""
 _MOST_TERMS = 100_000
 """Terms of the fraction; it takes about as many as the square root of its larger argument."""
 _BELL = 60.0
@@ -219,7 +221,8 @@ def _root(
 ) -> float:
     """Return where ``cdf`` reaches ``probability`` between ``low`` and ``high``.
 
-    By Newton's steps, and by halving where one of them leaves what is left of the interval.
+    By Newton's steps, and by halving where one of them leaves what is left of the interval. At its end a step is as
+    small as what ``cdf`` is rounded by, and would go on back and forth.
     """
     x = start
     for _ in range(200):
@@ -227,9 +230,11 @@ def _root(
         low, high = (low, x) if gap > 0 else (x, high)
         slope = density(x)
         new = x - gap / slope if slope > 0 else math.nan
+        if abs(new - x) <= _SETTLED * abs(new):
+            return new
         if not low < new < high:
             new = (low + high) / 2
-        if abs(new - x) <= _CLOSE * abs(new):
-            return new
+            if abs(new - x) <= _CLOSE * abs(new):
+                return new
         x = new
     return x

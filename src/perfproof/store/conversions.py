@@ -65,9 +65,9 @@ def revision_of(row: RunRow) -> Revision | None:
     return Revision(row.commit_hash, row.branch, bool(row.dirty)) if row.commit_hash else None
 
 
-def comparison_row(run: int, position: int, comparison: Comparison) -> ComparisonRow:
-    """Return the row of a comparison; a figure that is not a number is stored as unknown."""
-    return ComparisonRow(run=run, position=position, **encode(comparison) | _figures(comparison))
+def comparison_values(run: int, position: int, comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison by column; a figure that is not a number is stored as unknown."""
+    return {"run": run, "position": position, **encode(comparison), **_figures(comparison)}
 
 
 def comparison_of(row: ComparisonRow) -> Comparison:
@@ -78,11 +78,11 @@ def comparison_of(row: ComparisonRow) -> Comparison:
     )
 
 
-def level_row(run: int, position: int, level: Level) -> LevelRow:
-    """Return the row of a level, its estimate spread out; a figure that is not a number is stored as unknown."""
-    values = encode(level) | encode(level.estimate) | _figures(level.estimate)
-    del values["estimate"]
-    return LevelRow(run=run, position=position, **values)
+def level_values(run: int, position: int, level: Level) -> dict[str, Any]:
+    """Return a level by column, its estimate spread out; a figure that is not a number is stored as unknown."""
+    values = encode(level)
+    estimate = values.pop("estimate")
+    return {"run": run, "position": position, **values, **estimate, **_figures(level.estimate)}
 
 
 def level_of(row: LevelRow) -> Level:

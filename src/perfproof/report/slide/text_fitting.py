@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, Literal
 
 from matplotlib import font_manager
@@ -34,11 +35,12 @@ def families_for(text: str) -> list[str]:
     return families
 
 
-def _covered(file: str) -> set[str]:
+@cache
+def _covered(file: str) -> frozenset[str]:
     try:
-        return {chr(code) for code in font_manager.get_font(file).get_charmap()}
+        return frozenset(map(chr, font_manager.get_font(file).get_charmap()))
     except (OSError, RuntimeError):  # a font that cannot be read covers nothing
-        return set()
+        return frozenset()
 
 
 class Type:

@@ -17,6 +17,7 @@ from perfproof.scenario.schema.fields import (
     DURATION_SCHEMA,
     Empty,
     Flag,
+    MadeSpec,
     Many,
     Spec,
     Text,
@@ -71,7 +72,7 @@ def _keys(setting: Setting) -> Any:
     """Return the field type of a mapping, or of what stands for one in short."""
     name = "".join(map(str.capitalize, setting.name.split("_"))) + "Spec"
     own: dict[str, Any] = {each.name: _one(each) for each in setting.inner}
-    inner = create_model(name, __base__=Spec, **own)
+    inner = create_model(name, __base__=MadeSpec, **own)
     inner.__doc__ = setting.help
 
     def read(value: object) -> object:
@@ -119,13 +120,13 @@ def _make() -> type[CommonSpec]:
     for check in registry.every():
         name = _spec_name(check.name)
         own: dict[str, Any] = {each.name: _one(each) for each in check.settings}
-        inner = create_model(name, __base__=Spec, **own)
+        inner = create_model(name, __base__=MadeSpec, **own)
         inner.__doc__ = f"Settings of the check: {check.title}."
         fields[check.name] = (
             Annotated[inner | None, BeforeValidator(_words)],
             Field(default=None, description=f"{upper_first(check.title)}: true, or its settings"),
         )
-    made = create_model("ChecksSpec", __base__=CommonSpec, **fields)
+    made = cast(type[CommonSpec], create_model("ChecksSpec", __base__=(CommonSpec, MadeSpec), **fields))
     made.__doc__ = CommonSpec.__doc__
     return made
 

@@ -38,6 +38,15 @@ class Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+class MadeSpec(Spec):
+    """A part made from a table, whose keys say in it what they mean.
+
+    For a class that stands in no file, Pydantic would look through every module of the process, at each start anew.
+    """
+
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
+
 def kind_of(value: object) -> str:
     """Return what a value is, in plain words."""
     if value is None:
