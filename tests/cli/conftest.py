@@ -79,6 +79,16 @@ class Bench:
             text=True,
         )
 
+    def until(self, process: subprocess.Popen[str], said: str) -> str:
+        """Read what a process started with ``-v`` logs until it has ``said`` that; return all of it so far."""
+        assert process.stderr is not None
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if said in line:
+                return "".join(lines)
+        raise AssertionError(f"it ended with {process.wait()} and never said {said!r}\n{''.join(lines)}")
+
     def run(self, *args: str, timeout: float = 150) -> Ran:
         process = self.start(*args)
         try:

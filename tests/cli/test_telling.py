@@ -48,7 +48,7 @@ arms:
 requests:
   - {name: items, get: /items}
   - {name: item, get: "/items/{n}", values: {n: [1, 2]}}
-checks: {telemetry: {repeats: 2}}
+checks: {telemetry: {repeats: 2, wait: 3}}
 goals: {traces: 50%, structured_logs: 50%}
 budgets: {traces: 100%, structured_logs: 100%, log_request_ids: 100%, metrics_endpoint: 100%, traced_statements: 100%}
 rounds: {count: 2, warmup: 200ms, pairs: 300ms}
