@@ -74,7 +74,7 @@ service: {{command: "{sys.executable} {SERVICES / "packets.py"} {{port}} $MODE",
 arms:
   baseline: {{environment: {{MODE: nagle}}}}
   candidate: {{environment: {{MODE: nodelay}}}}
-rounds: {{count: 3, warmup: 200ms, warmup_requests: 5, pairs: 1s, early_stop: false}}
+rounds: {{count: 2, warmup: 200ms, warmup_requests: 5, pairs: 1s, early_stop: false}}
 why: {{profile: off}}
 requests: [{{name: rows, get: /rows}}]
 """,
