@@ -80,3 +80,40 @@ def test_ctrl_c_stops_sending_within_a_second_and_keeps_what_was_recorded(tmp_pa
 
     (samples,) = run.glob("rounds/001/samples.parquet")
     assert pq.read_table(samples).num_rows > 50
+
+
+SLOW_TO_END = """
+import http.server, signal, sys, time
+
+def end(*_):
+    print("asked to end at", time.monotonic(), flush=True)
+    time.sleep(1.5)
+    sys.exit(0)
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+signal.signal(signal.SIGTERM, end)
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+@pytest.mark.server
+def test_versions_that_take_long_to_end_are_stopped_at_the_same_time(bench) -> None:
+    bench.without_load()
+    (bench.folder / "slow.py").write_text(SLOW_TO_END)
+    text = "name: slow\nservice: {command: '{python} slow.py {port}'}\narms: {baseline: {}, candidate: {}}\n"
+    text += "requests: [{get: /}]\nload: {rate: 60/s}\nresponses: off\nwhy: off\n"
+    path = bench.scenario(text=text + "rounds: {count: 1, warmup: 100ms, blocks: 2, block: 200ms}\n")
+    ran = bench.run("ab", str(path), "--quiet")
+    (run,) = bench.runs
+    logs = [(run / "rounds" / "001" / f"{arm}.log").read_text() for arm in ("baseline", "candidate")]
+    asked = [float(log.partition("asked to end at")[2]) for log in logs]
+    assert abs(asked[0] - asked[1]) < 1.2, "one after the other, the second would be asked 1.5 s later"
+    assert ran.code == 3, ran.err
+    assert not bench.leftovers()

@@ -33,7 +33,7 @@ def write_table(path: Path, columns: Columns, kinds: Mapping[str, str]) -> None:
 
 
 def _to_arrow(column: npt.NDArray[Any]) -> pa.Array:
-    """Return a column of numbers as Arrow has it, without a copy.
+    """Return a column of numbers as Arrow has it.
 
     Not by ``pa.array``: that imports pandas, where it is installed, to see whether the column is one of its own, which
     takes longer than everything else that is written.
@@ -110,6 +110,12 @@ def _array(path: Path, column: Any, name: str, kind: str) -> npt.NDArray[Any]:
             column = column.cast(wanted)
         except pa.ArrowException as error:
             raise damaged(path, f"column {name} should be {kind}: {error}") from error
-    array: npt.NDArray[Any] = column.chunk(0).to_numpy() if column.num_chunks == 1 else column.to_numpy()
+    # Not by ``to_numpy``, which imports pandas, see ``_to_arrow``. The chunks have no empty cells, so no mask.
+    chunks = [
+        np.frombuffer(chunk.buffers()[1], kind, len(chunk), chunk.offset * np.dtype(kind).itemsize)
+        for chunk in column.chunks
+        if len(chunk)
+    ]
+    array = chunks[0] if len(chunks) == 1 else np.concatenate(chunks) if chunks else np.empty(0, kind)
     array.flags.writeable = False
     return array
