@@ -87,6 +87,7 @@ def test_without_a_scenario_the_machine_alone_is_looked_at_with_what_it_can_see(
 
 
 def test_a_service_that_does_not_start_is_told_with_its_last_words_and_the_rest_is_looked_at(bench):
+    bench.without_load()
     broken = ('{WORK_US: "3000"}', '{REFUSE: "1"}')
     code, findings, out = looked(bench, str(bench.scenario(broken, *QUICK)), "--no-noise")
     assert code == 1
@@ -126,6 +127,7 @@ def test_a_wrong_password_is_told_at_the_login_and_requests_are_not_blamed(bench
 
 
 def test_a_request_that_answers_500_names_the_version_that_does(bench):
+    bench.without_load()
     failing = ('{WORK_US: "1000"}', '{STATUS: "500"}')
     code, findings, _ = looked(bench, str(bench.scenario(failing, *QUICK)), "--no-noise")
     assert code == 1
@@ -238,6 +240,7 @@ def test_a_file_that_is_not_there_is_a_matter_of_usage(bench):
 
 
 def test_a_mode_for_developing_and_a_ref_that_is_not_there_are_told(bench):
+    bench.without_load()
     path = bench.scenario(('{WORK_US: "1000"}', '{WORK_US: "1000", DEBUG: "1"}'), *QUICK)
     code, findings, _ = looked(bench, str(path), "--no-noise", "--baseline-ref", "no-such-branch")
     assert code == 1
