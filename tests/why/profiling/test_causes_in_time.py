@@ -37,10 +37,10 @@ def looked(folder: Path, seconds: float, starts_in: float) -> tuple[Causes, floa
 
 
 def test_a_pass_is_shortened_to_its_time(tmp_path: Path) -> None:
-    causes, took = looked(tmp_path, 20.0, 0.5)
-    assert took < 20 + 5
+    causes, took = looked(tmp_path, 30.0, 0.5)
+    assert took < 30 + 5
     assert [each.engine for each in causes.profiles] == ["agent", "agent"], causes.profiles[0].notes
-    assert 0.8 <= causes.profiles[0].seconds < 10  # of the 60 s that were asked for
+    assert 0.8 <= causes.profiles[0].seconds < 15  # of the 60 s that were asked for
     assert all(arm.http for arm in causes.levers)
 
 
