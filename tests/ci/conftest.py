@@ -17,7 +17,7 @@ TINY = Path(__file__).parent.parent / "services" / "tiny.py"
 SCENARIO = """\
 name: tiny
 service:
-  command: "{python} -m uvicorn tiny:app --host 127.0.0.1 --port {port} --log-level warning --no-access-log"
+  command: "{python} -S tiny.py {port}"
   directory: app
   health: /health
   start_timeout: 20s

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from ci.conftest import SCENARIO, new_repo, tiny
+from ci.conftest import SCENARIO, Repo, new_repo, tiny
 
 TESTS = """\
 import pytest
@@ -34,6 +35,13 @@ def test_the_plugin_imports_nothing_heavy_until_it_is_used():
     assert done.stdout.strip() == "[]"
 
 
+def without_load(repo: Repo) -> None:
+    """Have what the tests there measure asked of the engine that sends nothing."""
+    tests = Path(__file__).parent.parent
+    lines = ("import sys", f"sys.path.insert(0, {str(tests)!r})", "import fake_engine", "fake_engine.take_its_place()")
+    repo.write("conftest.py", "\n".join(lines) + "\n")
+
+
 @pytest.mark.server
 def test_a_service_that_does_not_start_fails_the_test_in_few_words_and_shows_no_secret(tmp_path):
     repo = new_repo(tmp_path)
@@ -41,6 +49,7 @@ def test_a_service_that_does_not_start_fails_the_test_in_few_words_and_shows_no_
     secret = "environment: {DB_PASS: '${SHOP_DB}', API_KEY: literal-k3y}\narms: {baseline: {}, candidate: {}}\n"
     text = SCENARIO.replace("service:", "service:\n  " + secret.partition("\n")[0], 1)
     repo.write("perf.yaml", text.replace("rounds:", secret.partition("\n")[2] + "rounds:"))
+    without_load(repo)
     repo.write("test_perf.py", "def test_it(perfproof):\n    perfproof.gate('perf.yaml', inconclusive='pass')\n")
     repo.environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "SHOP_DB": "s3same-open"}
     done = subprocess.run(
@@ -62,6 +71,7 @@ def test_a_gate_that_fails_fails_the_test_with_the_verdicts_sentence(tmp_path):
     arms = "arms: {baseline: {}, candidate: {}}\nbudgets: {latency_p50: 1us}\nrounds:"
     repo.write("perf.yaml", SCENARIO.replace("rounds:", arms))
     repo.write("test_perf.py", TESTS)
+    without_load(repo)
     repo.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # the installed entry point would load it a second time
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "perfproof.pytest_plugin", "-q", "--strict-markers"],
@@ -69,8 +79,8 @@ def test_a_gate_that_fails_fails_the_test_with_the_verdicts_sentence(tmp_path):
     )  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr
     assert "4 failed" in done.stdout
-    assert "Budget broken: p50 latency" in done.stdout or "Invalid: " in done.stdout
-    assert "Gate failed: of" in done.stdout or "Gate invalid" in done.stdout
+    assert "Budget broken: p50 latency" in done.stdout
+    assert "Gate failed: of" in done.stdout
     assert "name a scenario" in done.stdout
     assert "perfproof knows no basline" in done.stdout
     assert "did you mean main?" in done.stdout

@@ -21,7 +21,8 @@ def causes(run):
 
 
 def test_ab_profiles_both_arms_after_its_rounds(bench):
-    ran = bench.run("ab", str(bench.scenario(WHY)), "--quiet")
+    path = bench.scenario(WHY, ("blocks: 4", "blocks: 2"), ("warmup: 300ms", "warmup: 200ms"))
+    ran = bench.run("ab", str(path), "--quiet", "--rounds", "1")
     assert ran.code in (0, 1, 3, 4), ran.err
     (run,) = (bench.folder / "results").glob("*-tiny-*")
     text = json.dumps(causes(run))
@@ -34,8 +35,9 @@ def test_ab_profiles_both_arms_after_its_rounds(bench):
 
 
 def test_no_why_looks_at_nothing(bench):
+    bench.without_load()
     ran = bench.run("ab", str(bench.scenario(WHY)), "--quiet", "--no-why", "--rounds", "1")
-    assert ran.code in (0, 1, 3, 4), ran.err
+    assert ran.code == 3, ran.err  # one round of each cannot tell
     (run,) = (bench.folder / "results").glob("*-tiny-*")
     assert not (run / "causes.json.gz").exists()
     told = bench.run("report", "last", "-o", "x.folded")
@@ -51,15 +53,14 @@ def test_check_says_what_will_be_looked_at(bench):
 
 def test_ctrl_c_during_the_pass_keeps_the_verdict_and_leaves_nothing_behind(bench):
     slow = ("why: off", "why: {levers: false, seconds: 60s}")
-    process = bench.start("ab", str(bench.scenario(slow)), "--rounds", "1")
-    deadline = time.monotonic() + 90
-    while not list((bench.folder / "results").glob("*/rounds/001/round.json")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(6)
+    process = bench.start("ab", str(bench.scenario(slow, ("blocks: 4", "blocks: 2"))), "-v", "--rounds", "1")
+    bench.until(process, "profiling with agent: slice 1")
+    time.sleep(0.3)
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "p50" in out
+    assert not bench.leftovers()
     (run,) = (bench.folder / "results").glob("*-tiny-*")
     assert json.loads((run / "run.json").read_text())["status"] == "interrupted" or "interrupted" in err
 
@@ -73,13 +74,17 @@ service: {{command: "{sys.executable} {SERVICES / "packets.py"} {{port}} $MODE",
 arms:
   baseline: {{environment: {{MODE: nagle}}}}
   candidate: {{environment: {{MODE: nodelay}}}}
-rounds: {{count: 4, warmup: 500ms, pairs: 2s}}
+rounds: {{count: 2, warmup: 200ms, warmup_requests: 5, pairs: 1s, early_stop: false}}
 why: {{profile: off}}
 requests: [{{name: rows, get: /rows}}]
 """,
     )
-    ran = bench.run("ab", str(file), "--quiet")
-    assert re.search(r"p50 rows .* −9\d\.\d % typ\. .* improved", ran.out)
+    ran = bench.run("ab", str(file), "--quiet", "--json", "out.json")
+    rows = {(row["metric"], row["request"]): row for row in bench.json("out.json")["comparisons"]}
+    # A generator that had to wait for the tests beside this one voids the verdict, not what was seen.
+    assert rows["latency_p50", "rows"]["change"] < -0.9, ran.out
+    assert rows["latency_p50", "rows"]["ci_high"] < -0.8
+    assert re.search(r"p50 rows .* −9\d\.\d % typ\.", ran.out)
     details = " ".join(bench.run("show", "last", "--findings").out.split())
     assert "of responses of baseline ended 40 ms after their first byte (rows)" in details
     assert "of responses of candidate" not in details

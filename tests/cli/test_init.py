@@ -83,7 +83,7 @@ def test_two_versions_of_an_api_become_the_arms_and_are_measured(bench):
     assert paths == {"/items?limit={limit}", "/items/{item_id}", "/mine"}
     assert scenario["setup"][0]["post"] == "/login"
     assert "GET /v2/only-first: answered with status 404" in ran.err
-    measured = bench.run("ab", "perfproof.yaml", "--rounds", "2", "--no-why")
+    measured = bench.without_load().run("ab", "perfproof.yaml", "--rounds", "2", "--no-why")
     assert (bench.runs[-1] / "rounds" / "002").is_dir(), measured.err  # the other version's token would be refused
 
 
@@ -169,7 +169,7 @@ def test_a_project_in_git_goes_from_init_to_a_verdict_on_its_refs(bench):
     assert "then: perfproof ab perfproof.yaml --baseline-ref main" in ran.out
     bench.environ["XDG_CACHE_HOME"] = str(folder / "cache")
     line = ran.out.partition("then: perfproof ")[2].split()
-    measured = bench.run(*line, "--rounds", "2", "--no-why")
+    measured = bench.without_load().run(*line, "--rounds", "2", "--no-why")
     assert (bench.runs[-1] / "rounds" / "002").is_dir(), measured.err
 
 

@@ -30,7 +30,9 @@ def temporary(bench, tmp_path) -> Path:
 
 def started(bench, count: int, sealed: int = 1) -> subprocess.Popen[str]:
     """Start a run and return when so many of its rounds are sealed."""
-    path = bench.scenario(("count: 2", f"count: {count}"))
+    path = bench.scenario(
+        ("count: 2", f"count: {count}"), ("warmup: 300ms", "warmup: 100ms"), ("blocks: 4", "blocks: 2")
+    )
     process = bench.start("run", str(path), "-q", "--label", "it")
     until(lambda: any((bench.folder / "results").glob(f"*/rounds/{sealed:03d}/round.json")), process)
     return process
@@ -119,7 +121,8 @@ def test_a_lost_terminal_ends_a_run_as_ctrl_c_does(bench, temporary, number):
 def test_a_second_signal_ends_it_at_once_and_the_next_command_takes_away_what_is_left(bench, temporary):
     stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
     reset = f"""  reset: '{{python}} -c "{stubborn}"'"""
-    path = bench.scenario(("count: 2", "count: 50"), ("  health: /health", f"  health: /health\n{reset}"))
+    kept = f"  health: /health\n  stop_grace: 3s\n{reset}"  # what is left is killed after it
+    path = bench.scenario(("count: 2", "count: 50"), ("  health: /health", kept))
     process = bench.start("run", str(path), "-q")
     until(lambda: any(log.stat().st_size for log in temporary.glob("*/round-001/*.reset.log")), process)
     process.send_signal(signal.SIGINT)

@@ -119,7 +119,7 @@ def test_exceptions_in_tasks_void_the_measurement_and_are_told(bench, scenario):
     users = USERS.replace(
         '        with self.client.post("/orders"', '        {}["missing"]\n        with self.client.post("/orders"'
     )
-    ran = bench.run("run", scenario(("count: 2", "count: 1"), users=users))
+    ran = bench.run("run", scenario(("count: 2", "count: 1"), ("blocks: 4", "blocks: 2"), users=users))
     assert ran.code == 4, ran.err + ran.out
     text = bench.details()
     assert "tasks of baseline ended with an exception, mostly KeyError: 'missing' (load.py:20 in buy)" in text
@@ -127,7 +127,9 @@ def test_exceptions_in_tasks_void_the_measurement_and_are_told(bench, scenario):
 
 def test_a_goal_for_a_name_that_never_came_up_is_told(bench, scenario):
     path = scenario(
-        ("count: 2", "count: 1"), ("rounds:", "budgets: {latency_p50: {limit: 1s, requests: GET /item}}\nrounds:")
+        ("count: 2", "count: 1"),
+        ("blocks: 4", "blocks: 2"),
+        ("rounds:", "budgets: {latency_p50: {limit: 1s, requests: GET /item}}\nrounds:"),
     )
     ran = bench.run("run", path)
     assert ran.code == 4, ran.err + ran.out
@@ -136,12 +138,9 @@ def test_a_goal_for_a_name_that_never_came_up_is_told(bench, scenario):
 
 
 def test_ctrl_c_keeps_what_was_recorded(bench, scenario):
-    process = bench.start("ab", scenario(("block: 300ms", "block: 10s")))
-    deadline = time.monotonic() + 60
-    while not (begun := list((bench.folder / "results").glob("*/rounds/.001.partial"))) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert begun
-    time.sleep(6)  # both services have started and warmed up, and the first block of 10 s is under way
+    process = bench.start("ab", scenario(("block: 300ms", "block: 10s")), "-v")
+    bench.until(process, ": measuring")
+    time.sleep(1)  # the first block of 10 s is under way
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, out + err
@@ -155,11 +154,9 @@ def test_a_loop_that_never_waits_cannot_keep_ctrl_c_from_ending_it(bench, scenar
     users = USERS.replace(
         '        with self.client.post("/orders"', '        while True: pass\n        with self.client.post("/orders"'
     )
-    process = bench.start("run", scenario(users=users))
-    deadline = time.monotonic() + 60
-    while not list((bench.folder / "results").glob("*/rounds/.001.partial")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(5)
+    process = bench.start("run", scenario(users=users), "-v")
+    bench.until(process, ": warming up")
+    time.sleep(1)  # users have come to the loop
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, out + err

@@ -192,10 +192,11 @@ def test_noise_tells_what_this_machine_can_see(bench):
 
 def test_a_second_measurement_of_the_same_says_that_it_is_attempt_2(bench):
     bench.without_load()
-    path = bench.scenario(("count: 2", "count: 1"), ("blocks: 4", "blocks: 2"))
+    short = (("count: 2", "count: 1"), ("blocks: 4", "blocks: 2"), ("why: off", "why: off\nresponses: off"))
+    path = bench.scenario(*short)
     first = bench.run("ab", str(path), "-o", "first.md", "-q")
     again = bench.run("ab", str(path), "-o", "again.md", "-q")
-    other = bench.run("ab", str(bench.scenario(("count: 2", "count: 1"), ('"1000"', '"900"'))), "-o", "other.md", "-q")
+    other = bench.run("ab", str(bench.scenario(*short, ('"1000"', '"900"'))), "-o", "other.md", "-q")
     assert (bench.folder / "again.md").exists(), first.err + again.err + other.err
     said = {name: "attempt" in (bench.folder / f"{name}.md").read_text() for name in ("first", "again", "other")}
     assert said == {"first": False, "again": True, "other": False}
@@ -204,7 +205,7 @@ def test_a_second_measurement_of_the_same_says_that_it_is_attempt_2(bench):
 
 def test_json_to_stdout_is_json_and_nothing_else(bench):
     bench.without_load()
-    ran = bench.run("ab", str(bench.scenario()), "--json", "-")
+    ran = bench.run("ab", str(bench.scenario(("why: off", "why: off\nresponses: off"))), "--json", "-")
     result = json.loads(ran.out)
     assert result["rounds"] == 2
     assert "round" in ran.err

@@ -134,7 +134,8 @@ def test_a_rate_beyond_what_a_version_carries_is_told_within_seconds_with_the_ra
 def test_a_service_that_hangs_is_told_after_one_timeout(bench):
     path = bench.scenario(
         ('get: "/others"}', 'get: "/others", timeout: 1s}'),
-        ('WORK_US: "1500"', 'WORK_US: "30000000"'),
+        ('WORK_US: "1500"', 'WORK_US: "30000000"'),  # nothing else is answered meanwhile, and no signal heeded
+        ("start_timeout: 20s", "start_timeout: 20s\n  stop_grace: 500ms"),
         ("values: {n: [1, 2, 3]}}", "values: {n: [1, 2, 3]}, timeout: 1s}"),
         ("why: off", "why: off\nresponses: off"),
         text=PAIRED,
@@ -162,8 +163,8 @@ def test_the_time_is_that_of_the_whole_command(bench):
 def test_slow_requests_get_pairs_and_few_starts_say_so(bench):
     bench.without_load()
     path = bench.scenario(
-        ('WORK_US: "3000"', 'WORK_US: "400000"'),
-        ('WORK_US: "1500"', 'WORK_US: "200000"'),
+        ('WORK_US: "3000"', 'WORK_US: "0", SLEEP_MS: "200"'),
+        ('WORK_US: "1500"', 'WORK_US: "0", SLEEP_MS: "100"'),
         ('  - {name: other, get: "/others"}\n', ""),
         (", pairs: 1s", ""),
         ("count: 3", "count: 2"),

@@ -223,17 +223,13 @@ def test_ab_takes_the_rules_of_the_gate(bench):
 
 @pytest.mark.server
 def test_ctrl_c_while_causes_are_sought_says_so_and_leaves_the_verdict(bench):
+    bench.without_load()
     file = bench.scenario(("why: off\n", ""))
     process = bench.start("ab", str(file), "-v")
-    assert process.stderr is not None
-    said = []
-    for line in process.stderr:
-        said.append(line)
-        if ": watching baseline" in line:
-            process.send_signal(signal.SIGINT)
-            break
+    said = bench.until(process, ": watching baseline")
+    process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, "".join(said) + err
+    assert process.returncode == 130, said + err
     assert "the search for causes was interrupted" in err
     assert "the rounds had ended: what they show stands" in err
     details = bench.run("show", "last", "--findings").out
@@ -268,6 +264,7 @@ def test_a_service_gets_as_many_ports_as_it_names(bench):
 
 @pytest.mark.server
 def test_a_probe_without_a_database_shows_status_size_time_and_whether_the_arms_answer_alike(bench):
+    bench.without_load()  # what is asked one by one is really sent
     ignored = ("why: off", "why: off\nresponses: {ignore: [$.pid]}")
     slower = ('WORK_US: "3000"', 'WORK_US: "40000"')
     ran = bench.run("probe", str(bench.scenario(ignored, slower)), "--json", "out.json")

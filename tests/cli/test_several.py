@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -153,23 +154,26 @@ def test_probes_flows_feeds_and_goals_hold_for_each_candidate(bench):
 
 
 def test_an_interrupted_run_of_three_goes_on_and_compares_all_of_them(bench):
+    bench.without_load()
     fewer = ('  same: {environment: {WORK_US: "3000"}}\n', "")
-    path = bench.scenario(("count: 4", "count: 3, early_stop: false"), fewer, text=SEVERAL)
+    short = ("pairs: 1500ms", "pairs: 200ms")
+    path = bench.scenario(("count: 4", "count: 3, early_stop: false"), short, fewer, text=SEVERAL)
     process = bench.start("ab", "-v", str(path))
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "round 2 of 3" in line:
-            process.send_signal(signal.SIGINT)
-            break
+    bench.until(process, "round 2 of 3")
+    process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130
+    blocks = json.loads((bench.runs[-1] / "rounds" / "001" / "round.json").read_text())["blocks"]
+    ahead = max(block["ended_ns"] for block in blocks) - time.monotonic_ns()
+    time.sleep(max(0.0, ahead / 1e9))  # the clock of this engine runs ahead, and no run ends in the future
     shown = bench.run("show", "last", "--json", "part.json")
     assert shown.code == 0, shown.err
     assert [len(each["arms"]) for each in bench.json("part.json")["candidates"]] == [2, 2]
     ran = bench.run("resume", "--json", "out.json")
-    assert ran.code in (0, 1, 3), ran.err + ran.out
+    assert ran.code == 1, ran.err + ran.out
     result = bench.json("out.json")
     assert (result["rounds"], result["arms"]) == (3, ["main", "fast", "slow"])
+    assert [each["verdict"] for each in result["candidates"]] == ["improved", "regressed"]
     assert "resumed after round 1" in " ".join(result["comparability"]["warnings"])
     info = json.loads((bench.runs[-1] / "run.json").read_text())
     assert (info["status"], info["rules"]["candidates"]) == ("complete", 2)
@@ -193,6 +197,8 @@ def test_under_load_the_versions_take_turns_in_blocks_of_balanced_order(bench):
 
 
 def test_three_refs_of_a_repository_become_three_versions_and_what_has_room_for_two_says_so(bench):
+    bench.without_load()
+
     def git(*arguments: str) -> None:
         given = ("-c", "user.name=a", "-c", "user.email=a@example.com")
         subprocess.run(["git", *given, *arguments], cwd=bench.folder, check=True, capture_output=True)
@@ -211,9 +217,10 @@ def test_three_refs_of_a_repository_become_three_versions_and_what_has_room_for_
     bench.environ["XDG_CACHE_HOME"] = str(bench.folder / "cache")
     refs = ("--baseline-ref", "main", "--candidate-ref", "fix/a", "--candidate-ref", "fix/b")
     ran = bench.run("ab", str(path), *refs, "--json", "out.json")
-    assert ran.code in (0, 1, 3), ran.err + ran.out
+    assert ran.code == 0, ran.err + ran.out
     result = bench.json("out.json")
     assert result["arms"] == ["baseline", "fix-a", "fix-b"]
+    assert [each["verdict"] for each in result["candidates"]] == ["improved", "improved"]
     info = json.loads((bench.runs[-1] / "run.json").read_text())
     assert [each["ref"] for each in info["arm_details"]] == ["main", "fix/a", "fix/b"]
     assert len({each["commit"] for each in info["arm_details"]}) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -83,7 +84,7 @@ def test_a_service_that_refuses_to_start_shows_the_tail_of_its_log(bench):
 
 
 def test_health_that_never_comes_up_is_told_with_the_last_answer(bench):
-    path = bench.scenario(("health: /health", "health: /items/1"), ("start_timeout: 20s", "start_timeout: 2s"),
+    path = bench.scenario(("health: /health", "health: /items/1"), ("start_timeout: 20s", "start_timeout: 1s"),
                           ('baseline: {environment: {', 'baseline: {environment: {STATUS: "503", '))  # fmt: skip
     ran = bench.run("ab", str(path))
     assert ran.code == 4, ran.err
@@ -118,6 +119,7 @@ def test_a_service_dying_mid_round_keeps_the_finished_rounds(bench):
 
 
 def test_nothing_but_errors_is_invalid(bench):
+    bench.without_load()
     broken = [('WORK_US: "3000"', 'STATUS: "500"'), ('WORK_US: "1000"', 'STATUS: "500"')]
     ran = bench.run("ab", str(bench.scenario(*broken)))
     assert ran.code == 4, ran.err + ran.out
@@ -187,7 +189,7 @@ def test_a_full_disk_is_told_and_finished_rounds_stay(bench):
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(disk)], check=True)
     try:
-        path = bench.scenario(("count: 2", "count: 30"), ("blocks: 4", "blocks: 2"))
+        path = bench.scenario(("count: 2", "count: 30"), ("blocks: 4", "blocks: 2"), ("warmup: 300ms", "warmup: 100ms"))
         filler = disk / "filler"
         process = bench.start("ab", str(path), "--no-early-stop")
         assert wait_until(lambda: bool(list(disk.glob("*/rounds/001"))), 40)
@@ -238,19 +240,11 @@ rounds: {{count: 3, warmup: 200ms, warmup_requests: 3, blocks: 3, block: 300ms}}
 
 
 def test_a_load_process_that_dies_leaves_a_round_that_says_so(bench):
-    bench.cold = True
-    process = bench.start("run", str(bench.scenario(("blocks: 4", "blocks: 60"))), "--quiet")
-
-    def load_process():
-        children = psutil.Process(process.pid).children(recursive=True)
-        return next((child for child in children if "perfproof.load.process" in child.cmdline()), None)
-
-    def measuring():
-        return bool(bench.runs) and any((bench.runs[0] / "rounds").iterdir()) and load_process() is not None
-
-    assert wait_until(measuring)
-    time.sleep(2.5)
-    load_process().kill()
+    process = bench.start("run", str(bench.scenario(("blocks: 4", "blocks: 60"))), "-v")
+    said = bench.until(process, ": measuring")
+    (load,) = re.findall(r"load process ready \(pid (\d+),", said)
+    time.sleep(0.3)
+    psutil.Process(int(load)).kill()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 4, err
     assert "the load process has died (exit code -9)" in err

@@ -52,6 +52,7 @@ def test_runs_of_one_arm_say_where_the_time_goes_and_two_of_them_why(bench):
 
 
 def test_nothing_is_explained_that_was_not_looked_at(bench):
+    bench.without_load()
     ran = bench.run("ab", str(bench.scenario(WHY)), "--no-why", "--json", "out.json")
     assert bench.json("out.json")["why"] is None, ran.err
     assert "Why" not in ran.out

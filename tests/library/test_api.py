@@ -13,6 +13,7 @@ import pytest
 
 import checks_corpus as corpus
 import perfproof
+import warm
 from filled import fill
 from perfproof import api, pytest_plugin
 from perfproof.judge import analyse
@@ -191,7 +192,8 @@ claims:
 
 @pytest.mark.server
 @pytest.mark.timeout(180)
-def test_claims_are_proven_and_checks_are_made_from_the_library(tmp_path):
+def test_claims_are_proven_and_checks_are_made_from_the_library(tmp_path, monkeypatch):
+    monkeypatch.setattr("perfproof.load.load_client.subprocess", warm.LoadSubprocess)
     file = tmp_path / "shop.yaml"
     file.write_text(SHOP.replace("SHOPS", str(corpus.SHOPS)).replace("FOLDER", str(tmp_path)))
     proven = perfproof.prove(file, results=tmp_path / "results")

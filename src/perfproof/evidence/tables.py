@@ -26,10 +26,21 @@ def write_table(path: Path, columns: Columns, kinds: Mapping[str, str]) -> None:
 
     Raises ``OSError`` when the disk refuses, ``KeyError`` for a missing column and ``ValueError`` for unequal lengths.
     """
-    arrays = {name: pa.array(np.asarray(columns[name]).astype(kind, copy=False)) for name, kind in kinds.items()}
+    arrays = {name: to_arrow(np.asarray(columns[name]).astype(kind, copy=False)) for name, kind in kinds.items()}
     buffer = io.BytesIO()  # a round's table is some MB; through memory, the errors of the disk are Python's own
     pq.write_table(pa.table(arrays), buffer, compression="zstd", write_page_checksum=True)
     write_whole(path, buffer.getvalue())
+
+
+def to_arrow(column: npt.NDArray[Any]) -> pa.Array:
+    """Return a column of numbers as Arrow has it.
+
+    Not by ``pa.array``: that imports pandas, where it is installed, to see whether the column is one of its own, which
+    takes longer than everything else that is written.
+    """
+    return pa.Array.from_buffers(
+        pa.from_numpy_dtype(column.dtype), len(column), [None, pa.py_buffer(np.ascontiguousarray(column))]
+    )
 
 
 def join_tables(path: Path, parts: Sequence[Path], kinds: Mapping[str, str]) -> None:
@@ -99,6 +110,12 @@ def _array(path: Path, column: Any, name: str, kind: str) -> npt.NDArray[Any]:
             column = column.cast(wanted)
         except pa.ArrowException as error:
             raise damaged(path, f"column {name} should be {kind}: {error}") from error
-    array: npt.NDArray[Any] = column.chunk(0).to_numpy() if column.num_chunks == 1 else column.to_numpy()
+    # Not by ``to_numpy``, which imports pandas, see ``to_arrow``. The chunks have no empty cells, so no mask.
+    chunks = [
+        np.frombuffer(chunk.buffers()[1], kind, len(chunk), chunk.offset * np.dtype(kind).itemsize)
+        for chunk in column.chunks
+        if len(chunk)
+    ]
+    array = chunks[0] if len(chunks) == 1 else np.concatenate(chunks) if chunks else np.empty(0, kind)
     array.flags.writeable = False
     return array

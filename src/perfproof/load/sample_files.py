@@ -46,6 +46,8 @@ def write_samples(path: Path, chunks: Iterable[Columns], kinds: Mapping[str, str
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from perfproof.evidence.tables import to_arrow
+
     schema = pa.schema([(name, pa.from_numpy_dtype(np.dtype(kind))) for name, kind in kinds.items()])
     partial = path.with_name(path.name + ".partial")
     rows = 0
@@ -53,8 +55,9 @@ def write_samples(path: Path, chunks: Iterable[Columns], kinds: Mapping[str, str
         with partial.open("wb") as file:
             with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
                 for chunk in chunks:
-                    columns = {name: np.ascontiguousarray(chunk[name]) for name in kinds}
-                    writer.write_table(pa.table(columns, schema=schema))
+                    columns = {name: np.asarray(chunk[name]).astype(kind, copy=False) for name, kind in kinds.items()}
+                    arrays = {name: to_arrow(column) for name, column in columns.items()}
+                    writer.write_table(pa.table(arrays, schema=schema))
                     rows += int((columns["outcome"] != int(Outcome.MESSAGE)).sum())
             file.flush()
             os.fsync(file.fileno())

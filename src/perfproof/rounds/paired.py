@@ -40,13 +40,12 @@ def warm_pairs(run: RunContext, number: int, progress: Progress) -> None:
     arms = tuple(range(len(progress.services)))
     trees = progress.trees
     at_start = [tree.cpu_by_pid() for tree in trees]
-    began = time.monotonic()
+    seconds = 0.0  # by the clock of what sends, as in ``warm_up``
     sent = [0] * len(arms)
     levels: list[list[float]] = [[] for _ in arms]
     first: PairsReport | None = None
     count = 0
     while True:
-        seconds = time.monotonic() - began
         if first is None:
             counts = tuple(1 if weight > 0 else 0 for weight in pace.weights)
         else:
@@ -62,6 +61,7 @@ def warm_pairs(run: RunContext, number: int, progress: Progress) -> None:
         seed = seed_of(run, number, f"warm-{count}")
         report = run.load.pairs(PairStretch(arms, -1, counts, most, seed, pace.gap, record=False, patience=1))
         count += 1
+        seconds += (report.arms[0].ended_ns - report.arms[0].started_ns) / 1e9
         _answering(run, report, number)
         pace.learn(report)
         first = first or report
@@ -70,7 +70,6 @@ def warm_pairs(run: RunContext, number: int, progress: Progress) -> None:
             level = _level(report, first, arm)
             if level is not None:
                 levels[arm].append(level)
-    seconds = time.monotonic() - began
     for arm in arms:
         steady = is_steady(levels[arm]) or seconds < limit
         progress.warmth[arm] = WarmupState(

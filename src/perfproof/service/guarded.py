@@ -119,8 +119,9 @@ class Guarded:
         self.ended()
         with contextlib.suppress(OSError):
             self._channel.shutdown(socket.SHUT_WR)
+        self._await_end(self._grace + KILL_TIMEOUT + 5)  # see ``wait``
         try:
-            self._guard.wait(self._grace + KILL_TIMEOUT + 5)
+            self._guard.wait(0)
         except subprocess.TimeoutExpired:
             self.processes()
             self._guard.kill()

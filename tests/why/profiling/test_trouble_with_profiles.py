@@ -30,10 +30,10 @@ def test_pyinstrument_where_it_cannot_be_imported_is_a_note(tmp_path):
     bare = tmp_path / "bare"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
     command = f"{bare}/bin/python {APPS}/plain.py {{port}}"
-    profiles = profiled(tmp_path, command, "", "/one", profile="pyinstrument", seconds=2, python="")
+    profiles = profiled(tmp_path, command, "", "/one", profile="pyinstrument", seconds=1, python="")
     assert profiles[0].engine == "none"
     assert "pyinstrument cannot be imported by the service's Python" in profiles[0].notes[0]
-    profiles = profiled(tmp_path, command, "", "/one", seconds=2, python="")
+    profiles = profiled(tmp_path, command, "", "/one", seconds=1, python="")
     assert profiles[0].engine == "agent"  # which needs nothing that is not there
 
 
@@ -53,7 +53,7 @@ def test_without_the_right_to_trace_py_spy_says_what_to_grant(tmp_path, monkeypa
 
 
 def test_py_spy_sees_prefork_workers(tmp_path):
-    before, after = profiled(tmp_path, "gunicorn", "flasks:app", "/one", profile="py-spy", seconds=4)
+    before, after = profiled(tmp_path, "gunicorn", "flasks:app", "/one", profile="py-spy", seconds=2)
     assert (before.engine, before.clock) == ("py-spy", "cpu"), before.notes
     assert "injected" in {frame.function for frame in after.frames if frame.own}
     assert {frame.module for frame in after.frames if frame.function == "injected"} == {"busy"}

@@ -8,6 +8,7 @@ from django.core.wsgi import get_wsgi_application
 from django.db import connection
 from django.http import HttpResponse
 from django.urls import path
+from opening import Connection
 
 settings.configure(
     ROOT_URLCONF=__name__,
@@ -17,6 +18,7 @@ settings.configure(
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": os.environ["FILE"],
+            "OPTIONS": {"factory": Connection} if "OPENING_MS" in os.environ else {},
             "CONN_MAX_AGE": 60 if os.environ.get("POOL") == "1" else 0,
         }
     },

@@ -4,10 +4,13 @@ import gzip
 import json
 import os
 
+from opening import Connection
 from sqlalchemy import NullPool, QueuePool, create_engine, text
 
 engine = create_engine(
-    f"sqlite:///{os.environ['FILE']}", poolclass=QueuePool if os.environ.get("POOL") == "1" else NullPool
+    f"sqlite:///{os.environ['FILE']}",
+    poolclass=QueuePool if os.environ.get("POOL") == "1" else NullPool,
+    connect_args={"factory": Connection} if "OPENING_MS" in os.environ else {},
 )
 
 

@@ -64,7 +64,7 @@ class Booked:
         for ran, after, before in zip(self.ran, _used(), self._used):
             shares = sum(ran.values())
             for key, share in ran.items():
-                if key is not None:
+                if key is not None and shares:  # none: whatever was seen had waited for a core all the time
                     found[key] = found.get(key, 0) + int(max(after - before, 0) * share / shares)
         return found
 
@@ -112,15 +112,16 @@ class Sampling:
         slice_ = self._clock.slice()
         if slice_ == self._under_way:
             return
-        if self._under_way:
+        # Noted first: what fails below costs this slice, not all that come after it.
+        ended, self._under_way, self._last = self._under_way, slice_, self._clock.now()
+        if ended:
             sys.setswitchinterval(self._usual)
-            hand_on(self._folder.news(), self._booked.lines(), self._under_way)
+            hand_on(self._folder.news(), self._booked.lines(), ended)
         if slice_:
             # Only while a slice is under way: a shorter interval costs every thread of the service switches.
             self._usual = sys.getswitchinterval()
             sys.setswitchinterval(SWITCH)
-            self._booked = Booked()
-        self._under_way, self._last = slice_, self._clock.now()
+            self._booked, self._last = Booked(), self._clock.now()
 
     def _look(self) -> None:
         seen = self._stacks()

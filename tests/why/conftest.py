@@ -1,0 +1,13 @@
+"""What looks for causes needs a load process, and each would take a second to import what it needs."""
+
+from __future__ import annotations
+
+import pytest
+
+import warm
+
+
+@pytest.fixture(autouse=True)
+def warm_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork load processes from one that has everything imported."""
+    monkeypatch.setattr("perfproof.load.load_client.subprocess", warm.LoadSubprocess)
