@@ -80,7 +80,11 @@ def test_what_a_service_tells_of_itself_is_shown_and_judged_with_the_round_as_un
 
 
 def test_blocks_are_scraped_around_not_within_and_leave_cpu_alone(bench):
-    changes = (BLOCKS, ("count: 3", "count: 2"), ("    metrics:\n", "    metrics:\n      - http_requests_total{path=/metrics}\n"))
+    changes = (
+        BLOCKS,
+        ("count: 3", "count: 2"),
+        ("    metrics:\n", "    metrics:\n      - http_requests_total{path=/metrics}\n"),
+    )
     load = "load: {model: open, rate: 60/s}\n"
     bench.scenario(*changes, text=METERED + load, name="metered.yaml")
     ran = bench.run("ab", "metered.yaml", "--json", "out.json")

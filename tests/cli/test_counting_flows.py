@@ -129,7 +129,7 @@ def test_ab_counts_steps_after_the_rounds_and_rows_that_are_given_once_are_given
         ("order: shuffled", "order: once"),
         (log_in, sign_up + log_in),
         ("think_time: 30s", "think_time: 0s"),
-        (counting, f"{counting}\nrounds: {{count: 2, pairs: 2s, warmup: 300ms}}\nwhy: off"),
+        (counting, f"{counting}\nrounds: {{count: 1, pairs: 500ms, warmup: 300ms, warmup_requests: 5}}\nwhy: off"),
     )
     ran = short_counts(bench).run("ab", scenario(bench, *changes, users=600), "--json", "out.json", timeout=350)
     result = bench.json("out.json")

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 _FENCE = re.compile(
     r"^(?P<indent> *)(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=indent)(?P=fence) *$", re.M | re.S
 )
-SHORTER = "--rounds 2 --no-why --no-early-stop"
+SHORTER = "--no-why --no-early-stop --rounds"
 """What a test adds to commands that measure: their words are held, not their figures."""
 _SHORT_ROUNDS = "rounds: {count: 2, warmup: 300ms, warmup_requests: 5"
 _PROGRAM = """\
@@ -87,7 +87,7 @@ def run_page(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(hurried(block.text) if short else block.text, encoding="utf-8")
         elif block.language == "sh":
-            script = shortened(block.text) if short else block.text
+            script = shortened(block.text, rounds=2 if load else 1) if short else block.text
             done = subprocess.run(
                 ["/bin/bash", "-eu", "-c", _ALLOWING + script], cwd=folder, env=whole,
                 capture_output=True, text=True, timeout=400, check=False, pass_fds=channels,
@@ -103,11 +103,11 @@ perfproof() { local code=0; command perfproof "$@" || code=$?; case $code in 0|1
 """
 
 
-def shortened(script: str) -> str:
+def shortened(script: str, *, rounds: int = 2) -> str:
     """Return a script whose measurements take seconds."""
     script = re.sub(r" --time \S+", "", re.sub(r"\\\n\s*", "", script))
     script = re.sub(r"^(perfproof doctor\b[^\n]*)", r"\1 --no-noise", script, flags=re.M)
-    return re.sub(r"^(perfproof (?:ab|gate)\b[^\n#]*?)( *)(#.*)?$", rf"\1 {SHORTER}\2\3", script, flags=re.M)
+    return re.sub(r"^(perfproof (?:ab|gate)\b[^\n#]*?)( *)(#.*)?$", rf"\1 {SHORTER} {rounds}\2\3", script, flags=re.M)
 
 
 def hurried(text: str) -> str:

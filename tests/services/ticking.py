@@ -1,8 +1,9 @@
 """Streams for tests: server-sent events at /events, a WebSocket at /socket that sends, /echo that answers.
 
 FIRST_MS passes before the first message, EVERY_MS before each other. COUNT messages come (0: without end); MODE=plain
-answers /events with JSON, MODE=stuck sends two messages and then nothing more. Each message is numbered from 1. Whatever is
-sent ends when the client goes: a stream that nobody hears would keep the server from ending until it is killed.
+answers /events with JSON, MODE=stuck sends two messages and then nothing more. Each message is numbered from 1.
+Whatever is sent ends when the client goes: a stream that nobody hears would keep the server from ending until it is
+killed.
 """
 
 import asyncio

@@ -32,7 +32,7 @@ static int given(const char* name, int otherwise) {
     return value ? atoi(value) : otherwise;
 }
 static const int MORE = given("MORE", 0), REFUSE = given("REFUSE", 0), ALONE = given("ALONE", 0);
-static const int RECEIPT = given("RECEIPT", 50);
+static const int RECEIPT = given("RECEIPT", 10);
 
 static Reply refused(int status, const std::string& why) { return {status, "{\"error\": \"" + why + "\"}"}; }
 
