@@ -29,8 +29,8 @@ LOOK_SECONDS = 0.5
 ENDS_WITHIN = 5.0
 """Seconds that a process takes at most from putting away its first pipe until it has ended."""
 WAKES_AFTER_MS = 10
-"""Milliseconds after which a process that only waits is woken by tracing it. When it is looked at it has mostly answered
-its last request, so Valgrind's own 100 would be lost at every look, of which a start has hundreds."""
+"""Milliseconds after which a process that only waits is woken by tracing it. When it is looked at it has mostly
+answered its last request, so Valgrind's own 100 would be lost at every look, of which a start has hundreds."""
 STARTS_SLOWER = 12.0
 _TOTALS = re.compile(rb"^totals: (\d+)", re.MULTILINE)
 _DUMP = re.compile(r"out\.(?P<pid>\d+)(?:\.(?P<part>\d+))?")
