@@ -46,7 +46,9 @@ def test_what_a_service_tells_of_itself_is_shown_and_judged_with_the_round_as_un
     more = f"goals: {{'prometheus:db_pool_wait_seconds': 50%, '{HITS}': 100%}}\n"
     more += "budgets: {'prometheus:db_pool_wait_seconds': 10ms, 'prometheus:db_pool_connections': 4}\n"
     bench.scenario(text=METERED + more, name="metered.yaml")
-    ran = bench.run("ab", "metered.yaml", "--json", "out.json", "-o", "page.html", "-o", "page.md", "-o", "page.csv")
+    ran = bench.measure(
+        "ab", "metered.yaml", "--json", "out.json", "-o", "page.html", "-o", "page.md", "-o", "page.csv"
+    )
     result = bench.json("out.json")
     found = rows(result)
     assert ran.code == 1, ran.out + ran.err  # five connections are more than four
@@ -87,7 +89,7 @@ def test_blocks_are_scraped_around_not_within_and_leave_cpu_alone(bench):
     )
     load = "load: {model: open, rate: 20/s}\n"
     bench.scenario(*changes, text=METERED + load, name="metered.yaml")
-    ran = bench.run("ab", "metered.yaml", "--json", "out.json")
+    ran = bench.measure("ab", "metered.yaml", "--json", "out.json")
     assert ran.code in (0, 1, 3), ran.out + ran.err
     found = rows(bench.json("out.json"))
     assert found["prometheus:db_pool_wait_seconds"]["rounds"] == 2
@@ -104,7 +106,7 @@ def test_flows_workers_and_three_versions_have_them_too(bench):
     text = text.replace("arms:\n  baseline", "arms:\n  first").replace("  candidate:", "  second:")
     text = text.replace("requests:\n", '  third: {environment: {WAIT_MS: "8", EVICTS: "1"}}\nrequests:\n')
     bench.scenario(text=text + "load: {model: closed, users: 2, workers: 2}\n", name="metered.yaml")
-    ran = bench.run("ab", "metered.yaml", "--json", "out.json")
+    ran = bench.measure("ab", "metered.yaml", "--json", "out.json")
     assert ran.code in (0, 1, 3), ran.out + ran.err
     result = bench.json("out.json")
     wait = {part["arms"][-1]: rows(part)["prometheus:db_pool_wait_seconds"] for part in result["candidates"]}
@@ -124,7 +126,7 @@ def test_what_is_not_told_is_open_with_reason_and_fix(bench):
     )
     silent = ('candidate: {environment: {WAIT_MS: "20"', 'candidate: {environment: {SILENT: "1", WAIT_MS: "20"')
     bench.scenario(alike, silent, ("count: 3", "count: 1"), text=METERED + more, name="silent.yaml")
-    ran = bench.run("ab", "silent.yaml", "--json", "out.json")
+    ran = bench.measure("ab", "silent.yaml", "--json", "out.json")
     assert ran.code == 3, ran.out + ran.err
     result = bench.json("out.json")
     held = budgets(result)
@@ -145,7 +147,7 @@ def test_what_is_not_told_is_open_with_reason_and_fix(bench):
         BLOCKS,
     )
     bench.scenario(*alone, text=METERED + more, name="garbage.yaml")
-    garbage = bench.run("run", "garbage.yaml", "--json", "garbage.json")
+    garbage = bench.measure("run", "garbage.yaml", "--json", "garbage.json")
     assert "not in Prometheus' text format" in budgets(bench.json("garbage.json"))["prometheus:nowhere_total"]["why"]
     assert garbage.code == 3
 
@@ -155,7 +157,7 @@ def test_a_metric_that_nobody_tells_is_named_with_what_is_alike_and_one_version_
     text = text.replace("DIRECTORY\n", 'DIRECTORY\n  environment: {METRICS_PORT: "{port2}", WAIT_MS: "20"}\n')
     text = text.replace("/metrics\n", "http://127.0.0.1:{port2}/metrics\n")
     bench.scenario(text=text + "budgets: {'prometheus:pool_wait_seconds': 3ms}\n", name="alone.yaml")
-    ran = bench.run("run", "alone.yaml", "--json", "out.json")
+    ran = bench.measure("run", "alone.yaml", "--json", "out.json")
     assert ran.code == 3, ran.out + ran.err
     result = bench.json("out.json")
     (budget,) = result["budgets"]

@@ -59,7 +59,7 @@ def test_what_a_service_pushes_is_shown_and_judged_with_the_round_as_unit(bench)
     more = f"goals: {{'{WAIT}': 50%, '{HITS}': 100%}}\n"
     more += f"budgets: {{'{WAIT}': 10ms, 'otlp:db.client.connection.max': 4}}\n"
     scenario = pushing(bench, more=more)
-    ran = bench.run("ab", scenario, "--json", "out.json", "-o", "page.html", "-o", "page.md", "-o", "run.prom")
+    ran = bench.measure("ab", scenario, "--json", "out.json", "-o", "page.html", "-o", "page.md", "-o", "run.prom")
     assert ran.code == 1, ran.out + ran.err  # five connections are more than four
     result = bench.json("out.json")
     found = rows(result)
@@ -105,7 +105,7 @@ def test_flows_workers_and_three_versions_push_too_and_a_delta_says_the_same(ben
     text = text.replace("arms:\n  baseline", "arms:\n  first").replace("  candidate:", "  second:")
     third = '  third: {environment: {WAIT_MS: "8", TEMPORALITY: delta, EVICTS: "1"}}\nrequests:\n'
     text = text.replace("requests:\n  -", third + "  -")
-    ran = bench.run(
+    ran = bench.measure(
         "ab", pushing(bench, text=text, more="load: {model: closed, users: 2, workers: 2}\n"), "--json", "out.json"
     )
     assert ran.code in (0, 1, 3), ran.out + ran.err
@@ -121,7 +121,7 @@ def test_flows_workers_and_three_versions_push_too_and_a_delta_says_the_same(ben
 def test_what_is_not_pushed_is_open_with_reason_and_fix(bench):
     more = f"budgets: {{'{WAIT}': 3ms, 'otlp:nowhere': 1, 'otlp:app.hoard': 5}}\n"
     silent = ('candidate: {environment: {WAIT_MS: "1"', 'candidate: {environment: {SILENT: "1", WAIT_MS: "1"')
-    ran = bench.run("ab", pushing(bench, silent, ("count: 3", "count: 1"), more=more), "--json", "out.json")
+    ran = bench.measure("ab", pushing(bench, silent, ("count: 3", "count: 1"), more=more), "--json", "out.json")
     assert ran.code == 3, ran.out + ran.err
     held = budgets(bench.json("out.json"))
     assert (held[WAIT]["value"], held[WAIT]["broken"]) == (None, False)
@@ -137,7 +137,7 @@ def test_what_is_not_pushed_is_open_with_reason_and_fix(bench):
         ('UNITLESS: "1"', "give its instrument a unit"),
     ):
         changes = (*alone, ('environment: {PYTHONPATH: "', f'environment: {{{value}, PYTHONPATH: "'))
-        ran = bench.run("run", pushing(bench, *changes, more=more), "--json", "out.json")
+        ran = bench.measure("run", pushing(bench, *changes, more=more), "--json", "out.json")
         assert ran.code == 3, ran.out + ran.err
         assert told in budgets(bench.json("out.json"))[WAIT]["why"]
     assert "told nothing of nowhere" in budgets(bench.json("out.json"))["otlp:nowhere"]["why"]
@@ -186,7 +186,7 @@ def test_a_node_service_pushes_as_json_and_is_measured_alike(bench):
         '  candidate: {environment: {WAIT_MS: "1"}}\n'
     )
     text += PUSHING[PUSHING.index("requests:\n") :].replace("count: 3", "count: 1")
-    ran = bench.run("ab", str(bench.scenario(text=text + f"goals: {{'{WAIT}': 50%}}\n")), "--json", "out.json")
+    ran = bench.measure("ab", str(bench.scenario(text=text + f"goals: {{'{WAIT}': 50%}}\n")), "--json", "out.json")
     assert ran.code in (0, 3), ran.out + ran.err
     found = rows(bench.json("out.json"))
     assert 19.5 <= found[WAIT]["baseline"] < 40
