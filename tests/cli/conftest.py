@@ -104,6 +104,14 @@ class Bench:
             raise AssertionError(f"perfproof {' '.join(args)} took longer than {timeout} s\n{out}\n{err}") from None
         return Ran(process.returncode, out, err)
 
+    def measure(self, *args: str) -> Ran:
+        """Run what puts real load on, again as it says where other tests have kept the load generator from its core."""
+        for _ in range(4):
+            ran = self.run(*args)
+            if ran.code != 4 or "the load generator" not in ran.out:
+                break
+        return ran
+
     def details(self) -> str:
         """Return everything that was found in the last run, on one line."""
         return " ".join(self.run("show", "last", "--findings").out.split())

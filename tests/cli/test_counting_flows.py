@@ -1,10 +1,16 @@
-"""Counting the steps of flows: a real service with a database under Valgrind, from the command line."""
+"""Counting the steps of flows: real services under Valgrind, from the command line.
+
+One has a database and is counted at full length; the others are compiled, start at once and are counted shortly.
+"""
 
 from __future__ import annotations
 
 import csv
+import subprocess
 
 import pytest
+
+from short_counts import short_counts
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
@@ -56,6 +62,14 @@ def scenario(bench, *changes, users=7):
     return str(bench.scenario(*changes, text=TILL, name="till.yaml"))
 
 
+def compiled(bench):
+    """Build the till that starts at once; return what takes it in place of the other, and looks for its receipts."""
+    till = bench.folder / "till"
+    line = ["g++", "-O2", "-g", "-pthread", "-o", str(till), str(bench.services / "till.cpp")]
+    subprocess.run(line, check=True, timeout=120)
+    return ("{python} till.py {port} {work}/till.db", f"{till} {{port}}"), ("every: 100ms", "every: 20ms")
+
+
 def counted(result):
     return {row["request"]: row for row in result["comparisons"] if row["metric"] == COUNTED}
 
@@ -88,10 +102,11 @@ def test_each_step_of_a_flow_is_counted_and_the_one_with_more_work_is_the_one_th
 def test_users_who_are_in_each_others_way_walk_alone_and_a_step_that_fails_loses_only_what_follows_it(bench):
     """A login ends the one before of the same user: of users side by side all but the last would be refused."""
     changes = (
+        *compiled(bench),
         ("baseline: {}", 'baseline: {environment: {ALONE: "1"}}'),
         ('MORE: "2000"', 'ALONE: "1", REFUSE: "1"'),
     )
-    ran = bench.run("count", scenario(bench, *changes, users=1), "--json", "out.json", timeout=350)
+    ran = short_counts(bench).run("count", scenario(bench, *changes, users=1), "--json", "out.json", timeout=350)
     result = bench.json("out.json")
     rows = counted(result)
     assert set(rows) == {"all", "log in", "look", "order", "alive"}, ran.out + ran.err
@@ -110,12 +125,13 @@ def test_ab_counts_steps_after_the_rounds_and_rows_that_are_given_once_are_given
     log_in = "      - name: log in\n"
     counting = "count: {by: callgrind, starts: 2}"
     changes = (
+        *compiled(bench),
         ("order: shuffled", "order: once"),
         (log_in, sign_up + log_in),
         ("think_time: 30s", "think_time: 0s"),
-        (counting, f"{counting}\nrounds: {{count: 2, pairs: 2s, warmup: 300ms}}\nwhy: off"),
+        (counting, f"{counting}\nrounds: {{count: 1, pairs: 500ms, warmup: 300ms, warmup_requests: 5}}\nwhy: off"),
     )
-    ran = bench.run("ab", scenario(bench, *changes, users=600), "--json", "out.json", timeout=350)
+    ran = short_counts(bench).run("ab", scenario(bench, *changes, users=600), "--json", "out.json", timeout=350)
     result = bench.json("out.json")
     rows = counted(result)
     assert set(rows) == {"all", "sign up", *STEPS, "alive"}, ran.out + ran.err

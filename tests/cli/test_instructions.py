@@ -1,4 +1,7 @@
-"""Counting instructions: real services under Valgrind, from the command line to the report."""
+"""Counting instructions: real services under Valgrind, from the command line to the report.
+
+What is marked ``quiet`` counts at full length; what else is told of a count is the same after tenths of a second.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,14 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from browsing import wanted
+from short_counts import short_counts
 
 SERVICES = Path(__file__).parent.parent / "services"
 
@@ -82,9 +88,8 @@ def bench_history(bench, scenario):
 
 
 def test_a_compiled_service_has_its_injected_function_named_with_its_instructions(bench):
-    for name, flags in (("before", []), ("after", ["-DINJECTED=3000"])):
-        built = ["g++", "-O2", "-g", *flags, "-o", str(bench.folder / name), str(SERVICES / "rows.cpp")]
-        subprocess.run(built, check=True, timeout=120)
+    build(bench, "before")
+    build(bench, "after", "-DINJECTED=3000")
     text = """\
 name: compiled
 service: {command: "./before {port}", health: /health}
@@ -92,7 +97,10 @@ arms: {baseline: {}, candidate: {command: "./after {port}"}}
 requests: [{name: rows, get: /rows}]
 count: {by: callgrind, starts: 2}
 """
-    bench.run("count", str(bench.scenario(text=text)), "--json", "out.json", "-o", "page.html", timeout=350)
+    ran = short_counts(bench).run(
+        "count", str(bench.scenario(text=text)), "--json", "out.json", "-o", "page.html", timeout=350
+    )
+    assert ran.code == 1, ran.out + ran.err
     result = bench.json("out.json")
     (cause,) = result["why"]["causes"]
     assert cause["lever"] == "hot path"
@@ -116,7 +124,8 @@ def test_a_rust_service_has_its_injected_function_named_as_its_author_knows_it(b
         line = ["rustc", "-O", "-g", *flags, "--crate-name", "rows", "-o", str(bench.folder / name)]
         subprocess.run([*line, str(SERVICES / "rows.rs")], check=True, timeout=120)
     text = ROWS.replace("./rows", "./before").replace("candidate: {}", 'candidate: {command: "./after {port}"}')
-    bench.run("count", str(bench.scenario(text=text)), "--json", "out.json", timeout=350)
+    ran = short_counts(bench).run("count", str(bench.scenario(text=text)), "--json", "out.json", timeout=350)
+    assert ran.code == 1, ran.out + ran.err
     result = bench.json("out.json")
     (cause,) = result["why"]["causes"]
     mechanism = cause["mechanisms"][0]
@@ -155,13 +164,13 @@ def test_a_service_that_dies_under_valgrind_loses_nothing_of_what_was_measured(b
         ("count: {starts: 3}", "count: callgrind"),
     )
     path = bench.scenario(*changes, text=SUMMING, name="summing.yaml")
-    ran = bench.run("ab", str(path), "--json", "out.json", timeout=200)
+    ran = short_counts(bench, load=False).run("ab", str(path), "--json", "out.json", timeout=200)
     result = bench.json("out.json")
     told = [text for text in result["comparability"]["warnings"] if "Instructions were not counted" in text]
     assert "did not get through being counted under Valgrind" in told[0]
     assert "this service does not run under Valgrind" in told[0]  # the last that it said
     assert {row["metric"] for row in result["comparisons"]} >= {"latency_p50", "cpu_per_request"}
-    assert ran.code in (0, 1, 3), ran.err  # what the rounds said
+    assert ran.code == 3, ran.out + ran.err  # the budget is open, whatever the rounds said
     assert not bench.leftovers()
 
 
@@ -169,7 +178,7 @@ def test_without_valgrind_it_is_said_what_to_install(bench):
     bench.environ["PATH"] = str(Path(sys.executable).parent)
     assert shutil.which("valgrind", path=bench.environ["PATH"]) is None
     path = bench.scenario(text=SUMMING, name="summing.yaml")
-    ran = bench.run("count", str(path), "--by", "callgrind", timeout=100)
+    ran = bench.without_load().run("count", str(path), "--by", "callgrind", timeout=100)
     assert ran.code == 4
     assert "Valgrind is not installed: install your system's package valgrind" in ran.out
     assert not bench.leftovers()
@@ -186,8 +195,9 @@ def test_a_run_counts_where_it_is_asked_to_or_a_demand_names_it(bench, arguments
     demand = "goals: {instructions_per_request: 2%}\n" if demands else ""
     begin = text.index("budgets:")
     text = text[:begin] + demand + "rounds: {count: 1, warmup: 100ms, blocks: 2, block: 200ms}\nwhy: off\n"
+    short_counts(bench, load=False)
     ran = bench.run("ab", str(bench.scenario(text=text)), *arguments, "--json", "out.json", timeout=100)
-    assert ran.code in (1, 3, 4), ran.err
+    assert ran.code in (1, 3), ran.out + ran.err  # of a single round nothing is sure, of what is counted much
     result = bench.json("out.json")
     told = any("Instructions were not counted" in each for each in result["comparability"]["warnings"])
     counted = [row for row in result["comparisons"] if row["metric"] == COUNTED and row["baseline"] is not None]
@@ -203,9 +213,17 @@ count: {by: callgrind, starts: 2}
 """
 
 
-def build(bench, name="rows", *flags):
-    built = ["g++", "-O2", "-g", *flags, "-o", str(bench.folder / name), str(SERVICES / "rows.cpp")]
+@cache
+def binary(*flags):
+    """Return a folder that goes when the interpreter does, with the service in it: built once with the same flags."""
+    folder = TemporaryDirectory()
+    built = ["g++", "-O2", "-g", *flags, "-o", f"{folder.name}/rows", str(SERVICES / "rows.cpp")]
     subprocess.run(built, check=True, timeout=120)
+    return folder
+
+
+def build(bench, name="rows", *flags):
+    shutil.copy(f"{binary(*flags).name}/rows", bench.folder / name)
 
 
 def left(bench):
@@ -226,6 +244,7 @@ def test_a_gate_counts_by_itself_where_its_policy_names_the_metric_and_not_other
     (bench.folder / "perfproof.toml").write_text(f'[[gate.rules]]\nmetric = "{rule}"\nregression = "{allowed}"\n')
     text = ROWS.replace("by: callgrind, ", "").replace("candidate: {}", 'candidate: {command: "./after {port}"}')
     text += "rounds: {count: 1, warmup: 100ms, blocks: 2, block: 200ms}\nwhy: off\n"
+    short_counts(bench, load=False)
     ran = bench.run("gate", str(bench.scenario(text=text)), "--json", "gate.json", timeout=200)
     gate = bench.json("gate.json")
     counted = {row["request"]: row for row in gate["result"]["comparisons"] if row["metric"] == COUNTED}
@@ -269,7 +288,7 @@ def test_counters_that_the_kernel_forbids_are_told_with_what_to_set(bench, answe
 def test_a_static_binary_and_one_that_executes_itself_again_are_counted(bench, doing):
     build(bench, "rows", *(["-static"] if not doing else []))
     text = ROWS.replace("health: /health", f'health: /health, environment: {{ROWS_DO: "{doing}"}}')
-    ran = bench.run("count", str(bench.scenario(text=text)), "--json", "out.json", timeout=200)
+    ran = short_counts(bench).run("count", str(bench.scenario(text=text)), "--json", "out.json", timeout=200)
     result = bench.json("out.json")
     row = next(row for row in result["comparisons"] if row["request"] == "rows")
     assert ran.code == 0, ran.out + ran.err
@@ -287,7 +306,7 @@ def test_children_that_are_forked_are_counted_with_a_doubt_and_programs_that_are
     for doing in ("", "fork", "exec"):
         text = ROWS.replace("health: /health", f'health: /health, environment: {{ROWS_DO: "{doing}"}}')
         path = str(bench.scenario(text=text))
-        ran = bench.run("count", path, "--arm", "candidate", "--json", "out.json", timeout=200)
+        ran = short_counts(bench).run("count", path, "--arm", "candidate", "--json", "out.json", timeout=200)
         assert ran.code == 0, ran.out + ran.err
         found[doing] = bench.json("out.json")
         assert not left(bench)
@@ -308,7 +327,7 @@ def test_children_that_are_forked_are_counted_with_a_doubt_and_programs_that_are
 def test_a_service_that_dies_while_it_is_counted_is_told_with_its_last_line(bench):
     build(bench)
     text = ROWS.replace("health: /health", 'health: /health, environment: {ROWS_DO: "die"}')
-    ran = bench.run("count", str(bench.scenario(text=text)), timeout=200)
+    ran = short_counts(bench).run("count", str(bench.scenario(text=text)), timeout=200)
     said = " ".join(ran.out.split())
     assert ran.code == 4, ran.out + ran.err
     assert "did not get through being counted under Valgrind" in said

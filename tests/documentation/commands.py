@@ -56,7 +56,7 @@ def mistakes_in_command(command: str) -> list[str]:
 
 def mistakes_in_arguments(words: list[str], *, whole: bool = True) -> list[str]:
     """Return what is wrong with what follows ``perfproof``; within a sentence it need not be the ``whole``."""
-    command: Any = typer.main.get_command(app)
+    command = _whole()
     while hasattr(command, "commands") and words and not words[0].startswith("-"):
         if words[0] not in command.commands:
             return [f"no command `{words[0]}`"]
@@ -84,8 +84,13 @@ def mistakes_in_arguments(words: list[str], *, whole: bool = True) -> list[str]:
 
 def options() -> set[str]:
     """Return every option that any command has."""
-    return {name for command in _all(typer.main.get_command(app)) for each in command.params for name in
+    return {name for command in _all(_whole()) for each in command.params for name in
             (*each.opts, *each.secondary_opts) if name.startswith("-")}  # fmt: skip
+
+
+@cache
+def _whole() -> Any:
+    return typer.main.get_command(app)
 
 
 def _all(command: Any) -> list[Any]:

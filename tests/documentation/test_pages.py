@@ -1,6 +1,7 @@
 """The tutorial and the how-to pages are run from top to bottom, as their readers would.
 
-What a busy machine measures in two rounds is not judged; that the commands work, and what is counted exactly, is.
+What a busy machine measures in two rounds is not judged; that the commands work, and what is counted exactly, is. So
+real load is sent where a page is about it, in the tutorial, the notebook and beside Locust.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from documentation.pages import ROOT, databases, run_page
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
 
-def said(name: str, folder: Path) -> str:
+def said(name: str, folder: Path, *, load: bool = False) -> str:
     """Run a page in a folder of its own, with the database that it needs; return what its commands printed."""
     (folder / "shop").mkdir()
     page = ROOT / "docs" / f"{name}.md"
     with ExitStack() as stack:
         environ = databases(page, stack)
-        return "\n".join(done.stdout for _, done in run_page(page, folder / "shop", environ))
+        return "\n".join(done.stdout for _, done in run_page(page, folder / "shop", environ, load=load))
 
 
 def test_the_tutorial_goes_from_nothing_to_a_verdict(tmp_path):
-    told = said("tutorial", tmp_path)
+    told = said("tutorial", tmp_path, load=True)
     folder = tmp_path / "shop"
     assert "limit" in (folder / "perfproof.yaml").read_text()
     assert (folder / "report.html").stat().st_size > 50_000
@@ -79,7 +80,7 @@ def test_the_page_about_sqlite_compares_with_and_without_an_index(tmp_path):
 
 
 def test_the_page_about_locust_runs_its_file_as_it_is(tmp_path):
-    told = said("howto/locust", tmp_path)
+    told = said("howto/locust", tmp_path, load=True)
     assert "Visitor" in told
     assert "/items/[id]" in told
 
@@ -91,6 +92,6 @@ def test_the_page_about_k6_takes_requests_and_thresholds_from_the_script(tmp_pat
 
 
 def test_the_page_about_notebooks_runs_its_cells(tmp_path):
-    told = said("howto/notebooks", tmp_path)
+    told = said("howto/notebooks", tmp_path, load=True)
     assert "latency_p50" in told
     assert "candidate" in told

@@ -2,6 +2,8 @@
 
 FIRST_MS passes before the first message, EVERY_MS before each other. COUNT messages come (0: without end); MODE=plain
 answers /events with JSON, MODE=stuck sends two messages and then nothing more. Each message is numbered from 1.
+Whatever is sent ends when the client goes: a stream that nobody hears would keep the server from ending until it is
+killed.
 """
 
 import asyncio
@@ -38,6 +40,27 @@ async def events(scope, send):
     await send({"type": "http.response.body", "body": b""})
 
 
+async def while_heard(sending, receive, goodbye):
+    """Send until all is sent or the client says goodbye."""
+
+    async def gone():
+        while (await receive())["type"] != goodbye:
+            pass
+
+    tasks = [asyncio.create_task(sending), asyncio.create_task(gone())]
+    done, left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in left:
+        task.cancel()
+    for task in done:
+        task.result()
+
+
+async def tell(send):
+    async for number in ticks(COUNT):
+        await send({"type": "websocket.send", "text": json.dumps({"n": number})})
+    await send({"type": "websocket.close", "code": 1000})
+
+
 async def socket(scope, receive, send):
     await receive()
     if scope["path"] not in ("/socket", "/echo"):
@@ -49,9 +72,7 @@ async def socket(scope, receive, send):
             await asyncio.sleep(EVERY)
             await send({"type": "websocket.send", "text": heard["text"].upper()})
         return
-    async for number in ticks(COUNT):
-        await send({"type": "websocket.send", "text": json.dumps({"n": number})})
-    await send({"type": "websocket.close", "code": 1000})
+    await while_heard(tell(send), receive, "websocket.disconnect")
 
 
 async def app(scope, receive, send):
@@ -62,7 +83,7 @@ async def app(scope, receive, send):
     elif scope["type"] == "websocket":
         await socket(scope, receive, send)
     elif scope["path"] == "/events":
-        await events(scope, send)
+        await while_heard(events(scope, send), receive, "http.disconnect")
     else:
         body = b'{"status": "ok"}'
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
