@@ -32,7 +32,7 @@ from perfproof.rounds.run_context import (
     raise_if_wrong,
 )
 from perfproof.rounds.warmup import WarmupState, warm_up
-from perfproof.service.lifecycle import RunningService, run_command, start
+from perfproof.service.lifecycle import RunningService, run_command, start, stop_all
 from perfproof.service.processes import ProcessTree, Sampler
 
 UNDER_LOAD = 0.6
@@ -186,8 +186,7 @@ def _services(stage: RunContext, logs: Path) -> Iterator[list[RunningService]]:
         yield services
     finally:
         stage.observer.phase("stopping")
-        for service in services:
-            service.stop()
+        stop_all(services)
 
 
 def _warm_arms(stage: RunContext, number: int, progress: Progress) -> None:
