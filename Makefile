@@ -68,13 +68,13 @@ docs: $(VENV)/docs.stamp         ## the documentation as a site, in build/site; 
 
 lock:                            ## needs `uv` on PATH; hashes, no registry addresses
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra demo --extra dashboard requirements/build.in pyproject.toml -o requirements/run.txt
+		--extra demo --extra dashboard --extra locust requirements/build.in pyproject.toml -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra demo --extra dashboard --extra notebook --extra docs --extra lines --extra graphql --extra otlp --group dev requirements/build.in pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+		--extra demo --extra dashboard --extra locust --extra notebook --extra docs --extra lines --extra graphql --extra otlp --group dev requirements/build.in pyproject.toml -c requirements/run.txt -o requirements/dev.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		requirements/ci.in -o requirements/ci.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra demo --extra dashboard --extra docs requirements/build.in pyproject.toml -c requirements/dev.txt -o requirements/docs.txt
+		--extra demo --extra dashboard --extra locust --extra docs requirements/build.in pyproject.toml -c requirements/dev.txt -o requirements/docs.txt
 
 schema: $(VENV)/run.stamp        ## what editors complete scenario files from
 	$(BIN)/python -m perfproof.scenario.schema.scenario > docs/scenario.schema.json

@@ -1,6 +1,6 @@
 """Starts ``perfproof`` and its load process from an interpreter that has everything imported, by forking it.
 
-A command takes up to a second of CPU to import what it needs, the load process as much for Locust; the tests
+A command takes up to a second of CPU to import what it needs, the load process half of that; the tests
 start some two thousand of both. What runs here is the real thing, in a process and a session of its own, with its own
 environment, folder, streams and exit code: only the imports are shared. What depends on how an interpreter starts
 (``PYTHONPATH``, the encoding of a terminal) must start one: ``subprocess.Popen``.
@@ -200,7 +200,7 @@ class LoadSubprocess:
 
     @staticmethod
     def Popen(command: list[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: N802
-        assert command[1:3] == ["-m", "perfproof.load.locust.process"]
+        assert command[1:3] == ["-m", "perfproof.load.process"]
         if not fits(os.environ):
             return subprocess.Popen(command, **options)
         return WarmProcess(["load", *command[3:]], **options)
@@ -210,14 +210,16 @@ def _import_load() -> None:
     import gevent
     import pyarrow.parquet  # noqa: F401
 
-    # Importing Locust has made an event loop. Forked, its epoll would be shared; each process makes its own.
+    import perfproof.load.process  # noqa: F401 - and not Locust, which is only imported where it is asked for
+
+    # gevent has made an event loop. Forked, its epoll would be shared; each process makes its own.
     gevent.get_hub().destroy(destroy_loop=True)
 
 
 def _run_load(words: list[str]) -> None:
-    from perfproof.load.locust.process import main
+    from perfproof.load.process import main
 
-    sys.argv = ["perfproof.load.locust.process", *words]
+    sys.argv = ["perfproof.load.process", *words]
     main(int(words[0]))
 
 

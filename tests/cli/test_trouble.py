@@ -243,7 +243,7 @@ def test_a_load_process_that_dies_leaves_a_round_that_says_so(bench):
 
     def load_process():
         children = psutil.Process(process.pid).children(recursive=True)
-        return next((child for child in children if "perfproof.load.locust.process" in child.cmdline()), None)
+        return next((child for child in children if "perfproof.load.process" in child.cmdline()), None)
 
     def measuring():
         return bool(bench.runs) and any((bench.runs[0] / "rounds").iterdir()) and load_process() is not None

@@ -517,13 +517,13 @@ def test_the_parents_side_imports_neither_gevent_nor_locust():
 
 
 def test_a_child_that_cannot_start_is_reported_with_its_log(tmp_path, monkeypatch):
-    broken = tmp_path / "locust.py"
-    broken.write_text("raise ImportError('no locust today')")
+    broken = tmp_path / "httptools.py"
+    broken.write_text("raise ImportError('no parser today')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     from perfproof.model.scenario import Arm, Scenario, Service
 
     scenario = Scenario("t", Path("t"), (Arm("baseline", Service(url="u")),), (get("/ok"),))
-    with pytest.raises(LoadError, match=r"has died \(exit code 1\)[\s\S]*no locust today"):
+    with pytest.raises(LoadError, match=r"has died \(exit code 1\)[\s\S]*no parser today"):
         LoadProcess.start(scenario, log=tmp_path / "load.log")
 
 

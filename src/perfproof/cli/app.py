@@ -8,7 +8,6 @@ import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from perfproof import __version__
@@ -93,10 +92,8 @@ for _name, _command in COMMANDS:
 app.add_typer(baseline)
 
 
-# Some versions of Typer bring a copy of Click along, whose errors are not Click's own.
-_MISUSES: tuple[Any, ...] = tuple(
-    kind for kind in (*click.BadParameter.__mro__, *typer.BadParameter.__mro__) if kind.__name__ == "ClickException"
-)
+# Newer versions of Typer bring a copy of Click along, whose errors are not Click's own: its base is asked of Typer.
+_MISUSES: tuple[Any, ...] = tuple(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 
 def _version(value: bool) -> None:
@@ -136,7 +133,7 @@ def run() -> None:
     except PerfproofError as error:
         report_failure(error)
         code = int(error.exit_code)
-    except (click.Abort, typer.Abort):
+    except typer.Abort:
         code = int(ExitCode.INTERRUPTED)
     except _MISUSES as error:
         report_failure(misuse(error, [str(command.name) for command in app.registered_commands]))

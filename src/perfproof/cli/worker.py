@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from perfproof.errors import ExitCode, LoadError, UsageError
+from perfproof.load.extra import refuse_without_locust
 
 
 def worker(
@@ -24,6 +25,7 @@ def worker(
     host, _, port = join.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise UsageError(f"--join {join}: not a host and a port", hint="write it like 127.0.0.1:5557")
+    refuse_without_locust("workers are connected by Locust")
     try:
         token = token_file.read_text(encoding="utf-8").strip()
     except OSError as error:

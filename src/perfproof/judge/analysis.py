@@ -38,6 +38,7 @@ from perfproof.verdict.claims import correct, missing_goals
 from perfproof.verdict.collected_rows import collected_doubts, collected_levels, collected_rows
 from perfproof.verdict.comparability import describe, environment_differences
 from perfproof.verdict.conclude import conclude
+from perfproof.verdict.counted import conclude_counted, counted_all_the_same, open_timed, void_timed
 from perfproof.verdict.details import detail_all, traffic, with_impact
 from perfproof.verdict.error_rows import error_levels, error_rows, forbid_gains
 from perfproof.verdict.findings import find, in_order
@@ -129,8 +130,10 @@ def compare(baseline: Recording, candidate: Recording, days: Sequence[DayToDay] 
     terms = Terms(rules, alpha_spending.confidence(1, 1), False, (), pace, tuple(days))
     failures = [count_failures(side) for side in sides]
     health = examine(sides, failures, rules)
+    mismatches = _mismatches(baseline, candidate)
+    only_timed = health.only_timed and (force or not mismatches)
     reasons, warnings = list(health.reasons), list(health.warnings)
-    for text in _mismatches(baseline, candidate):
+    for text in mismatches:
         (warnings if force else reasons).append(text)
     for recording in (baseline, candidate):
         if len(recording.info.arms) > 2:
@@ -147,7 +150,7 @@ def compare(baseline: Recording, candidate: Recording, days: Sequence[DayToDay] 
         warnings.append("Only request names that both runs have are compared.")
     if baseline.info.id != candidate.info.id:
         warnings.append(daily.doubt(days))
-    measured = _measure(sides, terms, failures, Health(tuple(reasons), tuple(warnings)))
+    measured = _measure(sides, terms, failures, Health(tuple(reasons), tuple(warnings), only_timed))
     probing = across(baseline.probing, candidate.probing, measured.labels)
     causes = across_causes(baseline.causes, candidate.causes, measured.labels)
     last_arms = [side.name for side in (first, last)]
@@ -214,6 +217,8 @@ class _Measured:
         found = sorted((row.comparison for row in rows), key=lambda row: order.get(row.metric, len(order)))
         found = [*found, *self.probed.rows]
         found += missing_goals(found, self.terms.rules, self.sides[0].requests)
+        if self.health.only_timed:
+            return void_timed(found)
         return [replace(row, verdict=Verdict.INVALID) for row in found] if self.health.reasons else found
 
 
@@ -258,8 +263,12 @@ def _two(kind: Kind, measured: _Measured) -> Result:
     rows = accept(rows, measured.probed.details, rules.policy)
     requests, uncounted = measured.sides[0].requests, measured.probed.uncounted
     budgets = check_budgets(rules, levels, measured.labels[-1], requests, uncounted)
-    verdict, code = conclude(rows, budgets, valid=not health.reasons)
-    proofs = prove(rules.claims, rows, budgets, health.reasons)
+    if health.only_timed:
+        budgets = open_timed(budgets, health.reasons[0])
+        verdict, code = conclude_counted(rows, budgets)
+    else:
+        verdict, code = conclude(rows, budgets, valid=not health.reasons)
+    proofs = prove(rules.claims, rows, budgets, health.reasons, counted=health.only_timed)
     verdict, code = conclude_claims(verdict, code, proofs, rows, budgets)
     if kind == "noise":
         code = ExitCode.INVALID if health.reasons else ExitCode.PASSED
@@ -271,6 +280,7 @@ def _two(kind: Kind, measured: _Measured) -> Result:
         text = sentence.compose(
             verdict, rows, budgets, rounds=measured.rounds, margin=rules.margin, reasons=health.reasons
         )
+        text += counted_all_the_same(rows) if health.only_timed and verdict is Verdict.INVALID else ""
     return _result(kind, measured, rows, levels, budgets, (verdict, code, text), proofs)
 
 
@@ -369,7 +379,8 @@ def _noise_sentence(rows: Sequence[Comparison], measured: _Measured) -> str:
 def _advice(verdict: Verdict, rows: Sequence[Comparison], health: Health) -> str | None:
     """Return one line on what to do next, where there is something to do."""
     if verdict is Verdict.INVALID:
-        return "Mend what makes the measurement invalid and measure again; no figure below should be quoted."
+        void = "nothing below that was timed" if health.only_timed else "no figure below"
+        return f"Mend what makes the measurement invalid and measure again; {void} should be quoted."
     open_rows = [r for r in primary_rows(rows) if r.verdict in (Verdict.INCONCLUSIVE, Verdict.IMPROVED) and r.notes]
     if verdict in (Verdict.INCONCLUSIVE, Verdict.IMPROVED) and open_rows:
         return f"{sentence.describe(open_rows[0])}: {open_rows[0].notes[-1]}"

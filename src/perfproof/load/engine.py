@@ -61,7 +61,7 @@ TRIES = 3
 
 
 class LoadEngine(RecordingEngine):
-    """Arms, recorder and the sources under way. ``hand_out`` gives a source to a Locust user to run.
+    """Arms, recorder and the sources under way. ``hand_out`` gives a source to a greenlet to run.
 
     ``share`` (k, n) makes this worker k of n: of the whole load it puts every n-th request or user, from the k-th on.
     """
@@ -430,7 +430,7 @@ class LoadEngine(RecordingEngine):
         sources: Sequence[LoadSource],
         until: int | None = None,
     ) -> None:
-        """Hand the sources to Locust's users and wait until all are done, ticking meanwhile."""
+        """Hand the sources to the greenlets that run them and wait until all are done, ticking meanwhile."""
         if self._aborted_at:
             return
         for pool in pools:

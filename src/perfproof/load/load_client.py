@@ -19,6 +19,7 @@ from perfproof.core import codec
 from perfproof.core.redaction import Redactor
 from perfproof.errors import LoadError
 from perfproof.http.template import labels, variant_count
+from perfproof.load.extra import require_locust
 from perfproof.load.plan import (
     BlockReport,
     Inspected,
@@ -101,13 +102,14 @@ class LoadProcess:
         ``redactor`` learns the tokens and cookies that responses hold.
         With ``inspecting`` it only looks at a Locust file, for ``users``, and sends nothing.
         """
+        require_locust(scenario)
         _check_variants(scenario)
         ours, theirs = socket.socketpair()
         process: LoadProcess | None = None
         try:
             with uninterrupted(), theirs, log.open("ab") as output:
                 child = subprocess.Popen(
-                    [sys.executable, "-m", "perfproof.load.locust.process", str(theirs.fileno())],
+                    [sys.executable, "-m", "perfproof.load.process", str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,

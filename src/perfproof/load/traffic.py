@@ -1,7 +1,7 @@
 """Two ways to put load on a pool: an open model that follows a schedule, and closed-model users that loop.
 
 Both are driven by the event loop: they send from where they are woken, without waiting for a turn. ``run`` is called
-by a Locust user's task and returns when the last exchange has ended.
+by a host's greenlet (``load/hosts.py``) and returns when the last exchange has ended.
 """
 
 from __future__ import annotations
@@ -260,7 +260,7 @@ class Quota:
 
 
 class Together(LoadSource):
-    """Several sources run by one Locust user."""
+    """Several sources run by one host."""
 
     def __init__(self, sources: Sequence[LoadSource]) -> None:
         super().__init__()

@@ -16,6 +16,7 @@ from pathlib import Path
 from perfproof.core import paths
 from perfproof.databases.entrance import barred
 from perfproof.errors import PerfproofError, UsageError
+from perfproof.load.extra import require_locust
 from perfproof.model.scenario import Arm, Scenario
 from perfproof.scenario.places import place_of
 from perfproof.service.command import Command, resolve
@@ -40,6 +41,10 @@ def alike(arms: Sequence[Arm]) -> bool:
 
 def hitches(scenario: Scenario, arms: Sequence[Arm], *, asking: bool = True) -> Iterator[PerfproofError]:
     """Yield what would keep ``arms`` from being started, each once; without ``asking`` nobody is asked for that."""
+    try:
+        require_locust(scenario)
+    except UsageError as error:
+        yield error
     told: set[str] = set()
     for key, arm, look in _looks(arms, asking):
         try:

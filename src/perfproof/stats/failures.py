@@ -33,6 +33,12 @@ class Failures:
         """Return the share that failed, 0 when nothing was sent."""
         return self.failed / self.sent if self.sent else 0.0
 
+    @property
+    def rate_of_sent(self) -> float:
+        """Return the share that failed of those that left at all: what was dropped says nothing of the service."""
+        dropped = self.kinds.get(_label(Outcome.DROPPED, 0), 0)
+        return (self.failed - dropped) / (self.sent - dropped) if self.sent > dropped else 0.0
+
 
 def count_failures(side: Side) -> dict[str, Failures]:
     """Return failures by request name and for ``all``, over every usable round (unsettled requests included)."""

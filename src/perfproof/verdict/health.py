@@ -29,10 +29,14 @@ UNSTEADY_INVALID = 0.5
 
 @dataclass(frozen=True)
 class Health:
-    """``reasons`` void the measurement, worst first; ``warnings`` weaken it. Both are whole sentences."""
+    """``reasons`` void the measurement, worst first; ``warnings`` weaken it. Both are whole sentences.
+
+    ``only_timed`` says that all of the reasons are about the load, so that only what was timed is void.
+    """
 
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
+    only_timed: bool = False
 
 
 def examine(sides: Sequence[Side], failures: Sequence[dict[str, Failures]], rules: Rules) -> Health:
@@ -46,6 +50,7 @@ def examine(sides: Sequence[Side], failures: Sequence[dict[str, Failures]], rule
     warnings += doubts
     blocks = [block for side in sides for a_round in side.rounds for block in a_round.blocks if block.arm == side.arm]
     held = {at: told for at, side in enumerate(sides) if (told := held_responses(side))}
+    timed: list[str] = []
     if blocks:
         advice = relief(sides[-1])
         judged = (
@@ -56,13 +61,14 @@ def examine(sides: Sequence[Side], failures: Sequence[dict[str, Failures]], rule
             steadiness(sides, held),
         )
         for findings, more in judged:
-            reasons += findings
+            timed += findings
             warnings += more
         warnings += _stolen(blocks)
     warnings += _cold(sides)
     warnings += waiting(sides)
     warnings += held.values()
-    return Health(tuple(dict.fromkeys(reasons)), tuple(dict.fromkeys(warnings)))
+    only_timed = bool(timed) and not reasons
+    return Health(tuple(dict.fromkeys([*reasons, *timed])), tuple(dict.fromkeys(warnings)), only_timed)
 
 
 def _unfinished(sides: Sequence[Side], *, told: bool) -> str:
@@ -109,11 +115,11 @@ def deaths(sides: Sequence[Side]) -> list[str]:
 
 
 def _errors(sides: Sequence[Side], failures: Sequence[dict[str, Failures]], rules: Rules) -> list[str]:
-    """Return a sentence per arm with too many failed requests."""
+    """Return a sentence per arm with too many failed requests; those that could not be sent are told apart."""
     found = []
     for side, table in zip(sides, failures, strict=True):
         total = table[ALL]
-        if total.sent and total.rate > rules.max_error_rate:
+        if total.sent and total.rate_of_sent > rules.max_error_rate:
             share = (
                 "every request" if total.failed == total.sent else f"{percent(total.rate, signed=False)} of requests"
             )

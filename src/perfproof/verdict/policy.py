@@ -38,6 +38,8 @@ def judge(result: Result, policy: Policy, *, notes: Sequence[str] = (), provisio
         code = ExitCode.INVALID
     elif any(row.outcome == "failed" for row in found):
         code = ExitCode.FAILED
+    elif any(row.verdict is Verdict.INVALID and row.role != "shown" for row in compared):
+        code = ExitCode.INVALID  # a policy may let pass what was counted; nothing timed has passed by that
     elif any(row.outcome == "skipped" and row.open == "fail" for row in found):
         code = ExitCode.INCONCLUSIVE
     else:

@@ -14,6 +14,7 @@ from perfproof.model.metrics import ALL, COUNTED, METRICS
 from perfproof.model.result import BudgetCheck, Comparison, Proof, ProofState, Verdict
 from perfproof.model.scenario import Claim, Goal
 from perfproof.verdict.conclude import regressions
+from perfproof.verdict.counted import is_counted
 from perfproof.verdict.sentence import broken_budgets, describe, moved, open_budgets
 
 DECIDED = (Verdict.MET, Verdict.GOAL_MISSED, Verdict.EQUIVALENT, Verdict.REGRESSED)
@@ -24,10 +25,20 @@ _MOST_NAMED = 4
 
 
 def prove(
-    claims: Sequence[Claim], rows: Sequence[Comparison], budgets: Sequence[BudgetCheck], invalid: Sequence[str] = ()
+    claims: Sequence[Claim],
+    rows: Sequence[Comparison],
+    budgets: Sequence[BudgetCheck],
+    invalid: Sequence[str] = (),
+    *,
+    counted: bool = False,
 ) -> tuple[Proof, ...]:
-    """Return what came of each claim, in their order; where ``invalid`` says why nothing can be said, all are open."""
-    return tuple(_proof(claim, rows, budgets, invalid) for claim in claims)
+    """Return what came of each claim, in their order; where ``invalid`` says why nothing can be said, all are open.
+
+    With ``counted`` that holds of what was timed alone.
+    """
+    return tuple(
+        _proof(claim, rows, budgets, () if counted and is_counted(claim.metric) else invalid) for claim in claims
+    )
 
 
 def measured_by(metric: str) -> str:

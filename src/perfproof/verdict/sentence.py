@@ -20,6 +20,9 @@ _LEAD = {
     Verdict.INCONCLUSIVE: "Not decided",
 }
 
+TIMES_ARE_VOID = "what was timed is invalid: "
+"""What stands before the reason where only counts are left (``verdict/counted.py``)."""
+
 
 def compose(
     verdict: Verdict,
@@ -30,12 +33,14 @@ def compose(
     margin: float,
     reasons: Sequence[str] = (),
 ) -> str:
-    """Return the sentence of two arms; ``reasons`` say why a measurement is invalid."""
+    """Return the sentence of two arms; ``reasons`` say why a measurement, or what was timed of it, is invalid."""
     if verdict is Verdict.INVALID:
         return invalid(reasons)
+    if reasons:  # what was counted has failed all the same (verdict/counted.py)
+        rows = [row for row in rows if row.verdict is not Verdict.INVALID]
     goals = [row for row in rows if row.role == "goal"]
     worse = regressions(rows)
-    broken, unknown = broken_budgets(budgets), open_budgets(budgets)
+    broken, unknown = broken_budgets(budgets), "" if reasons else open_budgets(budgets)
     if unknown and verdict is Verdict.INCONCLUSIVE:  # what the rows say beside a budget that is open
         verdict, _ = conclude(rows, (), valid=True)
     held = guarded(rows)
@@ -50,6 +55,7 @@ def compose(
     else:
         body = _plain(verdict, primary_rows(rows), margin, rounds)
     parts = [part for part in (broken, unknown, body) if part]
+    parts += [f"{TIMES_ARE_VOID}{reasons[0].rstrip('.')}"] if reasons else []
     prices = [f"{row_in_short(row)} ({row.accepted})" for row in rows if row.accepted]
     against = "" if held else disagreement(verdict, [row for row in rows if not row.accepted], describe)
     return "; ".join(parts) + against + (f"; worse, but accepted: {listed(prices)}" if prices else "") + "."

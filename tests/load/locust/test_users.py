@@ -90,6 +90,7 @@ def test_nothing_that_the_file_keeps_passes_from_one_arm_or_round_to_the_next(se
     assert load.learned().names == ("GET 2 of 0",)
 
 
+@pytest.mark.quiet  # judges gaps of 150 ms to 10 ms
 def test_waiting_stands_still_while_the_other_arm_has_its_turn(server, start, sealed):
     load = start(
         """

@@ -35,7 +35,7 @@ from perfproof.core.redaction import MaskingStream, Redactor
 from perfproof.errors import LoadError
 from perfproof.load.authentication import Authentication, AuthenticationError
 from perfproof.load.engine import LoadEngine
-from perfproof.load.locust.faults import end_on_faults
+from perfproof.load.faults import end_on_faults
 from perfproof.load.locust.host_users import host_class
 from perfproof.load.plan import decode
 from perfproof.load.rpc import commands, dispatch, settle

@@ -7,7 +7,7 @@ both draw this, and nothing of the laboratory (generator, environment, intervals
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perfproof.model import formatting
 from perfproof.model.result import Result, Verdict
@@ -22,6 +22,7 @@ from perfproof.report.page.worth import Worth, worth_of
 from perfproof.report.promises import Line
 from perfproof.report.proofs import ProofLine
 from perfproof.verdict import display_rows
+from perfproof.verdict.sentence import TIMES_ARE_VOID
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,31 @@ class FirstScreen:
 
 def first_screen(result: Result) -> FirstScreen:
     """Return what is said first of a result of any kind and verdict."""
+    result, void = _without_void(result)
     sign, word, tone = word_of(result)
+    tiles = [] if result.proofs or result.verdict is Verdict.INVALID else tiles_of(result)
     return FirstScreen(
         sign=sign,
         word=word,
         tone=tone,
         headline=formatting.plain(headline_of(result), LONGEST_HEADLINE),
-        lines=tuple(lines_of(result)[:MOST_LINES]),
+        lines=tuple([*void, *lines_of(result)][:MOST_LINES]),
         bars=None if result.proofs else before_after(result),
-        tiles=() if result.proofs or result.verdict is Verdict.INVALID else tuple(tiles_of(result)),
+        tiles=tuple(tile for tile in tiles if not void or tile.figure != formatting.NOTHING),
         claims=tuple(proofs.lines(result)),
         worth=worth_of(result),
         sureness=sureness_of(result),
         reasons=reasons_of(result),
     )
+
+
+def _without_void(result: Result) -> tuple[Result, list[Line]]:
+    """Return the result without what was timed in vain, and a line that says so; doubts about the load go with it."""
+    kept = tuple(row for row in result.comparisons if row.verdict is not Verdict.INVALID)
+    if result.verdict is Verdict.INVALID or len(kept) == len(result.comparisons):
+        return result, []
+    reason = result.sentence.partition(TIMES_ARE_VOID)[2].partition("; but ")[0]
+    comparability = replace(result.comparability, warnings=())
+    return replace(result, comparisons=kept, comparability=comparability), [
+        Line("!", "warn", "Times do not count", reason)
+    ]

@@ -22,9 +22,13 @@ def goals_of(result: Result) -> list[Comparison]:
 
 
 def decisive_rows(result: Result) -> list[Comparison]:
-    """Return the rows that decide; of a search for the capacity and the like, those of all requests together."""
+    """Return the rows that decide; of a search for the capacity and the like, those of all requests together.
+
+    Where nothing that was timed counts it is what got worse by count.
+    """
     found = primary_rows(result.comparisons)
-    return found or [row for row in result.comparisons if row.request == ALL and row.role != "shown"]
+    found = found or [row for row in result.comparisons if row.request == ALL and row.role != "shown"]
+    return found or conclude.regressions(result.comparisons)
 
 
 def reached_all(goals: Sequence[Comparison]) -> bool:

@@ -1,33 +1,33 @@
-"""The load process: hosts a Locust environment and obeys the parent's commands, JSON lines over an inherited socket.
+"""The load process: obeys the parent's commands, JSON lines over an inherited socket.
 
-Started as ``python -m perfproof.load.locust.process FD``. It ends at once when the socket closes: the parent has had
-enough, or is gone.
+Started as ``python -m perfproof.load.process FD``. It ends at once when the socket closes: the parent has had enough,
+or is gone. Locust is imported for Locust files and for several workers alone.
 """
 
 from __future__ import annotations
 
+# gevent replaces parts of the standard library, which has to come before anything that uses them.
+from gevent import monkey  # isort: skip
+
+monkey.patch_all()
+
+import gc
 import json
 import os
 import signal
+import socket
 import sys
 from contextlib import suppress
 from typing import Any
 
-# Locust replaces parts of the standard library when it is imported; it has to come before anything that uses them.
-import locust  # isort: skip
-import gc
-import socket
-
 import gevent
 from gevent.queue import Queue
-from locust.env import Environment
 
 from perfproof.core.redaction import MaskingStream, Redactor
 from perfproof.errors import LoadError, UsageError
 from perfproof.load.engine import LoadEngine
-from perfproof.load.locust.faults import end_on_faults
-from perfproof.load.locust.host_users import user_class
-from perfproof.load.locust.master import Master
+from perfproof.load.faults import end_on_faults
+from perfproof.load.hosts import host
 from perfproof.load.plan import LoadPlan, decode, line
 from perfproof.load.rpc import LoadCommands, commands, dispatch, error_payload, settle
 
@@ -40,41 +40,39 @@ def main(descriptor: int) -> None:
     plan = decode(json.loads(lines.readline() or _gone()))
     sys.stdout = sys.stderr = MaskingStream(sys.stderr, Redactor(plan.secrets))
     settle(plan.cpus)
-    engine: LoadCommands
     try:
-        engine = _many(plan) if plan.load.workers > 1 or plan.load.listen else _one(plan)
+        engine, expected = _engine(plan)
     except (LoadError, UsageError) as error:
         channel.sendall(line({"number": 0, "error": error_payload(error)}))
         _gone()
-    end_on_faults(engine.break_off, engine.found_secrets.redactor)
+    end_on_faults(engine.break_off, engine.found_secrets.redactor, expected)
     import pyarrow.parquet  # noqa: F401 - loaded now, so that no seal has to wait for it
 
     gc.collect()
     gc.freeze()  # what exists now lives as long as the process; no collection has to look at it again
     waiting: Queue = Queue()
     gevent.spawn(_listen, lines, waiting, engine)
-    channel.sendall(line({"number": 0, "ok": {"locust": locust.__version__}}))
+    channel.sendall(line({"number": 0, "ok": {}}))
     known = commands(engine)
     while True:
         channel.sendall(line(dispatch(waiting.get(), known, engine.found_secrets)))
 
 
-def _one(plan: LoadPlan) -> LoadCommands:
+def _engine(plan: LoadPlan) -> tuple[LoadCommands, tuple[type[Exception], ...]]:
+    """Return what carries out the plan, and the exceptions in code of a Locust file that it counts itself."""
+    if plan.load.workers > 1 or plan.load.listen:
+        from perfproof.load.locust.master import Master
+
+        master = Master(plan)
+        master.start()
+        return master, ()
     if plan.locustfile is not None:
+        from perfproof.load.locust.egress_guard import EgressRefusedError, StoppedError
         from perfproof.load.locust.engine import LocustEngine
 
-        return LocustEngine(plan)
-    sources: Queue = Queue()
-    users = 1 if plan.load.model == "open" else plan.load.users
-    environment = Environment(user_classes=[user_class(plan.load.model, sources)])
-    environment.create_local_runner().start(users, spawn_rate=users)
-    return LoadEngine(plan, sources.put)
-
-
-def _many(plan: LoadPlan) -> Master:
-    master = Master(plan)
-    master.start()
-    return master
+        return LocustEngine(plan), (EgressRefusedError, StoppedError)
+    sources = host(1 if plan.load.model == "open" else plan.load.users)
+    return LoadEngine(plan, sources.put), ()
 
 
 def _listen(lines: Any, waiting: Queue, engine: LoadCommands) -> None:

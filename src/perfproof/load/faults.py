@@ -15,32 +15,28 @@ from typing import Any
 from gevent import get_hub
 
 from perfproof.errors import LoadError
-from perfproof.load.locust.egress_guard import EgressRefusedError, StoppedError
-
-_EXPECTED = (EgressRefusedError, StoppedError)
-"""What the egress guard does to code of a Locust file is counted there; in greenlets of the file's own
-nobody catches it."""
 
 Tell = Callable[[LoadError], None]
 Hide = Callable[[str], str]
 
 
-def end_on_faults(tell: Tell, hide: Hide) -> None:
+def end_on_faults(tell: Tell, hide: Hide, expected: tuple[type[Exception], ...] = ()) -> None:
     """Have ``tell`` called, in the event loop, with every exception that nobody catches; to be called once.
 
-    ``hide`` masks what their texts hold of secrets.
+    ``hide`` masks what their texts hold of secrets. Those of an ``expected`` kind are no faults: who raises them counts
+    them.
     """
     hub = get_hub()
     printed = hub.handle_error
 
     def handle_error(context: Any, kind: Any, value: Any, trace: Any) -> None:
         printed(context, kind, value, trace)
-        if isinstance(value, Exception) and not isinstance(value, (*hub.NOT_ERROR, *_EXPECTED)):
+        if isinstance(value, Exception) and not isinstance(value, (*hub.NOT_ERROR, *expected)):
             _told(tell, fault(value, value.__traceback__ or trace, hide))
 
     def excepthook(args: threading.ExceptHookArgs) -> None:
         threading.__excepthook__(args)
-        if isinstance(args.exc_value, Exception) and not isinstance(args.exc_value, _EXPECTED):
+        if isinstance(args.exc_value, Exception) and not isinstance(args.exc_value, expected):
             error = fault(args.exc_value, args.exc_traceback, hide)
             hub.loop.run_callback_threadsafe(_told, tell, error)
 
