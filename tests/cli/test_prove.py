@@ -201,7 +201,7 @@ def test_rounds_end_early_once_their_claims_are_decided_and_checks_come_first_wh
     assert bench.json("out.json")["rounds"] == 4, "the first look settles it: the code is counted afterwards anyway"
     text = re.sub(r"count: 4, ", "", text)
     Path(path).write_text(text)
-    ran = bench.run("prove", path, "--time", "40s", "--json", "out.json", "-v")
+    ran = bench.run("prove", path, "--time", "15s", "--json", "out.json", "-v")
     assert ran.code == 0, ran.out + ran.err
     assert ran.err.index("build") < ran.err.index("round 1")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -45,9 +46,9 @@ class Side:
         """Return the names of the requests, in the order of the sample column."""
         return self.recording.info.requests
 
-    @property
+    @cached_property
     def rounds(self) -> tuple[Round, ...]:
-        """Return the usable rounds."""
+        """Return the usable rounds; asked for again and again, which would cost rounds times rounds."""
         return usable(self.recording)
 
 
