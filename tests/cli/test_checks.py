@@ -27,7 +27,7 @@ arms:
 requests:
   - {name: products, get: /products}
   - {name: orders, get: /orders, headers: {Authorization: "Bearer let-me-in"}}
-  - {name: some prices, get: "/prices?ids=1,2,3,4"}
+  - {name: some prices, get: "/prices?ids=1,2,3,4,5,6,7,8,9,10"}
   - {name: one price, get: "/prices/{id}", values: {id: [1, 2]}}
 rounds: {count: 2, warmup: 200ms, pairs: 300ms}
 why: off
@@ -86,6 +86,8 @@ def test_checks_are_made_after_the_timed_rounds_in_a_pass_of_their_own(bench):
     path = written(
         bench, before="price_as_text page_overlap", more="checks: {contract: {batch: {some prices: one price}}}\n"
     )
+    text = Path(path).read_text()  # so many at once that no neighbour of this test could make them dear
+    Path(path).write_text(text.replace("ids=1,2", f"ids={','.join(map(str, range(11, 51)))},1,2"))
     ran = bench.without_load().run("ab", path, "--json", "out.json")
     result = bench.json("out.json")
     found = rows(result)
@@ -120,7 +122,7 @@ def test_what_breaks_for_clients_and_what_a_batch_costs_are_held_against_budgets
     assert "GET /products answers without $.items[].note" in changes
     # The route is still there, so what the other version documents is answered and undocumented.
     assert found["undocumented_operations"]["candidate"] == 1.0
-    assert (found["batch_queries"]["baseline"], found["batch_queries"]["candidate"]) == (1.0, 0.25)
+    assert (found["batch_queries"]["baseline"], found["batch_queries"]["candidate"]) == (1.0, 0.1)
     assert found["batch_cost"]["baseline"] > found["batch_cost"]["candidate"]
 
 
