@@ -161,6 +161,45 @@ def test_no_row_of_the_database_changes_and_writing_needs_a_reset(bench):
     assert "needs a reset" in refused.err
 
 
+COUNTING = """\
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        with open("asked", "a") as file:
+            file.write(self.path + "\\n")
+        found = self.path in ("/health", "/products")
+        body = b"[]" if found else b"{}"
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def test_a_document_is_looked_for_once_whatever_is_started_for_the_checks(bench):
+    (bench.folder / "counting.py").write_text(COUNTING)
+    text = (
+        'name: counting\nservice: {command: "{python} counting.py {port}", health: /health}\n'
+        "requests: [{name: products, get: /products}]\n"
+        "checks: {error_contract: true, telemetry: {wait: 1, repeats: 1}}\nwhy: off\n"
+    )
+    ran = bench.run("checks", str(bench.scenario(text=text, name="counting.yaml")), "--json", "out.json")
+    assert ran.code in (0, 3), ran.out + ran.err
+    asked = (bench.folder / "asked").read_text().splitlines()
+    assert "/metrics" in asked, "the second start, of telemetry, was asked as well"
+    assert asked.count("/openapi.json") == 1
+
+
 def test_a_service_that_is_not_there_or_dies_is_told_and_nothing_passes(bench):
     dead = bench.folder / "dead.py"
     dead.write_text("import sys; sys.exit(3)\n")
