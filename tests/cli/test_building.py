@@ -120,7 +120,7 @@ def test_a_smaller_binary_and_a_faster_build_are_proven_from_two_commits(bench):
 
 
 def test_two_folders_are_compared_without_starting_the_service_and_the_way_back_is_a_regression(bench):
-    for name, files in ("old", BEFORE), ("new", AFTER):
+    for name, files in ("old", BEFORE | {"functions": 150}), ("new", AFTER | {"functions": 10}):
         write(bench.folder / name, **files)
         (bench.folder / name / "refusing.py").write_text("open('../was_started', 'w'); raise SystemExit(1)")
     text = SCENARIO.replace("serve.py {port}", "refusing.py {port}").replace("repeats: 4", "repeats: 6")

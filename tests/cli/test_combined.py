@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ from typing import Any
 
 import pytest
 
+import warm
 from perfproof.cli.common.session import Session, read_scenario
 from perfproof.evidence.reader import read
+from perfproof.load import load_client
 from perfproof.model.recording import Outcome
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
@@ -96,6 +99,13 @@ def test_the_matrix_holds_every_pair_in_few_rows() -> None:
             assert there == allowed({one: first, two: second}), (one, first, two, second)
 
 
+@pytest.fixture(autouse=True)
+def warm_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the load process forked from one that has imported everything."""
+    if warm.fits(os.environ):
+        monkeypatch.setattr(load_client, "subprocess", warm.LoadSubprocess)
+
+
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """Return where the one service of all rows listens."""
@@ -120,8 +130,9 @@ def scenario(row: dict[str, Any], url: str, folder: Path) -> Path:
     )
     target = f"{path}?{query}" if query else path
     step = ", ".join(filter(None, [extra["redirects"], extra["expect"]]))
-    pace = "pairing: block, blocks: 2, block: 200ms" if row["pairing"] == "block" else "pairs: 200ms"
-    pace += ", pairing: request" if row["pairing"] == "request" else ""
+    in_blocks = row["pairing"] == "block" or row["samples"] == "histogram" or row["workers"] > 1
+    pace = "blocks: 2, block: 200ms" if in_blocks else "pairs: 200ms"
+    pace += f", pairing: {row['pairing']}"
     lines = [
         "name: combined",
         f"service: {{url: '{url}', health: /health}}",
@@ -165,7 +176,7 @@ def test_samples_are_complete_and_accounted_for_however_features_are_combined(ro
     assert measured.info.status == "complete"
     (a_round,) = read(measured.directory).rounds
     assert a_round.complete
-    if row["pairing"] == "block":
+    if row["pairing"] == "block" or row["samples"] == "histogram" or row["workers"] > 1:
         assert len(a_round.blocks) == 4
     samples = a_round.samples
     often = samples.counts if samples.counts is not None else samples["arm"] * 0 + 1

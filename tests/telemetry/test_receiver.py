@@ -6,6 +6,7 @@ import gzip
 import http.client
 import json
 import socket
+import threading
 import time
 import urllib.request
 from urllib.parse import urlsplit
@@ -65,12 +66,42 @@ def test_grpc_is_told_from_http():
     assert "over gRPC" in next(iter(heard.problems))
 
 
+def waited(heard, sent, seconds, **more):
+    began = time.monotonic()
+    heard.wait_for(sent, seconds, **more)
+    return time.monotonic() - began
+
+
 def test_waiting_ends_when_all_are_there_or_time_is_up():
     with receiving() as heard:
         post(heard, body("a"))
-        began = time.monotonic()
-        heard.wait_for({"a"}, 5, quiet=0.1)
-        assert time.monotonic() - began < 2
-        began = time.monotonic()
-        heard.wait_for({"a", "never"}, 0.3)
-        assert 0.25 < time.monotonic() - began < 2
+        now = time.monotonic()
+        assert waited(heard, {"a": now}, 20, quiet=0.1) < 10
+        assert 0.25 < waited(heard, {"a": now, "never": now}, 0.3) < 10
+
+
+def test_where_nothing_comes_at_all_the_request_that_was_sent_first_is_waited_for():
+    with receiving() as heard:
+        now = time.monotonic()
+        assert waited(heard, {"a": now - 30, "b": now}, 20) < 10
+        post(heard, body("c"))  # from now on what is missing may still come
+        assert 0.25 < waited(heard, {"a": now - 30, "b": time.monotonic()}, 0.3) < 10
+
+
+def test_a_service_that_exports_often_is_not_waited_for_as_long_as_one_that_may_export_seldom():
+    with receiving() as heard:
+        sent = {}
+        for number in range(20):
+            sent[f"trace {number}"] = time.monotonic()
+            post(heard, body(f"trace {number}"))
+        sent["never"] = time.monotonic()
+        assert 0.9 < waited(heard, sent, 60) < 30
+    with receiving() as heard:  # as many within its first seconds as several processes may send by chance
+        sent = {}
+        for number in range(5):
+            sent[f"trace {number}"] = time.monotonic()
+            post(heard, body(f"trace {number}"))
+        sent["late"] = time.monotonic()
+        threading.Timer(1.6, post, (heard, body("late"))).start()
+        assert 1.5 < waited(heard, sent, 60) < 30
+        assert "late" in heard.traces()

@@ -49,6 +49,8 @@ _LETS_IN = ("authorization", "cookie", "x-api-key", "api-key", "x-auth-token", "
 """Headers that are taken over from the scenario's requests."""
 _MOST_TEXT = 1000
 _MOST_VALUES = 20_000
+Documents = dict[str, tuple[Document | None, str]]
+"""By arm: its OpenAPI document as it was found once, or None and why there is none."""
 _WATCHING = "webhooks"
 """The check that wants to be delivered to."""
 
@@ -60,14 +62,15 @@ def run_checks(phase: PassContext) -> Checked:
     known = {name: check for name in wanted if (check := registry.find(name)) is not None}
     checks = {name: check for name, check in known.items() if name not in registry.RESTARTS}
     found: dict[str, list[ArmFacts]] = {name: [] for name in known}
+    documents: Documents = {}
     served = {name: check for name, check in checks.items() if not isinstance(check, OfFiles | Listens)}
     for arm in phase.scenario.arms if served else ():
-        _ask(phase, arm, served, found)
+        _ask(phase, arm, served, found, documents)
     for name, check in checks.items():
         if isinstance(check, Listens):
             for arm in phase.scenario.arms:
                 with check.listening() as listener:
-                    _ask(phase, arm, {name: check}, found, listener)
+                    _ask(phase, arm, {name: check}, found, documents, listener)
     for arm in phase.scenario.arms:
         for name, check in known.items():
             if name in registry.RESTARTS:
@@ -90,11 +93,12 @@ def _ask(
     arm: Arm,
     checks: Mapping[str, Check],
     found: Mapping[str, list[ArmFacts]],
+    documents: Documents,
     listener: Listener | None = None,
 ) -> None:
     """Add to ``found`` what the checks observe of one start of an arm; a start that fails is the problem of each."""
     try:
-        with _started(phase, arm, listener) as running:
+        with _started(phase, arm, documents, listener) as running:
             for name, check in checks.items():
                 phase.observer.phase(f"checking {arm.name}: {check.title}")
                 found[name].append(running.observe(check, found[name][0].facts if found[name] else None))
@@ -166,7 +170,9 @@ def _of_files(phase: PassContext, name: str, check: OfFiles) -> list[ArmFacts]:
 
 
 @contextmanager
-def _started(phase: PassContext, arm: Arm, listener: Listener | None = None) -> Iterator[_Running]:
+def _started(
+    phase: PassContext, arm: Arm, documents: Documents, listener: Listener | None = None
+) -> Iterator[_Running]:
     """Lend the arm, with its data put back, started afresh (so that it talks to ``listener``) and logged in."""
     if listener is not None:
         environment = {**arm.service.environment, **listener.environment}
@@ -196,20 +202,25 @@ def _started(phase: PassContext, arm: Arm, listener: Listener | None = None) -> 
                 f"{arm.name} is not on this machine", why=error.why, hint="checks ask services that run here"
             ) from None
         heard = listener if kept is None and injectable else None
-        running = _Running(phase, arm, service, sources, logs, heard, receiver)
+        running = _Running(phase, arm, service, sources, logs, documents, heard, receiver)
         running.enter()
         yield running
 
 
 @dataclass
 class _Running:
-    """One arm that runs, and what is known of how to ask it."""
+    """One arm that runs, and what is known of how to ask it.
+
+    ``documents`` takes what is found of its document, so that a second start does not look for it again: that takes
+    thirty requests where there is none.
+    """
 
     phase: PassContext
     arm: Arm
     service: RunningService
     sources: Sources
     logs: Path
+    documents: Documents
     listener: Listener | None = None
     receiver: Receiver | None = None
     requests: tuple[KnownRequest, ...] = ()
@@ -266,7 +277,10 @@ class _Running:
         for each in self.requests:
             shared |= {name: value for name, value in each.headers.items() if name.lower() in _LETS_IN}
         self.headers = {**shared, **{name.lower(): value for name, value in scenario.checks.headers.items()}}
-        self._find_document(client)
+        if self.arm.name not in self.documents:
+            self._find_document(client)
+            self.documents[self.arm.name] = (self.document, self.undocumented)
+        self.document, self.undocumented = self.documents[self.arm.name]
 
     def _known(
         self, request: Request, variables: Mapping[str, JsonValue], jar: Jar, files: Mapping[Path, bytes]

@@ -117,8 +117,11 @@ def descendants(root: int) -> list[int]:
     return found
 
 
-def end_tree(main: int, grace: float) -> int | None:
-    """End every descendant: TERM once to each, KILL after the grace; return the wait status of ``main`` if it came."""
+def end_tree(main: int, grace: float, wake: int) -> int | None:
+    """End every descendant: TERM once to each, KILL after the grace; return the wait status of ``main`` if it came.
+
+    ``wake`` can be read from as soon as a child has ended, so that nothing is waited for then.
+    """
     status = None
     asked: set[int] = set()
     deadline = time.monotonic() + grace
@@ -135,7 +138,8 @@ def end_tree(main: int, grace: float) -> int | None:
                 asked.add(pid)
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL if force else signal.SIGTERM)
-        time.sleep(POLL)
+        if select.select([wake], [], [], POLL)[0]:
+            os.read(wake, 512)
     return status
 
 
@@ -169,9 +173,9 @@ def guard(channel: int, grace: float, cpus: set[int], command: list[str]) -> int
             break
     if status is not None:
         report(channel, status)
-        end_tree(main, grace)
+        end_tree(main, grace, wake)
     else:
-        status = end_tree(main, grace)
+        status = end_tree(main, grace, wake)
         if status is not None:
             report(channel, status)
     if status is None:

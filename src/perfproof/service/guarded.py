@@ -109,20 +109,16 @@ class Guarded:
 
     def wait(self, timeout: float) -> str | None:
         """Wait until the command and its whole tree have ended; return as ``ended``, None after the timeout."""
-        self._await_end(timeout)  # Popen's own wait looks every 50 ms, too rarely for what is timed
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._guard.wait(0)
-        return self.ended() if self._guard.returncode is not None else None
+        self._await_end(timeout)
+        return self.ended() if self._guard.poll() is not None else None
 
     def stop(self) -> None:
         """End the tree: TERM, KILL after the grace; return when none of it is left. Idempotent."""
         self.ended()
         with contextlib.suppress(OSError):
             self._channel.shutdown(socket.SHUT_WR)
-        self._await_end(self._grace + KILL_TIMEOUT + 5)  # see ``wait``
-        try:
-            self._guard.wait(0)
-        except subprocess.TimeoutExpired:
+        self._await_end(self._grace + KILL_TIMEOUT + 5)
+        if self._guard.poll() is None:
             self.processes()
             self._guard.kill()
             self._guard.wait()
@@ -132,7 +128,7 @@ class Guarded:
         self._channel.close()
 
     def _await_end(self, timeout: float) -> None:
-        """Return as soon as the guard has ended, or after the timeout."""
+        """Return as soon as the guard has ended, or after the timeout: Popen's own wait looks every 50 ms only."""
         if self._guard.poll() is not None:
             return
         try:

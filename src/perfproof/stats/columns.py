@@ -48,7 +48,7 @@ class Side:
 
     @cached_property
     def rounds(self) -> tuple[Round, ...]:
-        """Return the usable rounds."""
+        """Return the usable rounds; asked for again and again, which would cost rounds times rounds."""
         return usable(self.recording)
 
 

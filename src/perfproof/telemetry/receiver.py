@@ -9,16 +9,21 @@ import threading
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 from perfproof.telemetry.otlp import Span, UnreadableError, decode
 
 MOST_BODY = 8 * 1024 * 1024
 MOST_SPANS = 50_000
+_SHOW = 20
+"""Exports with spans that show how often a service exports. Fewer may be those of several processes by chance."""
+_LEAST = 1.0
+"""Seconds that a span is waited for at least, however soon others came."""
 _OVER_GRPC = "it sends OTLP over gRPC, and perfproof takes it over HTTP: install its http exporter"
 _PREFACE = b"PRI * HTTP/2.0"
 
@@ -48,6 +53,10 @@ class Heard:
     problems: Counter[str] = field(default_factory=Counter)
     exports: int = 0
     other: Counter[str] = field(default_factory=Counter)
+    came: list[float] = field(default_factory=list)
+    """When each export with spans came, on the monotonic clock."""
+    first: dict[str, float] = field(default_factory=dict)
+    """When the first span of each trace came."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, path: str, body: bytes, media: str, source: object) -> None:  # noqa: ARG002
@@ -66,6 +75,10 @@ class Heard:
                 self.problems[f"more than {MOST_SPANS:,} spans came, and the rest was dropped"] += 1
                 return
             self.spans += found
+            if found:
+                self.came.append(time.monotonic())
+            for span in found:
+                self.first.setdefault(span.trace, self.came[-1])
 
     def refuse(self, why: str) -> None:
         """Note something that could not be taken."""
@@ -84,18 +97,39 @@ class Heard:
             found.setdefault(span.trace, []).append(span)
         return found
 
-    def wait_for(self, traces: Collection[str], seconds: float, quiet: float = 0.5) -> None:
-        """Wait until a server's span of every trace is there and nothing more comes for ``quiet`` s, or time is up."""
-        deadline = time.monotonic() + seconds
-        seen, since = -1, time.monotonic()
-        while time.monotonic() < deadline:
+    def wait_for(self, sent: Mapping[str, float], seconds: float, quiet: float = 0.5) -> None:
+        """Wait until a span of every trace is there and nothing more comes for ``quiet`` s, or none is to be expected.
+
+        ``sent`` says when each trace was sent, on the monotonic clock; a span may take ``seconds`` to come.
+        """
+        began = time.monotonic()
+        seen, since = -1, began
+        while time.monotonic() < self._until(sent, seconds, began):
             known = self.traces()
             count = sum(len(spans) for spans in known.values())
             if count != seen:
                 seen, since = count, time.monotonic()
-            if all(trace in known for trace in traces) and time.monotonic() - since >= quiet:
+            if all(trace in known for trace in sent) and time.monotonic() - since >= quiet:
                 return
             time.sleep(0.05)
+
+    def _until(self, sent: Mapping[str, float], seconds: float, began: float) -> float:
+        """Return until when to wait for what is missing.
+
+        Where nothing at all has come, none of the traces waits for an export of the others: what was sent first would
+        be there. A service that exports often does not take ``seconds`` for what it has left: it is given three times
+        the longest that any took, and that passed between two exports or since the last.
+        """
+        with self._lock:
+            came, first = list(self.came), dict(self.first)
+        if not sent or not came:
+            return min(sent.values(), default=began) + seconds
+        if len(came) < _SHOW:
+            return began + seconds
+        last = max(sent.values())
+        took = [first[trace] - at for trace, at in sent.items() if trace in first]
+        pauses = [after - before for before, after in pairwise(came)]
+        return min(began + seconds, last + max(_LEAST, 3 * max(*took, *pauses, last - came[-1])))
 
 
 @contextmanager

@@ -15,6 +15,10 @@ from perfproof.http.plain_client import Answer
 
 _SETTLES = 0.02
 _PATIENCE = 0.25
+_SHORT = 0.1
+"""Seconds that a line is waited for at least by a service whose lines come at once."""
+_SHOWN = 5
+"""Requests with lines in the log that show how late these come."""
 _QUIET_AFTER = 4
 """Requests without a line in the log after which one is hardly waited for any more."""
 
@@ -34,7 +38,7 @@ class Target:
 
 @dataclass
 class Sent:
-    """One request that was sent, with the ids that name it and the facts of it."""
+    """One request that was sent (``at``, on the monotonic clock), with the ids that name it and the facts of it."""
 
     target: Target
     trace: str
@@ -42,6 +46,7 @@ class Sent:
     ids: frozenset[str]
     status: int
     facts: dict[str, Any]
+    at: float
 
 
 Done = TypeVar("Done")
@@ -56,6 +61,7 @@ class Asking:
     windows: list[Window] = field(default_factory=list)
     _silent: int = 0
     _offset: int = 0
+    _late: list[float] = field(default_factory=list)
 
     def aside(self, ask: Callable[[], Done]) -> Done:
         """Do something that also asks the service, but whose lines in the log are nobody's."""
@@ -87,6 +93,7 @@ class Asking:
         start = self._offset
         name = str(self.arm.settings.get("request_id") or "X-Request-Id")
         headers = {**target.headers, **(more or {}), TRACE: trace, name: request_id}
+        at = time.monotonic()
         answer = self.arm.asker.ask(target.method, target.path, headers, body=target.body)
         told = answer.headers.get(name.lower(), "").lower()
         _, trace_id, span_id, _ = (*trace.split("-"), "", "", "", "")[:4]
@@ -94,29 +101,38 @@ class Asking:
         facts = {"name": target.name, "status": answer.status, "right": target.right, "statements": None}
         self._settle(start)
         self.windows.append(Window(start, ids, facts))
-        self.sent.append(Sent(target, trace_id, span_id, ids, answer.status, facts))
+        self.sent.append(Sent(target, trace_id, span_id, ids, answer.status, facts, at))
         return answer
 
     def _settle(self, start: int) -> None:
         """Wait until nothing more is printed, or for as long as a line may take to come.
 
-        Of a service that logs nothing of most requests little is awaited: it may still log those that fail.
+        Of a service that logs nothing of most requests little is awaited: it may still log those that fail. One whose
+        lines have come soon so far is given a few times as long.
         """
         if self.arm.printed is None:
             return
-        quiet = self._silent >= _QUIET_AFTER
-        deadline, size, since = time.monotonic() + (_SETTLES if quiet else _PATIENCE), start, time.monotonic()
+        began = since = time.monotonic()
+        deadline, size = began + self._patience(), start
         while time.monotonic() < deadline:
             now = self._size(start)
             if now != size:
-                size, since = now, time.monotonic()
-                deadline = max(deadline, since + _PATIENCE) if quiet else deadline
-                quiet = False
+                since = time.monotonic()
+                if size == start:
+                    self._late.append(since - began)
+                    deadline = max(deadline, since + _PATIENCE)
+                size = now
             elif size > start and time.monotonic() - since >= _SETTLES:
                 break
             time.sleep(0.005)
         self._offset = size
         self._silent = 0 if size > start else self._silent + 1
+
+    def _patience(self) -> float:
+        """Return the seconds that a first line may take to come."""
+        if self._silent >= _QUIET_AFTER:
+            return _SETTLES
+        return min(_PATIENCE, max(_SHORT, 4 * max(self._late))) if len(self._late) >= _SHOWN else _PATIENCE
 
     def _size(self, start: int) -> int:
         return start + len(self.arm.printed(start)) if self.arm.printed is not None else 0

@@ -42,7 +42,7 @@ def observe(arm: CheckedArm) -> dict[str, Any]:
     if not asking.sent:
         raise OverError
     log = log_facts(arm, asking.windows)
-    traces = trace_facts(arm, [(each.trace, each.span, each.facts) for each in asking.sent])
+    traces = trace_facts(arm, asking.sent)
     return {"requests": [each.facts for each in asking.sent], "log": log, "metrics": metrics, "traces": traces}
 
 
