@@ -51,10 +51,7 @@ class Bench:
     """A folder with a scenario in it, and the ways to run perfproof there."""
 
     services = SERVICES
-    quick = (
-        "-m uvicorn tiny:app --host 127.0.0.1 --port {port} --log-level warning --no-access-log",
-        "-S quick.py {port}",
-    )
+    quick = (ON_UVICORN, ALONE)
     """A change of the scenario by which the same service starts ten times as fast, without a framework."""
     cold = False
     """Whether commands are interpreters of their own, with their load process as their child (see ``warm``)."""

@@ -23,7 +23,7 @@ def causes(run):
 def test_ab_profiles_both_arms_after_its_rounds(bench):
     path = bench.scenario(WHY, ("blocks: 4", "blocks: 2"), ("warmup: 300ms", "warmup: 200ms"))
     ran = bench.run("ab", str(path), "--quiet", "--rounds", "1")
-    assert ran.code in (0, 1, 3, 4), ran.err
+    assert ran.code in (3, 4), ran.err  # one round has no interval, and a busy machine voids it
     (run,) = (bench.folder / "results").glob("*-tiny-*")
     text = json.dumps(causes(run))
     assert '"agent"' in text

@@ -18,13 +18,16 @@ def without(bench):
 
 
 def test_a_scenario_of_requests_and_one_of_users_are_measured_without_it(without):
-    one_round = ("count: 2", "count: 1")
-    without.scenario(one_round)
-    without.scenario(one_round, ("{model: open, rate: 80/s}", "{model: closed, users: 2}"), name="users.yaml")
+    light = (("count: 2", "count: 1"), ("3000", "300"), ("1000", "300"))
+    open_, closed = "{model: open, rate: 80/s}", "{model: closed, users: 1, think_time: 40ms}"
+    without.scenario(*light, (open_, "{model: open, rate: 20/s}"))
+    without.scenario(*light, (open_, closed), name="users.yaml")
     for name in ("tiny.yaml", "users.yaml"):
-        ran = without.run("ab", name, "--json", "out.json")
+        ran = without.measure("ab", name, "--json", "out.json")
         assert ran.code == 3, ran.out + ran.err  # one round has no interval
-        assert all(row["verdict"] != "invalid" for row in without.json("out.json")["comparisons"]), ran.out
+        rows = {row["metric"]: row for row in without.json("out.json")["comparisons"] if row["request"] == "all"}
+        assert rows["latency_p50"]["candidate"] > 0
+        assert rows["latency_p50"]["verdict"] != "invalid"
     assert not without.leftovers()
 
 

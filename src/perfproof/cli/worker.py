@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from perfproof.errors import ExitCode, LoadError, UsageError
-from perfproof.load.extra import refuse_without_locust
 
 
 def worker(
@@ -25,6 +24,8 @@ def worker(
     host, _, port = join.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise UsageError(f"--join {join}: not a host and a port", hint="write it like 127.0.0.1:5557")
+    from perfproof.load.extra import refuse_without_locust
+
     refuse_without_locust("workers are connected by Locust")
     try:
         token = token_file.read_text(encoding="utf-8").strip()
