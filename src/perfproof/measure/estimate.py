@@ -25,21 +25,21 @@ from perfproof.rounds import pace
 from perfproof.rounds.warmup import most_warmup
 from perfproof.stats.alpha_spending import planned_looks
 
-OUTSIDE = 2.5
+OUTSIDE = 2.0
 """Seconds of a command before it measures and after: to start itself, to judge, to write reports."""
 START = 1.5
 """Seconds a service takes to start, where nothing is known of it."""
-_LOADER = 1.5
+_LOADER = 1.0
 """Seconds until the load process is up."""
 _SEALING = 0.2
 _FIRST = 1.5
 """Seconds more of the first round, in which every request is tried and all files are cold."""
 _STEADY = 0.5
 """Seconds for which a warm-up goes on beyond its least time, until it is steady."""
-_LEVERS = 4.5
+_LEVERS = 2.5
 """Seconds of watching an arm's levers, beside its start."""
-_PROFILING = 2.5
-"""Seconds that profilers take to attach and to tell, beside the profiles."""
+_PROFILING = 3.5
+"""Seconds that warming up and profilers take, to attach and to tell, beside the profiles."""
 _COUNTED_START = 6.0
 """Seconds of counting instructions of both arms, for each start."""
 _PER_PROBE = 0.04
