@@ -10,7 +10,7 @@ import pytest
 
 from perfproof.core.codec import encode
 from perfproof.evidence.formats import FORMAT
-from perfproof.measure.estimate import Estimate, earlier_run, estimate, spelled
+from perfproof.measure.estimate import OUTSIDE, Estimate, earlier_run, estimate, spelled
 from perfproof.model.recording import Environment, RunInfo
 from perfproof.model.rules import Spread
 from perfproof.model.scenario import Scenario
@@ -66,14 +66,14 @@ def test_a_service_that_starts_slower_takes_as_much_longer_as_is_said() -> None:
 def test_parts_of_an_earlier_run_are_taken_as_they_were() -> None:
     wanted = scenario("responses: off")
     before = run_of(wanted, before=3.0, start=1.0, probe=0.0, round=4.0, causes=20.0)
-    assert found(wanted, earlier=before).seconds == pytest.approx(2.5 + 3 + 10 * 4 + 20)
+    assert found(wanted, earlier=before).seconds == pytest.approx(OUTSIDE + 3 + 10 * 4 + 20)
     assert found(wanted, earlier=before).known
     other = scenario("responses: off", text=TEXT.replace("10", "20"))
-    assert found(other, earlier=before).seconds == pytest.approx(2.5 + 3 + 20 * 4 + 20)
+    assert found(other, earlier=before).seconds == pytest.approx(OUTSIDE + 3 + 20 * 4 + 20)
     quiet = scenario("responses: off", "why: off")
-    assert found(quiet, earlier=before).seconds == pytest.approx(2.5 + 3 + 10 * 4)
+    assert found(quiet, earlier=before).seconds == pytest.approx(OUTSIDE + 3 + 10 * 4)
     longer = scenario("responses: off", text=TEXT.replace("count: 10", "count: 10, pairs: 9s"))
-    assert found(longer, earlier=before).seconds > 2.5 + 3 + 10 * 10 + 20
+    assert found(longer, earlier=before).seconds > OUTSIDE + 3 + 10 * 10 + 20
 
 
 def test_the_first_look_may_end_it_and_without_early_stop_none_does() -> None:
