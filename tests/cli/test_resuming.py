@@ -91,6 +91,7 @@ def test_a_run_is_not_resumed_where_something_is_not_as_it_was(bench):
     assert "the machine or environment is another" in bench.run("resume", "last", "moved.yaml").err
     assert json.loads((run / "run.json").read_text()) == elsewhere, "a refused run is left as it was"
     (run / "run.json").write_text(json.dumps(info))
+    bench.catch_up()
     ran = bench.run("resume", "last", "moved.yaml", "--json", "out.json")
     assert ran.code == 0, ran.err + ran.out
     assert bench.json("out.json")["rounds"] == 3

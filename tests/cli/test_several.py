@@ -169,6 +169,7 @@ def test_an_interrupted_run_of_three_goes_on_and_compares_all_of_them(bench):
     shown = bench.run("show", "last", "--json", "part.json")
     assert shown.code == 0, shown.err
     assert [len(each["arms"]) for each in bench.json("part.json")["candidates"]] == [2, 2]
+    bench.catch_up()
     ran = bench.run("resume", "--json", "out.json")
     assert ran.code == 1, ran.err + ran.out
     result = bench.json("out.json")
