@@ -64,6 +64,8 @@ SPREAD = 0.04
 START_SPREAD = 0.004
 """By how much one start of a service differs from another."""
 _BODY = 60
+QUEUE = 10
+"""Requests that may wait for each connection: ``QUEUE_PER_CONNECTION`` of ``load/traffic.py``, which imports gevent."""
 
 
 class FakeEngine:
@@ -139,14 +141,19 @@ class FakeEngine:
         length = int(seconds * 1e9)
         if load.model == "open":
             due = arrivals(steady(rate or load.rate, seconds), rate or load.rate, seed, load.arrivals)
+            carried = int(load.connections * seconds * 1e9 / self._mean(arm)) + QUEUE * load.connections
         else:
             turn = self._mean(arm) + int(load.think_time * 1e9)
             due = np.repeat(np.arange(0, length, turn), load.users)
+            carried = len(due)
         columns, took = self._rows(arm, pair, started + due, seed)
+        dropped = _drop(columns, carried)
         self._chunks.append(columns)
         self._clock = started + length
         turns = int(len(due) / load.users * took.mean()) if load.model == "closed" and len(due) else 0
-        return self._report(arm, started, started + length, len(due), int(columns["done_ns"].max(initial=0)), turns)
+        sent, last = len(due) - dropped, int(columns["done_ns"].max(initial=0))
+        report = self._report(arm, started, started + length, sent, last, turns)
+        return replace(report, intended=len(due), dropped=dropped)
 
     def pairs(self, stretch: PairStretch) -> PairsReport:
         """See Engine.pairs."""
@@ -289,6 +296,25 @@ def _refuse_unknown(plan: LoadPlan) -> None:
     found = [name for name, there in unknown.items() if there]
     if found:
         raise LoadError(f"the fake engine knows no {' and no '.join(found)}", hint="take the real one for this test")
+
+
+def _drop(columns: dict[str, Any], carried: int) -> int:
+    """Mark as dropped what is beyond ``carried`` requests, spread evenly, as the real engine does; return how many."""
+    count = len(columns["outcome"])
+    if count <= carried:
+        return 0
+    lost = np.ones(count, dtype=bool)
+    lost[np.linspace(0, count - 1, carried).astype(np.int64)] = False
+    for name, value in {
+        "sent_ns": 0,
+        "first_byte_ns": 0,
+        "status": 0,
+        "bytes": 0,
+        "outcome": int(Outcome.DROPPED),
+    }.items():
+        columns[name][lost] = value
+    columns["done_ns"][lost] = columns["intended_ns"][lost]
+    return int(lost.sum())
 
 
 def _flat(plan: LoadPlan, count: int, seed: int) -> Any:

@@ -29,12 +29,13 @@ why: off
 def test_more_queries_fail_the_gate_and_stand_in_every_report(bench):
     bench.scenario(text=HURRIED, name="hurried.yaml")
     outputs = ("-o", "page.html", "-o", "page.md", "-o", "junit.xml", "--json", "out.json")
-    ran = bench.run("gate", "hurried.yaml", *outputs)
+    ran = bench.without_load().run("gate", "hurried.yaml", *outputs)
     assert ran.code == 1, ran.out + ran.err
     result = bench.json("out.json")["result"]
     assert result["verdict"] == "regressed"
     assert result["sentence"].startswith("Regressed: queries of books 1 → 11")
     assert "what was timed is invalid: " in result["sentence"]
+    assert "of requests could not be sent" in result["sentence"]
     verdicts = {row["metric"]: row["verdict"] for row in result["comparisons"]}
     assert verdicts["queries_per_request"] == "regressed"
     assert {verdicts[timed] for timed in ("latency_p50", "cpu_per_request", "memory_peak")} == {"invalid"}
@@ -64,6 +65,6 @@ def test_fewer_queries_are_told_and_the_measurement_stays_invalid(bench):
         text=HURRIED,
         name="hurried.yaml",
     )
-    ran = bench.run("ab", "hurried.yaml")
+    ran = bench.without_load().run("ab", "hurried.yaml")
     assert ran.code == 4, ran.out + ran.err
     assert "Counted all the same: queries of books 11 → 1" in " ".join(ran.out.split())

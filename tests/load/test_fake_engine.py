@@ -162,3 +162,14 @@ def test_what_it_does_not_know_it_refuses(tmp_path):
         FakeLoad.start(scenario(Load(rate=100, workers=2)), log=tmp_path / "load.log")
     with pytest.raises(LoadError, match="no histograms"):
         FakeLoad.start(scenario(Load(rate=100, samples="histogram")), log=tmp_path / "load.log")
+
+
+def test_what_its_connections_do_not_carry_is_dropped_and_recorded_as_that(both, tmp_path):
+    _, fake = both(Load(rate=20_000, connections=2))
+    report = fake.block(0, 1, 0, 0.5, seed=3)
+    found = samples(fake, tmp_path / "many.parquet")
+    lost = found["outcome"] == int(Outcome.DROPPED)
+    assert report.dropped == lost.sum() > report.sent
+    assert (report.intended, report.sent) == (len(lost), len(lost) - lost.sum())
+    assert not found["sent_ns"][lost].any()
+    assert found["sent_ns"][~lost].all()
