@@ -9,6 +9,7 @@ import pytest
 
 import postgres
 from perfproof.databases import postgres_log
+from perfproof.databases.postgres import PostgresClient
 from perfproof.databases.postgres_log import PostgresLog
 from perfproof.databases.postgres_statements import PostgresStatements
 from perfproof.databases.source import SourceError
@@ -233,6 +234,27 @@ def test_a_service_that_connects_later_as_a_hidden_role_is_not_counted_as_silent
     with psycopg.connect(app, autocommit=True), pytest.raises(SourceError, match="hidden"):
         source.snapshot()
     source.close()
+
+
+def test_connections_that_are_being_opened_are_not_taken_for_hidden(app, counting_server):
+    client = PostgresClient(parse(app))
+    ended = threading.Event()
+
+    def connect():
+        while not ended.is_set():
+            psycopg.connect(app).close()
+
+    threads = [threading.Thread(target=connect) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        seen = [len(client.quiet.look().mark) for _ in range(1500)]
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+        client.close()
+    assert max(seen) > 0
 
 
 def test_a_role_that_sees_only_itself_is_enough_for_its_own_statements(app, counting_server):

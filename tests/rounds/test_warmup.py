@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 
 from perfproof.load.plan import WarmReport
 from perfproof.model.scenario import Expect, Repeat, Request
-from perfproof.rounds.warmup import carried, is_steady, pauses
+from perfproof.rounds.warmup import carried, has_settled, is_steady, pauses
 
 
 def test_fewer_than_four_stretches_are_not_steady() -> None:
@@ -34,3 +35,22 @@ def test_the_pauses_of_a_flow_are_no_queue() -> None:
     assert pauses([first, second, alone]) == pytest.approx(0.7)
     assert pauses([]) == 0.0
     assert carried(stretches(0.95), 0.25, 0.01, pauses([first, second])) is None
+
+
+@pytest.mark.parametrize(("noise", "tells"), [(0.1, 0.8), (0.3, 0.2)])
+def test_when_time_is_up_a_fall_is_told_from_the_noise_of_a_busy_machine(noise: float, tells: float) -> None:
+    random = np.random.default_rng(7)
+    noises = np.exp(random.normal(0.0, noise, (1000, 12)))
+    falling = 1 + 4 * np.exp(-0.25 * np.arange(12) / 1.5)  # a service that is warm after 1.5 s times three
+    wrong = sum(not has_settled(list(row)) for row in noises)
+    found = sum(not has_settled(list(row)) for row in noises * falling)
+    assert wrong <= 40
+    assert found >= 1000 * tells
+    # Judged as while warming up, many more would be wrong.
+    assert sum(not is_steady(list(row)) for row in noises) > 2 * wrong
+
+
+def test_few_stretches_are_judged_as_while_warming_up() -> None:
+    assert has_settled([9.0, 1.0, 1.05, 1.0, 0.95])
+    assert not has_settled([3.0, 2.5, 2.0, 1.5])
+    assert not has_settled([1.0])

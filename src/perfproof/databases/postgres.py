@@ -17,6 +17,9 @@ OWN = "perfproof_own"
 """An identifier in each of perfproof's own statements. Filtering by role is not enough: it may be the service's."""
 APPLICATION = "perfproof"
 _IDLE = ("idle", "disabled")
+HIDDEN = "<insufficient privilege>"
+"""The query of a connection that we may not see. Its state alone does not tell: a connection that is just being
+opened has none either."""
 
 
 class PostgresClient:
@@ -93,17 +96,17 @@ class PostgresClient:
 
     def _look(self) -> Look:
         rows = self.run(
-            "SELECT pid, state, xact_start::text, state_change::text AS perfproof_own FROM pg_stat_activity"
+            "SELECT pid, state, xact_start::text, state_change::text, query = %s AS perfproof_own FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             " AND application_name IS DISTINCT FROM %s AND coalesce(backend_type, 'client backend') = 'client backend'"
             " AND (%s::text IS NULL OR usename = %s) ORDER BY pid",
-            [APPLICATION, self.role, self.role],
+            [HIDDEN, APPLICATION, self.role, self.role],
         )
-        if any(state is None for _, state, _, _ in rows):  # the service has connected as a role that we cannot see
+        if any(hidden for *_, hidden in rows):  # the service has connected as a role that we cannot see
             user = str(self.value("SELECT current_user::text AS perfproof_own"))
             raise SourceError("the statements of the service are hidden", why=self._blind(user))
-        busy = frozenset((pid, since) for pid, state, since, _ in rows if state not in _IDLE)
-        return Look(busy, tuple((pid, changed) for pid, _, _, changed in rows))
+        busy = frozenset((pid, since) for pid, state, since, *_ in rows if state not in _IDLE)
+        return Look(busy, tuple((pid, changed) for pid, _, _, changed, _ in rows))
 
     def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
         if self._connection is None:

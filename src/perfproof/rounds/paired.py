@@ -12,11 +12,14 @@ from perfproof.errors import LoadError
 from perfproof.load.plan import PairsReport, PairStretch
 from perfproof.rounds.pace import WARMUP, for_arms, stretches
 from perfproof.rounds.run_context import Progress, RunContext
-from perfproof.rounds.warmup import FRESH_TRIES, WarmupState, is_steady
+from perfproof.rounds.warmup import FRESH_TRIES, WarmupState, has_settled, is_steady
 from perfproof.service.processes import cold
 from perfproof.service.sockets import serving_pids
 
 _STRETCH = 0.2
+_FASTER = 6
+"""How many times as many requests as in the stretch before: a first response may come much sooner than all others (the
+kernel holds back none on a new connection), and one stretch sized by it would be the whole warm-up."""
 _PATIENCE = 2
 AFTERMATH = 0.01
 """Seconds after a stretch in which a service may finish what follows its last response, before its clock is read."""
@@ -55,7 +58,8 @@ def warm_pairs(run: RunContext, number: int, progress: Progress) -> None:
                 break
             if sum(pace.costs()) > least:
                 break  # one of each is all there is time for, and they have been asked
-            counts = _counts(pace.weights, pace.costs(), _STRETCH)
+            most_times = _FASTER * max(counts)
+            counts = tuple(min(each, most_times) for each in _counts(pace.weights, pace.costs(), _STRETCH))
         # Of the first stretch nothing is known but that every request in it may take its whole timeout.
         most = max(limit, 2 * sum(pace.costs())) if pace.took else 3600.0
         seed = seed_of(run, number, f"warm-{count}")
@@ -71,7 +75,7 @@ def warm_pairs(run: RunContext, number: int, progress: Progress) -> None:
             if level is not None:
                 levels[arm].append(level)
     for arm in arms:
-        steady = is_steady(levels[arm]) or seconds < limit
+        steady = has_settled(levels[arm]) or seconds < limit
         progress.warmth[arm] = WarmupState(
             sent[arm], seconds / len(arms), steady, _cold(run, progress, arm, at_start[arm])
         )

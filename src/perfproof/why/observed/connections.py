@@ -13,7 +13,7 @@ import psycopg
 import pymysql
 
 from perfproof.databases.mysql import MysqlClient
-from perfproof.databases.postgres import APPLICATION, PostgresClient
+from perfproof.databases.postgres import APPLICATION, HIDDEN, PostgresClient
 from perfproof.databases.source import SourceError
 from perfproof.model.levers import PoolFacts
 
@@ -110,17 +110,16 @@ class PostgresView:
     def look(self) -> tuple[frozenset[Any], int]:
         """Return the backends of clients on this database; raise SourceError where their state is hidden."""
         rows = self._client.run(
-            "SELECT pid, backend_start::text, state AS perfproof_own FROM pg_stat_activity"
+            "SELECT pid, backend_start::text, state, query = %s AS perfproof_own FROM pg_stat_activity"
             " WHERE pid <> pg_backend_pid() AND datname = current_database() AND application_name IS DISTINCT FROM %s"
             " AND coalesce(backend_type, 'client backend') = 'client backend'",
-            [APPLICATION],
+            [HIDDEN, APPLICATION],
         )
-        hidden = any(state is None for _, _, state in rows)
-        if hidden:
+        if any(hidden for *_, hidden in rows):
             problems = self._client.unseen()
             raise SourceError(problems[0] if problems else "the connections of the service are hidden")
-        busy = sum(state not in ("idle", "disabled") for _, _, state in rows)
-        return frozenset((pid, began) for pid, began, _ in rows), busy
+        busy = sum(state not in (None, "idle", "disabled") for _, _, state, _ in rows)  # None: it is being opened
+        return frozenset((pid, began) for pid, began, *_ in rows), busy
 
     def close(self) -> None:
         """End our connection."""
