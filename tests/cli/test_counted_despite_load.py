@@ -68,3 +68,17 @@ def test_fewer_queries_are_told_and_the_measurement_stays_invalid(bench):
     ran = bench.without_load().run("ab", "hurried.yaml")
     assert ran.code == 4, ran.out + ran.err
     assert "Counted all the same: queries of books 11 → 1" in " ".join(ran.out.split())
+
+
+def test_of_three_versions_the_one_that_asks_more_fails_the_run_though_the_other_could_not_be_measured(bench):
+    arms = (
+        'baseline: {environment: {LAZY: "0"}}\n  lazy: {environment: {LAZY: "1"}}\n  same: {environment: {LAZY: "0"}}'
+    )
+    two = 'baseline: {environment: {LAZY: "0"}}\n  candidate: {environment: {LAZY: "1"}}'
+    bench.scenario((two, arms), text=HURRIED, name="three.yaml")
+    ran = bench.without_load().run("gate", "three.yaml", "--json", "out.json")
+    assert ran.code == 1, ran.out + ran.err
+    result = bench.json("out.json")["result"]
+    assert [each["verdict"] for each in result["candidates"]] == ["regressed", "invalid"]
+    assert result["verdict"] == "regressed"
+    assert "lazy fails, same is invalid." in " ".join(ran.out.split())

@@ -15,11 +15,13 @@ from perfproof.errors import UsageError
 from perfproof.judge import analyse, compare, look, progress
 from perfproof.judge.several import _Race, of_two, settled
 from perfproof.model.metrics import ALL
+from perfproof.model.policy import Policy
 from perfproof.model.probe import Difference, ProbedArm, Probing
 from perfproof.model.result import Verdict
 from perfproof.model.rules import Rules
 from perfproof.model.scenario import Budget, Goal
 from perfproof.stats.alpha_spending import confidence
+from perfproof.verdict.policy import judge
 
 
 def p50(result, arm: str = ""):
@@ -130,6 +132,15 @@ def test_a_candidate_whose_requests_fail_is_invalid_alone_and_is_not_ranked() ->
     everywhere = analyse(make_several((-0.2, -0.4), failing=(0.3, 0.0, 0.0)))
     assert [part.verdict for part in everywhere.candidates] == [Verdict.INVALID] * 2
     assert everywhere.ranking is None
+
+
+def test_what_is_proven_of_one_candidate_stands_whatever_could_not_be_measured_of_another() -> None:
+    result = analyse(make_several((0.2, -0.4), failing=(0.0, 0.0, 0.3)))
+    assert [part.verdict for part in result.candidates] == [Verdict.REGRESSED, Verdict.INVALID]
+    assert (result.verdict, result.exit_code) == (Verdict.REGRESSED, 1)
+    gate = judge(result, Policy())
+    assert gate.exit_code == 1
+    assert gate.summary.endswith("fix-a fails, fix-b is invalid.")
 
 
 def test_goals_and_budgets_hold_for_every_candidate_and_rank_by_the_metric_of_the_goal() -> None:

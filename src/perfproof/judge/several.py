@@ -29,15 +29,15 @@ from perfproof.model.result import Comparability, Comparison, Fact, Finding, Ran
 from perfproof.model.rules import Spread
 from perfproof.stats.alpha_spending import ALPHA
 from perfproof.stats.columns import measured_seconds
+from perfproof.verdict.conclude import WORST_FIRST
 from perfproof.verdict.guards import primary_rows
 
 CORRECTED = "corrected for"
 """The fact that names the correction."""
-_WORST_CODE = (ExitCode.INVALID, ExitCode.FAILED, ExitCode.INCONCLUSIVE, ExitCode.PASSED)
 _WORST_VERDICT = (
-    Verdict.INVALID,
     Verdict.REGRESSED,
     Verdict.GOAL_MISSED,
+    Verdict.INVALID,
     Verdict.INCONCLUSIVE,
     Verdict.EQUIVALENT,
     Verdict.IMPROVED,
@@ -266,7 +266,7 @@ def _together(recording: Recording, parts: Sequence[Result], ranking: Ranking | 
     """Return one result of all candidates: everybody's rows, and the worst of the verdicts."""
     info = recording.info
     worst = min(
-        parts, key=lambda each: (_WORST_CODE.index(ExitCode(each.exit_code)), _WORST_VERDICT.index(each.verdict))
+        parts, key=lambda each: (WORST_FIRST.index(ExitCode(each.exit_code)), _WORST_VERDICT.index(each.verdict))
     )
     first = info.arms[0]
     levels = [level for level in parts[0].levels if level.arm == first]

@@ -8,6 +8,8 @@ from perfproof.errors import ExitCode
 from perfproof.model.result import BudgetCheck, Comparison, Verdict
 from perfproof.verdict.guards import primary_rows
 
+WORST_FIRST = (ExitCode.FAILED, ExitCode.INVALID, ExitCode.INCONCLUSIVE, ExitCode.PASSED)
+"""Of several candidates: what is proven of one stands, whatever could not be measured of another."""
 _MISSED = {Verdict.GOAL_MISSED, Verdict.EQUIVALENT, Verdict.REGRESSED}
 
 

@@ -12,6 +12,7 @@ from perfproof.model.gate import CheckKind, GateResult, GateRow, Outcome
 from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.policy import GateRule, Policy, Severity, WhenOpen
 from perfproof.model.result import BudgetCheck, Comparison, Proof, Result, Verdict
+from perfproof.verdict.conclude import WORST_FIRST
 from perfproof.verdict.guards import PRICE, WARNING, accept, effective, primary_rows
 from perfproof.verdict.sentence import broken_budgets, describe
 
@@ -23,7 +24,7 @@ def judge(result: Result, policy: Policy, *, notes: Sequence[str] = (), provisio
     """Return what ``policy`` makes of ``result``.
 
     Exit codes: 4 for an invalid measurement, whatever the policy; else 1 if a check failed; else 3 if one that is not
-    decided is to fail; else 0. Of several candidates each has to pass.
+    decided is to fail; else 0. Of several candidates each has to pass; one that fails outweighs one that is invalid.
     """
     if result.candidates:
         return _together(result, [judge(each, policy) for each in result.candidates], notes, provisional)
@@ -49,8 +50,7 @@ def judge(result: Result, policy: Policy, *, notes: Sequence[str] = (), provisio
 
 def _together(result: Result, gates: Sequence[GateResult], notes: Sequence[str], provisional: bool) -> GateResult:
     """Return one gate of the gates of all candidates: every check, named by its candidate, and the worst outcome."""
-    worst = (ExitCode.INVALID, ExitCode.FAILED, ExitCode.INCONCLUSIVE, ExitCode.PASSED)
-    code = min((ExitCode(each.exit_code) for each in gates), key=worst.index)
+    code = min((ExitCode(each.exit_code) for each in gates), key=WORST_FIRST.index)
     rows = tuple(
         replace(row, arm=gate.result.arms[-1], reason=f"{gate.result.arms[-1]}: {row.reason}")
         for gate in gates
