@@ -43,7 +43,7 @@ def test_every_row_is_sent_as_the_file_has_it(bench):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as service:
         threading.Thread(target=service.serve_forever, daemon=True).start()
         path = bench.scenario(text=SCENARIO.replace("PORT", str(service.server_address[1])))
-        ran = bench.run("run", str(path))
+        ran = bench.measure("run", str(path))
         service.shutdown()
     assert ran.code == 0, ran.err + ran.out
     rows = [{"e": "a", "n": '5" pipe'}, {"e": "b", "n": 'six "pipe", long'}, {"e": "c", "n": "7 pipe"}]

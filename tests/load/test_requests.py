@@ -215,15 +215,16 @@ def test_the_log_says_what_was_unexpected(server, start_load, tmp_path):
 
 def test_checking_a_response_takes_no_part_in_its_time(server, start_load, sealed):
     plain = Request("plain", "GET", "/big/3000000")
-    checked = replace(plain, name="checked", expect=Expect(matches=("x{3000000}",)))
-    load = start_load(plain, checked, load=Load(rate=10, connections=1))
+    checked = replace(plain, name="checked", expect=Expect(matches=("(?:x?y?){1000000}",)))  # takes 0.1 s and more
+    load = start_load(plain, checked, load=Load(rate=5, connections=1))
     load.open(0, server.url)
     load.warm(0, 0.3)
     load.block(0, 0, 0, 2.0, seed=1)
     columns = sealed(load)
     took = (columns["done_ns"] - columns["sent_ns"]) / 1e6
     assert set(columns["outcome"]) == {Outcome.OK}
-    assert np.median(took[columns["request"] == 1]) < np.median(took[columns["request"] == 0]) * 1.5 + 5
+    # The quickest of each: others may have waited for their turn on the processor.
+    assert took[columns["request"] == 1].min() < took[columns["request"] == 0].min() + 50
 
 
 STEPS = (

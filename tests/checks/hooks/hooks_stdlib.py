@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 FAULTS = set(sys.argv[3:])
 DATABASE = sys.argv[2]
 SECRET = os.environ.get("WEBHOOK_SECRET", "").encode()
-PAUSES = [0.4] * 4 if "no_back_off" in FAULTS else [0.2, 0.5, 1.2]
+PAUSES = [1.0] * 4 if "no_back_off" in FAULTS else [0.2, 0.5, 1.2]
 TIMEOUT = 0.4
 jobs = queue.Queue()
 
