@@ -12,6 +12,8 @@ the end over a pipe that came with it; it ends when nobody is left who might ask
 from __future__ import annotations
 
 import _socket  # the socket of the C library: Locust replaces the other in the server of load processes
+import atexit
+import functools
 import gc
 import io
 import json
@@ -20,6 +22,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from array import array
 from collections.abc import Mapping
@@ -176,6 +179,21 @@ def _import_cli() -> None:
                  "rich.table", "matplotlib.figure", "matplotlib.backends.backend_svg", "sqlalchemy.dialects.sqlite",
                  "perfproof.doctor", "perfproof.load.load_client"):  # fmt: skip
         importlib.import_module(name)
+    _prepare()
+
+
+def _prepare() -> None:
+    """Have what each command makes anew from the same code: its options, and the templates of its pages."""
+    import typer.main
+
+    from perfproof.cli.app import app
+    from perfproof.report.page import templating
+
+    typer.main.get_command = functools.cache(typer.main.get_command)
+    typer.main.get_command(app)
+    environment = templating.environment()
+    for name in environment.list_templates():
+        environment.get_template(name)
 
 
 def _run_cli(words: list[str]) -> None:
@@ -301,7 +319,23 @@ def _become(kind: str, request: dict[str, Any], fds: list[int]) -> None:
     sys.stderr = _stream(2, sys.stderr, line_buffering=True)
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
     time.tzset()
-    {"cli": _run_cli, "load": _run_load}[kind](request["args"])
+    try:
+        {"cli": _run_cli, "load": _run_load}[kind](request["args"])
+    except SystemExit as ended:
+        code = 0 if ended.code is None else ended.code
+        if not isinstance(code, int):
+            raise
+        _leave(code)
+    _leave(0)
+
+
+def _leave(code: int) -> None:
+    """End as an interpreter does, but for taking everything apart that was imported: that copies every page of it."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
 
 
 def _stream(descriptor: int, like: Any, *, line_buffering: bool) -> io.TextIOWrapper:

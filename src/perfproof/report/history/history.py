@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Template
 from markupsafe import Markup
 from rich.console import Console
 from rich.table import Table
@@ -172,7 +171,7 @@ def write_as(path: Path, writers: Mapping[str, Callable[[], str]]) -> None:
 def to_html(scenario: str, request: str, trends: Sequence[Trend]) -> str:
     """Return the history as one page that works offline and holds no script."""
     items = [section(trend, f"t{at}") for at, trend in enumerate(in_order(trends))]
-    return _template().render(scenario=scenario, request=request, items=items)
+    return templating.environment().get_template("history.html").render(scenario=scenario, request=request, items=items)
 
 
 def to_json(scenario: str, trends: Sequence[Trend]) -> str:
@@ -205,10 +204,6 @@ def plain(trend: Trend) -> Trend:
 
 def _cell(item: Any) -> Any:
     return {None: "", True: "true", False: "false"}.get(item, item) if item is None or isinstance(item, bool) else item
-
-
-def _template() -> Template:
-    return templating.environment().get_template("history.html")
 
 
 def _facts(trend: Trend) -> dict[str, tuple[Stretch, ChangePoint | None]]:

@@ -11,10 +11,8 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
-from jinja2 import Template
 from markupsafe import Markup, escape
 
 from perfproof.capacity import report
@@ -89,11 +87,12 @@ def to_html(result: Result) -> str:
             for verdict in display_rows.SYMBOLS
         ],
     }
-    page = _template().render(context, raw=_raw(result))
+    template = templating.environment().get_template("report.html")
+    page = template.render(context, raw=_raw(result))
     if len(page.encode()) > PAGE_BYTES:
-        page = _template().render(context, raw=_raw(result, profiles=False))
+        page = template.render(context, raw=_raw(result, profiles=False))
     if len(page.encode()) > PAGE_BYTES:
-        page = _template().render(context, raw=_raw(result) | {"href": ""})
+        page = template.render(context, raw=_raw(result) | {"href": ""})
     return page
 
 
@@ -101,12 +100,6 @@ def _sections(result: Result) -> set[str]:
     """Return the sections that the page has, of those a claim may lead to."""
     there = {"rows": result.comparisons, "queries": result.queries, "findings": result.findings}
     return {name for name, held in there.items() if held}
-
-
-@cache
-def _template() -> Template:
-    """Return the page's template; kept, since compiling it costs more than filling it."""
-    return templating.environment().get_template("report.html")
 
 
 def _capacity(result: Result) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -17,8 +18,12 @@ _LONG_WORD = re.compile(rf"\S{{{MOST_UNBROKEN + 1},}}")
 _JOINTS = re.compile(r"(?<=[/_.:?&=,;{}()-])(?=[^/_.:?&=,;{}()-])")
 
 
+@cache
 def environment(*more: BaseLoader) -> Environment:
-    """Return an environment for the templates of this room and those of ``more`` loaders (which come first)."""
+    """Return an environment for the templates of this room and those of ``more`` loaders (which come first).
+
+    It is kept, and keeps its templates: compiling one costs more than filling it.
+    """
     made = Environment(
         loader=ChoiceLoader([*more, PackageLoader("perfproof.report"), PackageLoader("perfproof.why")]),
         autoescape=True,
