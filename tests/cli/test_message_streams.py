@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+import pandas as pd
 import pytest
+
+from perfproof.model.recording import Outcome
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
 
@@ -93,6 +96,62 @@ def test_streams_go_with_blocks_workers_feeds_and_flows_and_budgets_are_kept(ben
     assert "Budget broken: time between messages of socket" in shown.out, "read back from the evidence"
 
 
+REQUESTS = TICKS[TICKS.index("requests:") : TICKS.index("rounds:")]
+FLOW = """\
+  - name: visit
+    weight: 3
+    steps:
+      - {name: enter, post: /session, json: {who: "{names.name}"}, capture: {token: $.token}, think_time: 5ms}
+      - name: follow
+        get: "/events?name={names.name}"
+        headers: {Authorization: "Bearer {token}"}
+        stream: {kind: sse, messages: 8, until: '"n": 3, "name": "{names.name}"'}
+        timeout: 5s
+      - name: talk
+        get: /echo
+        headers: {Authorization: "Bearer {token}"}
+        stream: {kind: websocket, messages: 2, until: "BYE {token}", send: [hello, "bye {token}"]}
+        timeout: 5s
+      - {name: leave, get: /health}
+"""
+
+
+@pytest.mark.parametrize("load", ["", "load: {rate: 30/s, workers: 2}\n"], ids=["pairs", "blocks of two workers"])
+def test_a_stream_is_a_step_of_a_flow_with_what_steps_before_it_captured(bench, load):
+    (bench.folder / "names.csv").write_text("name\nanna\nberta\n")
+    changes = (
+        (REQUESTS, f"feeds: {{names: names.csv}}\n{load}requests:\n{FLOW}"),
+        ("pairs: 2s", "pairs: 1500ms" if not load else "blocks: 2, block: 1500ms"),
+        ("count: 3", "count: 1"),
+        ('FIRST_MS: "30"', 'MODE: guarded, FIRST_MS: "3"'),
+        ('FIRST_MS: "10"', 'MODE: guarded, FIRST_MS: "3"'),
+        ("why: off", "why: off\nbudgets: {time_to_first_message: 3s}"),
+    )
+    ran = bench.run("ab", str(bench.scenario(*changes, text=TICKS)), "--json", "out.json")
+    result = bench.json("out.json")
+    found = rows(result)
+    assert {name for metric, name in found if metric == "time_to_first_message"} >= {"follow", "talk"}, ran.out
+    assert found["error_rate", "all"]["baseline"] == found["error_rate", "all"]["candidate"] == 0, ran.out + ran.err
+    # All of its messages lie in it, and requests beside and after streams are what they were.
+    assert found["latency_p50", "follow"]["baseline"] > 3 + 2 * 10
+    assert found["time_between_messages", "talk"]["candidate"] > 5
+    assert {budget["request"]: budget["broken"] for budget in result["budgets"]} == {"follow": False, "talk": False}
+    samples = pd.concat(pd.read_parquet(file) for file in bench.runs[-1].glob("rounds/*/samples.parquet"))
+    whole = samples[samples["outcome"] == Outcome.OK]  # others are the messages of streams
+    counts = whole["request"].value_counts()
+    assert len(counts) == 4, "every step of every flow was sent"
+    assert set(counts) == {counts[0]}
+    assert counts[0] > 10
+
+
+def test_a_step_that_is_a_stream_and_fails_ends_its_flow(bench):
+    visit = FLOW.replace("{names.name}", "anna").replace("BYE {token}", "NEVER")
+    changes = ((REQUESTS, f"requests:\n{visit}"), ('FIRST_MS: "30"', 'MODE: guarded, FIRST_MS: "3"'))
+    ran = bench.run("ab", str(bench.scenario(*changes, text=TICKS)))
+    assert ran.code == 4
+    assert "none of 2 messages holds 'NEVER'" in " ".join(ran.err.split())
+
+
 def test_an_answered_socket_is_a_conversation(bench):
     talk = (
         "  - {name: socket, get: /socket, stream: {kind: websocket, messages: 8}, timeout: 5s}",
@@ -138,6 +197,8 @@ def test_what_cannot_be_meant_is_told_with_its_place(bench):
         ((REST, f", expect: {{json: {{$.a: 1}}}}{REST}"), "has no effect on a stream"),
         (("why: off", "why: off\nload: {rate: 5/s, samples: histogram}"), "stands beside load.samples: histogram"),
         (("stream: {kind: sse, messages: 8}", "stream: http2"), "http2"),
+        ((REST, f", steps: [{{get: /health}}]{REST}"), "stands beside steps (write it in the step that is the stream)"),
+        ((REST, f"}}\n{FLOW.replace('timeout: 5s', 'capture: {id: $.id}')}  - {{name: socket"), "take it from the"),
     ):
         ran = bench.run("check", str(bench.scenario(change, text=TICKS)))
         assert ran.code == 2, (change, ran.out)

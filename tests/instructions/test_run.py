@@ -40,6 +40,14 @@ def test_flows_are_cases_of_their_own_beside_single_requests():
     assert skipped == {"ticker": "it is a stream, which waits rather than works"}
 
 
+def test_a_flow_with_a_stream_is_not_counted_and_says_which_step_it_is():
+    steps = (FLOW[0], replace(FLOW[1], stream=Stream("sse")), FLOW[2])
+    cases, skipped = planned(*steps, get("two"))
+    assert [case.names for case in cases] == [("two",)]
+    why = "its step look is a stream, which waits rather than works"
+    assert skipped == dict.fromkeys(("enter", "look", "leave"), why)
+
+
 def test_users_who_failed_side_by_side_walk_alone_before_anything_is_left_out():
     (flow,), _ = planned(*FLOW)
     assert narrowed((flow,), [refused(flow, 1)]) == ((replace(flow, abreast=1),), {})

@@ -217,9 +217,13 @@ def test_a_policy_that_allows_one_candidates_loss_lets_the_gate_pass() -> None:
     assert {row.arm for row in gate.rows if row.outcome == "warned"} == {"fix-c"}
 
 
-def test_a_gate_of_an_invalid_candidate_is_invalid() -> None:
-    bad = replace(made().candidates[0], verdict=Verdict.INVALID, exit_code=4)
-    result = replace(made(), candidates=(bad, *made().candidates[1:]), verdict=Verdict.INVALID, exit_code=4)
+def test_a_gate_of_an_invalid_candidate_is_invalid_unless_another_one_fails() -> None:
+    bad, *others = made().candidates
+    bad = replace(bad, verdict=Verdict.INVALID, exit_code=4)
+    result = replace(made(), candidates=(bad, others[0]), verdict=Verdict.INVALID, exit_code=4)
     gate = judge(result, Policy())
     assert gate.exit_code == 4
-    assert "fix-a is invalid" in gate.summary
+    assert gate.summary.endswith("fix-a is invalid, fix-b passes.")
+    gate = judge(replace(result, candidates=(bad, *others)), Policy())
+    assert gate.exit_code == 1
+    assert gate.summary.endswith("fix-a is invalid, fix-b passes, fix-c fails.")

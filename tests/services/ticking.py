@@ -2,6 +2,7 @@
 
 FIRST_MS passes before the first message, EVERY_MS before each other. COUNT messages come (0: without end); MODE=plain
 answers /events with JSON, MODE=stuck sends two messages and then nothing more. Each message is numbered from 1.
+MODE=guarded wants, of every stream, the token of a session that /session has begun and that no stream had before.
 Whatever is sent ends when the client goes: a stream that nobody hears would keep the server from ending until it is
 killed.
 """
@@ -15,6 +16,20 @@ FIRST = float(os.environ.get("FIRST_MS", "5")) / 1000
 EVERY = float(os.environ.get("EVERY_MS", "2")) / 1000
 COUNT = int(os.environ.get("COUNT", "0"))
 MODE = os.environ.get("MODE", "")
+SESSIONS = {}
+"""Token -> the streams it had."""
+
+
+def welcome(scope):
+    """Whether this stream may be had: its kind once for each session."""
+    if MODE != "guarded":
+        return True
+    token = dict(scope["headers"]).get(b"authorization", b"").decode().removeprefix("Bearer ")
+    had = SESSIONS.get(token)
+    if had is None or scope["path"] in had:
+        return False
+    had.append(scope["path"])
+    return True
 
 
 async def ticks(count):
@@ -63,7 +78,7 @@ async def tell(send):
 
 async def socket(scope, receive, send):
     await receive()
-    if scope["path"] not in ("/socket", "/echo"):
+    if scope["path"] not in ("/socket", "/echo") or not welcome(scope):
         await send({"type": "websocket.close"})  # before it was accepted: the server answers 403
         return
     await send({"type": "websocket.accept"})
@@ -82,10 +97,14 @@ async def app(scope, receive, send):
         await send({"type": "lifespan.shutdown.complete"})
     elif scope["type"] == "websocket":
         await socket(scope, receive, send)
-    elif scope["path"] == "/events":
+    elif scope["path"] == "/events" and welcome(scope):
         await while_heard(events(scope, send), receive, "http.disconnect")
     else:
-        body = b'{"status": "ok"}'
+        body, status = b'{"status": "ok"}', 401 if scope["path"] == "/events" else 200
+        if scope["path"] == "/session":
+            token = f"T{len(SESSIONS)}"  # what /echo says of it is it
+            SESSIONS[token] = []
+            body = json.dumps({"token": token}).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

@@ -9,7 +9,7 @@ from typing import Any
 
 from perfproof.http.body import Files
 from perfproof.http.cookies import Jar
-from perfproof.http.exchange import Message, Place, handling_of, message_of
+from perfproof.http.exchange import Message, Place, handling_of, message_of, stream_message
 from perfproof.http.message import outgoing
 from perfproof.http.variables import Draw
 from perfproof.model.recording import Outcome
@@ -88,6 +88,10 @@ class Flow:
         request = step.request
         target = place.target
         out = outgoing(request, self._variables, target.prefix, files=self._files, jar=self._jar)
+        if request.stream is not None:
+            return stream_message(
+                request, self._variables, out, target.authority, number=step.number, variant=self.variant
+            )
         handling = handling_of(
             request,
             self._variables,

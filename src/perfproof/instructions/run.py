@@ -129,8 +129,12 @@ def plan(scenario: Scenario) -> tuple[tuple[CountCase, ...], dict[str, str]]:
     cases, skipped = [], {}
     for entry in entries(scenario.requests):
         steps = tuple(step.request for step in entry)
-        if steps[0].stream is not None:
-            skipped[steps[0].name] = "it is a stream, which waits rather than works"
+        streams = [step.name for step in steps if step.stream is not None]
+        if streams and len(steps) == 1:
+            skipped[streams[0]] = "it is a stream, which waits rather than works"
+        elif streams:
+            why = f"its step {streams[0]} is a stream, which waits rather than works"
+            skipped |= {step.name: why for step in steps}
         else:
             cases.append(CountCase(entry[0].number, steps, variants(steps[0])))
     return tuple(cases), skipped

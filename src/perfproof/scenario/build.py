@@ -47,7 +47,7 @@ from perfproof.scenario.schema.claims import claim
 from perfproof.scenario.schema.load import LoadSpec, LocustSpec
 from perfproof.scenario.schema.passes import ScaleSpec, budget, capacity
 from perfproof.scenario.schema.payloads import GraphqlSpec, kind_of, operations
-from perfproof.scenario.schema.requests import FlowStepSpec, RequestSpec, SetupSpec, StepSpec
+from perfproof.scenario.schema.requests import FlowStepSpec, MeasuredSpec, RequestSpec, SetupSpec, StepSpec, measured
 from perfproof.scenario.schema.responses import CaptureSpec, ExpectSpec, UntilSpec
 from perfproof.scenario.schema.rules import policy
 from perfproof.scenario.schema.scenario import ScenarioSpec
@@ -58,7 +58,7 @@ def build(spec: ScenarioSpec, file: Path) -> Scenario:
     """Return the scenario of a specification without mistakes; directories are relative to the file's own."""
     base = file.parent
     claims = tuple(claim(each) for each in spec.claims)
-    streams = tuple(each.title for each in spec.requests if each.stream is not None)
+    streams = tuple(each.title for _, each in measured(spec.requests) if each.stream is not None)
     return alike(
         Scenario,
         spec,
@@ -204,24 +204,24 @@ def requests(spec: RequestSpec, base: Path) -> list[Request]:
 def request(spec: StepSpec, base: Path) -> Request:
     """Return the model's request, of a measured request, a step of a flow or a set-up step."""
     method, path = spec.target
-    measured = spec if isinstance(spec, RequestSpec) else None
-    found = measured.stream if measured else None
+    whole = spec if isinstance(spec, RequestSpec) else None
+    found = spec.stream if isinstance(spec, MeasuredSpec) else None
     return alike(
         Request,
         spec,
         name=spec.title,
         method=method,
         path=path,
-        json=graphql(spec.graphql, base, _depth(measured)) if spec.graphql is not None else spec.json_body,
+        json=graphql(spec.graphql, base, _depth(whole)) if spec.graphql is not None else spec.json_body,
         graphql=kind_of(document_of(spec.graphql, base), spec.graphql.operation or "") if spec.graphql else "",
         body_file=base / spec.body_file if spec.body_file is not None else None,
         multipart=tuple(
             alike(Part, part, name=name, text=part.text or "", file=base / part.file if part.file else None)
             for name, part in spec.multipart.items()
         ),
-        values={name: tuple(choices) for name, choices in measured.values.items()} if measured else {},
-        scale=scale(measured.scale) if measured else None,
-        probe=alike(Probe, measured.probe) if measured else Probe(),
+        values={name: tuple(choices) for name, choices in whole.values.items()} if whole else {},
+        scale=scale(whole.scale) if whole else None,
+        probe=alike(Probe, whole.probe) if whole else Probe(),
         expect=expect(spec.expect),
         capture=captures(spec.capture) if isinstance(spec, SetupSpec | FlowStepSpec) else {},
         stream=alike(Stream, found, until=found.until or "") if found is not None else None,

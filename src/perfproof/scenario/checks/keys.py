@@ -245,7 +245,7 @@ def _of_streams(spec: ScenarioSpec, findings: Findings) -> None:
     """Note goals and budgets on messages where no request, or not the one they name, comes in messages."""
     if spec.locustfile is not None or findings.depends_on_invalid(("requests",)):
         return
-    streams = [each.title for each in spec.requests if each.stream is not None]
+    streams = [each.title for _, each in measured(spec.requests) if each.stream is not None]
     for rules in (spec.goals, spec.budgets):
         key = "goals" if rules is spec.goals else "budgets"
         for name in (name for name in rules if name in OF_STREAMS):

@@ -12,7 +12,15 @@ from perfproof.core.placeholders import BUILT_INS, WEBHOOK, placeholders, random
 from perfproof.model.metrics import ALL
 from perfproof.scenario.document import Path
 from perfproof.scenario.schema.fields import closest
-from perfproof.scenario.schema.requests import BODIES, METHODS, FlowStepSpec, RequestSpec, StepSpec, measured
+from perfproof.scenario.schema.requests import (
+    BODIES,
+    METHODS,
+    FlowStepSpec,
+    MeasuredSpec,
+    RequestSpec,
+    StepSpec,
+    measured,
+)
 from perfproof.scenario.schema.responses import ExpectSpec
 from perfproof.scenario.schema.scenario import ScenarioSpec
 from perfproof.scenario.validate import Findings
@@ -52,6 +60,8 @@ def check_requests(spec: ScenarioSpec, columns: Sequence[str], findings: Finding
             continue
         if request.steps:
             _flow(path, request, known, findings)
+            for inner, step in enumerate(request.steps):
+                _stream((*path, "steps", inner), step, spec, findings)
         else:
             _method(path, request, findings)
             _placeholders(path, request, [*request.values, *known, *BUILT_INS], findings)
@@ -60,7 +70,7 @@ def check_requests(spec: ScenarioSpec, columns: Sequence[str], findings: Finding
     _names(spec.requests, findings)
 
 
-def _stream(path: Path, request: RequestSpec, spec: ScenarioSpec, findings: Findings) -> None:
+def _stream(path: Path, request: MeasuredSpec, spec: ScenarioSpec, findings: Findings) -> None:
     stream = request.stream
     if stream is None:
         return
@@ -75,6 +85,10 @@ def _stream(path: Path, request: RequestSpec, spec: ScenarioSpec, findings: Find
         findings.add((*path, "expect", beyond[0]), "has no effect on a stream", fix, at_key=True)
     if request.follow_redirects:
         findings.add((*path, "follow_redirects"), "has no effect on a stream", "write the path itself", at_key=True)
+    for key in ("capture", "repeat_until"):
+        if key in request.model_fields_set:
+            fix = "take it from the response of another step" if key == "capture" else "say `until:` in the stream"
+            findings.add((*path, key), "has no effect on a stream", fix, at_key=True)
     if spec.load.samples == "histogram":
         fix = "remove samples: histogram: messages are kept one by one"
         findings.add(place, "stands beside load.samples: histogram", fix, at_key=True)
@@ -94,7 +108,7 @@ def _flow(path: Path, request: RequestSpec, known: Sequence[str], findings: Find
     if request.name is None and not findings.depends_on_invalid((*path, "name")):
         findings.add(path, "has steps and no name", "add e.g. `name: buy`", at_key=True)
     if request.stream is not None:
-        fix = "make the stream a request of its own, beside the flow"
+        fix = "write it in the step that is the stream"
         findings.add((*path, "stream"), "stands beside steps", fix, at_key=True)
     for key in ("scale", "rows", "probe", "safe"):
         if key in request.model_fields_set:
@@ -221,10 +235,10 @@ def texts_of(path: Path, step: StepSpec) -> Iterator[tuple[Path, str]]:
     yield from _expected((*path, "expect"), step.expect)
     if isinstance(step, FlowStepSpec) and step.repeat_until is not None:
         yield from _expected((*path, "repeat_until"), step.repeat_until)
+    if isinstance(step, MeasuredSpec) and step.stream is not None:
+        yield (*path, "stream", "until"), step.stream.until or ""
+        yield from _json_texts((*path, "stream", "send"), list(step.stream.send))
     if isinstance(step, RequestSpec):
-        if step.stream is not None:
-            yield (*path, "stream", "until"), step.stream.until or ""
-            yield from _json_texts((*path, "stream", "send"), list(step.stream.send))
         for position, inner in enumerate(step.steps):
             yield from texts_of((*path, "steps", position), inner)
 

@@ -184,17 +184,6 @@ class StepSpec(Spec):
         return [key for key, value in zip(BODIES, given, strict=True) if value is not None]
 
 
-class FlowStepSpec(StepSpec):
-    """One request of a flow."""
-
-    capture: Captures = Field(default_factory=dict)
-    """Variables taken from the response, e.g. {id: $.id}; usable in the steps after it."""
-    think_time: DurationOrNone = 0.0
-    """Pause of the user after its response. Default: 0"""
-    repeat_until: UntilSpec | None = None
-    """Send it again until the response is this, e.g. {json: {$.status: done}, every: 200ms, at_most: 50}"""
-
-
 class StreamSpec(Spec):
     """An answer that comes in messages; `sse` and `websocket` alone stand for this with its defaults."""
 
@@ -218,7 +207,25 @@ def _stream_words(value: object) -> object:
     return {"kind": value} if isinstance(value, str) else value
 
 
-class RequestSpec(StepSpec):
+class MeasuredSpec(StepSpec):
+    """A request that is measured under a name of its own: one of the scenario's, or a step of a flow."""
+
+    stream: Annotated[StreamSpec, BeforeValidator(_stream_words)] | None = None
+    """Its answer comes in messages: sse, websocket, or a mapping, e.g. {kind: sse, messages: 20}"""
+
+
+class FlowStepSpec(MeasuredSpec):
+    """One request of a flow."""
+
+    capture: Captures = Field(default_factory=dict)
+    """Variables taken from the response, e.g. {id: $.id}; usable in the steps after it."""
+    think_time: DurationOrNone = 0.0
+    """Pause of the user after its response. Default: 0"""
+    repeat_until: UntilSpec | None = None
+    """Send it again until the response is this, e.g. {json: {$.status: done}, every: 200ms, at_most: 50}"""
+
+
+class RequestSpec(MeasuredSpec):
     """One of the measured requests, or with `steps` a flow of several."""
 
     steps: list[FlowStepSpec] = Field(default_factory=list)
@@ -234,8 +241,6 @@ class RequestSpec(StepSpec):
     """Where the returned rows are, e.g. $.items. Default: where the response has exactly one list"""
     probe: Annotated[ProbeSpec, Empty] = ProbeSpec()
     """How it is probed."""
-    stream: Annotated[StreamSpec, BeforeValidator(_stream_words)] | None = None
-    """Its answer comes in messages: sse, websocket, or a mapping, e.g. {kind: sse, messages: 20}"""
     safe: Flag | None = None
     """Whether it changes nothing, so that it is probed and compared. Default: by its method, or a GraphQL query"""
 
@@ -249,15 +254,16 @@ class SetupSpec(StepSpec):
 
 def shorthand(found: dict[str, Any]) -> None:
     """Let ``stream: sse`` stand for a mapping in the JSON Schema ``found``."""
-    found["$defs"]["RequestSpec"]["properties"]["stream"]["anyOf"].insert(1, {"enum": ["sse", "websocket"]})
+    for name in ("RequestSpec", "FlowStepSpec"):
+        found["$defs"][name]["properties"]["stream"]["anyOf"].insert(1, {"enum": ["sse", "websocket"]})
 
 
-def measured(requests: Sequence[RequestSpec]) -> list[tuple[tuple[int, ...], StepSpec]]:
+def measured(requests: Sequence[RequestSpec]) -> list[tuple[tuple[int, ...], MeasuredSpec]]:
     """Return everything that is measured under a name of its own, with its place: requests and the steps of flows.
 
     A place is the position of the request, and that of the step within it.
     """
-    found: list[tuple[tuple[int, ...], StepSpec]] = []
+    found: list[tuple[tuple[int, ...], MeasuredSpec]] = []
     for position, request in enumerate(requests):
         if request.steps:
             found += [((position, inner), step) for inner, step in enumerate(request.steps)]
