@@ -61,6 +61,18 @@ def test_an_injection_in_a_field_is_proven_at_the_database_and_every_row_is_take
     assert not bench.leftovers()
 
 
+def test_a_text_of_a_multipart_form_is_tried_beside_its_file(bench):
+    (bench.folder / "photo.png").write_bytes(b"\x89PNG\r\n\r\n\x00--")
+    form = 'multipart: {note: "a text", name: "a new product", picture: {file: photo.png, type: image/png}}'
+    ran, result = run(bench, ('json: {name: "a new product", price: 3}', form))
+    assert ran.code == 0, ran.out + ran.err
+    rows = {row["metric"]: row for row in result["comparisons"]}
+    assert (rows["sql_injection"]["baseline"], rows["sql_injection"]["candidate"]) == (1.0, 0.0)
+    (told,) = [each for each in result["findings"] if each["kind"] == "sql_injection"]
+    assert told["evidence"]["all"][0].startswith("name (body) of make: the database runs")
+    assert len(names(bench)) == 60
+
+
 def test_without_leave_to_write_no_body_is_sent_and_the_report_says_so(bench):
     ran, result = run(bench, ("writes: true, ", ""))
     assert ran.code in (0, 3), ran.out + ran.err

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -27,18 +28,20 @@ from perfproof.http.plain_client import Answer
 _DEEPEST = 4
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
+_MULTIPART = "multipart/form-data"
+_NAME = re.compile(rb'[; ]name="([^"]*)"')
 
 
 @dataclass(frozen=True)
 class Write:
-    """A request that writes, with a right body: ``fields`` as JSON, or as a form."""
+    """A request that writes, with a right body: the ``fields`` in it, and what makes a body of them."""
 
     name: str
     method: str
     target: str
     headers: Mapping[str, str] = field(repr=False)
     fields: Any = field(repr=False)
-    form: bool = False
+    encode: Callable[[Any], bytes] = field(repr=False)
 
     def body(self, place: tuple[str | int, ...] = (), text: str = "") -> bytes:
         """Return its body, with ``text`` at ``place`` if one is given."""
@@ -48,7 +51,7 @@ class Write:
             for key in place[:-1]:
                 within = within[key]
             within[place[-1]] = text
-        return urlencode(filled).encode() if self.form else json.dumps(filled).encode()
+        return self.encode(filled)
 
 
 def ask_bodies(asking: Asking, left: int, facts: list[dict[str, Any]]) -> int:
@@ -115,7 +118,7 @@ def _writes(asking: Asking) -> Iterator[Write]:
             continue
         if target is not None and isinstance(fields, dict) and not rightly.barred(operation):
             headers = {**rightly.headers(operation), "Content-Type": _JSON}
-            yield Write(operation.name, operation.method, target, headers, fields)
+            yield Write(operation.name, operation.method, target, headers, fields, _as_json)
 
 
 def _of_request(asking: Asking, request: KnownRequest) -> Write | None:
@@ -125,15 +128,51 @@ def _of_request(asking: Asking, request: KnownRequest) -> Write | None:
     if request.name in asking.ignored or request.name in limited:
         return None
     kind = next((value for name, value in request.headers.items() if name.lower() == "content-type"), "")
+    headers = request.headers
+    encode: Callable[[Any], bytes] = _as_json
     if kind.startswith(_FORM):
         fields: Any = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
-        return Write(request.name, request.method, request.target, request.headers, fields, form=True)
-    try:
-        fields = json.loads(request.body)
-    except (ValueError, RecursionError):
+        encode = _as_form
+    elif kind.startswith(_MULTIPART):
+        fields, encode = _multipart(kind, request.body)
+    else:
+        try:
+            fields = json.loads(request.body)
+        except (ValueError, RecursionError):
+            return None
+        headers = headers if kind else {**headers, "Content-Type": _JSON}
+    if not isinstance(fields, dict):
         return None
-    headers = request.headers if kind else {**request.headers, "Content-Type": _JSON}
-    return Write(request.name, request.method, request.target, headers, fields) if isinstance(fields, dict) else None
+    return Write(request.name, request.method, request.target, headers, fields, encode)
+
+
+def _as_json(fields: Any) -> bytes:
+    return json.dumps(fields).encode()
+
+
+def _as_form(fields: Any) -> bytes:
+    return urlencode(fields).encode()
+
+
+def _multipart(kind: str, body: bytes) -> tuple[dict[str, str], Callable[[Any], bytes]]:
+    """Return the texts of a multipart form by name, and what makes the form with others in it, its files as they are."""
+    boundary = b"--" + kind.partition("boundary=")[2].strip('"').encode()
+    parts = body.split(boundary)
+    texts: dict[str, tuple[int, bytes]] = {}
+    for place, part in enumerate(parts[1:-1], 1):
+        head, _, content = part.partition(b"\r\n\r\n")
+        name = _NAME.search(head)
+        if name is not None and b"filename=" not in head:
+            texts[name.group(1).decode("utf-8", "replace")] = (place, content.removesuffix(b"\r\n"))
+
+    def encode(fields: Any) -> bytes:
+        filled = list(parts)
+        for name, (place, _) in texts.items():
+            head = parts[place].partition(b"\r\n\r\n")[0]
+            filled[place] = b"%s\r\n\r\n%s\r\n" % (head, str(fields[name]).encode())
+        return boundary.join(filled)
+
+    return {name: content.decode("utf-8", "replace") for name, (_, content) in texts.items()}, encode
 
 
 def places(value: Any, within: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
