@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +17,10 @@ from perfproof.checks.security.judge import compare
 from perfproof.checks.security.leaks import leaked
 from perfproof.checks.security.pages import MARKER, reflected
 from perfproof.checks.security.signatures import signature_of
-from perfproof.checks.security.written import Write, places
+from perfproof.checks.security.written import Write, as_form, as_json, multipart, places
+from perfproof.http.body import body_of
 from perfproof.http.plain_client import Answer
+from perfproof.model.scenario import Part, Request
 
 BCRYPT = "$2b$12$" + "a" * 53
 
@@ -435,8 +438,8 @@ def test_what_the_candidate_has_mended_is_good_news_and_what_it_broke_is_a_warni
 # Fields of bodies
 
 
-def write(fields, **more):
-    return Write("make", "POST", "/products", {}, fields, **more)
+def write(fields, encode=as_json):
+    return Write("make", "POST", "/products", {}, fields, encode)
 
 
 def test_a_field_is_filled_wherever_it_stands_and_the_others_stay_right():
@@ -444,7 +447,17 @@ def test_a_field_is_filled_wherever_it_stands_and_the_others_stay_right():
     assert json.loads(body.body()) == {"name": "a", "tags": [{"label": "b"}], "price": 1}
     assert json.loads(body.body(("tags", 0, "label"), "b'")) == {"name": "a", "tags": [{"label": "b'"}], "price": 1}
     assert json.loads(body.body()) == {"name": "a", "tags": [{"label": "b"}], "price": 1}, "nothing of it stays"
-    assert write({"name": "a b"}, form=True).body(("name",), "a'") == b"name=a%27"
+    assert write({"name": "a b"}, as_form).body(("name",), "a'") == b"name=a%27"
+
+
+def test_a_multipart_form_is_made_again_with_one_other_text_and_its_files_as_they_were():
+    photo = Path("p.png")
+    parts = (Part("note", "a\r\n\r\nb"), Part("pic", file=photo), Part("name", "c"))
+    sent, kind = body_of(Request("make", "POST", "/", multipart=parts), {}, {photo: b"\r\n\r\n--\x00"})
+    fields, encode = multipart(kind, sent)
+    assert fields == {"note": "a\r\n\r\nb", "name": "c"}
+    assert encode(fields) == sent, "byte for byte"
+    assert encode({**fields, "name": "c'"}) == sent.replace(b"\r\n\r\nc\r\n", b"\r\n\r\nc'\r\n")
 
 
 def test_texts_and_numbers_are_tried_and_of_a_list_its_first():

@@ -118,7 +118,7 @@ def _writes(asking: Asking) -> Iterator[Write]:
             continue
         if target is not None and isinstance(fields, dict) and not rightly.barred(operation):
             headers = {**rightly.headers(operation), "Content-Type": _JSON}
-            yield Write(operation.name, operation.method, target, headers, fields, _as_json)
+            yield Write(operation.name, operation.method, target, headers, fields, as_json)
 
 
 def _of_request(asking: Asking, request: KnownRequest) -> Write | None:
@@ -129,12 +129,12 @@ def _of_request(asking: Asking, request: KnownRequest) -> Write | None:
         return None
     kind = next((value for name, value in request.headers.items() if name.lower() == "content-type"), "")
     headers = request.headers
-    encode: Callable[[Any], bytes] = _as_json
+    encode: Callable[[Any], bytes] = as_json
     if kind.startswith(_FORM):
         fields: Any = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
-        encode = _as_form
+        encode = as_form
     elif kind.startswith(_MULTIPART):
-        fields, encode = _multipart(kind, request.body)
+        fields, encode = multipart(kind, request.body)
     else:
         try:
             fields = json.loads(request.body)
@@ -146,16 +146,18 @@ def _of_request(asking: Asking, request: KnownRequest) -> Write | None:
     return Write(request.name, request.method, request.target, headers, fields, encode)
 
 
-def _as_json(fields: Any) -> bytes:
+def as_json(fields: Any) -> bytes:
+    """Return a body of JSON."""
     return json.dumps(fields).encode()
 
 
-def _as_form(fields: Any) -> bytes:
+def as_form(fields: Any) -> bytes:
+    """Return the body of a form."""
     return urlencode(fields).encode()
 
 
-def _multipart(kind: str, body: bytes) -> tuple[dict[str, str], Callable[[Any], bytes]]:
-    """Return the texts of a multipart form by name, and what makes the form with others in it, its files as they are."""
+def multipart(kind: str, body: bytes) -> tuple[dict[str, str], Callable[[Any], bytes]]:
+    """Return the texts of a multipart form by name, and what makes it with other texts, its files as they are."""
     boundary = b"--" + kind.partition("boundary=")[2].strip('"').encode()
     parts = body.split(boundary)
     texts: dict[str, tuple[int, bytes]] = {}
