@@ -134,8 +134,9 @@ def test_faults_of_one_version_are_told_and_break_budgets(bench):
     assert history.code == 0, history.err
 
 
-def test_what_was_not_started_here_is_open_with_reason_and_fix(bench, tmp_path):
-    with corpus.shop("stdlib", tmp_path, environment={"TELLS": "1"}) as (origin, _):
+@pytest.mark.parametrize("counts", ["1", "late"])
+def test_what_was_not_started_here_is_open_with_reason_and_fix(counts, bench, tmp_path):
+    with corpus.shop("stdlib", tmp_path, environment={"TELLS": counts}) as (origin, _):
         text = f"name: there\nservice: {{url: '{origin}', health: /health}}\n"
         text += "requests: [{name: products, get: /products}]\n"
         text += "checks: telemetry\nbudgets: {traces: 100%, structured_logs: 100%, metrics_counts: 100%}\n"

@@ -1,6 +1,7 @@
 """What the shops in Python tell of themselves: a log, metrics and spans, with the faults that services have in each.
 
-It is on where TELLS is set. Spans go as OTLP in JSON to where OTEL_EXPORTER_OTLP_TRACES_ENDPOINT points.
+It is on where TELLS is set; with TELLS=late requests are counted a while after they were answered. Spans go as OTLP in
+JSON to where OTEL_EXPORTER_OTLP_TRACES_ENDPOINT points.
 """
 
 import json
@@ -61,7 +62,10 @@ class Telling:
             return
         took = (time.time_ns() - record.began) / 1e9
         self.log(record, status, took)
-        self.count(record, status, took)
+        if os.environ["TELLS"] == "late":
+            threading.Timer(0.08, self.count, (record, status, took)).start()
+        else:
+            self.count(record, status, took)
         self.trace(record, status)
 
     def log(self, record, status, took):

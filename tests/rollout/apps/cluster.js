@@ -26,6 +26,7 @@ if (cluster.isPrimary) {
   process.on('message', () => {
     ending = true;
     cluster.worker.disconnect();  // hands no connection to this one any more, and waits for those it has
-    setInterval(() => server.closeIdleConnections(), 20).unref();
+    // One that is in use gets a last response that says so; to close it meanwhile could cross with a request.
+    setTimeout(() => setInterval(() => server.closeIdleConnections(), 20), 1000);
   });
 }

@@ -105,7 +105,8 @@ def test_a_pool_is_seen_in_every_framework(command, queries, tmp_path, file):
     slow = f"FILE: '{file}', OPENING_MS: '5'"
     (before, after), _ = observed(tmp_path / "run", command, ROWS, environment=slow, candidate='POOL: "1"')
     assert before.pools[0].opened == before.pools[0].requests > 20
-    assert after.pools[0].opened <= 4
+    # What the pool holds at most: a request may begin before the one before has given its connection back.
+    assert after.pools[0].opened <= 10
     assert after.pools[0].waited_ns < before.pools[0].waited_ns
     assert (http(before, "rows").warm_queries, http(after, "rows").warm_queries) == (queries, 1)
     assert not before.notes

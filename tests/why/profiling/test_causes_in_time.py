@@ -36,6 +36,7 @@ def looked(folder: Path, seconds: float, starts_in: float) -> tuple[Causes, floa
     return found[0]
 
 
+@pytest.mark.quiet
 def test_a_pass_is_shortened_to_its_time(tmp_path: Path) -> None:
     causes, took = looked(tmp_path, 30.0, 0.5)
     assert took < 30 + 5

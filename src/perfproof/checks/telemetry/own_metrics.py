@@ -44,10 +44,9 @@ def metrics_facts(arm: CheckedArm, asking: Asking, right: Target | None, wrong: 
     facts: dict[str, Any] = {"state": "read", "why": "", "series": sum(len(each) for each in page.series.values())}
     if right is None:
         return facts | {"counts": None, "told": "no request was answered well, so nothing could be counted"}
-    own = _difference(_page(arm, asking, place), page)
-    facts |= _counted(arm, asking, place, right, own)
+    facts |= _counted(arm, asking, place, right)
     if wrong is not None and facts["counts"]:
-        facts |= _errors(arm, asking, place, wrong, own, facts.pop("_exact"))
+        facts |= _errors(arm, asking, place, wrong, facts.pop("_exact"))
     facts.pop("_exact", None)
     return facts | _raw_paths(arm, asking, place, wrong)
 
@@ -77,19 +76,31 @@ def _difference(after: Page, before: Page) -> dict[str, float]:
     return {name: value - old.get(name, 0.0) for name, value in _totals(after).items()}
 
 
+def _settled(arm: CheckedArm, asking: Asking, place: str) -> tuple[Page, dict[str, float]]:
+    """Scrape until two scrapes in a row add the same: by then, what came before them has been counted.
+
+    Return the last page, and by how much a scrape itself moves each counter.
+    """
+    page = _page(arm, asking, place)
+    before, own = page, dict[str, float]()
+    for number, pause in enumerate((0.0, *_AFTERMATH)):
+        time.sleep(pause)
+        page, before = _page(arm, asking, place), page
+        last, own = own, _difference(page, before)
+        if number and own == last:
+            break
+    return page, own
+
+
 def _moved(
-    arm: CheckedArm,
-    asking: Asking,
-    place: str,
-    targets: list[Target],
-    own: dict[str, float],
-    among: Container[str] | None = None,
+    arm: CheckedArm, asking: Asking, place: str, targets: list[Target], among: Container[str] | None = None
 ) -> dict[str, float]:
     """Return by how much each counter moved over some requests, less what scrapes themselves add.
 
     It is looked again while none of them (or of those in ``among``) has moved by as many.
     """
-    before, moved = _page(arm, asking, place), dict[str, float]()
+    before, own = _settled(arm, asking, place)
+    moved = dict[str, float]()
     for target in targets:
         asking.send(target)
     for looks, pause in enumerate(_AFTERMATH, 1):
@@ -101,8 +112,8 @@ def _moved(
     return moved
 
 
-def _counted(arm: CheckedArm, asking: Asking, place: str, right: Target, own: dict[str, float]) -> dict[str, Any]:
-    moved = _moved(arm, asking, place, [right] * TIMES, own)
+def _counted(arm: CheckedArm, asking: Asking, place: str, right: Target) -> dict[str, Any]:
+    moved = _moved(arm, asking, place, [right] * TIMES)
     exact = [name for name, value in moved.items() if abs(value - TIMES) < 0.5]
     nearest = max(moved, key=lambda name: (moved[name] > 0, "request" in name, moved[name]), default="")
     return {
@@ -115,10 +126,8 @@ def _counted(arm: CheckedArm, asking: Asking, place: str, right: Target, own: di
     }
 
 
-def _errors(
-    arm: CheckedArm, asking: Asking, place: str, wrong: Target, own: dict[str, float], exact: list[str]
-) -> dict[str, Any]:
-    moved = _moved(arm, asking, place, [wrong] * _ERRORS, own, exact)
+def _errors(arm: CheckedArm, asking: Asking, place: str, wrong: Target, exact: list[str]) -> dict[str, Any]:
+    moved = _moved(arm, asking, place, [wrong] * _ERRORS, exact)
     return {"errors_counted": any(abs(moved.get(name, 0.0) - _ERRORS) < 0.5 for name in exact), "errors_sent": _ERRORS}
 
 
