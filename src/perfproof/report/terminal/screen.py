@@ -32,6 +32,8 @@ MOST_CLAIMS = 40
 _HEADLINES = ("latency_p50", "latency_p95", "cpu_per_request", "instructions_per_request", "memory_peak")
 _WHY_LINES = 2
 _SENTENCE_LINES, _SENTENCE_LINES_OF_GATE = 8, 5
+_LEAST_MISSED = 2
+"""Missed or open goals that stay in the table whatever else became better."""
 _LEAST_TABLE = 5
 """Lines that are kept for the table whatever else there is: heading, two rows, where the rest is, and one between."""
 _LEAST_NAME = 12
@@ -197,7 +199,8 @@ def deciding(comparisons: Sequence[Comparison], most: int) -> tuple[list[Compari
     """Return the rows that say most of why the verdict is what it is, in their usual order, and how many are left out.
 
     First what fails, then goals that are missed or open, the headlines of all requests, met goals, what was accepted,
-    and what moved; of equals those of all requests, then those with the largest impact.
+    and what moved; of equals those of all requests, then those with the largest impact. Goals that are missed do not
+    take the place of the goal that is met best and of the queries that became fewest.
     """
     guarded = display_rows.gated(comparisons) or list(comparisons)
     ordered = display_rows.by_impact(guarded)
@@ -205,8 +208,21 @@ def deciding(comparisons: Sequence[Comparison], most: int) -> tuple[list[Compari
         range(len(ordered)),
         key=lambda at: (_weight(ordered[at]), ordered[at].request != ALL, -abs(ordered[at].impact), at),
     )
-    kept = sorted(ranked[:most])
-    return [ordered[at] for at in kept], len(comparisons) - len(kept)
+    kept = ranked[:most]
+    spare = [at for at in reversed(kept) if _weight(ordered[at]) == 1][:-_LEAST_MISSED]
+    for gain in (_goal_met, _fewer_queries):
+        best = next((at for at in ranked if gain(ordered[at])), None)
+        if spare and best is not None and best not in kept:
+            kept[kept.index(spare.pop(0))] = best
+    return [ordered[at] for at in sorted(kept)], len(comparisons) - len(kept)
+
+
+def _goal_met(row: Comparison) -> bool:
+    return row.role == "goal" and row.verdict is Verdict.MET
+
+
+def _fewer_queries(row: Comparison) -> bool:
+    return row.metric == "queries_per_request" and row.verdict in (Verdict.MET, Verdict.IMPROVED)
 
 
 def _weight(row: Comparison) -> int:
