@@ -129,3 +129,13 @@ def test_goals_that_are_missed_leave_room_for_the_one_that_is_met_and_for_querie
     failing = [replace(row, verdict=Verdict.REGRESSED) for row in missed]
     rows, _ = deciding([*failing, met, fewer], MOST_ROWS)
     assert all(row.verdict is Verdict.REGRESSED for row in rows), "what fails goes before all"
+
+
+def test_names_that_begin_alike_can_be_told_apart_where_they_are_cut() -> None:
+    rows = tuple(
+        replace(MANY.comparisons[0], metric="latency_p50", request=name, verdict=Verdict.IMPROVED)
+        for name in ("GET /query of something long", "GET /query of something long (2)", "another request altogether")
+    )
+    lines = shown(replace(MANY, comparisons=rows), width=60).split("\n")
+    names = [line[:12] for line in lines if line.startswith("p50 ")]
+    assert names == ["p50 GET…long", "p50 GET… (2)", "p50 another…"]

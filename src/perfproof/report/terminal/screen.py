@@ -37,6 +37,8 @@ _LEAST_MISSED = 2
 _LEAST_TABLE = 5
 """Lines that are kept for the table whatever else there is: heading, two rows, where the rest is, and one between."""
 _LEAST_NAME = 12
+_TAIL = 4
+"""Characters at the end of a name by which it can be told from others that begin alike."""
 _WIDE = 110
 """Columns from which a line of a claim also says what it was measured by."""
 _GRAVE = 2
@@ -265,10 +267,9 @@ def _columns(heading: tuple[str, ...], cells: Sequence[tuple[tuple[str, ...], st
     room = console.width - sum(widths[1:]) - 2 * (len(widths) - 1)
     widths[0] = min(widths[0], max(_LEAST_NAME, room))
     lines = []
-    for texts, style in [(heading, "bold"), *cells]:
-        name, *middle, last = texts
-        if cell_len(name) > widths[0]:
-            name = set_cell_size(name, widths[0] - 1) + "…"
+    names = _cut([texts[0] for texts in table], widths[0])
+    for (texts, style), name in zip([(heading, "bold"), *cells], names, strict=True):
+        _, *middle, last = texts
         parts = [
             set_cell_size(name, widths[0]),
             *(" " * (w - cell_len(c)) + c for c, w in zip(middle, widths[1:], strict=False)),
@@ -277,6 +278,15 @@ def _columns(heading: tuple[str, ...], cells: Sequence[tuple[tuple[str, ...], st
         line.truncate(console.width, overflow="ellipsis")
         lines.append(line)
     return lines
+
+
+def _cut(names: Sequence[str], width: int) -> list[str]:
+    """Return names that are at most so wide: cut at their end, or before it where others would then be called alike."""
+    ends = [name if cell_len(name) <= width else set_cell_size(name, width - 1) + "…" for name in names]
+    return [
+        cut if ends.count(cut) == 1 or cut == name else f"{set_cell_size(name, width - _TAIL - 1)}…{name[-_TAIL:]}"
+        for name, cut in zip(names, ends, strict=True)
+    ]
 
 
 def _budgets(budgets: Sequence[BudgetCheck], console: Console) -> list[Text]:
