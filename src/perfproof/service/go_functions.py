@@ -20,6 +20,7 @@ _RELA = 4
 """The type of a section that holds relocations: of a program that may lie anywhere, addresses stand there alone."""
 _RELATIVE = {62: 8, 183: 1027}
 """By machine (x86-64, AArch64): relocations that are the place where the program lies, and a number."""
+_LOAD = 1
 _TEXT_START = 2
 """Which word after the head of the table says where the code begins, from Go 1.18 on."""
 _MOST = 1 << 20
@@ -28,15 +29,26 @@ _MOST = 1 << 20
 
 @dataclass(frozen=True)
 class GoFunctions:
-    """Functions of one program, by the address (as linked) at which each begins; the last entry is their end."""
+    """Functions of one program, by the address (as linked) at which each begins; the last entry is their end.
+
+    ``parts`` say which stretch of the file (where it begins, how long it is) lies at which address.
+    """
 
     starts: Sequence[int]
     names: Sequence[str]
+    parts: Sequence[tuple[int, int, int]] = ()
 
     def name_at(self, address: int) -> str:
         """Return the function that an address lies in; "" outside of Go's code."""
         at = bisect_right(self.starts, address) - 1
         return self.names[at] if 0 <= at < len(self.names) else ""
+
+    def name_in_file(self, offset: int) -> str:
+        """Return the function that a place in the program's file lies in; "" where it is none of Go's."""
+        for begins, size, address in self.parts:
+            if begins <= offset < begins + size:
+                return self.name_at(address + offset - begins)
+        return ""
 
 
 def go_functions(program: Path) -> GoFunctions | None:
@@ -91,7 +103,17 @@ def _read(whole: mmap.mmap) -> GoFunctions | None:
         starts.append(first + start)
         names.append(_text(whole, named + name))
     (end,) = struct.unpack_from("<Q" if begins == pointer else "<I", whole, functions + count * size)
-    return GoFunctions([*starts, first + end], names)
+    return GoFunctions([*starts, first + end], names, list(_parts(whole)))
+
+
+def _parts(whole: mmap.mmap) -> Iterator[tuple[int, int, int]]:
+    """Yield what of the file is loaded: where it begins there, its size, and the address."""
+    (heads,) = struct.unpack_from("<Q", whole, 32)
+    size, count = struct.unpack_from("<HH", whole, 54)
+    for at in range(count):
+        kind, _, offset, address, _, length = struct.unpack_from("<IIQQQQ", whole, heads + at * size)
+        if kind == _LOAD:
+            yield offset, length, address
 
 
 def _table(whole: mmap.mmap, sections: Sequence[_Section]) -> _Section | None:
