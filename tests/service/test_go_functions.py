@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from go_programs import built
 from perfproof.instructions.functions import read
 from perfproof.service.go_functions import go_functions
 
@@ -21,26 +20,6 @@ WAYS = {
 }
 
 
-@pytest.fixture(scope="module")
-def build(tmp_path_factory):
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("Go is not installed")
-    folder = tmp_path_factory.mktemp("go")
-    made: dict[tuple[str, str], Path] = {}
-
-    def build(mode: str, link: str) -> Path:
-        if (mode, link) not in made:
-            cgo = "1" if "external" in link else "0"
-            environ = {**os.environ, "GOCACHE": str(folder / "cache"), "GOFLAGS": "", "CGO_ENABLED": cgo}
-            made[mode, link] = folder / f"service-{len(made)}"
-            command = [go, "build", "-o", made[mode, link], f"-buildmode={mode}", f"-ldflags={link}", SOURCE]
-            subprocess.run(command, check=True, env=environ, timeout=300)
-        return made[mode, link]
-
-    return build
-
-
 def symbols(program: Path) -> dict[str, int]:
     """Return the addresses of Go's functions by the symbols of a program that has them."""
     told = subprocess.run(["go", "tool", "nm", program], capture_output=True, text=True, check=True).stdout
@@ -50,12 +29,12 @@ def symbols(program: Path) -> dict[str, int]:
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(("mode", "link"), WAYS.values(), ids=WAYS)
-def test_a_stripped_program_has_all_names_where_the_symbols_had_them(build, mode, link):
-    stripped = build(mode, f"{STRIPPED} {link}".strip())
+def test_a_stripped_program_has_all_names_where_the_symbols_had_them(mode, link):
+    stripped = built("sleepy.go", mode, f"{STRIPPED} {link}".strip())
     assert subprocess.run(["go", "tool", "nm", stripped], capture_output=True, check=False).stdout.strip() == b""
     found = go_functions(stripped)
     assert found is not None
-    known = symbols(build(mode, link))
+    known = symbols(built("sleepy.go", mode, link))
     mine = {name: address for name, address in known.items() if name.startswith(("main.", "net/http.", "encoding/"))}
     assert len(mine) > 500
     wrong = {name: found.name_at(address) for name, address in mine.items() if found.name_at(address + 1) != name}
@@ -73,8 +52,8 @@ def test_files_that_are_no_program_of_go_have_no_such_names(tmp_path):
 
 
 @pytest.mark.timeout(400)
-def test_pieces_of_a_stripped_program_become_its_functions(build, tmp_path):
-    program = build("exe", STRIPPED)
+def test_pieces_of_a_stripped_program_become_its_functions(tmp_path):
+    program = built("sleepy.go", "exe", STRIPPED)
     functions = go_functions(program)
     assert functions is not None
     at = functions.names.index("main.main")

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import time
 import urllib.request
-from pathlib import Path
 
 import pytest
 
 from browsing import wanted
+from go_programs import built
 from perfproof.service.sockets import choose_ports
 from perfproof.why.profiles.engine import UnavailableError
 from perfproof.why.profiles.perf import Perf
-
-SERVICES = Path(__file__).parents[2] / "services"
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize("mode", ["exe", "pie"])
 def test_functions_of_a_stripped_go_service_are_named(tmp_path, mode):
-    for program in ("go", "perf"):
-        if shutil.which(program) is None:
-            wanted(program)
-    environ = {**os.environ, "GOFLAGS": "", "GOCACHE": str(tmp_path / "cache"), "CGO_ENABLED": "0"}
-    flags = ["-ldflags=-s -w -X main.injected=yes", f"-buildmode={mode}", "-o", str(tmp_path / "rows")]
-    subprocess.run(["go", "build", *flags, str(SERVICES / "rows.go")], check=True, timeout=240, env=environ)
+    if shutil.which("perf") is None:
+        wanted("perf")
+    program = built("rows.go", mode, "-s -w -X main.injected=yes")
     (port,) = choose_ports(1)
-    with subprocess.Popen([tmp_path / "rows", str(port)]) as service:
+    with subprocess.Popen([program, str(port)]) as service:
         try:
             folder = tmp_path / "perf"
             folder.mkdir()
