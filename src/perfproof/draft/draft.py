@@ -101,10 +101,11 @@ def draft(
             found = replace(found, notes=(*found.notes, told)) if told else found
         credentials = _asked_for(wishes.credentials, found, asked)
         trying = Trying(client, found, credentials, environ, say, wishes.most)
-        headers = trying.enter(found.asks)
+        candidates = chosen(found.asks, only=wishes.only, writes=wishes.writes or found.explicit)
+        headers = trying.enter(candidates or found.asks)
         if shown and headers:
             found = _shown_inside(client, found, headers, wishes, say)
-        candidates = chosen(found.asks, only=wishes.only, writes=wishes.writes or found.explicit)
+            candidates = chosen(found.asks, only=wishes.only, writes=wishes.writes or found.explicit)
         if not candidates and not found.locustfile:
             raise _nothing_chosen(found, wishes)
         trial = trying.run(candidates, entered=True)
@@ -302,7 +303,7 @@ def _beside_itself(
         redactor = Redactor(_secrets(wishes, environ))
         arm = _arm(each, wishes, environ, logs / "work", "baseline")
         try:
-            if any(own in (way.prepare or "") for own in ("{work}", "{arm}")):
+            if any(place in (way.prepare or "") for place in ("{work}", "{arm}")):
                 run_command(arm, arm.service.prepare or "", purpose="prepare", log=logs / "log", redactor=redactor)
             (second,) = start([arm], logs=logs, redactor=redactor, cpus=None, any_status=True)
         except (ServiceError, UsageError) as error:
