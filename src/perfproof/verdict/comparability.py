@@ -12,7 +12,7 @@ from perfproof.model.recording import Recording, RunInfo
 from perfproof.model.result import Comparability, Fact
 from perfproof.model.rules import Rules
 from perfproof.stats.columns import Side
-from perfproof.verdict.health import connection_facts, generator_facts
+from perfproof.verdict.health import connection_facts, generator_facts, in_one_line
 
 _NOT_KNOWN = "–"
 
@@ -103,7 +103,8 @@ def _run_doubts(recording: Recording) -> list[str]:
             few = f"{made} of {planned} planned rounds" if made < planned else "after its rounds"
             doubts.append(f"The run {info.id} was interrupted: {few}.")
     if info.status == "failed":
-        doubts.append(f"The run {info.id} failed{f': {info.problem}' if info.problem else ''}.")
+        how = f": {in_one_line(info.problem)}" if info.problem else ""
+        doubts.append(f"The run {info.id} failed{how}.".replace("..", "."))
     return doubts
 
 
