@@ -216,6 +216,6 @@ def test_why_a_run_failed_is_told_in_one_line_without_what_to_do() -> None:
     failed = replace(recording, info=replace(recording.info, status="failed", problem=told))
     (doubt,) = [each for each in analyse(failed).comparability.warnings if " failed" in each]
     assert doubt == (
-        f"The run {recording.info.id} failed: the load is 12/s and candidate carries about 7/s: requests come faster than"
-        " answers."
+        f"The run {recording.info.id} failed: the load is 12/s and candidate carries about 7/s: requests come faster"
+        " than answers."
     )
