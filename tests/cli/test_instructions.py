@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from browsing import wanted
+from go_programs import built
 from short_counts import short_counts
 
 SERVICES = Path(__file__).parent.parent / "services"
@@ -133,6 +134,22 @@ def test_a_rust_service_has_its_injected_function_named_as_its_author_knows_it(b
     row = next(row for row in result["comparisons"] if row["request"] == "rows")
     assert row["candidate"] - row["baseline"] == pytest.approx(mechanism["candidate"], rel=0.05)
     assert facts(result)["compiler or interpreter"].startswith("rustc ")
+    assert not left(bench)
+
+
+@pytest.mark.parametrize("mode", ["exe", "pie"])
+def test_a_go_service_without_symbols_has_its_injected_function_named(bench, mode):
+    for name, link in (("before", "-s -w"), ("after", "-s -w -X main.injected=yes")):
+        shutil.copy(built("rows.go", mode, link), bench.folder / name)
+    text = ROWS.replace("./rows", "./before").replace("candidate: {}", 'candidate: {command: "./after {port}"}')
+    ran = short_counts(bench).run("count", str(bench.scenario(text=text)), "--json", "out.json", timeout=350)
+    assert ran.code == 1, ran.out + ran.err
+    result = bench.json("out.json")
+    assert "without a name" not in json.dumps(result)
+    mechanism = result["why"]["causes"][0]["mechanisms"][0]
+    assert (mechanism["name"], mechanism["unit"]) == ("main.(*ledger).audit", "instructions")
+    assert mechanism["candidate"] > 36_000
+    assert "main.(*ledger).audit" in bench.details()
     assert not left(bench)
 
 

@@ -142,6 +142,34 @@ def test_on_mariadb_through_the_general_log_where_the_performance_schema_is_off(
         assert ask(watched, "SELECT COUNT(*) FROM mysql.general_log") == [(0,)], "statements with their literals"
 
 
+def assert_a_database_that_is_not_used_gives_no_figures(bench, named: str, watched: str, address: str) -> None:
+    """Name another database than that of the service: no request has nought queries, and no budget is kept by them."""
+    places = (("WATCHED", named), ("ADDRESS", address), ('"WATCHER"', f'"{parse(watched).user}"'))
+    alone = ('LAZY: "1"', 'LAZY: "1", PYTHONNOUSERSITE: "1"')
+    text = STOCK.replace("{python} -m uvicorn", "{python} -I -m uvicorn --app-dir DIRECTORY")  # no agent sees it
+    budget = ("why: off", "why: off\nbudgets: {queries_per_request: 50}")
+    bench.scenario(*places, alone, budget, text=text)
+    ran = bench.run("probe", "tiny.yaml", "--json", "out.json")
+    assert ran.code == 3, ran.err + ran.out
+    found = bench.json("out.json")
+    for arm in ("baseline", "candidate"):
+        (told,) = [each for each in found["warnings"] if f"from the start of {arm} until its last request" in each]
+        assert "saw no statement at all" in told
+        assert "name the database that the service really uses in `service.database`" in told
+    assert [budget["value"] for budget in found["budgets"]] == [None]
+    assert "0 queries" not in ran.out
+
+
+def test_another_database_than_the_services_gives_no_figures_on_postgresql(bench, on_postgresql):
+    (watched, address), (other, _) = on_postgresql(), on_postgresql()
+    assert_a_database_that_is_not_used_gives_no_figures(bench, other, watched, address)
+
+
+def test_another_database_than_the_services_gives_no_figures_on_mariadb(bench, mariadb):
+    (watched, address), (other, _) = on_mariadb(mariadb), on_mariadb(mariadb)
+    assert_a_database_that_is_not_used_gives_no_figures(bench, other, watched, address)
+
+
 def probed(bench, *args, code: int = 0):
     ran = bench.run("probe", str(bench.folder / "tiny.yaml"), "--arm", "baseline", "--json", "out.json", *args)
     assert ran.code == code, ran.err + ran.out

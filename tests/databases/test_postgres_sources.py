@@ -14,6 +14,8 @@ from perfproof.databases.postgres_log import PostgresLog
 from perfproof.databases.postgres_statements import PostgresStatements
 from perfproof.databases.source import SourceError
 from perfproof.databases.urls import parse
+from perfproof.why.observed.plans import Explained
+from perfproof.why.observed.postgres_plans import PostgresExplainer
 
 pytestmark = pytest.mark.database
 SOURCES = [PostgresStatements, PostgresLog]
@@ -132,6 +134,31 @@ def test_failed_statements(source, app):
     else:
         assert count.failed is None
         assert any("failed" in limit for limit in source.limits)
+
+
+@pytest.mark.parametrize("same_role", [True, False])
+def test_statements_whose_plan_was_asked_for_are_counted_as_before(app, counting_server, same_role):
+    """To ask for a plan, it is prepared under a name of ours, and is known to the extension by the same id then.
+
+    It is, where the server finds the type of the parameters itself, as for many drivers: hence the text.
+    """
+    service = app if same_role else counting_server.new_role(app, "pg_read_all_data")
+    ends = [" and id = id" * number for number in range(12)]  # which of both is read last is up to the server
+    with psycopg.connect(service, autocommit=True) as connection:
+        for _ in range(2):
+            source = PostgresStatements(parse(app))
+            source.open()
+            before = source.snapshot()
+            for end in ends:
+                connection.execute(f"SELECT id FROM parent WHERE id = %s{end}", ("1",))
+            found = by_text(source.count_since(before))
+            source.close()
+            plans = PostgresExplainer(PostgresClient(parse(app)))
+            for end in ends:
+                text = f"select id from parent where id = ?{end}"
+                assert found[text].calls == 1
+                assert isinstance(plans.explain(text), Explained)
+            plans.close()
 
 
 def test_what_other_databases_do_is_not_counted(source, app, counting_server):

@@ -112,6 +112,9 @@ def test_a_node_package_is_started_by_its_script_and_fixed_ports_are_told(tmp_pa
     fixed = first(tmp_path)
     assert fixed.port == 3000
     assert "always listens on 3000" in fixed.notes[0]
+    package = {"scripts": {"start": "node server.js"}}
+    put(tmp_path, **{"package.json": json.dumps(package), "server.js": "app.listen(process.env.PORT)"})
+    assert [way.command for way in ways_to_start(tmp_path)] == ["node server.js"], "what does not start is tried once"
     package = {"scripts": {"start": "cross-env MODE=fast PORT=3000 tool --port 3000 db.json"}}
     put(tmp_path, **{"package.json": json.dumps(package), "node_modules/.bin/tool": ""})
     direct = first(tmp_path)

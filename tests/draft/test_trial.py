@@ -186,3 +186,22 @@ def test_texts_stand_in_a_scenario_as_they_were_meant() -> None:
     assert with_variables("a$$b ${X:-y} ${Z}", {"Z": "z"}) == "a$b y z"
     with pytest.raises(UsageError, match="is not set"):
         with_variables("${GONE}", {})
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (403, {"statusCode": 403, "error": "Forbidden", "message": "Missing csrf secret"}, "Missing csrf secret"),
+        (422, {"detail": [{"loc": ["query", "q"], "msg": "Field required"}]}, "Field required"),
+        (400, {"errors": [{"message": "no such\n column"}]}, "no such column"),
+        (500, {"error": {"code": 7, "message": "x" * 300}}, "x" * 100),
+        (403, {}, "this user may not"),
+        (401, {"message": "no session"}, "log in with --user or --header"),
+        (400, [], ""),
+    ],
+)
+def test_what_a_service_says_of_a_request_that_it_refuses_is_told(serve, status: int, body: Any, said: str) -> None:
+    client = serve(lambda method, path, headers: (status, body, {}))
+    found = Found("x", asks=(DraftRequest("a", "GET", "/a", "x"),))
+    ((_, reason),) = tried(client, found).dropped
+    assert reason == f"answered with status {status}, not 2xx" + (f": {said}" if said else "")

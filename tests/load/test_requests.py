@@ -388,11 +388,16 @@ def test_cookies_of_the_set_up_reach_requests_and_those_of_a_flow_stay_in_it(ser
 @pytest.mark.parametrize(
     ("request_", "limits", "says"),
     [
-        (Request("r", "GET", "/status/500"), Limits(consecutive_errors=20), "requests in a row have failed"),
+        (
+            Request("r", "GET", "/status/500"),
+            Limits(consecutive_errors=20),
+            "in a row have failed, the last with status 500",
+        ),
+        (Request("r", "GET", "/status/401"), Limits(consecutive_errors=20), "with status 401: the load was stopped"),
         (Request("r", "GET", "/ok"), Limits(duration=0.5), "for 0.5 s, the limit"),
         (Request("r", "GET", "/ok"), Limits(rate=100), "requests a second exceed the limit of 100"),
     ],
-    ids=["failures", "duration", "rate"],
+    ids=["failures", "expired", "duration", "rate"],
 )
 def test_a_limit_that_is_exceeded_stops_the_load_and_says_which(request_, limits, says, server, start_load, sealed):
     load = start_load(request_, load=Load(model="closed", users=4, limits=limits))

@@ -59,6 +59,20 @@ def test_of_sixty_goals_those_that_failed_are_drawn_and_the_others_counted() -> 
     assert chart.left_out == 55
 
 
+def test_goals_that_are_missed_leave_room_for_the_one_that_is_met() -> None:
+    goal = Goal("latency_p50", 0.2)
+    rows = [
+        builders.comparison("latency_p50", f"item {at}", 10, -0.02, 0.01, goal=goal, verdict=Verdict.GOAL_MISSED)
+        for at in range(9)
+    ]
+    met = builders.comparison("latency_p50", "projects", 10, -0.9, 0.01, goal=goal, verdict=Verdict.MET)
+    chart = before_after(states.made([*rows, met], Verdict.GOAL_MISSED, ""))
+    assert chart is not None
+    assert [bar.sign for bar in chart.bars].count("✗") == MOST - 1
+    assert [bar.name for bar in chart.bars if bar.sign == "✓"] == ["projects"]
+    assert chart.left_out == 5
+
+
 def test_no_difference_is_a_missed_goal_and_else_just_none() -> None:
     promised, free = before_after(states.unmoved()), before_after(states.no_goal_alike())
     assert promised is not None

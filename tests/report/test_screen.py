@@ -111,3 +111,31 @@ def test_hostile_names_reach_the_screen_neither_as_escapes_nor_as_markup() -> No
     text = shown(builders.make_hostile(), width=200)
     assert "\x1b[31m" not in text
     assert "\x00" not in text
+
+
+def test_goals_that_are_missed_leave_room_for_the_one_that_is_met_and_for_queries_that_are_fewer() -> None:
+    names = [f"request {at}" for at in range(20)]
+    missed = [
+        replace(MANY.comparisons[0], metric="latency_p50", request=name, role="goal", verdict=Verdict.GOAL_MISSED)
+        for name in names
+    ]
+    met = replace(missed[0], request="projects", verdict=Verdict.MET)
+    fewer = replace(met, metric="queries_per_request", role="gate", verdict=Verdict.IMPROVED)
+    rows, left_out = deciding([*missed, met, fewer], MOST_ROWS)
+    assert met in rows
+    assert fewer in rows
+    assert len(rows) == MOST_ROWS
+    assert left_out == 22 - MOST_ROWS
+    failing = [replace(row, verdict=Verdict.REGRESSED) for row in missed]
+    rows, _ = deciding([*failing, met, fewer], MOST_ROWS)
+    assert all(row.verdict is Verdict.REGRESSED for row in rows), "what fails goes before all"
+
+
+def test_names_that_begin_alike_can_be_told_apart_where_they_are_cut() -> None:
+    rows = tuple(
+        replace(MANY.comparisons[0], metric="latency_p50", request=name, verdict=Verdict.IMPROVED)
+        for name in ("GET /query of something long", "GET /query of something long (2)", "another request altogether")
+    )
+    lines = shown(replace(MANY, comparisons=rows), width=60).split("\n")
+    names = [line[:12] for line in lines if line.startswith("p50 ")]
+    assert names == ["p50 GET…long", "p50 GET… (2)", "p50 another…"]

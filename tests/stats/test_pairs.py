@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -172,3 +173,14 @@ def test_a_goal_under_load_is_judged_where_only_blocks_were_measured() -> None:
     rules = Rules(goals=(Goal("latency_under_load_p50", 0.2, requests=(ALL,)),))
     result = analyse(make_recording(effect=-0.4, rules=rules))
     assert result.verdict is Verdict.MET
+
+
+def test_a_name_without_a_figure_in_any_round_is_left_out_without_a_word_of_numpy() -> None:
+    figures = measure_pairs(sides(make_pairs(rounds=4)))
+    before, after = (values.copy() for values in figures.logs["latency_p50"])
+    before[:, 1] = np.nan
+    short = replace(figures, logs={**figures.logs, "latency_p50": (before, after)}, weights=np.array([0.9, 0.1]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = short.changes("latency_p50", -1)
+    assert found == pytest.approx(figures.changes("latency_p50", 0))

@@ -202,7 +202,7 @@ class TestStore:
         measured, same = make_info(), make_info()
         arms = measured.arms_hash
         assert arms == arms_fingerprint(measured), "what is asked for is what was written"
-        assert store.attempts(measured.scenario_hash, arms) == 0
+        assert store.attempts(measured.scenario_hash, arms, measured.kind) == 0
         for info in (measured, same):
             store.add_run(dataclasses.replace(info, status="complete"), Path("/r"))
             store.save_result(info.id, make_result())
@@ -210,10 +210,11 @@ class TestStore:
         never_started = dataclasses.replace(make_info(), status="failed")
         for info in (other_arms, never_started, make_info(scenario_hash="another")):
             store.add_run(info, Path("/r"))
-        assert store.attempts(measured.scenario_hash, arms) == 2
+        assert store.attempts(measured.scenario_hash, arms, measured.kind) == 2
         killed = make_info()
         store.add_run(killed, Path("/r"))
-        assert store.attempts(measured.scenario_hash, arms) == 3
+        assert store.attempts(measured.scenario_hash, arms, measured.kind) == 3
+        assert store.attempts(measured.scenario_hash, arms, "checks") == 0, "nothing was checked yet"
 
     def test_runs_found_on_disk_are_added_once(self, store: Store, make_info: Infos, tmp_path: Path) -> None:
         results = tmp_path / "results"

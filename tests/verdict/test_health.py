@@ -208,3 +208,14 @@ def test_a_first_round_that_ended_says_why_in_the_sentence(sound: Recording) -> 
     assert analyse(ended).sentence == (
         "Invalid: no round was completed: baseline answered 'list' with status 500, not 2xx: no such table."
     )
+
+
+def test_why_a_run_failed_is_told_in_one_line_without_what_to_do() -> None:
+    recording = make_recording(rounds=2)
+    told = "the load is 12/s and candidate carries about 7/s\n  why: requests come faster than answers\n  fix: less"
+    failed = replace(recording, info=replace(recording.info, status="failed", problem=told))
+    (doubt,) = [each for each in analyse(failed).comparability.warnings if " failed" in each]
+    assert doubt == (
+        f"The run {recording.info.id} failed: the load is 12/s and candidate carries about 7/s: requests come faster"
+        " than answers."
+    )

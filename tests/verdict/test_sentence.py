@@ -41,7 +41,7 @@ def test_goals_that_are_met_are_told_with_their_range() -> None:
 
 def test_a_goal_that_is_missed_names_the_request() -> None:
     assert said(V.GOAL_MISSED, row(V.MET, -0.3, "a"), row(V.GOAL_MISSED, -0.1, "b")) == (
-        "Goal missed: p95 latency of 1 of 2 requests fell by 30.0 % (98 % CI 28.0 to 32.0): meets 20 %; "
+        "Goal missed: p95 latency of a −30.0 % (98 % CI −32.0 to −28.0 %): meets 20 %; "
         "p95 latency of b −10.0 % (98 % CI −12.0 to −8.0 %): surely less than the 20 % asked."
     )
 

@@ -83,6 +83,14 @@ def test_fewer_queries_are_named_with_the_statement_and_explain_the_time_in_the_
     assert found.sentence.startswith("Queries on show, −0.")
 
 
+@pytest.mark.parametrize(("after", "said"), [(28.4, "−172 ms"), (199.93, "−0.07 ms"), (191.0, "−9 ms")])
+def test_what_a_cause_is_worth_is_told_in_plain_digits(after: float, said: str) -> None:
+    rows = query_rows(51, 2, make.rows({"show": (200.0, after)}, cpu=(8.0, 5.0)))
+    rows = [replace(row, verdict=IMPROVED, ci_low=row.change, ci_high=row.change) for row in rows]
+    found = why(make.causes(), rows, queries=[details(51, 2)])
+    assert f"Queries on show, {said} per request" in found.sentence, found.sentence
+
+
 def test_fewer_queries_without_any_time_saved_are_told_but_not_claimed() -> None:
     found = why(make.causes(*profiles()), query_rows(51, 2, SAME), EQUIVALENT, queries=[details(51, 2)])
     assert not found.causes

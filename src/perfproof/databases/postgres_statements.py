@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +42,7 @@ class PostgresStatements:
     def __init__(self, address: Address, role: str | None = None) -> None:
         self.limits: tuple[str, ...] = ()
         self._client = PostgresClient(address, role)
-        self._texts: dict[int, Statement | None] = {}  # None: perfproof's own
+        self._texts: dict[Key, Statement | None] = {}  # None: perfproof's own
         self._select: compose.Composed | None = None
         self._text_select: compose.Composed | None = None
         self._epoch_select: compose.Composed | None = None
@@ -96,13 +97,13 @@ class PostgresStatements:
                 )
             if calls > before[0]:
                 changed[key] = (calls - before[0], rows - before[1], time - before[2])
-        self._learn({key[1] for key in changed})
+        self._learn(changed.keys())
         return ProbeCount(self.name, self._counted(changed), doubts=doubts)
 
     def _counted(self, changed: dict[Key, Counter]) -> tuple[StatementCount, ...]:
         sums: dict[tuple[Statement, bool], list[float]] = defaultdict(lambda: [0, 0, 0.0])
-        for (_, queryid, toplevel), counter in changed.items():
-            statement = self._texts.get(queryid)
+        for key, counter in changed.items():
+            statement, toplevel = self._texts.get(key), key[2]
             if statement is not None:
                 total = sums[statement, not toplevel]
                 total[:] = [one + other for one, other in zip(total, counter, strict=True)]
@@ -120,13 +121,17 @@ class PostgresStatements:
         totals = {(role, queryid, top): (calls, count, time) for role, queryid, top, calls, count, time in rows}
         return Counters(totals, epoch, doubts)
 
-    def _learn(self, queryids: set[int]) -> None:
-        """Fetch the texts of statements not seen before."""
-        unknown = [queryid for queryid in queryids if queryid not in self._texts]
+    def _learn(self, keys: Iterable[Key]) -> None:
+        """Fetch the texts of statements not seen before.
+
+        By the whole key: a statement of the service whose plan was asked for stands there a second time, nested in
+        perfproof's own, under the same id.
+        """
+        unknown = list({key[1] for key in keys if key not in self._texts})
         if not unknown:
             return
-        for queryid, text in self._run(self._text_select, [unknown]):
-            self._texts[queryid] = None if OWN in text else fingerprint(text, "postgresql")
+        for role, queryid, toplevel, text in self._run(self._text_select, [unknown]):
+            self._texts[role, queryid, toplevel] = None if OWN in text else fingerprint(text, "postgresql")
 
     def _run(self, statement: compose.Composed | None, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
         if statement is None:
@@ -141,18 +146,19 @@ class PostgresStatements:
         )
         if self._client.role is not None:
             mine += compose.SQL(" AND userid = to_regrole({})::oid").format(compose.Literal(self._client.role))
+        toplevel = compose.SQL("toplevel" if "toplevel" in columns else "true")  # since PostgreSQL 14
         self._select = compose.SQL(
             "SELECT userid, queryid, {toplevel}, calls, rows, {time} AS {own} FROM {view}(false) WHERE {mine}"
         ).format(
-            toplevel=compose.SQL("toplevel" if "toplevel" in columns else "true"),  # since PostgreSQL 14
+            toplevel=toplevel,
             time=compose.SQL("total_exec_time" if "total_exec_time" in columns else "total_time"),
             own=compose.Identifier(OWN),
             view=view,
             mine=mine,
         )
         self._text_select = compose.SQL(
-            "SELECT queryid, query AS {own} FROM {view}(true) WHERE {mine} AND queryid = ANY(%s)"
-        ).format(own=compose.Identifier(OWN), view=view, mine=mine)
+            "SELECT userid, queryid, {toplevel}, query AS {own} FROM {view}(true) WHERE {mine} AND queryid = ANY(%s)"
+        ).format(toplevel=toplevel, own=compose.Identifier(OWN), view=view, mine=mine)
         if "toplevel" in columns:
             self._epoch_select = compose.SQL("SELECT dealloc, stats_reset AS {own} FROM {info}").format(
                 own=compose.Identifier(OWN), info=compose.Identifier(schema, "pg_stat_statements_info")

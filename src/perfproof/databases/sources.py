@@ -124,6 +124,22 @@ class Sources:
         statements = (seen.by_database if seen else None) or {}
         return tuple(each for each in statements.values() if each.statement.kind == "query" and not each.nested), strays
 
+    def databases_now(self) -> list[tuple[AnySource, Any]]:
+        """Return the state of the databases alone, before the service has come to them."""
+        states = [(source, self._try(source, source.snapshot)) for source in list(self.databases)]
+        return [(source, state) for source, state in states if state is not None]
+
+    def unused(self, before: list[tuple[AnySource, Any]]) -> tuple[str, ...]:
+        """Return the names of all databases if none of them has seen a statement since then; none where one may have.
+
+        What the service does as it starts counts too, so one that answers from a cache alone is not among them.
+        """
+        here = [(source, state) for source, state in before if source in self.databases]
+        seen = self.count(here, None) if here and len(here) == len(before) else None
+        if seen is None or seen.by_database is None or seen.by_database:
+            return ()
+        return tuple(source.name for source, _ in here)
+
     def close(self) -> None:
         """Close every source; what they changed is restored."""
         for source in self._all():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,9 +25,11 @@ _PATHS = """/openapi.json /v3/api-docs /swagger.json /api-docs /openapi.yaml /ap
     /v2/api-docs /api-docs.json /api/swagger.json /api/schema/?format=json /api/schema/ /schema/?format=json
     /docs/openapi.json /api/docs/openapi.json /api/v1/openapi.json /v1/openapi.json /__api__ /v1/__api__
     /swagger/doc.json /api-json /docs-json /documentation/json /openapi /apispec_1.json /api/v3/openapi.json
-    /q/openapi?format=json"""
+    /q/openapi?format=json /api-docs/openapi.json /api-doc/openapi.json /api/docs-json /docs/json /swagger-json
+    /swagger/json /docs/swagger.json /api/v1/swagger.json /server/specs/oas"""
 DOCUMENT_PATHS = tuple(_PATHS.split())
-"""Where frameworks show their document: FastAPI, Spring, Swagger UI, DRF, NestJS, Fastify, Flask's, Kinto, Quarkus."""
+"""Where frameworks show their document: FastAPI, Spring, Swagger UI, DRF, NestJS, Fastify, Flask's, Kinto, Quarkus,
+utoipa, Directus."""
 
 
 @dataclass(frozen=True)
@@ -224,9 +226,11 @@ def _prefix(path: str) -> str:
     return "" if path == "/" else path
 
 
-def shown_by(client: Client, headers: Mapping[str, str] | None = None) -> Iterator[Document]:
+def shown_by(
+    client: Client, headers: Mapping[str, str] | None = None, paths: Sequence[str] = DOCUMENT_PATHS
+) -> Iterator[Document]:
     """Yield the OpenAPI documents that a running service shows at the usual paths, the most usual first."""
-    for path in DOCUMENT_PATHS:
+    for path in paths:
         sent = {"Accept": "application/json, application/yaml", **(headers or {})}
         answer = client.send("GET", path, sent, within=10)
         if answer.problem and "refused" in answer.problem.lower():

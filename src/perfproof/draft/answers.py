@@ -11,8 +11,23 @@ from perfproof.http.plain_client import Answer
 from perfproof.model.scenario import Scalar
 
 _TOKENS = ("access_token", "accessToken", "token", "id_token", "idToken", "jwt", "auth_token", "authToken", "key")
+_SAYING = ("message", "detail", "errors", "error", "title", "msg", "error_description")
+_MOST_SAID = 100
 IN_PATHS = re.compile(r"[\w.~:@,-]+", re.ASCII)
 """Values that stand in a path as they are."""
+
+
+def _said(data: Any) -> str:
+    """Return what an error says for itself, from where frameworks write it; "" where nothing is found."""
+    for _ in range(3):
+        if isinstance(data, list):
+            data = data[0] if data else None
+        if isinstance(data, str):
+            return " ".join(data.split())[:_MOST_SAID]
+        if not isinstance(data, dict):
+            return ""
+        data = next((data[name] for name in _SAYING if data.get(name)), None)
+    return ""
 
 
 def unlike(ask: DraftRequest, answer: Answer) -> str | None:
@@ -24,6 +39,8 @@ def unlike(ask: DraftRequest, answer: Answer) -> str | None:
     if not fits:
         there = answer.headers.get("location", "") if 300 <= answer.status < 400 else ""
         hint = f": it leads to {there[:80]}" if there else ""
+        said = _said(answer.data) if answer.status >= 400 and answer.status not in (401, 404) else ""
+        hint = hint or (f": {said}" if said else "")
         hint = hint or {401: ": log in with --user or --header", 403: ": this user may not"}.get(answer.status, "")
         return f"answered with status {answer.status}, not {promised}{hint}"
     if "json" in ask.media and answer.status != 204:

@@ -16,8 +16,9 @@ from perfproof.draft.sources.api_versions import of_both, versions_in
 from perfproof.draft.sources.entries import PASSWORDS
 from perfproof.draft.sources.kinds import document_of, file_in, plain, read_sources
 from perfproof.draft.start.databases import find_database
+from perfproof.draft.start.own_data import with_own_data
 from perfproof.draft.start.own_port import with_own_port
-from perfproof.draft.start.start import Start, adapted
+from perfproof.draft.start.start import Start, adapted, needs_shell
 from perfproof.draft.start.ways import ways_to_start
 from perfproof.draft.templates import with_variables
 from perfproof.draft.trial import Credentials, Trial, Trying
@@ -29,6 +30,7 @@ from perfproof.http.plain_client import Client, require_loopback
 from perfproof.model.scenario import Arm, Service
 from perfproof.scenario.variables import TEMPLATE
 from perfproof.service.lifecycle import RunningService, run_command, start
+from perfproof.service.locks import locked_files, tells_of_a_lock
 from perfproof.service.private_folders import private_folder
 
 Asked = Callable[[str, bool], str]
@@ -89,6 +91,7 @@ def draft(
         say(f"{found.source}: {_counted(len(found.asks), 'request')}" + (f" of {found.title}" if found.title else ""))
     with _running(ways, wishes, found, environ, say) as (way, base):
         client = Client(base)
+        shown = found is None
         if found is None:
             found = _document(client, asked, say)
         if wishes.versions is not None:
@@ -96,19 +99,23 @@ def draft(
         else:
             told = versions_in(found)
             found = replace(found, notes=(*found.notes, told)) if told else found
-        candidates = chosen(found.asks, only=wishes.only, writes=wishes.writes or found.explicit)
-        if not candidates and not found.locustfile:
-            raise _nothing_chosen(found, wishes)
         credentials = _asked_for(wishes.credentials, found, asked)
         trying = Trying(client, found, credentials, environ, say, wishes.most)
-        trial = trying.run(candidates)
+        candidates = chosen(found.asks, only=wishes.only, writes=wishes.writes or found.explicit)
+        headers = trying.enter(candidates or found.asks)
+        if shown and headers:
+            found = _shown_inside(client, found, headers, wishes, say)
+            candidates = chosen(found.asks, only=wishes.only, writes=wishes.writes or found.explicit)
+        if not candidates and not found.locustfile:
+            raise _nothing_chosen(found, wishes)
+        trial = trying.run(candidates, entered=True)
         if wishes.versions is not None:
             first, last = (trial.prefix + version for version in wishes.versions)
             trying.also(first, last)
             wishes = replace(wishes, arms={"baseline": {"prefix": first}, "candidate": {"prefix": last}})
     if wishes.before is not None and way is not None:
         say(f"the version before, in {wishes.before}:")
-        with _running([way], replace(wishes, folder=wishes.before), found, environ, say) as (_, other):
+        with _running([way], replace(wishes, folder=wishes.before), found, environ, say, "baseline") as (_, other):
             trying.elsewhere(Client(other))
     if wishes.health:
         trial.health = wishes.health
@@ -209,12 +216,14 @@ def _ways(wishes: DraftOptions, found: Found | None, asked: Asked | None) -> lis
 
 
 def _with(way: Start, wishes: DraftOptions) -> Start:
+    # One word of the scenario says whether a shell reads all of its lines, so one that needs it decides for all.
     found = replace(
         way,
         environment={**way.environment, **wishes.environment},
         prepare=wishes.prepare or way.prepare,
         build=wishes.build or way.build,
         port=wishes.port or way.port,
+        shell=way.shell or any(needs_shell(line) for line in (wishes.prepare, wishes.build)),
     )
     return with_own_port(found, wishes.folder)
 
@@ -239,6 +248,7 @@ def _running(
     found: Found | None,
     environ: Mapping[str, str],
     say: Callable[[str], None],
+    arm: str = "candidate",
 ) -> Iterator[tuple[Start | None, str]]:
     """Lend the address of the service, started in the first way that works and stopped afterwards."""
     if not ways:
@@ -253,7 +263,7 @@ def _running(
         return
     with private_folder() as private:
         try:
-            way, service = _first_that_starts(ways, wishes, environ, private, say)
+            way, service = _first_that_starts(ways, wishes, environ, private, say, arm)
         except ServiceError:
             origin = found.origin if found is not None else ""
             if not origin or wishes.command or Client(origin).send("GET", "/", within=10).problem:
@@ -262,22 +272,75 @@ def _running(
             yield None, origin
             return
         try:
-            yield way, service.base_url
+            yield _beside_itself(way, service, wishes, environ, private, say), service.base_url
         finally:
             service.stop()
 
 
+def _beside_itself(
+    way: Start,
+    first: RunningService,
+    wishes: DraftOptions,
+    environ: Mapping[str, str],
+    private: Path,
+    say: Callable[[str], None],
+) -> Start:
+    """Return a way in which two can be started at once, as a measurement does; with a note where none is known.
+
+    Only a service that holds locks is tried, and not where each version has a folder of its own.
+    """
+    base = (wishes.folder / way.directory).resolve()
+    locked = [path for path in locked_files(first.processes()) if private.resolve() not in path.parents]
+    if wishes.before is not None or wishes.arms is None:
+        locked = [path for path in locked if base not in path.parents]
+    if not locked:
+        return way
+    own = with_own_data(way, wishes.folder, locked)
+    problem: ServiceError | None = None
+    for number, each in enumerate([way] if own is None else [way, own]):
+        logs = private / f"beside-{number}"
+        (logs / "work").mkdir(parents=True, mode=0o700)
+        redactor = Redactor(_secrets(wishes, environ))
+        arm = _arm(each, wishes, environ, logs / "work", "baseline")
+        try:
+            if any(place in (way.prepare or "") for place in ("{work}", "{arm}")):
+                run_command(arm, arm.service.prepare or "", purpose="prepare", log=logs / "log", redactor=redactor)
+            (second,) = start([arm], logs=logs, redactor=redactor, cpus=None, any_status=True)
+        except (ServiceError, UsageError) as error:
+            problem = problem or (error if isinstance(error, ServiceError) else None)
+            continue
+        second.stop()
+        if each is not way:
+            say("  two cannot share its data: each start gets a copy of it")
+        return each
+    said = next((line for line in reversed(problem.log_tail) if tells_of_a_lock([line])), "") if problem else ""
+    note = (
+        f"both versions run at the same time, and a second one does not start beside the first, which holds {locked[0]}"
+        + (f" ({said.strip()[:160]})" if said else "")
+        + ": let its data lie in {work}, filled by --prepare"
+    )
+    return replace(way, notes=(*way.notes, note))
+
+
 def _first_that_starts(
-    ways: Sequence[Start], wishes: DraftOptions, environ: Mapping[str, str], private: Path, say: Callable[[str], None]
+    ways: Sequence[Start],
+    wishes: DraftOptions,
+    environ: Mapping[str, str],
+    private: Path,
+    say: Callable[[str], None],
+    name: str,
 ) -> tuple[Start, RunningService]:
     redactor = Redactor(_secrets(wishes, environ))
     failures: list[tuple[Start, PerfproofError]] = []
     for number, way in enumerate(ways):
         logs = private / f"start-{number}"
         (logs / "work").mkdir(parents=True, mode=0o700)
-        arm = _arm(way, wishes, environ, logs / "work")
+        arm = _arm(way, wishes, environ, logs / "work", name)
         try:
             say(f"starting {way.command}  (from {way.source})")
+            if wishes.build:
+                say(f"  build: {way.build}")
+                run_command(arm, arm.service.build or "", purpose="build", log=logs / "build.log", redactor=redactor)
             if arm.service.prepare:
                 say(f"  prepare: {way.prepare}")
                 run_command(arm, arm.service.prepare, purpose="prepare", log=logs / "prepare.log", redactor=redactor)
@@ -306,18 +369,22 @@ def _secrets(wishes: DraftOptions, environ: Mapping[str, str]) -> list[str]:
     return [environ[name] for name in sorted(names) if worth_masking(environ.get(name, ""), named_secret=True)]
 
 
-def _arm(way: Start, wishes: DraftOptions, environ: Mapping[str, str], work: Path) -> Arm:
+def _arm(way: Start, wishes: DraftOptions, environ: Mapping[str, str], work: Path, arm: str = "candidate") -> Arm:
+    """Return what is started; it is called as the arm where the scenario tells its arms apart by ``{arm}``."""
+
     def fill(text: str | None) -> str | None:
         if text is None:
             return None
         return with_variables(text, environ).replace("{python}", sys.executable).replace("{work}", str(work))
 
+    lines = (way.command, way.prepare or "", way.build or "", *way.environment.values())
     return Arm(
-        "service",
+        arm if any("{arm}" in line for line in lines) else "service",
         Service(
             command=fill(way.command),
             directory=wishes.folder / way.directory,
             environment={name: fill(value) or "" for name, value in way.environment.items()},
+            build=fill(way.build),
             prepare=fill(way.prepare),
             shell=way.shell,
             health=wishes.health or "/",
@@ -383,6 +450,21 @@ def _nothing_answered(trial: Trial, found: Found) -> ServiceError:
         why=first or None,
         hint=trial.notes[-1] if trial.notes else "do these requests belong to this service, and is there data in it?",
     )
+
+
+def _shown_inside(
+    client: Client, found: Found, headers: Mapping[str, str], wishes: DraftOptions, say: Callable[[str], None]
+) -> Found:
+    """Return the service's document as who is logged in sees it, where that holds more than it shows to anyone."""
+    if not found.source.startswith("/"):
+        return found
+    more = document_of(client, headers, (found.source,))
+    if more is None or len(more.asks) <= len(found.asks):
+        return found
+    say(f"{found.source}: {_counted(len(more.asks), 'request')} for who is logged in")
+    if wishes.versions is not None:
+        more = of_both(more, wishes.versions)
+    return replace(found, asks=more.asks, left_out=more.left_out)
 
 
 def _counted(number: int, what: str) -> str:

@@ -84,12 +84,20 @@ class Trying:
     _captured: dict[str, Scalar] = field(default_factory=dict, repr=False)
     _bodies: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    def run(self, asks: Sequence[DraftRequest]) -> Trial:
+    def enter(self, asks: Sequence[DraftRequest]) -> dict[str, str]:
+        """Find the prefix, the health path and the way in; return the headers that let requests in, filled."""
+        self.result.prefix = self._prefix(asks)
+        self.result.health = self.health()
+        self._enter(asks)
+        header = self.result.header
+        headers = dict([header] if header is not None else ()) | dict(self.credentials.headers)
+        return {name: filled(self._text(value), self._captured) for name, value in headers.items()}
+
+    def run(self, asks: Sequence[DraftRequest], *, entered: bool = False) -> Trial:
         """Ask one request after the other, the most wanted first, until enough were answered as promised."""
         result = self.result
-        result.prefix = self._prefix(asks)
-        result.health = self.health()
-        self._enter(asks)
+        if not entered:
+            self.enter(asks)
         for ask in asks:
             if len(result.tried) >= self.most:
                 break

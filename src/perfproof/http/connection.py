@@ -51,6 +51,7 @@ class PoolState(Protocol):
     arm: int
     pair: int
     failures: int
+    failed_with: int
     halted: bool
     fresh: bool
     opened: int
@@ -512,6 +513,7 @@ class Connection:
         opened = self._opened
         if outcome:
             pool.failures += 1
+            pool.failed_with = self.status
         elif pool.failures:
             pool.failures = 0
         if message is not None:

@@ -34,8 +34,8 @@ class Pool:
     ``record`` takes the values of one sample; ``arm`` and ``pair`` are what it is told; ``opened`` counts connections
     that were opened and ``connecting_ns`` is how long those that stood took, TLS included; with ``fresh`` set none is
     kept after its response. ``secure`` is how connections are encrypted, if they are; ``failures`` counts the exchanges
-    that have failed since the last good one; ``halted`` says that flows may not go on. ``wrong`` counts in what way
-    measured responses were not as expected.
+    that have failed since the last good one, and ``failed_with`` is the status of the last that did (0: none came);
+    ``halted`` says that flows may not go on. ``wrong`` counts in what way measured responses were not as expected.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Pool:
         self.secure = secure
         self.arm = arm
         self.failures = 0
+        self.failed_with = 0
         self.halted = False
         self._notes: set[str] = set()
         self.wrong: Counter[str] = Counter()

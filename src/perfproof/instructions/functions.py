@@ -15,6 +15,7 @@ from pathlib import Path
 
 from perfproof.core.numbers import percent
 from perfproof.model.profile import ArmProfile, Counts, Folded, Frame
+from perfproof.service.go_functions import GoFunctions, go_functions
 from perfproof.service.programs import INTERPRETED as KNOWN
 
 Function = tuple[str, str]
@@ -32,6 +33,7 @@ LONGEST = 12
 
 _STRING = "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >"
 _NAME = re.compile(r"(c?(?:fn|ob|fl|fi|fe))=\((\d+)\)(?: (.*))?")
+_ADDRESS = re.compile(r"0x([0-9a-f]+)")
 _NUMBERS = re.compile(r"[-+*\d]\S*(?: \d+)?")
 _LIBRARIES = re.compile(
     r"<?&?(?:mut )?(?:std|core|alloc|hashbrown|compiler_builtins|rustc_demangle|gimli|addr2line|miniz_oxide)::"
@@ -53,14 +55,31 @@ class Graph:
 
 def read(files: Iterable[Path]) -> Graph:
     """Return what all ``files`` hold together."""
-    graph = Graph()
+    graph, nameless = Graph(), NamelessFunctions()
     for file in files:
         with file.open(encoding="utf-8", errors="replace") as lines:
-            _read(lines, graph)
+            _read(lines, graph, nameless)
     return graph
 
 
-def _read(lines: Iterable[str], graph: Graph) -> None:
+class NamelessFunctions:
+    """Finds names for pieces of programs without symbols, which callgrind calls by their address: Go's have them."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, GoFunctions | None] = {}
+
+    def name(self, object_: str, name: str) -> str:
+        """Return the function that an address of an object lies in; ``name`` as it is where that is not known."""
+        found = _ADDRESS.match(name)
+        if found is None:
+            return name
+        if object_ not in self._known:
+            self._known[object_] = go_functions(Path(object_))
+        functions = self._known[object_]
+        return (functions.name_at(int(found[1], 16)) if functions is not None else "") or name
+
+
+def _read(lines: Iterable[str], graph: Graph, nameless: NamelessFunctions) -> None:
     names: dict[tuple[str, str], str] = {}
     at = {"fn": "?", "ob": "?"}
     called = {"cfn": "", "cob": ""}
@@ -71,7 +90,10 @@ def _read(lines: Iterable[str], graph: Graph) -> None:
             key, number, name = found[1], found[2], found[3]
             kind = key.removeprefix("c")[:2] if key[-2:] in ("fn", "ob") else "fl"
             if name is not None:
-                names[kind, number] = name.rstrip("\n")
+                name = name.rstrip("\n")
+                if kind == "fn":
+                    name = nameless.name((key == "cfn" and called["cob"]) or at["ob"], name)
+                names[kind, number] = name
             known = names.get((kind, number), "?")
             if key in at:
                 at[key] = known

@@ -441,7 +441,7 @@ class LoadEngine(RecordingEngine):
 
         def tick(now: int) -> None:
             for pool, guard in guards:
-                self._guard(guard, began, len(recorder) - before, pool.failures)
+                self._guard(guard, began, len(recorder) - before, pool.failures, pool.failed_with)
                 pool.sweep(now)
             for source in sources:
                 source.tick(now)

@@ -55,6 +55,9 @@ def refuse_connections(count: int, allowed: int | None = None) -> None:
         )
 
 
+_NOT_LET_IN = (401, 403)
+
+
 class LoadGuard:
     """Watches one arm's load against the limits. ``spent_ns`` is how long load has been put on it so far."""
 
@@ -63,18 +66,21 @@ class LoadGuard:
         self._most_rate = most_rate
         self.spent_ns = 0
 
-    def tripped(self, elapsed_ns: int, requests: int, failures: int) -> LoadError | None:
+    def tripped(self, elapsed_ns: int, requests: int, failures: int, failed_with: int = 0) -> LoadError | None:
         """Return why the load must stop now, or None.
 
         ``requests`` have ended in the ``elapsed_ns`` since this stretch of load began; ``failures`` of the last ones
-        in a row have failed.
+        in a row have failed, the very last with the status ``failed_with`` (0: none came).
         """
         limits = self._limits
         if failures >= limits.consecutive_errors:
-            return LoadError(
-                f"{failures:,} requests in a row have failed: the load was stopped",
-                hint="see the service's log; load.limits.consecutive_errors sets how many are too many",
-            )
+            how = f", the last with status {failed_with}" if failed_with else ""
+            hint = "see the service's log; load.limits.consecutive_errors sets how many are too many"
+            if failed_with in _NOT_LET_IN:
+                hint = (
+                    "does a token that `setup` was given expire meanwhile? let it last longer, or log in within a flow"
+                )
+            return LoadError(f"{failures:,} requests in a row have failed{how}: the load was stopped", hint=hint)
         if self.spent_ns + elapsed_ns > limits.duration * 1e9:
             return LoadError(
                 f"load was put on the service for {limits.duration:g} s, the limit: it was stopped",

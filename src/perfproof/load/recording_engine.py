@@ -78,10 +78,13 @@ class RecordingEngine(ABC):
         if self._aborted_at:
             raise self._stopped_for or LoadError("the load was aborted")
 
-    def _guard(self, guard: LoadGuard, began: int, sent: int, failures: int) -> None:
-        """Stop the load if it is beyond a limit: ``sent`` requests since ``began``, the last ``failures`` of them."""
+    def _guard(self, guard: LoadGuard, began: int, sent: int, failures: int, failed_with: int = 0) -> None:
+        """Stop the load if it is beyond a limit.
+
+        ``sent`` requests since ``began``, of which the last ``failures`` have failed, the very last with a status.
+        """
         if not self._aborted_at:
-            self._stopped_for = guard.tripped(monotonic_ns() - began, sent, failures)
+            self._stopped_for = guard.tripped(monotonic_ns() - began, sent, failures, failed_with)
             if self._stopped_for is not None:
                 self.abort()
 

@@ -11,10 +11,12 @@ from typing import Literal
 
 from perfproof.core.placeholders import NOWHERE, WEBHOOK
 from perfproof.core.redaction import Redactor
+from perfproof.core.same_program import same_program
 from perfproof.errors import UsageError
 from perfproof.machine.cores import CpuPlan
 from perfproof.model.scenario import Arm, Scenario
 from perfproof.rounds.observer import Observer
+from perfproof.service.built_programs import programs
 from perfproof.service.lifecycle import RunningService, run_command, start
 
 Kind = Literal["run", "ab", "noise", "capacity", "count", "checks"]
@@ -107,3 +109,11 @@ def prepare(arms: Sequence[Arm], private: Path, redactor: Redactor, observer: Ob
             observer.phase(f"preparing {arm.name}")
             log = private / f"{arm.name}.prepare.log"
             run_command(arm, arm.service.prepare, purpose="prepare", log=log, redactor=redactor)
+
+
+def warn_of_one_program(arms: Sequence[Arm], observer: Observer) -> str:
+    """Warn where all arms came out of their builds as one program; return the doubt, "" for none."""
+    doubt = same_program(programs(arms))
+    if doubt:
+        observer.note(doubt)
+    return doubt

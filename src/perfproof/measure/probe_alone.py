@@ -9,7 +9,7 @@ from perfproof.errors import Interrupted, UsageError
 from perfproof.load.load_client import LoadProcess
 from perfproof.machine.cores import split_cpus
 from perfproof.machine.signals import interruptible
-from perfproof.measure.arms import kept_services, placed, prepare
+from perfproof.measure.arms import kept_services, placed, prepare, warn_of_one_program
 from perfproof.measure.preflight import require_ready
 from perfproof.model.result import ProbeResult
 from perfproof.model.rules import Rules
@@ -54,6 +54,7 @@ def probe_alone(scenario: Scenario, arm: str | None, observer: Observer) -> Prob
         try:
             warn_of_debug_modes(arms, observer)
             prepare(arms, private, redactor, observer)
+            warn_of_one_program(arms, observer)
             observer.phase("starting the load process")
             load = LoadProcess.start(
                 scenario, log=private / "load.log", cpus=cpus.generator, folder=private, redactor=redactor

@@ -23,7 +23,7 @@ from perfproof.measure.estimate import OUTSIDE, estimate, spelled
 from perfproof.measure.options import Measured, Options
 from perfproof.measure.resume import resume_run
 from perfproof.measure.rounds import Rounds
-from perfproof.measure.run_info import run_info
+from perfproof.measure.run_info import run_info, with_programs
 from perfproof.model.probe import Probing
 from perfproof.model.recording import RunInfo
 from perfproof.model.scenario import Scenario
@@ -85,6 +85,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                 rounds.done, rounds.probing, rounds.ended = len(taken_up.rounds), taken_up.probing, taken_up.measured
             warn_of_debug_modes(arms, observer)
             prepare(arms, private, redactor, observer)
+            rounds.info = with_programs(rounds.info, arms, observer)
             snapshots = stack.enter_context(taken(arms, private, scenario.allow, observer.note))
             observer.phase("starting the load process")
             load = LoadProcess.start(

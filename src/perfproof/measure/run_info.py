@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from perfproof import __version__
 from perfproof.core.owner import Owner
 from perfproof.core.redaction import Redactor
+from perfproof.core.same_program import ONE_PROGRAM
 from perfproof.evidence.directory import new_id
 from perfproof.machine.cores import CpuPlan
 from perfproof.machine.environment import fingerprint
-from perfproof.measure.arms import Kind, lives_on
+from perfproof.measure.arms import Kind, lives_on, warn_of_one_program
 from perfproof.measure.options import Options
 from perfproof.model.metrics import COUNTED, METRICS
 from perfproof.model.recording import RunInfo
 from perfproof.model.revision import Revision
 from perfproof.model.rules import Rules
 from perfproof.model.scenario import Arm, Budget, Claim, Goal, Scenario
+from perfproof.rounds.observer import Observer
 from perfproof.service.revision import revision
 
 T = TypeVar("T", Goal, Budget)
@@ -139,3 +141,9 @@ def _arm_details(arm: Arm, scenario: Scenario) -> dict[str, str]:
         details |= {"build": service.build or "", **arm.source}
     details |= {f"env {name}": value for name, value in sorted(service.environment.items())}
     return {name: redact(value) for name, value in details.items() if value}
+
+
+def with_programs(info: RunInfo, arms: Sequence[Arm], observer: Observer) -> RunInfo:
+    """Return the record, now that all arms are built, with what is doubtful about that."""
+    doubt = warn_of_one_program(arms, observer)
+    return replace(info, settings={**info.settings, ONE_PROGRAM: doubt}) if doubt else info

@@ -82,6 +82,7 @@ class _ArmProbe:
         injectable = kept is None and arm.service.command is not None
         with opened(arm, self.logs / "agent" if injectable else None) as sources, ExitStack() as stack:
             phase.observer.phase(f"probing {arm.name}: starting")
+            asleep = sources.databases_now()
             service = kept if kept is not None else self._start(sources, stack)
             phase.load.open(self.number, service.base_url)
             self._warm(service)
@@ -95,6 +96,14 @@ class _ArmProbe:
             for index, request in self._in_order():
                 phase.observer.phase(f"probing {arm.name}: {request.name}")
                 requests.append((index, self._tried(index, request, sources, service)))
+            unused = sources.unused(asleep) if kept is None else ()
+            if unused and not any(size.queries and size.queries[1] for _, each in requests for size in each.sizes):
+                requests = [(index, _uncounted(each)) for index, each in requests]
+                sources.problems += [
+                    f"{name} saw no statement at all from the start of {arm.name} until its last request, so nothing"
+                    " was counted: name the database that the service really uses in `service.database`"
+                    for name in unused
+                ]
             self._restore()
             sources.problems.extend(sources.failures)
             limits = sources.limits if sources.any else ()
@@ -280,6 +289,11 @@ class _ArmProbe:
         reseeded = any(request.scale and request.scale.reseed for request in self.phase.scenario.requests)
         if reseeded and self.arm.service.prepare and not self.arm.service.reset:
             self._command(self.arm.service.prepare, "prepare")
+
+
+def _uncounted(request: ProbedRequest) -> ProbedRequest:
+    """Return a request without its counts: nought from a database that the service does not use is no figure."""
+    return replace(request, sizes=tuple(replace(size, statements=None, db_ns=(), source="") for size in request.sizes))
 
 
 def _by(request: Request) -> Literal["parameter", "reseed", "depth", "none"]:

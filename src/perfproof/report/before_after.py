@@ -85,7 +85,11 @@ def _compared(comparisons: Sequence[Comparison]) -> Bars | None:
         return None
     ordered = display_rows.by_impact(known)
     ranked = sorted(range(len(ordered)), key=lambda at: (_ORDER[ordered[at].verdict], -abs(ordered[at].impact), at))
-    shown = [ordered[at] for at in sorted(ranked[:MOST])]
+    drawn = ranked[:MOST]
+    best = next((at for at in ranked if ordered[at].verdict is Verdict.MET), None)
+    if best is not None and best not in drawn and ordered[drawn[-1]].verdict is not Verdict.REGRESSED:
+        drawn[-1] = best  # goals that are missed do not hide that one is met
+    shown = [ordered[at] for at in sorted(drawn)]
     reach = min(_FARTHEST, max(1.0, *(_far(row) for row in shown)))
     if reach > 1.0:
         reach = min(_FARTHEST, reach * 1.04)

@@ -18,6 +18,7 @@ from perfproof.model.scenario import Arm, Service, Tls
 from perfproof.service.command import fill, more_ports, resolve
 from perfproof.service.guarded import Guarded
 from perfproof.service.health import HealthAnswer, ask, wait_until_healthy, wait_until_settled
+from perfproof.service.locks import locked_files, tells_of_a_lock
 from perfproof.service.sockets import LocalProcesses, choose_ports, holders, is_free, listeners
 from perfproof.service.tree import name_of
 
@@ -144,7 +145,7 @@ def start(
                     )
                 )
         with ThreadPoolExecutor(len(services) or 1) as pool:
-            waiting = [pool.submit(_wait, service, cancelled, any_status) for service in services]
+            waiting = [pool.submit(_wait, service, cancelled, any_status, services) for service in services]
             try:
                 finished, _ = wait(waiting, return_when=FIRST_EXCEPTION)
             finally:
@@ -262,8 +263,10 @@ def _who_listens(port: int) -> str:
     return f"{name_of(found[0])} (pid {found[0]}) listens there"
 
 
-def _wait(service: RunningService, cancelled: threading.Event, any_status: bool) -> None:
-    """Wait until one service is healthy; raise ``ServiceError`` when it will not be."""
+def _wait(
+    service: RunningService, cancelled: threading.Event, any_status: bool, together: Sequence[RunningService]
+) -> None:
+    """Wait until one service of those started ``together`` is healthy; ``ServiceError`` when it will not be."""
     arm = service.arm
     timeout = arm.service.start_timeout
     hopeless = _Hopeless(partial(_ask_either, service, any_status), patient=timeout != Service.start_timeout)
@@ -289,7 +292,7 @@ def _wait(service: RunningService, cancelled: threading.Event, any_status: bool)
     if cancelled.is_set():
         return
     if death is not None:
-        raise _did_not_start(service, death, cancelled)
+        raise _did_not_start(service, death, cancelled, together)
     if not answer.healthy:
         health_url = service.base_url.rstrip("/") + "/" + arm.service.health.lstrip("/")
         cancelled.set()
@@ -322,7 +325,7 @@ def _wait(service: RunningService, cancelled: threading.Event, any_status: bool)
     if arm.service.command is not None:
         wait_until_settled(service.processes, lambda: cancelled.is_set() or service.check() is not None)
         if (death := service.check()) is not None and not cancelled.is_set():
-            raise _did_not_start(service, death, cancelled)
+            raise _did_not_start(service, death, cancelled, together)
 
 
 class _Hopeless:
@@ -373,15 +376,24 @@ def _nobody(name: str, url: str, answer: HealthAnswer) -> ServiceError:
     )
 
 
-def _did_not_start(service: RunningService, death: str, cancelled: threading.Event) -> ServiceError:
+def _did_not_start(
+    service: RunningService, death: str, cancelled: threading.Event, together: Sequence[RunningService]
+) -> ServiceError:
+    log = service.log_tail()
+    why, hint = None, "the last lines of its log say more"
+    if death == "exited with code 0":
+        hint = "a service must stay in the foreground: leave out its daemon option"
+    elif tells_of_a_lock(log):
+        others = [each for each in together if each is not service]
+        held = next(((each.arm.name, file) for each in others for file in locked_files(each.processes())), None)
+        if held is not None:
+            why = f"all versions run at the same time, and {held[0]} holds {held[1]}"
+            hint = (
+                "give each its own data: let it lie in {work}, the arm's own folder, and let prepare: copy it there; "
+                "`perfproof init` writes it so"
+            )
     cancelled.set()
-    return ServiceError(
-        f"{service.arm.name} did not start: {death}",
-        hint="a service must stay in the foreground: leave out its daemon option"
-        if death == "exited with code 0"
-        else "the last lines of its log say more",
-        log_tail=service.log_tail(),
-    )
+    return ServiceError(f"{service.arm.name} did not start: {death}", why=why, hint=hint, log_tail=log)
 
 
 WINDOW = 64 * 1024

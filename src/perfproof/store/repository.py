@@ -323,14 +323,16 @@ class Store:
             rows = session.scalars(query.order_by(SpreadRow.metric, SpreadRow.request))
             return tuple(Spread(row.metric, row.request, row.sd, row.rounds) for row in rows)
 
-    def attempts(self, scenario_hash: str, arms_fingerprint: str) -> int:
-        """Return how often this comparison was measured before (see ``arms_fingerprint``).
+    def attempts(self, scenario_hash: str, arms_fingerprint: str, kind: str) -> int:
+        """Return how often this comparison was measured before in this kind of run (see ``arms_fingerprint``).
+
+        Whoever checks or counts what was timed before tries nothing a second time.
 
         A run that failed before its first round showed nobody a figure and does not count; one that is marked running
         (it may have been killed) does.
         """
         query = select(func.count()).select_from(RunRow).filter_by(scenario_hash=scenario_hash)
-        query = query.where(RunRow.arms_fingerprint == arms_fingerprint)
+        query = query.where(RunRow.arms_fingerprint == arms_fingerprint, RunRow.kind == kind)
         with self._reading() as session:
             return session.scalar(query.where(or_(RunRow.rounds > 0, RunRow.status == "running"))) or 0
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from perfproof.core.debug_mode import debug_modes
 from perfproof.core.numbers import count_of, listed
+from perfproof.core.same_program import ONE_PROGRAM
 from perfproof.model.recording import Recording, RunInfo
 from perfproof.model.result import Comparability, Fact
 from perfproof.model.rules import Rules
 from perfproof.stats.columns import Side
-from perfproof.verdict.health import connection_facts, generator_facts
+from perfproof.verdict.health import connection_facts, generator_facts, in_one_line
 
 _NOT_KNOWN = "–"
 
@@ -29,7 +30,7 @@ def describe(sides: Sequence[Side], rules: Rules, warnings: Sequence[str]) -> Co
         Fact("rounds", str(len(first.rounds)), str(len(last.rounds))),
     ]
     facts += _merged([_details(side) for side in (first, last)])
-    facts += _merged([_flat(side.recording.info.settings) for side in (first, last)])
+    facts += _merged([_flat(_told(side.recording.info)) for side in (first, last)])
     facts += _merged([dict(side.recording.info.environment.facts) for side in (first, last)])
     for name, told in (("load generator", generator_facts), ("connections", connection_facts)):
         both = [told(side) for side in (first, last)]
@@ -80,6 +81,8 @@ def _source_doubts(arm: str, details: Mapping[str, str]) -> list[str]:
 def _run_doubts(recording: Recording) -> list[str]:
     """Return the doubts that one run's own record raises."""
     info, doubts = recording.info, []
+    if one_program := info.settings.get(ONE_PROGRAM):
+        doubts.append(str(one_program))
     if info.settings.get("locustfile"):
         doubts.append(
             "Latency counts from the send: users of a Locust file wait for their responses, so a stall of the service "
@@ -100,7 +103,8 @@ def _run_doubts(recording: Recording) -> list[str]:
             few = f"{made} of {planned} planned rounds" if made < planned else "after its rounds"
             doubts.append(f"The run {info.id} was interrupted: {few}.")
     if info.status == "failed":
-        doubts.append(f"The run {info.id} failed{f': {info.problem}' if info.problem else ''}.")
+        how = f": {in_one_line(info.problem)}" if info.problem else ""
+        doubts.append(f"The run {info.id} failed{how}.".replace("..", "."))
     return doubts
 
 
@@ -113,6 +117,11 @@ def _details(side: Side) -> dict[str, str]:
     """Return what is recorded of an arm."""
     details = side.recording.info.arm_details
     return dict(details[side.arm]) if side.arm < len(details) else {}
+
+
+def _told(info: RunInfo) -> dict[str, Any]:
+    """Return the settings that are facts; a doubt among them is told as such."""
+    return {name: value for name, value in info.settings.items() if name != ONE_PROGRAM}
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

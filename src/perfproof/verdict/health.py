@@ -76,9 +76,14 @@ def _unfinished(sides: Sequence[Side], *, told: bool) -> str:
     problems = [r.problem for side in sides if not side.rounds for r in side.recording.rounds if r.problem]
     if told or not problems:
         return "no round was completed."
-    what, *rest = problems[-1].splitlines()
+    return f"no round was completed: {in_one_line(problems[-1])}.".replace("..", ".")
+
+
+def in_one_line(problem: str) -> str:
+    """Return what an error said, and why, without what to do and the lines of a log."""
+    what, *rest = problem.splitlines() or [""]
     why = next((line.strip().removeprefix("why: ") for line in rest if line.strip().startswith("why: ")), "")
-    return f"no round was completed: {f'{what}: {why}' if why else what}.".replace("..", ".")
+    return f"{what}: {why}" if why else what
 
 
 def doubts(sides: Sequence[Side]) -> list[str]:

@@ -148,7 +148,7 @@ def _goals(verdict: Verdict, goals: Sequence[Comparison], broken: bool) -> str:
 
 def _met(group: Sequence[Comparison], total: int) -> str:
     """Return ``p95 latency of 3 of 3 requests fell by 48.1 to 71.2 % (98 % CI 46.1 to 73.2): meets 20 %``."""
-    if len(group) == 1 and total == 1:
+    if len(group) == 1:
         return f"{describe(group[0])}: {_reach(group)}"
     better = METRICS[group[0].metric].better
     sizes = sorted(abs(row.change or 0.0) for row in group)

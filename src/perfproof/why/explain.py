@@ -236,7 +236,7 @@ def _counted(cause: Cause) -> str:
 
 
 def _signed(ms: float | None) -> str:
-    return f"{ms or 0.0:+.2g}".replace("-", "−")
+    return f"{'−' if (ms or 0.0) < 0 else '+'}{digits(abs(ms or 0.0))}"
 
 
 _ENGINE = re.compile(r"(?:agent|pyinstrument|node|jfr|py-spy|perf|profiling): ")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from perfproof.model.profile import Folded, Frame
 from perfproof.why.passes.profile import SLICES, slice_order
-from perfproof.why.profiles.perf import _stacks
+from perfproof.why.profiles.perf import Called, _stacks
 from perfproof.why.profiles.py_spy import PySpy, python_frame
 
 SHOP = Path("/srv/shop")
@@ -45,11 +45,11 @@ def test_the_stacks_of_perf_are_read_with_names_that_hold_anything() -> None:
 """
     assert list(_stacks(text)) == [
         [
-            ("finish_task_switch.isra.0", "[kernel.kallsyms]"),
-            ("std::vec::Vec<T>::push (inlined)", "/srv/shop/bin/shop"),
-            ("[unknown]", "[unknown]"),
+            Called("finish_task_switch.isra.0", "[kernel.kallsyms]", 0xFFFFFFFF813A4413),
+            Called("std::vec::Vec<T>::push (inlined)", "/srv/shop/bin/shop", 0x55BB4F5483E8),
+            Called("[unknown]", "[unknown]", 0x55BB4F52C510),
         ],
-        [("operator()(int, char)", "/srv/shop/bin/shop (deleted)")],
+        [Called("operator()(int, char)", "/srv/shop/bin/shop (deleted)", 0x35052)],
     ]
 
 

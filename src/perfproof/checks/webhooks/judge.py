@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from perfproof.checks.sides import both
 from perfproof.checks.webhooks.pauses import ENOUGH, alike
-from perfproof.core.numbers import count_of
+from perfproof.core.numbers import count_of, digits
 from perfproof.model.checks import Compared, Facts
 from perfproof.model.result import Finding
 
@@ -109,7 +109,7 @@ def _wrong(facts: Facts) -> list[tuple[str, str]]:
             text = f"a delivery that was {how} was not tried again within {each['waited']:.0f} s"
             found.append(("webhook_not_retried", text))
         elif len(each["pauses"]) >= ENOUGH and alike(each["pauses"]):
-            pauses = ", then ".join(f"{pause:.2g} s" for pause in each["pauses"])
+            pauses = ", then ".join(f"{digits(pause)} s" for pause in each["pauses"])
             text = f"retries do not back off ({pauses}): a receiver that is down is pressed without end"
             found.append(("webhook_no_back_off", text))
     if any(each["inline"] for each in facts["failures"]):

@@ -159,7 +159,7 @@ class Session:
                 foretold=earlier is not None,
                 slowness=slow,
                 spreads=lambda info: store.spreads(info.environment.hash, info.scenario_hash),
-                attempts=lambda info: store.attempts(info.scenario_hash, info.arms_hash) + 1,
+                attempts=lambda info: store.attempts(info.scenario_hash, info.arms_hash, info.kind) + 1,
                 started=started,
             )
             # A log and a display that is redrawn would overwrite each other: with -v there is the log alone.

@@ -85,6 +85,11 @@ _DEAF = (
 """Servers that take their port from the command line alone, and how each is told."""
 
 
+def needs_shell(line: str) -> bool:
+    """Tell whether only a shell understands a command line."""
+    return _SHELL.search(line) is not None
+
+
 @dataclass(frozen=True)
 class Line:
     """A command line of a scenario, and whether a shell has to read it."""
@@ -111,5 +116,5 @@ def adapted(line: str) -> Line:
     for deaf, told in _DEAF:
         if "{port}" not in text and deaf.search(text):
             text += told
-    shell = _SHELL.search(text) is not None
+    shell = needs_shell(text)
     return Line(_VARIABLES.sub(lambda match: f"${match[1]}", text) if shell else text, shell)

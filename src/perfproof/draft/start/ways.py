@@ -24,8 +24,8 @@ def ways_to_start(folder: Path) -> list[Start]:
         dockerfile,
         compose,
     )
-    found: list[Start] = []
+    found: dict[tuple[str, str | None], Start] = {}
     for kind in kinds:
-        known = {(way.command, way.prepare) for way in found}
-        found += [way for way in kind(folder) if (way.command, way.prepare) not in known]
-    return found
+        for way in kind(folder):
+            found.setdefault((way.command, way.prepare), way)
+    return list(found.values())

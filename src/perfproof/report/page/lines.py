@@ -46,7 +46,7 @@ def lines_of(result: Result) -> list[Line]:
         found = [replace(found[0], told=values)] if values else found
     if (against := against_goals(result)) and not reached_all(goals):
         found.insert(0, Line("✗", "bad", "Besides", against))
-    if len(found) > MOST_LINES - 1:
+    if len(found) > MOST_LINES:  # one line for the last of them takes as much room as one that says it is left out
         left = len(found) - (MOST_LINES - 1)
         found = [*found[: MOST_LINES - 1], Line("", "calm", "", f"and {formatting.count(left)} more, below")]
     return [*found, *_accepted(result), *_open(result)]

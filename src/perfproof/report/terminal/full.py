@@ -363,7 +363,8 @@ def render_queries(console: Console, details: Sequence[QueryDetail]) -> None:
         lines = queries_report.arm_lines(detail)
         width = max(len(line.arm) for line in lines)
         for line in lines:
-            console.print(Text(f"  {line.arm.ljust(width)}  {line.queries} queries, {line.db_time}"), soft_wrap=True)
+            what = "query" if line.queries == "1" else "queries"
+            console.print(Text(f"  {line.arm.ljust(width)}  {line.queries} {what}, {line.db_time}"), soft_wrap=True)
         told = replace(detail, statements=tuple(each for each in detail.statements if _worth_telling(each)))
         statements, left_out = queries_report.statement_lines(told, MAX_STATEMENTS)
         for each in statements:

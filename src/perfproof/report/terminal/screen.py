@@ -32,9 +32,13 @@ MOST_CLAIMS = 40
 _HEADLINES = ("latency_p50", "latency_p95", "cpu_per_request", "instructions_per_request", "memory_peak")
 _WHY_LINES = 2
 _SENTENCE_LINES, _SENTENCE_LINES_OF_GATE = 8, 5
+_LEAST_MISSED = 2
+"""Missed or open goals that stay in the table whatever else became better."""
 _LEAST_TABLE = 5
 """Lines that are kept for the table whatever else there is: heading, two rows, where the rest is, and one between."""
 _LEAST_NAME = 12
+_TAIL = 4
+"""Characters at the end of a name by which it can be told from others that begin alike."""
 _WIDE = 110
 """Columns from which a line of a claim also says what it was measured by."""
 _GRAVE = 2
@@ -197,7 +201,8 @@ def deciding(comparisons: Sequence[Comparison], most: int) -> tuple[list[Compari
     """Return the rows that say most of why the verdict is what it is, in their usual order, and how many are left out.
 
     First what fails, then goals that are missed or open, the headlines of all requests, met goals, what was accepted,
-    and what moved; of equals those of all requests, then those with the largest impact.
+    and what moved; of equals those of all requests, then those with the largest impact. Goals that are missed do not
+    take the place of the goal that is met best and of the queries that became fewest.
     """
     guarded = display_rows.gated(comparisons) or list(comparisons)
     ordered = display_rows.by_impact(guarded)
@@ -205,8 +210,21 @@ def deciding(comparisons: Sequence[Comparison], most: int) -> tuple[list[Compari
         range(len(ordered)),
         key=lambda at: (_weight(ordered[at]), ordered[at].request != ALL, -abs(ordered[at].impact), at),
     )
-    kept = sorted(ranked[:most])
-    return [ordered[at] for at in kept], len(comparisons) - len(kept)
+    kept = ranked[:most]
+    spare = [at for at in reversed(kept) if _weight(ordered[at]) == 1][:-_LEAST_MISSED]
+    for gain in (_goal_met, _fewer_queries):
+        best = next((at for at in ranked if gain(ordered[at])), None)
+        if spare and best is not None and best not in kept:
+            kept[kept.index(spare.pop(0))] = best
+    return [ordered[at] for at in sorted(kept)], len(comparisons) - len(kept)
+
+
+def _goal_met(row: Comparison) -> bool:
+    return row.role == "goal" and row.verdict is Verdict.MET
+
+
+def _fewer_queries(row: Comparison) -> bool:
+    return row.metric == "queries_per_request" and row.verdict in (Verdict.MET, Verdict.IMPROVED)
 
 
 def _weight(row: Comparison) -> int:
@@ -249,10 +267,9 @@ def _columns(heading: tuple[str, ...], cells: Sequence[tuple[tuple[str, ...], st
     room = console.width - sum(widths[1:]) - 2 * (len(widths) - 1)
     widths[0] = min(widths[0], max(_LEAST_NAME, room))
     lines = []
-    for texts, style in [(heading, "bold"), *cells]:
-        name, *middle, last = texts
-        if cell_len(name) > widths[0]:
-            name = set_cell_size(name, widths[0] - 1) + "…"
+    names = _cut([texts[0] for texts in table], widths[0])
+    for (texts, style), name in zip([(heading, "bold"), *cells], names, strict=True):
+        _, *middle, last = texts
         parts = [
             set_cell_size(name, widths[0]),
             *(" " * (w - cell_len(c)) + c for c, w in zip(middle, widths[1:], strict=False)),
@@ -261,6 +278,15 @@ def _columns(heading: tuple[str, ...], cells: Sequence[tuple[tuple[str, ...], st
         line.truncate(console.width, overflow="ellipsis")
         lines.append(line)
     return lines
+
+
+def _cut(names: Sequence[str], width: int) -> list[str]:
+    """Return names that are at most so wide: cut at their end, or before it where others would then be called alike."""
+    ends = [name if cell_len(name) <= width else set_cell_size(name, width - 1) + "…" for name in names]
+    return [
+        cut if ends.count(cut) == 1 or cut == name else f"{set_cell_size(name, width - _TAIL - 1)}…{name[-_TAIL:]}"
+        for name, cut in zip(names, ends, strict=True)
+    ]
 
 
 def _budgets(budgets: Sequence[BudgetCheck], console: Console) -> list[Text]:

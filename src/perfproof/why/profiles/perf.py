@@ -7,18 +7,20 @@ import re
 import select
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from perfproof.core.numbers import percent
 from perfproof.model.profile import NAMELESS, Engine, Folded, Frame
+from perfproof.service.go_functions import GoFunctions, go_functions
 from perfproof.service.programs import INTERPRETED, name_of, program_of
 from perfproof.why.profiles.engine import FromOutside, ProfileRecorder, UnavailableError, says
 
 SLOWEST = 50
 FASTEST = 2000
 _HINT = "allow it: `sudo sysctl kernel.perf_event_paranoid=1`, or in a container `--cap-add PERFMON`"
-_FRAME = re.compile(r"\s+[0-9a-f]+ (?P<function>.*) \((?P<object>[^()]*(?:\([^()]*\))?)\)")
+_FRAME = re.compile(r"\s+(?P<address>[0-9a-f]+) (?P<function>.*) \((?P<object>[^()]*(?:\([^()]*\))?)\)")
 
 
 class Perf(FromOutside):
@@ -31,6 +33,7 @@ class Perf(FromOutside):
         self._pids: Sequence[int] = ()
         self._own: frozenset[str] = frozenset()
         self._pipes: list[int] = []
+        self._go: dict[str, GoFunctions] = {}
 
     def ready(self, pids: Sequence[int]) -> None:
         """Raise UnavailableError if the service is not native, perf is not there, or the kernel does not allow it."""
@@ -45,6 +48,7 @@ class Perf(FromOutside):
             raise UnavailableError("perf is not installed", hint="install your system's package linux-perf")
         self._pids = pids
         self._own = frozenset(program for program in programs.values() if program)
+        self._go = {program: found for program in self._own if (found := go_functions(Path(program))) is not None}
         self.begin(0)
         self.end(0)
         self._folded = Folded()
@@ -88,9 +92,12 @@ class Perf(FromOutside):
             return
         script = ["perf", "script", "-i", str(data), "-F", "ip,sym,dso", "--no-inline"]
         done = subprocess.run(script, capture_output=True, text=True, errors="replace", timeout=120, check=False)
-        for stack in _stacks(done.stdout):
-            frames = [self._frame(*each) for each in reversed(stack)]
-            self._folded.add(0, self._slice, frames, self.interval_ns, unresolved=stack[0][0] == NAMELESS)
+        stacks = list(_stacks(done.stdout))
+        go = {object_: functions for object_, functions in self._go.items() if _in_file(stacks, object_, functions)}
+        for stack in stacks:
+            named = [(_name(each, go), each.object_) for each in stack]
+            frames = [self._frame(*each) for each in reversed(named)]
+            self._folded.add(0, self._slice, frames, self.interval_ns, unresolved=named[0][0] == NAMELESS)
 
     def result(self) -> Folded:
         """Return what was seen."""
@@ -124,13 +131,42 @@ class Perf(FromOutside):
         return Frame(Path(object_).name or "?", name, own=own)
 
 
-def _stacks(text: str) -> Iterator[list[tuple[str, str]]]:
-    """Yield the stacks that ``perf script`` prints, innermost function first, as (function, object)."""
-    stack: list[tuple[str, str]] = []
+@dataclass(frozen=True)
+class Called:
+    """One line of a stack. ``place`` is the address or, of what has no name, where it lies in the object's file."""
+
+    function: str
+    object_: str
+    place: int
+
+
+def _name(called: Called, go: Mapping[str, GoFunctions]) -> str:
+    """Return a function's name; Go's have theirs without symbols."""
+    if called.function != NAMELESS or called.object_ not in go:
+        return called.function
+    return go[called.object_].name_in_file(called.place) or called.function
+
+
+def _in_file(stacks: Sequence[Sequence[Called]], object_: str, functions: GoFunctions) -> bool:
+    """Tell whether places are those of the file, as of perf 6: what is outermost is then Go's own runtime.
+
+    Earlier ones tell the address in the process, which would give other names.
+    """
+    outermost = [
+        functions.name_in_file(mine[-1].place)
+        for stack in stacks
+        if (mine := [each for each in stack if each.object_ == object_ and each.function == NAMELESS])
+    ]
+    return sum(name.startswith("runtime.") for name in outermost) > len(outermost) / 2
+
+
+def _stacks(text: str) -> Iterator[list[Called]]:
+    """Yield the stacks that ``perf script`` prints, innermost function first."""
+    stack: list[Called] = []
     for line in (*text.splitlines(), ""):
         found = _FRAME.fullmatch(line)
         if found is not None:
-            stack.append((found["function"], found["object"]))
+            stack.append(Called(found["function"], found["object"], int(found["address"], 16)))
         elif not line.strip() and stack:
             yield stack
             stack = []
