@@ -24,6 +24,7 @@ from perfproof.model.probe import Answer, Difference, ProbedArm, ProbedRequest, 
 from perfproof.model.scenario import Arm, Request, Scenario
 from perfproof.queries.field_probe import FieldProbe
 from perfproof.queries.probe_plan import ProbeCase, compared, plan, worth_probing
+from perfproof.queries.slopes import rises
 from perfproof.rounds.run_context import describe_wrong_answer
 from perfproof.rounds.single_start import PassContext
 from perfproof.service.lifecycle import RunningService, run_command, start
@@ -189,9 +190,11 @@ class _ArmProbe:
         known = sorted(sizes, key=lambda size: size.size or 0)[:2]
         if len(known) < 2 or any(size.queries is None for size in known):
             return
-        (one, two), rise = known, (known[1].queries or (0, 0))[0] - (known[0].queries or (0, 0))[0]
+        one, two = known
         span = (two.size or 0) - (one.size or 0)
-        if not 0 < rise < span:
+        # Each statement by itself: by their sum one arm would be looked at closely and the other not, so that a
+        # statement that both run alike would be an N+1 of one of them.
+        if not any(0 < rise < span for rise in rises(one, two)):
             return
         for more in REFINED:
             size = (one.size or 0) + more
