@@ -11,6 +11,7 @@ from perfproof.http.plain_client import Answer
 from perfproof.model.scenario import Scalar
 
 _TOKENS = ("access_token", "accessToken", "token", "id_token", "idToken", "jwt", "auth_token", "authToken", "key")
+_LOGIN_PLACE = re.compile(r"log[-_]?in|sign[-_]?in|/session", re.IGNORECASE)
 IN_PATHS = re.compile(r"[\w.~:@,-]+", re.ASCII)
 """Values that stand in a path as they are."""
 
@@ -23,7 +24,10 @@ def unlike(ask: DraftRequest, answer: Answer) -> str | None:
     fits = answer.status in ask.statuses if ask.statuses else 200 <= answer.status < 300
     if not fits:
         there = answer.headers.get("location", "") if 300 <= answer.status < 400 else ""
+        # Its query is where to go back to, and its origin the address of this very start.
+        there = re.sub(r"^https?://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?(?=/)", "", there).partition("?")[0]
         hint = f": it leads to {there[:80]}" if there else ""
+        hint += " (log in with --user)" if _LOGIN_PLACE.search(there) else ""
         hint = hint or {401: ": log in with --user or --header", 403: ": this user may not"}.get(answer.status, "")
         return f"answered with status {answer.status}, not {promised}{hint}"
     if "json" in ask.media and answer.status != 204:
