@@ -117,7 +117,8 @@ def _growing(request: ProbedRequest, arm: str, family: Sequence[str], slopes: di
         if again:
             evidence["repeated"] = again
             told = f"{told}, {again} of them with parameters it had before"
-        evidence["advice"] = advice(statement.count.libraries)
+        mysql = any(size.source.startswith("MySQL") for size in request.sizes)
+        evidence["advice"] = advice(statement.count.libraries, mysql=mysql)
         if (field := field_of(request, family)) is not None:
             evidence["field"] = field
             told = f"{told}, for the field {field_in_words(field)}"
@@ -292,13 +293,19 @@ _KNOWN = {
     "sqlite3": f"{_IN}: WHERE key IN (?, ?, ...)",
     "aiosqlite": f"{_IN}: WHERE key IN (?, ?, ...)",
 }
-_ANY = "ask for all rows at once (`key = ANY($1)` or `key IN (...)`), through the ORM's eager loading, or a dataloader"
+_ANY = (
+    "ask for all rows at once (%s), through the ORM's eager loading (`includes` in Rails, `with` in Laravel),"
+    " or a dataloader"
+)
 
 
-def advice(libraries: Sequence[str]) -> str:
-    """Return what removes the N+1, by how a library was asked if that is known, else by the first known library."""
+def advice(libraries: Sequence[str], *, mysql: bool = False) -> str:
+    """Return what removes the N+1, by how a library was asked if that is known, else by the first known library.
+
+    ``mysql`` says that the database knows no ANY over a list.
+    """
     names = [library.lower() for library in libraries]
     for name in [*(each for each in names if "." in each), *(each.partition(".")[0] for each in names)]:
         if name in _KNOWN:
             return _KNOWN[name]
-    return _ANY
+    return _ANY % ("`key IN (...)`" if mysql else "`key = ANY($1)` or `key IN (...)`")
