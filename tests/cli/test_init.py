@@ -169,6 +169,11 @@ def test_a_user_is_let_in_by_the_form_of_a_site_and_what_is_behind_it_is_compare
     probed = bench.run("probe", "perfproof.yaml", "--json", "other.json")
     (told,) = [each["summary"] for each in bench.json("other.json")["findings"] if each["kind"] == "response_changed"]
     assert told == "the arms answer differently: text, line 3 of 24"
+    bench.environ["PASSWORD"] = "another-word"
+    refused = bench.run("probe", "perfproof.yaml")
+    assert "set-up step 'POST /account/login' was answered with status 200, not 302" in refused.err
+    assert "bytes that asks for a password" in refused.err
+    assert "correct the user and the password that the step sends" in refused.err
 
 
 def test_who_is_not_let_in_by_the_form_is_told_why(bench):
