@@ -22,7 +22,9 @@ def asked(path: str, listing: Listing, **headers: str) -> dict[str, Any]:
         query = dict(parse_qsl(target.partition("?")[2]))
         return Answer(200, {"content-type": "application/json", **headers}, (), json.dumps(listing(query)).encode())
 
-    request = SimpleNamespace(method="GET", target=f"{path}?q=all", path=path, name="find", headers={})
+    path, _, query = path.partition("?")
+    target = f"{path}?{query or 'q=all'}"
+    request = SimpleNamespace(method="GET", target=target, path=path, name="find", headers={})
     arm = SimpleNamespace(asker=SimpleNamespace(ask=ask), settings={}, requests=[request])
     facts: list[dict[str, Any]] = []
     ask_lists(arm, SimpleNamespace(operations=None), facts)  # type: ignore[arg-type]
@@ -37,6 +39,16 @@ def test_a_list_whose_answer_tells_limit_and_offset_is_walked_by_them() -> None:
 
     found = asked("/search.json", paged)
     assert (found["flaws"], found["told"], found["rows"]) == ([], "", 25)
+    assert found["pages"] > 1
+
+
+def test_a_list_that_is_asked_for_a_number_of_rows_goes_on_by_what_its_answer_tells() -> None:
+    def paged(query: dict[str, str]) -> Any:
+        limit, offset = int(query.get("limit", 25)), int(query.get("offset", 0))
+        return {"items": ROWS[offset : offset + limit], "total_count": len(ROWS), "offset": offset, "limit": limit}
+
+    found = asked("/issues.json?limit=25", paged)
+    assert (found["flaws"], found["told"]) == ([], "")
     assert found["pages"] > 1
 
 

@@ -125,9 +125,11 @@ def _walk(arm: CheckedArm, listed: Listed, rows: list[Any], answer: Answer) -> d
     size = next((name for name in listed.parameters if PAGING.fullmatch(name)), None)
     linked = _next_of(answer, listed.target) is not None
     flaws: list[str] = []
-    if size is None and not linked and (told := _paging_in(answer, len(rows))) is not None:
+    told = _paging_in(answer, len(rows)) if not linked and not _has_place(listed) else None
+    if told is not None:
         # Nobody says which parameters it takes, but its answer says that this is a page.
-        size = next((name for name in told if PAGING.fullmatch(name) and _takes(arm, listed, name)), None)
+        if size is None:
+            size = next((name for name in told if PAGING.fullmatch(name) and _takes(arm, listed, name)), None)
         if size is None:
             return {"pages": 0, "flaws": [], "told": "its answer tells of pages, and not how they are asked for"}
         listed = replace(listed, parameters=(*listed.parameters, *told))
