@@ -175,6 +175,20 @@ def test_a_cookie_is_sent_where_its_path_says_and_until_it_expires(serve: Any) -
     assert [client.send("GET", path).data for path in ("/account/me", "/other")] == ["top=1", "top=1"]
 
 
+def test_a_usual_health_path_is_none_where_every_path_is_answered_with_a_page(serve: Any) -> None:
+    def front(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        return 200, {"page": path}, {}
+
+    found = Found("x", asks=(get("/items"),))
+    assert tried(serve(front), found).health == "/"
+    assert tried(serve(front), Found("x", asks=(get("/items"),), health=("/up",))).health == "/up", (
+        "the document says so"
+    )
+    known = ("/items", "/healthz")
+    plain = serve(lambda method, path, headers: (200 if path in known else 404, [], {}))
+    assert tried(plain, found).health == "/healthz"
+
+
 def test_an_answer_that_never_ends_is_given_up(serve: Any) -> None:
     from http.server import BaseHTTPRequestHandler as Base
 

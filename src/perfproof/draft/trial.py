@@ -26,6 +26,7 @@ from perfproof.model.scenario import Scalar
 
 _SIZES = (1, 10, 50)
 _OK = 200
+NOWHERE = "/perfproof-no-such-path"
 _MOVED = (301, 302, 303, 307, 308)
 _MOST_MOVES = 5
 """Redirects that are followed to where a login leads."""
@@ -168,8 +169,16 @@ class Trying:
     def health(self) -> str:
         """Return the first path that says the service is up; "/" if none does."""
         named = [path.removeprefix(self.found.prefix) for path in self.found.health]
+        anything = False
         for path in dict.fromkeys([*self.found.health, *named, *HEALTH_PATHS]):
+            if anything and path != "/":
+                continue
             status = self.client.send("GET", self._plain(path), within=5).status
+            if 200 <= status < 300 and path not in (*self.found.health, *named, "/"):
+                # Who answers a path that nobody has with a page says nothing by answering a usual one.
+                anything = 200 <= self.client.send("GET", NOWHERE, within=5).status < 300
+                if anything:
+                    continue
             # A redirect may lead to what is not there; only from the front page it leads to a login or the like.
             if 200 <= status < 300 or (path == "/" and 300 <= status < 400):
                 return path
