@@ -184,6 +184,10 @@ def test_a_usual_health_path_is_none_where_every_path_is_answered_with_a_page(se
     assert tried(serve(front), Found("x", asks=(get("/items"),), health=("/up",))).health == "/up", (
         "the document says so"
     )
+    leading = serve(
+        lambda method, path, headers: (200, [], {}) if path[-1:] == "/" else (301, [], {"Location": path + "/"})
+    )
+    assert tried(leading, Found("x", asks=(get("/items/"),))).health == "/"
     known = ("/items", "/healthz")
     plain = serve(lambda method, path, headers: (200 if path in known else 404, [], {}))
     assert tried(plain, found).health == "/healthz"

@@ -169,15 +169,12 @@ class Trying:
     def health(self) -> str:
         """Return the first path that says the service is up; "/" if none does."""
         named = [path.removeprefix(self.found.prefix) for path in self.found.health]
-        anything = False
         for path in dict.fromkeys([*self.found.health, *named, *HEALTH_PATHS]):
-            if anything and path != "/":
-                continue
             status = self.client.send("GET", self._plain(path), within=5).status
             if 200 <= status < 300 and path not in (*self.found.health, *named, "/"):
                 # Who answers a path that nobody has with a page says nothing by answering a usual one.
-                anything = 200 <= self.client.send("GET", NOWHERE, within=5).status < 300
-                if anything:
+                nowhere = f"{NOWHERE}/" if path.endswith("/") else NOWHERE  # some lead on from one to the other
+                if 200 <= self.client.send("GET", nowhere, within=5).status < 300:
                     continue
             # A redirect may lead to what is not there; only from the front page it leads to a login or the like.
             if 200 <= status < 300 or (path == "/" and 300 <= status < 400):
