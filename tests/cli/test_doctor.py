@@ -118,7 +118,9 @@ def test_a_wrong_password_is_told_at_the_login_and_requests_are_not_blamed(bench
     code, findings, out = looked(bench, str(bench.scenario(text=text)), "--no-noise")
     assert code == 1
     (found,) = of(findings, "set-up")
-    assert found["what"] == "baseline and candidate: set-up step 'POST /auth/login' was answered with status 401"
+    assert (
+        found["what"] == "baseline and candidate: set-up step 'POST /auth/login' was answered with status 401, not 2xx"
+    )
     assert "unknown address or wrong password" in found["why"]
     assert "password that the step sends" in found["fix"]
     assert of(findings, "requests", "skipped")

@@ -139,6 +139,83 @@ def test_a_recording_and_a_script_are_tried_on_the_service(bench):
     assert scenario["budgets"] == {"error_rate": "1%", "latency_p95": "300ms"}
 
 
+@pytest.mark.parametrize("tokens", ["page", "session"])
+def test_a_user_is_let_in_by_the_form_of_a_site_and_what_is_behind_it_is_compared(bench, tokens):
+    """Each page has another token against forged requests: the login needs it, and the comparison must not mind it."""
+    bench.environ |= {"PASSWORD": "s3cret-word", "TOKENS": tokens}
+    site = f"{sys.executable} {SERVICES / 'formed.py'} {{port}}"
+    paths = ("--get", "/projects", "--get", "/", "--get", "/empty")
+    ran, scenario = drafted(bench, "--command", site, *USER, *paths)
+    assert "logged in by the form at /account/login, POST /account/login" in ran.err
+    assert {each["get"] for each in scenario["requests"]} == {"/projects", "/", "/empty"}
+    assert "/empty is answered with status 200 and an empty body" in ran.err
+    page, login = scenario["setup"]
+    assert page["get"] == "/account/login"
+    assert login["expect"] == {"status": 302}
+    assert login["form"]["account[password]"] == "${PASSWORD}"
+    assert login["form"]["back_url"] == "/", "not the address of that start"
+    assert "s3cret-word" not in (bench.folder / "perfproof.yaml").read_text() + ran.out + ran.err
+    probed = bench.run("probe", "perfproof.yaml", "--json", "same.json")
+    assert probed.code == 0, probed.err + probed.out
+    assert "response_changed" not in [each["kind"] for each in bench.json("same.json")["findings"]]
+    assert "projects line 2" in probed.out, "the token is told as what was left out"
+    assert "empty is answered with status 200 and an empty body by baseline and candidate" in probed.out
+    scenario_text = (
+        (bench.folder / "perfproof.yaml")
+        .read_text()
+        .replace("candidate: {}", 'candidate: {environment: {TITLE: "Plans"}}')
+    )
+    (bench.folder / "perfproof.yaml").write_text(scenario_text)
+    probed = bench.run("probe", "perfproof.yaml", "--json", "other.json")
+    (told,) = [each["summary"] for each in bench.json("other.json")["findings"] if each["kind"] == "response_changed"]
+    assert told == "the arms answer differently: text, line 3 of 24"
+    bench.environ["PASSWORD"] = "another-word"
+    refused = bench.run("probe", "perfproof.yaml")
+    assert "set-up step 'POST /account/login' was answered with status 200, not 302" in refused.err
+    assert "bytes that asks for a password" in refused.err
+    assert "correct the user and the password that the step sends" in refused.err
+
+
+def test_who_is_not_let_in_by_the_form_is_told_why(bench):
+    site = f"{sys.executable} {SERVICES / 'formed.py'} {{port}}"
+    ran, _ = drafted(bench, "--command", site, "--user", "ann:wrong", "--get", "/projects", "--get", "/")
+    assert "name or password are not what it takes" in ran.err
+    assert (
+        "dropped  GET /projects: answered with status 302, not 2xx: it leads to /account/login (log in with --user)"
+        in ran.err
+    )
+
+
+def test_a_recorded_login_by_a_form_is_done_anew(bench):
+    bench.environ["PASSWORD"] = "s3cret-word"
+    page = """<form method="post" action="/account/login"><input type="hidden" name="auth[token]" value="old-token">
+        <input name="account[name]"><input type="password" name="account[password]"></form>"""
+    sent = "auth%5Btoken%5D=old-token&account%5Bname%5D=ann&account%5Bpassword%5D=x"
+    steps = [
+        ("GET", "/account/login?back_url=x", 200, page, None),
+        ("POST", "/account/login", 302, "", {"mimeType": "application/x-www-form-urlencoded", "text": sent}),
+        ("GET", "/projects", 200, "<p>", None),
+    ]
+    entries = [
+        {
+            "request": {
+                "method": method,
+                "url": f"http://127.0.0.1:9{path}",
+                "headers": [],
+                **({"postData": post} if post else {}),
+            },
+            "response": {"status": status, "content": {"mimeType": "text/html", "text": text}},
+        }
+        for method, path, status, text, post in steps
+    ]
+    (bench.folder / "a.har").write_text(json.dumps({"log": {"entries": entries}}))
+    site = f"{sys.executable} {SERVICES / 'formed.py'} {{port}}"
+    _, scenario = drafted(bench, "a.har", "--command", site, *USER)
+    assert {each["get"] for each in scenario["requests"]} >= {"/projects"}
+    assert scenario["setup"][1]["form"]["account[name]"] == "ann"
+    assert "old-token" not in (bench.folder / "perfproof.yaml").read_text()
+
+
 def test_a_locust_file_keeps_its_users(bench):
     text = "from locust import HttpUser, task\nclass Visitor(HttpUser):\n    @task\n    def items(self):\n"
     (bench.folder / "load.py").write_text(text + "        self.client.get('/v1/items')\n")

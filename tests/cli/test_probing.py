@@ -78,6 +78,19 @@ def test_a_probe_alone_prints_slope_and_finding_and_fails_only_on_a_budget(bench
 
 
 @pytest.mark.server
+def test_a_statement_that_both_versions_run_alike_is_looked_at_alike(bench):
+    """By the sum of all statements, one version would be asked for more sizes, and be alone in what is seen there."""
+    path = bench.scenario(("  database: sqlite\n", '  database: sqlite\n  environment: {KINDS: "1"}\n'), text=SHELF)
+    ran = bench.run("probe", str(path), "--json", "out.json")
+    assert ran.code == 0, ran.err + ran.out
+    found = bench.json("out.json")
+    kinds = next(each for each in found["queries"][0]["statements"] if "from kinds" in each["text"])
+    assert kinds["change"] == "same"
+    accused = {each["summary"].partition(":")[0] for each in found["findings"] if "from kinds" in each["summary"]}
+    assert accused == {"N+1 on baseline", "N+1 on candidate"}
+
+
+@pytest.mark.server
 def test_arms_that_answer_differently_are_told_and_under_error_nothing_is_concluded(bench):
     bench.without_load()
     more = ('LAZY: "0"', 'LAZY: "0", EXTRA: "1"')

@@ -22,6 +22,9 @@ from perfproof.core.debug_mode import debug_modes
         ("gunicorn shop.wsgi", {"DJANGO_DEBUG": "True"}),
         ("gunicorn shop.wsgi", {"DEBUG": "1"}),
         ("php artisan serve", {"APP_DEBUG": "true"}),
+        ("php -d opcache.enable=1 -S 127.0.0.1:{port} -t public", {}),
+        ("php artisan serve --port {port}", {}),
+        ("bundle exec puma -e development -b tcp://127.0.0.1:{port}", {}),
         ("dotnet Shop.dll", {"ASPNETCORE_ENVIRONMENT": "Development"}),
     ],
 )
@@ -36,6 +39,8 @@ def test_a_mode_for_developing_is_recognised(command, environment):
         ("gunicorn --reload-engine poll shop.wsgi", {}),
         ("node server.js", {"NODE_ENV": "production"}),
         ("./shop --debug-port 0", {"DEBUG": "", "RAILS_ENV": "staging"}),
+        ("bundle exec puma -e production -b tcp://127.0.0.1:{port}", {}),
+        ("php-fpm8.2 -F -y pool.conf", {}),
         (None, {}),
     ],
 )

@@ -61,6 +61,20 @@ def test_what_a_statement_is_for(sql, kind):
     assert fingerprint(sql, "postgresql").kind == kind
 
 
+@pytest.mark.parametrize(
+    ("sql", "kind"),
+    [
+        ("SELECT @@SESSION.sql_mode", "other"),
+        ("SELECT @@global.read_only AS `value`", "other"),
+        ("SELECT @@version, @@session.tx_isolation LIMIT 1", "other"),
+        ("SELECT @@version, name FROM t", "query"),
+        ("SELECT name FROM t WHERE a = @@server_id", "query"),
+    ],
+)
+def test_asking_the_server_for_its_variables_is_no_query(sql, kind):
+    assert fingerprint(sql, "mysql").kind == kind
+
+
 def test_several_statements_in_one_text_are_several():
     found = fingerprints("BEGIN; SELECT ';' ; SELECT 1;; COMMIT", "postgresql")
     assert [each.text for each in found] == ["begin", "select ?", "select ?", "commit"]

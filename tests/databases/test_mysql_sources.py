@@ -78,6 +78,19 @@ def test_statements_and_transactions_are_counted(source, app):
         assert [each.calls for each in count.statements if each.nested] == [2]
 
 
+def test_long_statements_that_differ_in_their_values_are_no_repetition(source, app):
+    """The server keeps the first 1,024 bytes, and of what is longer its digest, which has no values at all."""
+    connection = connect(app, autocommit=True)
+    long = "SELECT id, name, " + ", ".join(f"concat(name, id) AS a_name_that_takes_room_{n}" for n in range(30))
+    before = source.snapshot()
+    for i in range(4):
+        run(connection, f"{long} FROM parent WHERE id = {i}")
+    count = source.count_since(before)
+    connection.close()
+    (found,) = [each for text, each in by_text(count).items() if text.startswith("select id, name")]
+    assert (found.calls, found.repeated or 0) == (4, 0)
+
+
 def test_both_sources_agree_with_what_was_sent_over_many_requests(app):
     sources = [kind(parse(app)) for kind in SOURCES]
     for each in sources:

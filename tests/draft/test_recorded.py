@@ -36,6 +36,32 @@ def har(*entries: Any) -> str:
     return json.dumps({"log": {"version": "1.2", "entries": list(entries)}}, indent=1)
 
 
+def test_a_login_by_a_form_that_leads_on_is_the_login_and_its_token_is_left_to_its_page() -> None:
+    page = """<form method="post" action="/login"><input type="hidden" name="csrf" value="tok-of-then">
+        <input name="who"><input type="password" name="user[password]"></form>"""
+    sent = {
+        "mimeType": "application/x-www-form-urlencoded",
+        "text": "csrf=tok-of-then&who=ann&user%5Bpassword%5D=hunter2",
+    }
+    cookie = {"Cookie": "sid=1"}
+    found = read_har(
+        parse(
+            har(
+                entry("GET", "http://localhost:8000/login?back=x", mime="text/html", text=page),
+                entry("POST", "http://localhost:8000/login", 302, post=sent, mime="text/html", text=""),
+                entry("GET", "http://localhost:8000/projects", headers=cookie, mime="text/html"),
+                entry("GET", "http://localhost:8000/gone", 404),
+            ),
+            "a.har",
+        )
+    )
+    (login,) = found.entry.logins
+    assert (login.page, login.path, login.header) == ("/login", "/login", None)
+    assert dict(login.fields) == {"who": "ann", "user[password]": None}
+    assert found.notes == ("1 request that failed or was redirected while recording is left out",)
+    assert "tok-of-then" not in repr(found) + repr(login)
+
+
 LOGIN = entry(
     "POST",
     "http://localhost:8000/auth/login",

@@ -182,3 +182,62 @@ def test_a_database_that_listens_here_is_named_by_its_variable(tmp_path: Path) -
         held = find_database(tmp_path, "node a.js", {}, {})
         assert held.address == ""
         assert "holds a password" in held.left_out
+
+
+def test_an_address_that_the_user_gave_for_the_scenario_is_its_database_with_its_password(tmp_path: Path) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"postgresql://me:hunter2@127.0.0.1:{server.getsockname()[1]}/shop"
+        given = find_database(tmp_path, "puma", {"DATABASE_URL": url}, {})
+        assert (given.address, given.left_out) == (url, "")
+        assert given.note == "from the variable DATABASE_URL; its password stands in this file"
+
+
+def test_the_database_of_rails_is_that_of_production(tmp_path: Path) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        text = f"""default: &default
+  adapter: postgresql
+  pool: <%= ENV.fetch("RAILS_MAX_THREADS") {{ 5 }} %>
+production:
+  <<: *default
+  host: 127.0.0.1
+  port: {port}
+  database: shop
+  username: shop
+"""
+        put(tmp_path, **{"config/database.yml": text})
+        found = find_database(tmp_path, "bundle exec puma", {}, {})
+        assert (found.address, found.note) == (f"postgresql://shop@127.0.0.1:{port}/shop", "from config/database.yml")
+        put(tmp_path, **{"config/database.yml": f"{text}  password: hunter2\n"})
+        held = find_database(tmp_path, "bundle exec puma", {}, {})
+        assert (held.address, "hunter2" in held.left_out) == ("", False)
+        put(tmp_path, **{"config/database.yml": "production: {adapter: sqlite3, database: db/production.sqlite3}"})
+        assert find_database(tmp_path, "bundle exec puma", {}, {}).address == ""
+        put(tmp_path, **{"config/database.yml": "production: [: <% broken"})
+        assert find_database(tmp_path, "bundle exec puma", {}, {}).address == ""
+
+
+def test_rails_and_rack_start_in_production(tmp_path: Path) -> None:
+    rails = put(tmp_path / "a", **{"config/application.rb": "", "bin/rails": "", "config.ru": "", "package.json": "{}"})
+    put(rails, Gemfile="gem 'rails'\ngem 'puma'\n")
+    puma, server = ways_to_start(rails)[:2]
+    assert puma.command == "bundle exec puma --environment production --bind tcp://127.0.0.1:{port}"
+    assert server.command == "bin/rails server --binding 127.0.0.1 --port {port} --pid {work}/server.pid"
+    assert puma.environment == {"RAILS_ENV": "production"}
+    assert puma.build == "bundle install --quiet"
+    rack = put(tmp_path / "b", **{"config.ru": "run App", "Gemfile": "gem 'sinatra'\n"})
+    assert first(rack).command == "bundle exec rackup --env production --host 127.0.0.1 --port {port}"
+
+
+def test_php_is_served_from_the_folder_with_its_front_page(tmp_path: Path) -> None:
+    put(tmp_path / "a", **{"public/index.php": "<?php", "index.php": "<?php", "composer.json": "{}"})
+    way = first(tmp_path / "a")
+    assert (way.command, way.source) == ("php -S 127.0.0.1:{port} -t public", "public/index.php")
+    assert way.build == "composer install --quiet --no-interaction"
+    assert "give --command with what starts nginx and php-fpm" in way.notes[0]
+    put(tmp_path / "b", **{"index.php": "<?php"})
+    assert first(tmp_path / "b").command == "php -S 127.0.0.1:{port}"

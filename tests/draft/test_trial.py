@@ -10,11 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import yaml
 
 from perfproof.draft.sources.messages import paged
 from perfproof.draft.templates import typed, with_variables, written
 from perfproof.draft.trial import Credentials, Trial, Trying
 from perfproof.draft.wanted import DraftRequest, Entry, Found, Login, SourceContents
+from perfproof.draft.write import ScenarioText, text_of
 from perfproof.errors import UsageError
 from perfproof.http.plain_client import Client, require_loopback
 
@@ -144,6 +146,51 @@ def test_a_login_may_set_a_cookie_instead_of_answering_a_token(serve: Any) -> No
     assert [each.ask.path for each in result.tried] == ["/items"]
     assert result.login is not None
     assert (dict(result.login.fields), dict(result.login.captures)) == ({"username": "a", "password": "b"}, {})
+
+
+def test_a_login_that_leads_on_is_written_with_its_status(serve: Any) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        if method == "POST":
+            return 303, {}, {"Set-Cookie": "sid=abc; Path=/", "Location": "/items"}
+        return (200, [], {}) if headers.get("Cookie") == "sid=abc" else (401, {}, {})
+
+    login = Login("/login", "here", {"username": None, "password": None}, form=True)
+    found = Found("x", asks=(get("/items", secured=True),), entry=Entry("a session", (login,)))
+    result = tried(serve(answers), found, Credentials("a", "b"))
+    setup = yaml.safe_load(text_of(ScenarioText("x", "x", result)))["setup"]
+    assert setup == [{"post": "/login", "form": {"username": "a", "password": "b"}, "expect": {"status": 303}}]
+    assert result.health == "", "a path that only the logged in see does not tell that the service is up"
+
+
+def test_a_cookie_is_sent_where_its_path_says_and_until_it_expires(serve: Any) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        set_at = {"/account/login": "sid=abc", "/account/out": "sid=; Max-Age=0", "/all": "top=1; Path=/"}
+        return 200, headers.get("Cookie", ""), {"Set-Cookie": set_at[path]} if path in set_at else {}
+
+    client = serve(answers)
+    client.send("POST", "/account/login")
+    assert [client.send("GET", path).data for path in ("/account/me", "/other")] == ["sid=abc", ""]
+    client.send("GET", "/all")
+    client.send("GET", "/account/out")
+    assert [client.send("GET", path).data for path in ("/account/me", "/other")] == ["top=1", "top=1"]
+
+
+def test_a_usual_health_path_is_none_where_every_path_is_answered_with_a_page(serve: Any) -> None:
+    def front(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        return 200, {"page": path}, {}
+
+    found = Found("x", asks=(get("/items"),))
+    assert tried(serve(front), found).health == "/"
+    assert tried(serve(front), Found("x", asks=(get("/items"),), health=("/up",))).health == "/up", (
+        "the document says so"
+    )
+    leading = serve(
+        lambda method, path, headers: (200, [], {}) if path[-1:] == "/" else (301, [], {"Location": path + "/"})
+    )
+    assert tried(leading, Found("x", asks=(get("/items/"),))).health == "/"
+    known = ("/items", "/healthz")
+    plain = serve(lambda method, path, headers: (200 if path in known else 404, [], {}))
+    assert tried(plain, found).health == "/healthz"
 
 
 def test_an_answer_that_never_ends_is_given_up(serve: Any) -> None:

@@ -95,10 +95,23 @@ def test_what_moves_between_two_responses_of_one_arm_is_found() -> None:
     assert moving == {("at",), ("rows", "*", "t")}
 
 
-def test_bytes_that_are_no_json_are_compared_as_bytes() -> None:
-    unlike = compare(reply(b"<p>a</p>", kind="text/html"), reply(b"<p>b</p>", kind="text/html"))
+def test_bytes_that_are_no_json_are_compared_as_text_or_as_bytes() -> None:
+    unlike = compare(reply(b"<p>\na</p>", kind="text/html"), reply(b"<p>\nb</p>", kind="text/html"))
     assert unlike is not None
-    assert (unlike.what, unlike.paths) == ("bytes", ("byte 3 of 8 and 8",))
+    assert (unlike.what, unlike.paths) == ("text", ("line 2 of 2",))
+    unlike = compare(reply(b"\xff\xd8a", kind="image/jpeg"), reply(b"\xff\xd8b", kind="image/jpeg"))
+    assert unlike is not None
+    assert (unlike.what, unlike.paths) == ("bytes", ("byte 2 of 3 and 3",))
+
+
+def test_the_services_own_address_is_the_same_in_a_link_that_holds_it_encoded() -> None:
+    pages = [
+        ComparedResponse(
+            200, "text/html", b"/login?back=http%%3A%%2F%%2F127.0.0.1%%3A%d%%2Fmy" % port, f"http://127.0.0.1:{port}"
+        )
+        for port in (4711, 4712)
+    ]
+    assert compare(*pages) is None
 
 
 def test_rows_are_found_where_there_is_one_list() -> None:

@@ -9,12 +9,14 @@ import pytest
 
 import why_builders
 from perfproof.judge import analyse, compare, look, progress, spreads
+from perfproof.judge.analysis import pair_facts
 from perfproof.measure.rounds import describe
 from perfproof.model.metrics import ALL
 from perfproof.model.recording import Block, Recording, Samples
 from perfproof.model.result import Comparison, Result, Verdict
 from perfproof.model.rules import Rules
 from perfproof.model.scenario import Budget, Goal
+from perfproof.stats.pairs import Effects
 from recording_builders import make_recording
 
 
@@ -379,3 +381,13 @@ def test_what_is_known_so_far_says_whether_it_rose_or_fell() -> None:
 
     assert told(0.2783) == "p50 +27.8 % [+17.8, +37.8]"
     assert told(-0.3, rounds=2) == "p50 −30.0 %"
+
+
+def test_pairs_that_only_had_to_connect_first_weaken_nothing() -> None:
+    """Of a slow service each stretch holds few pairs, and one of them is the first."""
+    nothing = np.full((2, 1), np.nan)
+    matched = Effects(nothing, {}, np.full(2, np.nan), pairs=80, left_out=20, connected=18)
+    assert pair_facts(matched)[1] == []
+    assert pair_facts(matched)[0][0].baseline == "80 (20 left out)"
+    (doubt,) = pair_facts(replace(matched, connected=5))[1]
+    assert doubt.startswith("15 % of pairs were left out: one of their two requests failed")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from perfproof.model.probe import ProbedRequest
 from perfproof.queries.findings import prove
-from perfproof.queries.slopes import SlopePoint, slope
+from perfproof.queries.slopes import SlopePoint, rises, slope
 from probe_builders import counted, probed, sized
 
 XS = st.lists(st.integers(0, 200), min_size=3, max_size=8, unique=True)
@@ -47,6 +47,11 @@ def test_the_sure_slope_never_exceeds_the_steepest_and_order_does_not_matter(raw
 
 def test_a_saturating_count_is_caught_between_the_small_sizes() -> None:
     assert "n_plus_one" in kinds(probed([(1, {"q": 1}), (2, {"q": 2}), (10, {"q": 3}), (50, {"q": 3})]))
+
+
+def test_what_rises_between_two_sizes_is_told_of_each_statement() -> None:
+    one, two = sized(1, 1, {"kinds": 1, "titles": 1}), sized(10, 10, {"kinds": 3, "titles": 10, "new": 1})
+    assert sorted(rises(one, two)) == [1, 2, 9]
 
 
 def test_a_preamble_of_nine_queries_is_shown_and_not_accused() -> None:
@@ -151,6 +156,14 @@ def test_fetching_from_a_cursor_is_no_duplicate() -> None:
     assert {each.kind for each in prove(with_statements(points, repeated=4), "baseline").findings} == {"batched"}
 
 
+@pytest.mark.parametrize("text", ["select found_rows()", "select last_insert_id()", "select changes()"])
+def test_asking_what_the_statement_before_did_is_no_duplicate(text: str) -> None:
+    points = [(n, {text: 4}) for n in (1, 10, 50)]
+    assert "duplicate_queries" not in {
+        each.kind for each in prove(with_statements(points, repeated=3), "baseline").findings
+    }
+
+
 def test_an_identity_map_loads_each_value_once_and_that_is_no_batch() -> None:
     points = [(n, {"select name from author where id = ?": calls}) for n, calls in ((10, 3), (20, 7), (50, 7))]
     (found,) = prove(with_statements(points), "baseline").findings
@@ -187,3 +200,12 @@ def test_the_advice_fits_how_it_was_asked(libraries: tuple[str, ...], told: str)
     points = [(n, {"select name from author where id = ?": n}) for n in (1, 10, 50)]
     (found,) = prove(with_statements(points, libraries=libraries), "baseline").findings
     assert told in found.summary
+
+
+def test_the_advice_for_mysql_names_nothing_that_mysql_does_not_know() -> None:
+    points = [(n, {"select name from author where id = ?": n}) for n in (1, 10, 50)]
+    request = with_statements(points)
+    mysql = replace(request, sizes=tuple(replace(each, source="MySQL (general log)") for each in request.sizes))
+    (found,) = prove(mysql, "baseline").findings
+    assert "ask for all rows at once (`key IN (...)`), through" in found.summary
+    assert "ANY" not in found.summary

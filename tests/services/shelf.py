@@ -2,7 +2,8 @@
 
 LAZY: one query for each row instead of one for all; TABLE: a file that holds how many rows `/all` finds; EXTRA: a field
 that only this version returns; STATUS: what every list request answers; JOIN: whether `/pages` finds what belongs to a
-book with two queries for each (0) or with one join over all (1), which returns their product. When it starts it prints
+book with two queries for each (0) or with one join over all (1), which returns their product; KINDS: the kind of each
+book is asked for as well, each of the three kinds once in a request, as by an identity map. When it starts it prints
 whether perfproof's agent is in the process.
 """
 
@@ -26,6 +27,21 @@ if "JOIN" in os.environ:
         rows = [(n, f"{table} {part} of book {n}") for n in range(1, 51) for part in range(30)]
         database.executemany(f"INSERT INTO {table} VALUES (?, ?)", rows)
         database.execute(f"CREATE INDEX {table}_by_book ON {table} (book)")
+
+
+if "KINDS" in os.environ:
+    database.execute("CREATE TABLE kinds (id INTEGER PRIMARY KEY, name TEXT)")
+    database.executemany("INSERT INTO kinds VALUES (?, ?)", [(n, f"kind {n}") for n in range(3)])
+
+
+def with_kinds(found):
+    known = {}
+    for book in found:
+        kind = book["id"] % 3
+        if kind not in known:
+            known[kind] = database.execute("SELECT name FROM kinds WHERE id = ?", [kind]).fetchone()[0]
+        book["kind"] = known[kind]
+    return found
 
 
 def pages(limit):
@@ -71,7 +87,8 @@ async def app(scope, receive, send):
         answer = pages(int(scope["query_string"].decode().partition("limit=")[2]))
     elif scope["path"] == "/books":
         limit = int(scope["query_string"].decode().partition("limit=")[2] or 10)
-        status, answer = STATUS, {"items": books(limit), "secret": SECRET}
+        found = with_kinds(books(limit)) if "KINDS" in os.environ else books(limit)
+        status, answer = STATUS, {"items": found, "secret": SECRET}
         if os.environ.get("EXTRA"):
             answer["extra"] = 1
     body = json.dumps(answer).encode()

@@ -115,7 +115,9 @@ def test_a_request_that_had_to_connect_is_left_out_unless_all_do() -> None:
     some, every = a_round.samples["reconnected"].copy(), np.ones_like(a_round.samples["reconnected"])
     some[:2] = 1
     columns = dict(a_round.samples.columns)
-    assert twins(replace(a_round, samples=Samples(columns | {"reconnected": some}))).left_out in (1, 2)
+    found = twins(replace(a_round, samples=Samples(columns | {"reconnected": some})))
+    assert found.left_out in (1, 2)
+    assert found.connected == found.left_out
     assert twins(replace(a_round, samples=Samples(columns | {"reconnected": every}))).left_out == 0
 
 

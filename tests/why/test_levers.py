@@ -98,6 +98,16 @@ def test_fewer_queries_without_any_time_saved_are_told_but_not_claimed() -> None
     assert found.unclaimed[0].sentence.endswith("but nothing measured followed.")
 
 
+def test_more_queries_alone_are_told_with_the_statement_that_came() -> None:
+    new = StatementChange("k1", "select count(*) from comment where post = ?", "new", (), (1, 10, 50), None, 1.0)
+    quick = replace(details(2, 51), statements=(new, replace(new, key="k2", text="select 1", candidate=(1, 1, 1))))
+    found = why(make.causes(*profiles()), query_rows(2, 51, SAME), Verdict.REGRESSED, queries=[quick])
+    told = "on show, `select count(*) from comment where post = ?` runs 0 → 50 times at size 50."
+    assert found.sentence == f"Time did not move; {told}"
+    untold = why(make.causes(*profiles()), query_rows(2, 51, SAME), Verdict.REGRESSED)
+    assert untold.sentence.startswith("Time did not move; of what did, the cause is not shown.")
+
+
 def test_a_join_that_multiplies_rows_is_the_cause_of_the_loss_it_brings() -> None:
     exploded = [*query_rows(501, 1, SLOWER), make.row("rows_fetched_per_request", "show", 500, 25_000)]
     found = why(make.causes(), exploded, Verdict.REGRESSED)

@@ -16,6 +16,15 @@ _FLAGS = (
         "a server that reloads",
     ),
     (re.compile(r"\bnode\b.*\s--(?:watch|inspect)\b"), "node watches its files or waits for a debugger"),
+    (
+        re.compile(r"\bphp[\d.]*\b.*\s-S\s"),
+        "`php -S` is PHP's server for developing, which answers one request at a time",
+    ),
+    (re.compile(r"\bartisan\s+serve\b"), "`artisan serve` is Laravel's server for developing"),
+    (
+        re.compile(r"\b(?:puma|rails|rackup|unicorn|thin)\b.*\s(?:-e|-E|--env|--environment)[ =]dev"),
+        "Ruby is told to be in development",
+    ),
     (re.compile(r"-agentlib:jdwp"), "Java waits for a debugger"),
 )
 _ON = frozenset(("1", "true", "yes", "on"))

@@ -37,6 +37,8 @@ _OTHER = _words("set show discard deallocate reset listen unlisten use pragma pr
 _HOUSEKEEPING = frozenset(("select pg_advisory_unlock_all()",))  # asyncpg's pool, each time a connection comes back
 _QUOTING = re.compile(r"select quote\(\?\)(?:, quote\(\?\))*\Z")
 """How Django, in debug mode, asks SQLite for the text of each statement that it remembers."""
+_VARIABLES = re.compile(r"select @@ ?[\w.]+(?: as \w+)?(?:, @@ ?[\w.]+(?: as \w+)?)*(?: limit \?)?\Z")
+"""How drivers of MySQL ask for the server's variables when they connect: SHOW in another form."""
 _PIECE = re.compile(r'"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[^\W\d][\w$]*|\?|[(),;.\[\]]|[^\w\s(),;.\[\]?"`]+|\S')
 _STATEMENT = re.compile(r'(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`|[^;])+')
 _ALONE = frozenset("(),;.[]?")
@@ -70,7 +72,8 @@ def kind_of(text: str) -> StatementKind:
     first = text.partition(" ")[0]
     if first in _TRANSACTION or text.startswith(("set transaction", "prepare transaction")):
         return "transaction"
-    return "other" if first in _OTHER or text in _HOUSEKEEPING or _QUOTING.match(text) else "query"
+    asked = text in _HOUSEKEEPING or _QUOTING.match(text) or _VARIABLES.match(text)
+    return "other" if first in _OTHER or asked else "query"
 
 
 @lru_cache(maxsize=CACHED_TEXTS)

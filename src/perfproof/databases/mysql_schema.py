@@ -42,7 +42,7 @@ _LAST = "SELECT COALESCE(MAX(timer_end), 0) FROM performance_schema.events_state
 _SINCE = "SELECT COUNT(*) FROM performance_schema.events_statements_history_long WHERE timer_start > %s"
 _HISTORY = (
     "SELECT IF(LENGTH(sql_text) < %s OR digest_text IS NULL, sql_text, digest_text),"
-    " rows_sent + rows_affected, timer_wait, errors, nesting_event_type = 'STATEMENT'"
+    " rows_sent + rows_affected, timer_wait, errors, nesting_event_type = 'STATEMENT', LENGTH(sql_text) < %s"
     " FROM performance_schema.events_statements_history_long"
     " WHERE timer_start > %s AND current_schema = %s AND sql_text IS NOT NULL"
     " AND event_name NOT IN ('statement/com/Prepare', 'statement/com/Execute')"
@@ -141,13 +141,14 @@ class MysqlSchema:
 
     def _from_history(self, last: int, before: SchemaState, now: SchemaState) -> ProbeCount:
         tallies: dict[tuple[Statement, bool], _Tally] = defaultdict(_Tally)
-        values = [self._text_length, last, self._database]
-        for sql, rows, picoseconds, errors, nested in self._client.run(_HISTORY, values):
+        values = [self._text_length, self._text_length, last, self._database]
+        for sql, rows, picoseconds, errors, nested, whole in self._client.run(_HISTORY, values):
             text = sql.decode("utf-8", "replace") if isinstance(sql, bytes) else str(sql)
             for statement in fingerprints(text, "mysql"):
                 tally = tallies[statement, bool(nested)]
                 tally.add((1, int(rows), int(picoseconds or 0), int(errors)))
-                tally.texts.append(None if len(text) >= self._text_length else hash(text))
+                # A digest, and a text that was cut, are the same whatever the values.
+                tally.texts.append(hash(text) if whole else None)
         executed = int(self._client.value(_EXECUTED_HERE, [last, self._database]))
         for (thread, place, sql), counter in now.prepared.items():
             difference = _minus(counter, before.prepared.get((thread, place, sql), _NONE))

@@ -13,6 +13,7 @@ from perfproof.model.scenario import Scalar
 _TOKENS = ("access_token", "accessToken", "token", "id_token", "idToken", "jwt", "auth_token", "authToken", "key")
 _SAYING = ("message", "detail", "errors", "error", "title", "msg", "error_description")
 _MOST_SAID = 100
+_LOGIN_PLACE = re.compile(r"log[-_]?in|sign[-_]?in|/session", re.IGNORECASE)
 IN_PATHS = re.compile(r"[\w.~:@,-]+", re.ASCII)
 """Values that stand in a path as they are."""
 
@@ -38,7 +39,10 @@ def unlike(ask: DraftRequest, answer: Answer) -> str | None:
     fits = answer.status in ask.statuses if ask.statuses else 200 <= answer.status < 300
     if not fits:
         there = answer.headers.get("location", "") if 300 <= answer.status < 400 else ""
+        # Its query is where to go back to, and its origin the address of this very start.
+        there = re.sub(r"^https?://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?(?=/)", "", there).partition("?")[0]
         hint = f": it leads to {there[:80]}" if there else ""
+        hint += " (log in with --user)" if _LOGIN_PLACE.search(there) else ""
         said = _said(answer.data) if answer.status >= 400 and answer.status not in (401, 404) else ""
         hint = hint or (f": {said}" if said else "")
         hint = hint or {401: ": log in with --user or --header", 403: ": this user may not"}.get(answer.status, "")

@@ -209,8 +209,8 @@ def _ways(wishes: DraftOptions, found: Found | None, asked: Asked | None) -> lis
             return [_with(Start(line.text, "what was answered", shell=line.shell), wishes)]
     raise UsageError(
         f"how the service starts cannot be told from {wishes.folder.absolute()}",
-        why="there is no Procfile, manage.py, application object in Python, package.json with a start script,"
-        " Cargo.toml, go.mod, Dockerfile or compose file",
+        why="there is no Procfile, manage.py, application object in Python, config.ru, package.json with a start"
+        " script, Cargo.toml, go.mod, index.php, Dockerfile or compose file",
         hint="give --command 'myserver --port {port}', or --url http://127.0.0.1:8000 where it is up already",
     )
 

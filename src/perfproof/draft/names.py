@@ -21,6 +21,7 @@ _DOCUMENT = re.compile(
 )
 _VERSION = re.compile(r"v\d+(?:[._]\d+)?(?:(?:alpha|beta)\d*)?", re.IGNORECASE)
 LONGEST_NAME = 60
+_LONGEST_PAIR = 30
 _TAKEN = (*BUILT_INS, "port", "arm", "work", "python", "token")
 HEALTH_PATHS = (
     "/health", "/healthz", "/health/", "/api/health", "/ready", "/readyz", "/livez", "/ping", "/status", "/up",
@@ -88,10 +89,38 @@ def _short_titles(asks: list[DraftRequest]) -> list[DraftRequest]:
     alike = (len(set(level)) == 1 for level in zip(*(each[:-1] for each in steps), strict=False))
     shared = sum(1 for _ in takewhile(bool, alike)) if len(bare) > 1 else 0
     short = {id(ask): "/".join(each[shared:]) for ask, each in zip(bare, steps, strict=True)}
+    short |= _by_query(bare, paths)
     used = [*short.values(), *(ask.name for ask in asks if id(ask) not in short)]
     return [
         replace(ask, name=name) if (name := short.get(id(ask), "")) and used.count(name) == 1 else ask for ask in asks
     ]
+
+
+def _by_query(asks: list[DraftRequest], paths: list[str]) -> dict[int, str]:
+    """Return names of the requests that share their path with others: what their query alone has.
+
+    A front controller (``/api.php?action=parse&page=Home``) has one path for all it does.
+    """
+    found: dict[int, str] = {}
+    for path in {each for each in paths if paths.count(each) > 1}:
+        group = [ask for ask, each in zip(asks, paths, strict=True) if each == path]
+        queries = [_pairs(ask) for ask in group]
+        last = path.rstrip("/").rpartition("/")[2]
+        for ask, pairs in zip(group, queries, strict=True):
+            own = next((pair for pair in pairs if sum(pair in other for other in queries) == 1), None)
+            if own is not None:
+                name = own.partition("={")[0]  # one with values of its own is called by its name
+                found[id(ask)] = f"{last}?{name}" if len(name) <= _LONGEST_PAIR else f"{last}?{name[:_LONGEST_PAIR]}..."
+            elif not pairs and last:
+                found[id(ask)] = last
+    return found
+
+
+def _pairs(ask: DraftRequest) -> list[str]:
+    """Return name and value of each part of a query, as they are written."""
+    if ask.query:
+        return [f"{name}={value}" for name, value in ask.query.items()]
+    return [pair for pair in ask.path.partition("?")[2].split("&") if pair]
 
 
 def shortened(name: str) -> str:

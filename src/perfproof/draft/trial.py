@@ -10,12 +10,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from perfproof.documents.rows import VALUES, ids_in, rows_of
 from perfproof.draft.answers import IN_PATHS, combined, largest_list, milliseconds, token_in, unlike, value_at
-from perfproof.draft.names import HEALTH_PATHS
+from perfproof.draft.login_page import LOGIN_PATHS, drawn_at, login_form, names_password
+from perfproof.draft.names import HEALTH_PATHS, identifier
 from perfproof.draft.sources.entries import PASSWORDS, USERS
-from perfproof.draft.templates import filled, filled_json, with_variables
+from perfproof.draft.templates import filled, filled_json, with_variables, written
 from perfproof.draft.wanted import DraftRequest, Found, Login, SourceContents
 from perfproof.errors import UsageError
 from perfproof.http.plain_client import Answer, Client
@@ -23,6 +25,11 @@ from perfproof.http.response_diff import rows_in
 from perfproof.model.scenario import Scalar
 
 _SIZES = (1, 10, 50)
+_OK = 200
+NOWHERE = "/perfproof-no-such-path"
+_MOVED = (301, 302, 303, 307, 308)
+_MOST_MOVES = 5
+"""Redirects that are followed to where a login leads."""
 TRIED = 4
 """Times as many requests are tried as are wanted: of a large document not all of them answer."""
 
@@ -111,13 +118,14 @@ class Trying:
 
     def _answered_to_anyone(self) -> str:
         """Return the quickest request that was kept and is answered without any credentials; "" if none is."""
+        anyone = Client(self.client.base, context=self.client.context)  # it has no cookie of whoever is logged in
         for tried in sorted(self.result.tried, key=lambda each: each.took):
             target = tried.ask.target
             for name, choices in tried.ask.values.items():
                 target = target.replace(f"{{{name}}}", str(choices[0]))
             if tried.ask.method != "GET" or "{" in target:
                 continue
-            if 200 <= self.client.send("GET", target, within=5).status < 300:
+            if 200 <= anyone.send("GET", target, within=5).status < 300:
                 return target
         return ""
 
@@ -171,6 +179,11 @@ class Trying:
         named = [path.removeprefix(self.found.prefix) for path in self.found.health]
         for path in dict.fromkeys([*self.found.health, *named, *HEALTH_PATHS]):
             status = self.client.send("GET", self._plain(path), within=5).status
+            if 200 <= status < 300 and path not in (*self.found.health, *named, "/"):
+                # Who answers a path that nobody has with a page says nothing by answering a usual one.
+                nowhere = f"{NOWHERE}/" if path.endswith("/") else NOWHERE  # some lead on from one to the other
+                if 200 <= self.client.send("GET", nowhere, within=5).status < 300:
+                    continue
             # A redirect may lead to what is not there; only from the front page it leads to a login or the like.
             if 200 <= status < 300 or (path == "/" and 300 <= status < 400):
                 return path
@@ -217,6 +230,11 @@ class Trying:
             reasons.append(reason)
         if given.user is not None and self._takes_basic(asks):
             return
+        if given.user is not None and given.password is not None:
+            reason = self._by_page(asks)
+            if reason is None:
+                return
+            reasons.append(reason)
         if secured or given.user is not None:
             how = f"the document asks for {entry.scheme}" if entry.scheme else "no way to log in was found"
             tried = f" ({'; '.join(reasons)})" if reasons else ""
@@ -256,9 +274,9 @@ class Trying:
         for name in fields:
             if name in given.fields:
                 fields[name] = given.fields[name]
-            elif name.lower() in PASSWORDS and given.password is not None:
+            elif (name.lower() in PASSWORDS or names_password(name)) and given.password is not None:
                 fields[name] = given.password
-            elif name in USERS and given.user is not None:
+            elif (name in USERS or login.page) and given.user is not None:
                 fields[name] = given.user
         for name, value in given.fields.items():
             fields.setdefault(name, value)
@@ -269,8 +287,87 @@ class Trying:
         complete = {name: value for name, value in fields.items() if value is not None}
         return replace(login, fields=complete) if len(complete) == len(fields) and complete else None
 
+    def _by_page(self, asks: Sequence[DraftRequest]) -> str | None:
+        """Log in on the page where people do; return in words why that does not work, None if it does."""
+        given = self.credentials
+        page = self._login_page(asks)
+        if page is None:
+            return "no page with a form for name and password was found"
+        login = Login(page, "the login page", {}, form=True, header=None, page=page)
+        return self._on_page(login, given.user or "", given.password or "")
+
+    def _login_page(self, asks: Sequence[DraftRequest]) -> str | None:
+        """Return where the form is shown: where requests lead those who are not logged in, or a usual path."""
+        led: list[str] = []
+        for ask in [each for each in asks if each.method == "GET" and not each.sought][:TRIED]:
+            answer = self._send(replace(ask, path=self.result.prefix + ask.path), {})
+            if answer.status in _MOVED:
+                led += [there := self._here(answer.headers.get("location", "")), there.partition("?")[0]]
+            elif login_form(answer.text, ask.path) is not None:
+                led.append(self.result.prefix + ask.target)
+        # Where to go back to is left out where the page does without: it holds the address of this very start.
+        for path in dict.fromkeys(sorted(filter(None, led), key=lambda each: "?" in each) + list(LOGIN_PATHS)):
+            answer = self.client.send("GET", path, within=5)
+            if answer.status in _MOVED and path not in LOGIN_PATHS:
+                path = self._here(answer.headers.get("location", ""))
+                answer = self.client.send("GET", path, within=5) if path else Answer()
+            if login_form(answer.text, path) is not None:
+                return written(path)
+        return None
+
+    def _here(self, location: str) -> str:
+        """Return path and query of where a redirect leads; "" if that is not this service."""
+        parts = urlsplit(urljoin(self.client.base + "/", location))
+        if parts.netloc != urlsplit(self.client.base).netloc:
+            return ""
+        return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+    def _on_page(self, login: Login, user: str, password: str) -> str | None:
+        """Log in by the form on ``login.page`` and note how; return in words why it does not work, None if it does."""
+        path = self._plain(login.page)
+        # Somebody else's page tells which of its values are new on each.
+        other = login_form(Client(self.client.base, context=self.client.context).send("GET", path).text, path)
+        answer = self.client.send("GET", path)
+        form = login_form(answer.text, path)
+        if form is None or other is None:
+            return f"{login.page} shows no form for name and password"
+        fields: dict[str, str] = {}
+        drawn: dict[str, str] = {}
+        for name, value in form.given.items():
+            if value == other.given.get(name):
+                fields[name] = written(value.replace(self.client.base, ""))
+                continue
+            pattern = drawn_at(answer.text, name, value)
+            if pattern is None:
+                return f"{login.page} draws {name}, and writes it in a way that no expression finds"
+            variable = identifier(name)
+            drawn[variable], fields[name] = pattern, f"{{{variable}}}"
+            self._captured[variable] = value
+        fields = {form.user: user, form.password: password, **fields}
+        sent = {name: filled(self._text(value), self._captured) for name, value in fields.items()}
+        answer = self.client.send("POST", form.action, form=sent)
+        if not 200 <= answer.status < 400:
+            return f"POST {form.action} was answered with {answer.problem or f'status {answer.status}'}"
+        status, there = answer.status, form.action
+        for _ in range(_MOST_MOVES):
+            if answer.status not in _MOVED:
+                break
+            there = self._here(answer.headers.get("location", ""))
+            answer = self.client.send("GET", there) if there else Answer(200)
+        if login_form(answer.text, there) is not None:
+            return f"POST {form.action} leads back to the form: name or password are not what it takes"
+        self.result.login = replace(login, path=written(form.action), fields=fields, drawn=drawn, status=status)
+        self.result.header = None
+        self.say(f"logged in by the form at {login.page}, POST {form.action}")
+        return None
+
     def _log_in(self, login: Login) -> str | None:
         """Log in and note how; return in words why it does not work, None if it does."""
+        if login.page:
+            secrets = [value or "" for name, value in login.fields.items() if names_password(name)]
+            others = [value or "" for name, value in login.fields.items() if not names_password(name)]
+            user = self.credentials.user or next(iter(others), "")
+            return self._on_page(login, user, self.credentials.password or next(iter(secrets), ""))
         fields = {name: self._text(value or "") for name, value in login.fields.items()}
         how: dict[str, Any] = {"form": fields} if login.form else {"data": fields}
         answer = Answer()
@@ -300,7 +397,8 @@ class Trying:
             if value is None:
                 return f"POST {login.path} has nothing at {path} in its answer"
             self._captured[name] = value
-        self.result.login, self.result.header = replace(login, captures=captures), login.header
+        self.result.login = replace(login, captures=captures, status=answer.status)
+        self.result.header = login.header
         self.say(f"logged in by POST {login.path}")
         return None
 
@@ -315,7 +413,7 @@ class Trying:
         answer, reason = Answer(), ""
         for values in choices:
             now = self._send(ask, values)
-            if now.status in (301, 302, 307, 308) and ask.reads:
+            if now.status in _MOVED and ask.reads:
                 moved = self._moved(ask, now)
                 if moved is not None:
                     ask, now = moved, self._send(moved, values)
@@ -352,6 +450,9 @@ class Trying:
         self.result.tried.append(tried)
         self._bodies[ask.path] = answer.data
         seen = "" if rows is None else f", {rows} row{'' if rows == 1 else 's'}"
+        if ask.method == "GET" and answer.status == _OK and not answer.body:
+            seen = ", and nothing in it"
+            self.result.notes.append(f"{ask.target} is answered with status 200 and an empty body: is that its answer?")
         self.say(f"  kept     {ask.method} {ask.target}: {answer.status} in {milliseconds(answer.took)}{seen}")
 
     def _sizes(
@@ -410,7 +511,7 @@ class Trying:
         if rows is None and above != ask.path:
             upper = replace(ask, method="GET", path=above, query={}, json=None, form={}, body=None)
             answer = self._send(upper, values)
-            if answer.status in (301, 302, 307, 308):
+            if answer.status in _MOVED:
                 answer = self._send(replace(upper, path=above + "/"), values)
             rows = rows_of(answer.data) if answer.status == 200 else None
             if "{" not in above:

@@ -73,7 +73,9 @@ class Login:
 
     ``fields`` are those of its body, with None where the value is not known. ``form`` says how they are sent.
     ``captures`` maps a name to the JSON path of its value where the source tells; otherwise the response is searched.
-    ``header`` is the header that carries ``{token}`` afterwards and its template; None for a cookie.
+    ``header`` is the header that carries ``{token}`` afterwards and its template; None for a cookie. ``page`` is where
+    its form is shown ("" where it is sent at once), and ``drawn`` maps a name to the expression that finds it there.
+    ``status`` is that of its answer.
     """
 
     path: str
@@ -83,6 +85,9 @@ class Login:
     captures: Mapping[str, str] = field(default_factory=dict)
     header: tuple[str, str] | None = ("Authorization", "Bearer {token}")
     method: str = "POST"
+    page: str = ""
+    drawn: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
 
 
 @dataclass(frozen=True)

@@ -96,10 +96,17 @@ def _setup(draft: ScenarioText) -> Iterator[str]:
 
 
 def _login(login: Login) -> Iterator[str]:
+    if login.page:
+        yield f"  - get: {scalar(login.page)} # its form"
+        if login.drawn:
+            found = {name: {"regex": pattern} for name, pattern in login.drawn.items()}
+            yield from _mapping("    ", "capture", found)
     yield f"  - {login.method.lower()}: {scalar(login.path)}"
     yield from _mapping("    ", "form" if login.form else "json", dict(login.fields))
     if login.captures:
         yield from _mapping("    ", "capture", dict(login.captures))
+    if not 200 <= login.status < 300:
+        yield f"    expect: {{status: {login.status}}}"
 
 
 def _requests(draft: ScenarioText) -> Iterator[str]:

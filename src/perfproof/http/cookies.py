@@ -67,6 +67,10 @@ class Jar:
             else:
                 self._kept[name, path] = Cookie(value, path, "secure" in attributes, expires)
 
+    def clear(self) -> None:
+        """Forget all cookies."""
+        self._kept.clear()
+
     def __len__(self) -> int:
         """Return how many cookies are kept."""
         return len(self._kept)

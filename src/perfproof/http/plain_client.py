@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 from perfproof.core.addresses import is_loopback
 from perfproof.errors import UsageError
+from perfproof.http.cookies import Jar
 
 _MOST = 32 * 1024 * 1024
 WITHIN = 10.0
@@ -36,6 +37,11 @@ class Answer:
     def media(self) -> str:
         """Return the media type without parameters."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def text(self) -> str:
+        """Return the body of a page; "" for what is none."""
+        return self.body.decode(errors="replace") if self.media in ("text/html", "application/xhtml+xml") else ""
 
     @property
     def data(self) -> Any:
@@ -68,12 +74,16 @@ def require_loopback(url: str) -> None:
 class Client:
     """Asks the service at ``base`` (``http://127.0.0.1:8000``); keeps the cookies it is given in ``cookies``.
 
-    ``context`` says how certificates are checked; None checks them as Python does.
+    They are sent where the load would send them: by path, until they expire. ``context`` says how certificates are
+    checked; None checks them as Python does.
     """
 
     base: str
-    cookies: dict[str, str] = field(default_factory=dict, repr=False)
+    cookies: Jar = field(init=False, repr=False)
     context: ssl.SSLContext | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.cookies = Jar(secure=self.base.startswith("https:"))
 
     def send(
         self,
@@ -97,8 +107,9 @@ class Client:
             content, kind = body.encode() if isinstance(body, str) else body, ""
         if content is not None and kind and not any(name.lower() == "content-type" for name in sent):
             sent["Content-Type"] = kind
-        if self.cookies and not any(name.lower() == "cookie" for name in sent):
-            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        kept = self.cookies.header(target)
+        if kept and not any(name.lower() == "cookie" for name in sent):
+            sent["Cookie"] = kept
         parts = urlsplit(self.base)
         host = parts.hostname or "127.0.0.1"
         connection = (
@@ -119,9 +130,7 @@ class Client:
             connection.close()
         took = time.monotonic() - began
         cookies = tuple(response.headers.get_all("set-cookie") or ())
-        for cookie in cookies:
-            name, _, value = cookie.partition(";")[0].partition("=")
-            self.cookies[name.strip()] = value.strip()
+        self.cookies.take(cookies, target)
         lowered = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status, lowered, cookies, _decoded(received, lowered), took)
 

@@ -1,4 +1,4 @@
-"""Are two responses the same? By status, then by bytes, then as JSON by meaning.
+"""Are two responses the same? By status, then by bytes, then as JSON by meaning or as text by its words.
 
 Key order never counts, numbers count by value (1 and 1.0 are the same), and the service's own address is the same
 address wherever it listens. Texts are never quoted: a response may hold anything.
@@ -15,6 +15,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from perfproof.http.json_paths import EVERY, Steps, covers, find, general, parse, spell
+from perfproof.http.text_diff import compare_texts
 
 MAX_PATHS = 5
 COMMON = 50
@@ -59,7 +60,8 @@ class ComparedResponse:
         hosts = {
             re.escape(host.encode()) for host in ("localhost", "127.0.0.1", "[::1]", parts.hostname or "localhost")
         }
-        pattern = rb"(?:" + b"|".join(sorted(hosts)) + rb"):" + str(parts.port).encode() + rb"\b"
+        # Percent-encoded as well: a page's links hold where to go back to.
+        pattern = rb"(?:" + b"|".join(sorted(hosts)) + rb")(?::|%3A)" + str(parts.port).encode() + rb"\b"
         return re.sub(pattern, SERVICE, self.body)
 
 
@@ -70,7 +72,7 @@ class Unlike:
     The last ``doubtful`` of the paths look like an identifier, a time or a random value, which each start may change.
     """
 
-    what: Literal["status", "content type", "json", "bytes"]
+    what: Literal["status", "content type", "json", "text", "bytes"]
     paths: tuple[str, ...] = ()
     more: int = 0
     doubtful: int = 0
@@ -89,6 +91,9 @@ def compare(
         kinds = [_media(reply.content_type) for reply in (one, two)]
         if kinds[0] != kinds[1]:
             return Unlike("content type", (f"{kinds[0] or 'none'} → {kinds[1] or 'none'}",))
+        text = compare_texts([one.normal], [two.normal])
+        if text is not None:
+            return Unlike("text", (text.unlike,)) if text.unlike else None
         return Unlike("bytes", (_first_difference(one.normal, two.normal),))
     one_document, two_document = (_pruned(document, (), ignore) for document in documents)
     found = [
@@ -112,6 +117,28 @@ def unlike_paths(one: ComparedResponse, two: ComparedResponse, *, order: bool = 
     if any(document is _NOTHING for document in documents):
         return None
     return {general(steps) for steps, _, _ in differences(*documents, order=order)}
+
+
+def unlike_texts(
+    before: Sequence[ComparedResponse], after: Sequence[ComparedResponse]
+) -> tuple[Unlike | None, str] | None:
+    """Return how two arms' answers that are no JSON differ, and what was left out since it changes by itself.
+
+    The last answer of each counts; those before it tell what changes. None where nothing can be said.
+    """
+    one, two = before[-1], after[-1]
+    if one.status != two.status or _media(one.content_type) != _media(two.content_type):
+        return compare(one, two), ""
+    told = compare_texts([reply.normal for reply in before], [reply.normal for reply in after])
+    if told is not None:
+        return (Unlike("text", (told.unlike,)) if told.unlike else None), told.moving
+    stable = all(reply.normal == side[-1].normal for side in (before, after) for reply in side)
+    return (compare(one, two), "") if stable else None
+
+
+def is_json(reply: ComparedResponse) -> bool:
+    """Tell whether a response holds a JSON value."""
+    return document_of(reply) is not _NOTHING
 
 
 def rows_in(body: bytes, path: str | None) -> tuple[int | None, str | None]:

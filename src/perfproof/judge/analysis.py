@@ -456,9 +456,11 @@ def pair_facts(matched: Effects) -> tuple[list[Fact], list[str]]:
     total = matched.pairs + matched.left_out
     counted = f"{matched.pairs:,}" + (f" ({matched.left_out:,} left out)" if matched.left_out else "")
     facts, doubts = [Fact("pairs", counted, counted)], []
-    if total and matched.left_out > LEFT_OUT * total:
-        share = percent(matched.left_out / total, signed=False)
-        doubts.append(f"{share} of pairs were left out: one of their two requests failed, or had to connect first.")
+    # Those that had to connect first are the first of each stretch, whatever they ask for: many of few, and no doubt.
+    lost = matched.left_out - matched.connected
+    if total and lost > LEFT_OUT * total:
+        share = percent(lost / total, signed=False)
+        doubts.append(f"{share} of pairs were left out: one of their two requests failed, or was sent too early.")
     known = matched.order[np.isfinite(matched.order)]
     order = one_sample(known, _CONFIDENCE)
     if order.low is None or order.high is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from time import monotonic_ns
 
@@ -55,7 +56,7 @@ def run_setup(
         body = bytes(connection.body or b"")
         reply = Reply(connection.status, connection.fields, body, len(body))
         place.found_secrets.response(reply)
-        _check(name, connection, reply, place.found_secrets.redactor)
+        _check(name, step, connection, reply, place.found_secrets.redactor)
         captured.update(into)
     return captured
 
@@ -69,21 +70,32 @@ def _message(
     return message_of(step, out, target.authority, handling=handling)
 
 
-def _check(name: str, connection: Connection, reply: Reply, hide: Callable[[str], str]) -> None:
+def _check(name: str, step: Request, connection: Connection, reply: Reply, hide: Callable[[str], str]) -> None:
     outcome = Outcome(connection.outcome)
     if outcome is Outcome.OK:
         return
     answer = described(reply, hide)
     if outcome is Outcome.BAD_STATUS:
+        wanted = " or ".join(map(str, step.expect.status)) or "2xx"
+        again = _asks_for_password(reply)
         raise LoadError(
-            f"{name} was answered with status {connection.status}",
-            why=f"it was {answer}",
-            hint=_advice(connection.status),
+            f"{name} was answered with status {connection.status}, not {wanted}",
+            why=f"it was {answer}" + (" that asks for a password" if again else ""),
+            hint=_advice(401 if again else connection.status),
         )
     problem = hide(connection.problem)
     if outcome is Outcome.UNEXPECTED:
         raise LoadError(f"{name} was not answered as expected", why=f"{problem}; it was {answer}")
     raise LoadError(f"{name} failed ({outcome.name.lower()})", why=problem or None)
+
+
+def _asks_for_password(reply: Reply) -> bool:
+    """Tell whether a page has a form for a password: most sites show it again to who is not let in."""
+    kind = next(iter(reply.headers("content-type")), "").lower()
+    try:
+        return "html" in kind and re.search(r"""type=["']?password\b""", reply.text, re.IGNORECASE) is not None
+    except ValueError:
+        return False
 
 
 def _advice(status: int) -> str:

@@ -108,7 +108,7 @@ class ProbedRequest:
     """One request at its sizes, in rising order; ``by`` says what a size is. ``skipped`` says why it was not probed.
 
     ``fields`` are those of a GraphQL query that cost statements, at its largest size; ``fields_untold`` says why they
-    are not known, or not all.
+    are not known, or not all. ``empty`` says that it is answered with status 200 and nothing else.
     """
 
     request: str
@@ -117,6 +117,7 @@ class ProbedRequest:
     skipped: str | None = None
     fields: tuple[ProbedField, ...] = ()
     fields_untold: str = ""
+    empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class Difference:
 
     request: str
     size: int | None
-    what: Literal["status", "content type", "json", "bytes"]
+    what: Literal["status", "content type", "json", "text", "bytes"]
     paths: tuple[str, ...] = ()
     more: int = 0
     doubtful: int = 0

@@ -20,7 +20,7 @@ from perfproof.queries.statements import detail
 from perfproof.verdict.additions import Conclusion
 from perfproof.verdict.budgets import check_budgets
 
-_GRAVEST = ("status", "content type", "bytes", "json")
+_GRAVEST = ("status", "content type", "bytes", "text", "json")
 _INDEX = re.compile(r"\[\d+\]")
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 
@@ -225,6 +225,11 @@ def _warnings(arms: tuple[ProbedArm, ...]) -> list[str]:
             told = [size.disagreement for size in each.sizes if size.disagreement]
             if told:
                 warnings.append(f"Two sources disagree on {each.request} ({arm.arm}): {told[0]}.")
+    for request in dict.fromkeys(each.request for arm in arms for each in arm.requests if each.empty):
+        whose = [arm.arm for arm in arms if any(each.request == request and each.empty for each in arm.requests)]
+        warnings.append(
+            f"{request} is answered with status 200 and an empty body by {listed(whose)}: is that its answer?"
+        )
     return list(dict.fromkeys(warnings))
 
 

@@ -22,6 +22,12 @@ MANY_ROWS = 1000
 EXPLODED = 20
 """Rows fetched for one in the answer, from which on (and from ``MANY_ROWS`` on) it is told."""
 _NUMBERED = re.compile(r"([a-z_]\w*?)\d+(?=\b|_)")
+_OF_THE_LAST = re.compile(
+    r"(?:fetch|move) |"
+    r"select (?:found_rows|row_count|last_insert_id|lastval|last_insert_rowid|changes|scope_identity) ?\(|"
+    r"select @@ ?(?:identity|warning_count|error_count)\b|select (?:currval|nextval) ?\("
+)
+"""Statements that say nothing by themselves: what they return hangs on what ran before."""
 LONG_LIST = 100
 """Rows from which on a list that grows with the table is called unbounded: pages are usually no longer."""
 
@@ -111,7 +117,8 @@ def _growing(request: ProbedRequest, arm: str, family: Sequence[str], slopes: di
         if again:
             evidence["repeated"] = again
             told = f"{told}, {again} of them with parameters it had before"
-        evidence["advice"] = advice(statement.count.libraries)
+        mysql = any(size.source.startswith("MySQL") for size in request.sizes)
+        evidence["advice"] = advice(statement.count.libraries, mysql=mysql)
         if (field := field_of(request, family)) is not None:
             evidence["field"] = field
             told = f"{told}, for the field {field_in_words(field)}"
@@ -216,13 +223,14 @@ def _rows(size: ProbedSize, key: str) -> int:
 def _duplicates(request: ProbedRequest, arm: str, accused: Collection[str]) -> Iterator[Finding]:
     """Yield statements that ran again with the same parameters within one request, at the size where it is worst.
 
-    ``accused`` are told as N+1 already. FETCH says no more than its cursor: the rows are other ones each time.
+    ``accused`` are told as N+1 already. FETCH says no more than its cursor, and the like of FOUND_ROWS() no more than
+    the statement before it: what comes is another thing each time.
     """
     worst: dict[str, tuple[int, RepeatedCount]] = {}
     for size in request.sizes:
         for each in size.statements or ():
             again = each.count.repeated or 0
-            told = each.count.statement.key in accused or each.count.statement.text.startswith(("fetch ", "move "))
+            told = each.count.statement.key in accused or _OF_THE_LAST.match(each.count.statement.text) is not None
             if each.application and again and not told and again > worst.get(each.count.statement.key, (0, each))[0]:
                 worst[each.count.statement.key] = (again, each)
     for key, (again, each) in worst.items():
@@ -285,13 +293,19 @@ _KNOWN = {
     "sqlite3": f"{_IN}: WHERE key IN (?, ?, ...)",
     "aiosqlite": f"{_IN}: WHERE key IN (?, ?, ...)",
 }
-_ANY = "ask for all rows at once (`key = ANY($1)` or `key IN (...)`), through the ORM's eager loading, or a dataloader"
+_ANY = (
+    "ask for all rows at once (%s), through the ORM's eager loading (`includes` in Rails, `with` in Laravel),"
+    " or a dataloader"
+)
 
 
-def advice(libraries: Sequence[str]) -> str:
-    """Return what removes the N+1, by how a library was asked if that is known, else by the first known library."""
+def advice(libraries: Sequence[str], *, mysql: bool = False) -> str:
+    """Return what removes the N+1, by how a library was asked if that is known, else by the first known library.
+
+    ``mysql`` says that the database knows no ANY over a list.
+    """
     names = [library.lower() for library in libraries]
     for name in [*(each for each in names if "." in each), *(each.partition(".")[0] for each in names)]:
         if name in _KNOWN:
             return _KNOWN[name]
-    return _ANY
+    return _ANY % ("`key IN (...)`" if mysql else "`key = ANY($1)` or `key IN (...)`")

@@ -18,12 +18,13 @@ from perfproof.databases.merge import Observed, merge
 from perfproof.databases.sources import Sources, opened
 from perfproof.errors import LoadError, ServiceError, UnsendableError
 from perfproof.http.json_paths import Steps, covers, parse, spell
-from perfproof.http.response_diff import ComparedResponse, compare, rows_in, unlike_paths
+from perfproof.http.response_diff import ComparedResponse, compare, is_json, rows_in, unlike_paths, unlike_texts
 from perfproof.load.plan import ProbeReply
 from perfproof.model.probe import Answer, Difference, ProbedArm, ProbedRequest, ProbedSize, Probing
 from perfproof.model.scenario import Arm, Request, Scenario
 from perfproof.queries.field_probe import FieldProbe
 from perfproof.queries.probe_plan import ProbeCase, compared, plan, worth_probing
+from perfproof.queries.slopes import rises
 from perfproof.rounds.run_context import describe_wrong_answer
 from perfproof.rounds.single_start import PassContext
 from perfproof.service.lifecycle import RunningService, run_command, start
@@ -33,6 +34,9 @@ from perfproof.service.sockets import serving_pids
 MORE_REPEATS = 3
 """Repeats added where the first ones did not run the same number of queries: a cache may have been filling."""
 WARM_TRIES = 6
+OK = 200
+MOST_KEPT = 3
+"""Responses to one request that are kept, the last among them: what differs between them changes by itself."""
 REFINED = (1, 2)
 """Beside a smallest size that hints at growth, these many rows more are probed: an identity map may be saturated."""
 
@@ -188,7 +192,8 @@ class _ArmProbe:
         sizes.sort(key=lambda size: (size.size is None, size.size))
         asking = FieldProbe(self._shot, self.replies, service.check)
         named, fields, untold = asking.run(index, request, sizes, sources, service)
-        return ProbedRequest(request.name, named, by, fields=fields, fields_untold=untold)
+        empty = request.method == "GET" and any(each.answer.status == OK and not each.answer.size for each in named)
+        return ProbedRequest(request.name, named, by, fields=fields, fields_untold=untold, empty=empty)
 
     def _refined(
         self, index: int, request: Request, sizes: Sequence[ProbedSize], sources: Sources, service: RunningService
@@ -198,9 +203,11 @@ class _ArmProbe:
         known = sorted(sizes, key=lambda size: size.size or 0)[:2]
         if len(known) < 2 or any(size.queries is None for size in known):
             return
-        (one, two), rise = known, (known[1].queries or (0, 0))[0] - (known[0].queries or (0, 0))[0]
+        one, two = known
         span = (two.size or 0) - (one.size or 0)
-        if not 0 < rise < span:
+        # Each statement by itself: by their sum one arm would be looked at closely and the other not, so that a
+        # statement that both run alike would be an N+1 of one of them.
+        if not any(0 < rise < span for rise in rises(one, two)):
             return
         for more in REFINED:
             size = (one.size or 0) + more
@@ -231,7 +238,7 @@ class _ArmProbe:
             if seen is not None:
                 observed.append(seen)
             kept = self.replies.setdefault(key, [])
-            kept[1:] = [
+            kept[MOST_KEPT - 1 :] = [
                 ComparedResponse(reply.status, reply.headers.get("content-type", ""), reply.content, service.base_url)
             ]
         assert reply is not None  # noqa: S101 - there is at least one repeat
@@ -331,13 +338,19 @@ def _unlike(first: Replies, other: Replies, scenario: Scenario) -> tuple[list[Di
     volatile: list[str] = []
     both = sorted(first.keys() & other.keys(), key=lambda key: (key[0], key[1] or 0, key[2]))
     for key in both:
-        moving: set[Steps] | None = set()
-        for side in (first, other):
-            own = unlike_paths(side[key][0], side[key][-1], order=rules.order)
-            moving = None if own is None or moving is None else moving | own
-        if moving is None:
-            volatile.append(f"{key[0]} (no JSON)")
+        if not all(is_json(reply) for side in (first, other) for reply in side[key]):
+            told = unlike_texts(first[key], other[key])
+            if told is None:
+                volatile.append(f"{key[0]} (no JSON)")
+                continue
+            unlike, left_out = told
+            volatile += [f"{key[0]} {left_out}"] if left_out else []
+            if unlike is not None:
+                differences.append(Difference(key[0], key[1], unlike.what, unlike.paths))
             continue
+        moving: set[Steps] = set()
+        for side in (first, other):
+            moving |= unlike_paths(side[key][0], side[key][-1], order=rules.order) or set()
         untold = sorted(spell(steps) for steps in moving if not any(covers(pattern, steps) for pattern in ignore))
         volatile += [f"{key[0]} {path}" for path in untold]
         unlike = compare(first[key][-1], other[key][-1], [*ignore, *moving], order=rules.order)

@@ -81,6 +81,14 @@ def points_of(request: ProbedRequest) -> dict[str, list[SlopePoint]]:
     return found
 
 
+def rises(one: ProbedSize, two: ProbedSize) -> list[int]:
+    """Return how many more calls each statement of the application has at the second of two sizes."""
+    before, after = (
+        {e.count.statement.key: e.count.calls for e in size.statements or () if e.application} for size in (one, two)
+    )
+    return [calls - before.get(key, 0) for key, calls in after.items()]
+
+
 def together_points(request: ProbedRequest, keys: Collection[str]) -> list[SlopePoint]:
     """Return the points of several statements added up, in rising order of rows."""
     found: dict[int, list[tuple[int, int]]] = {}

@@ -39,7 +39,7 @@ class Twins:
     """The matched requests of one round: request and variant, what each arm took (ns), which arm was asked first.
 
     ``sent`` orders them by time (ns). ``left_out`` counts pairs that failed, overlapped, or opened a connection where
-    that is the exception.
+    that is the exception; ``connected`` are those of them that did nothing but the last.
     """
 
     request: Ints
@@ -48,6 +48,7 @@ class Twins:
     second_first: npt.NDArray[np.bool_]
     sent: Ints
     left_out: int
+    connected: int = 0
 
     @property
     def ratio(self) -> Floats:
@@ -61,7 +62,8 @@ class Effects:
 
     ``errors`` are by metric the standard errors within the round, of the median ratio and of the ratios of the means
     and tails (NaN where there are too few pairs to tell). ``order`` is by round how much slower (ln) a request is for
-    being the second of its pair, whichever the arm. ``pairs`` and ``left_out`` are totals over the rounds.
+    being the second of its pair, whichever the arm. ``pairs``, ``left_out`` and ``connected`` are totals over the
+    rounds.
     """
 
     change: Floats
@@ -69,6 +71,7 @@ class Effects:
     order: Floats
     pairs: int
     left_out: int
+    connected: int = 0
 
 
 def part(recording: Recording, *, paired: bool) -> Recording:
@@ -111,7 +114,9 @@ def twins(a_round: Round, arms: tuple[int, int] = (0, 1)) -> Twins:
     good = (outcome[one] == Outcome.OK) & (outcome[two] == Outcome.OK) & (sent[late] >= done[early])
     fresh = (samples["reconnected"][one] != 0) | (samples["reconnected"][two] != 0)
     # That one twin had to open a connection is no difference of the versions; where it is usual, it belongs to both.
+    connected = 0
     if fresh[good].mean() <= USUAL if good.any() else False:
+        connected = int((good & fresh).sum())
         good &= ~fresh
     one, two, lead = one[good], two[good], lead[good]
     took = [np.maximum(1, done[index] - sent[index]).astype(np.float64) for index in (one, two)]
@@ -122,6 +127,7 @@ def twins(a_round: Round, arms: tuple[int, int] = (0, 1)) -> Twins:
         lead,
         np.minimum(sent[one], sent[two]),
         int(started.sum()) - len(one),
+        connected,
     )
 
 
@@ -152,11 +158,12 @@ def effects(sides: Sequence[Side]) -> Effects:
     change = np.full((len(rounds), requests), np.nan)
     errors = {name: np.full_like(change, np.nan) for name in ("latency_p50", *_OF_ARMS)}
     order = np.full(len(rounds), np.nan)
-    pairs = left_out = 0
+    pairs = left_out = connected = 0
     for number, a_round in enumerate(rounds):
         found = twins(a_round, (sides[0].arm, sides[1].arm))
         pairs += len(found.ratio)
         left_out += found.left_out
+        connected += found.connected
         leans = []
         for request in range(requests):
             mine = found.request == request
@@ -171,7 +178,7 @@ def effects(sides: Sequence[Side]) -> Effects:
                     leans.append((lean, int(mine.sum())))
         if leans:
             order[number] = np.average([lean for lean, _ in leans], weights=[count for _, count in leans])
-    return Effects(change, errors, order, pairs, left_out)
+    return Effects(change, errors, order, pairs, left_out, connected)
 
 
 def _jackknifed(took: Sequence[Floats], statistic: Callable[[Floats], float]) -> float:

@@ -20,6 +20,8 @@ from perfproof.why.levers.code import allocation_changes
 
 MAX_ALLOCATIONS = 40
 NAMED = 3
+SHOWN_TEXT = 80
+"""Letters of a statement within a sentence."""
 _NOT_SHOWN = "not shown."
 
 
@@ -50,7 +52,7 @@ def explain(
     trusted = verdict is not Verdict.INVALID and kind != "noise"
     pairings = pairs(*profiles) if profiles else {}
     claimed, others = causes_of(_sides(causes, pairings, queries, outcomes)) if trusted else ((), ())
-    sentence = _sentence(claimed, outcomes, verdict, kind)
+    sentence = _sentence(claimed, outcomes, verdict, kind, queries)
     if sentence.endswith(_NOT_SHOWN):
         sentence = f"{sentence} {looked_at(causes, queries)}"
     return Why(
@@ -180,7 +182,9 @@ def _allocations(memory: Sequence[MemoryProfile]) -> tuple[AllocationChange, ...
     return allocation_changes(memory[0], memory[1])[:MAX_ALLOCATIONS] if len(memory) >= 2 else ()
 
 
-def _sentence(claimed: Sequence[Cause], outcomes: Outcomes, verdict: Verdict, kind: str) -> str:
+def _sentence(
+    claimed: Sequence[Cause], outcomes: Outcomes, verdict: Verdict, kind: str, queries: Sequence[QueryDetail]
+) -> str:
     """Return the one sentence, which ends honestly where nothing is shown."""
     if verdict is Verdict.INVALID:
         return "The measurement is invalid, so no cause is named."
@@ -205,10 +209,31 @@ def _sentence(claimed: Sequence[Cause], outcomes: Outcomes, verdict: Verdict, ki
     if len(counted) == 1:
         return f"{'Fewer' if counted == {-1} else 'More'} instructions, cause {_NOT_SHOWN}"
     if settled:
+        counts = [row for row in settled if row.metric == "queries_per_request"]
+        if counts and (statement := _statement_of(counts, queries)):
+            return f"Time did not move; {statement}."
         return f"Time did not move; of what did, the cause is {_NOT_SHOWN}"
     if verdict is Verdict.EQUIVALENT:
         return "No difference, so there is nothing to explain."
     return "Nothing moved for sure, so there is nothing to explain yet."
+
+
+def _statement_of(counts: Sequence[Comparison], queries: Sequence[QueryDetail]) -> str:
+    """Return the statement that a request has more or fewer of, where it moved most; "" where none is known."""
+    row = max(counts, key=lambda each: abs((each.candidate or 0.0) - (each.baseline or 0.0)))
+    detail = next((each for each in queries if each.request == row.request), None)
+    moved = [
+        (after - before, before, after, each.text)
+        for each in (detail.statements if detail is not None else ())
+        for before, after in [(each.baseline[-1] if each.baseline else 0, each.candidate[-1] if each.candidate else 0)]
+        if (after - before) * direction(row) > 0
+    ]
+    if detail is None or not moved:
+        return ""
+    _, before, after, text = max(moved, key=lambda each: abs(each[0]))
+    short = text if len(text) <= SHOWN_TEXT else f"{text[: SHOWN_TEXT - 1]}…"
+    size = detail.sizes[-1] if detail.sizes else None
+    return f"on {row.request}, `{short}` runs {before} → {after} times{'' if size is None else f' at size {size}'}"
 
 
 def _named(claimed: Sequence[Cause]) -> list[str]:

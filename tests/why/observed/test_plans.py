@@ -209,6 +209,16 @@ def test_names_that_are_reserved_words_are_explained_on_mariadb(mariadb):
     explainer.close()
 
 
+@pytest.mark.database
+def test_a_statement_that_mariadb_did_not_keep_whole_is_told_as_that(mariadb):
+    client = MysqlClient(parse(mariadb.new_database()), None, lambda: 0)
+    explainer = MysqlExplainer(client)
+    cut = "select " + ", ".join(f"some_column_{n}" for n in range(60)) + " from orders where owner ="
+    assert "raise max_digest_length" in str(explainer.explain(cut))
+    assert "the server says" in str(explainer.explain("select name frm orders"))
+    explainer.close()
+
+
 def test_mysql_texts_get_values_that_no_place_refuses():
     assert valued('select "desc" from "a ""b`" where c = ?') == "select `desc` from `a \"b``` where c = '1'"
     assert valued("select * from t where a = ? limit ? offset ?") == "select * from t where a = '1' limit 1 offset 1"

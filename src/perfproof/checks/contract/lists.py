@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -32,6 +32,9 @@ _NEXT_CURSOR = (
     "next_cursor", "nextCursor", "cursor", "next_page_token", "nextPageToken", "next_token", "nextToken",
     "continuation", "after", "end_cursor", "endCursor",
 )  # fmt: skip
+_TOLD_IN = ("links", "_links", "paging", "pagination", "meta", "page_info", "pageInfo")
+"""Where an answer tells of its pages, beside its top."""
+_TOTAL = re.compile(r"total(_?(count|items|elements|results|records|rows|hits))?", re.IGNORECASE)
 _PAGES = 6
 """Pages into which the first answer is cut."""
 _MOST_PAGES = 12
@@ -107,6 +110,7 @@ def rows_in(answer: Answer, target: str) -> list[Any] | None:
     if not isinstance(data, dict):
         return None
     last = target.partition("?")[0].rstrip("/").rpartition("/")[2]
+    last = last.partition(".")[0]  # /issues.json holds `issues`
     for name in (*_HOLDERS, last, last.replace("-", "_")):
         value = data.get(name)
         if isinstance(value, dict) and name in ("data", "_embedded"):
@@ -121,6 +125,14 @@ def _walk(arm: CheckedArm, listed: Listed, rows: list[Any], answer: Answer) -> d
     size = next((name for name in listed.parameters if PAGING.fullmatch(name)), None)
     linked = _next_of(answer, listed.target) is not None
     flaws: list[str] = []
+    told = _paging_in(answer, len(rows)) if not linked and not _has_place(listed) else None
+    if told is not None:
+        # Nobody says which parameters it takes, but its answer says that this is a page.
+        if size is None:
+            size = next((name for name in told if PAGING.fullmatch(name) and _takes(arm, listed, name)), None)
+        if size is None:
+            return {"pages": 0, "flaws": [], "told": "its answer tells of pages, and not how they are asked for"}
+        listed = replace(listed, parameters=(*listed.parameters, *told))
     if size is None and not linked:
         unpaged = int(arm.settings.get("unpaged") or 20)
         if len(rows) < unpaged:
@@ -134,6 +146,26 @@ def _walk(arm: CheckedArm, listed: Listed, rows: list[Any], answer: Answer) -> d
     wanted = max(1, -(-min(len(rows), most) // _PAGES))
     wanted = min(wanted, listed.most or wanted)
     return _paged(arm, listed, rows[:most], size, wanted, flaws)
+
+
+def _takes(arm: CheckedArm, listed: Listed, size: str) -> bool:
+    """Tell whether one row comes where one is asked for."""
+    alone = rows_in(arm.asker.ask("GET", _with(listed.target, {size: 1}), listed.headers), listed.target)
+    return alone is not None and len(alone) == 1
+
+
+def _paging_in(answer: Answer, rows: int) -> tuple[str, ...] | None:
+    """Return the names by which an answer tells that it is a page of a longer list; None where it does not."""
+    data = answer.data if isinstance(answer.data, dict) else {}
+    held = [data, *(data[name] for name in _TOLD_IN if isinstance(data.get(name), dict))]
+    numbers = {name: value for holder in held for name, value in holder.items() if type(value) is int}
+    places = [name for name in numbers if any(each.fullmatch(name) for each in (_AT, _PAGE))]
+    total = max((value for name, value in numbers.items() if _TOTAL.fullmatch(name)), default=0)
+    for name in ("x-total-count", "x-total", "x-wp-total"):
+        total = max(total, int(answer.headers[name])) if answer.headers.get(name, "").isdigit() else total
+    if places:
+        return (*places, *(name for name in numbers if PAGING.fullmatch(name)))
+    return () if total > rows else None
 
 
 def _paged(
@@ -213,8 +245,7 @@ def _next_of(answer: Answer, target: str, parameters: tuple[str, ...] = ()) -> s
     data = answer.data
     if not isinstance(data, dict):
         return None
-    held = [data, *(data[name] for name in ("links", "_links", "paging", "pagination", "meta", "page_info", "pageInfo")
-                    if isinstance(data.get(name), dict))]  # fmt: skip
+    held = [data, *(data[name] for name in _TOLD_IN if isinstance(data.get(name), dict))]
     for holder in held:
         for name in _NEXT:
             value = holder.get(name)

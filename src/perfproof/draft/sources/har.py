@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from perfproof.core.numbers import count_of
 from perfproof.documents.document import Document
+from perfproof.draft.login_page import login_form, names_password
 from perfproof.draft.names import is_health, resource_of, unique
 from perfproof.draft.sources.entries import PASSWORDS
 from perfproof.draft.sources.messages import body_of, kept_headers, merged, path_of, reads_graphql, split_query
+from perfproof.draft.templates import written
 from perfproof.draft.wanted import DraftRequest, Entry, Found, Login
 
 _DECORATION = re.compile(
     r"\.(?:js|mjs|css|png|jpe?g|gif|svg|ico|webp|avif|woff2?|ttf|eot|map|mp4|webm|wasm)$", re.IGNORECASE
 )
+_LED_ON = (301, 302, 303)
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
@@ -69,9 +73,14 @@ def read_har(document: Document) -> Found:
     if len(own) < len(counted):
         notes.append(f"only requests to {origin} are taken, {len(own)} of {len(counted)}")
     good = [each for each in own if each.status in range(200, 300) or each.status == 304]
-    if len(good) < len(own):
-        notes.append(f"{len(own) - len(good)} requests that failed or were redirected while recording are left out")
-    login = _login(good)
+    # A form that lets somebody in is answered by a redirect to where he wanted to go.
+    login = _login([each for each in own if each in good or (_is_login(each) and each.status in _LED_ON)])
+    left = sum(each not in good and not (login is not None and _is_login(each)) for each in own)
+    if left:
+        failed = (
+            f"{count_of(left, 'request')} that failed or {'was' if left == 1 else 'were'} redirected while recording"
+        )
+        notes.append(f"{failed} {'is' if left == 1 else 'are'} left out")
     if login is None and any(each.header("authorization") or each.header("cookie") for each in good):
         notes.append(
             "what let the user in while recording is left out: if requests fail with 401, give"
@@ -177,7 +186,19 @@ def _fields(exchange: _Exchange) -> tuple[Mapping[str, Any], bool]:
 
 
 def _password_in(fields: Mapping[str, Any]) -> str:
-    return next((name for name in fields if name.lower() in PASSWORDS), "")
+    return next((name for name in fields if name.lower() in PASSWORDS or names_password(name)), "")
+
+
+def _page_of(login: _Exchange, exchanges: Sequence[_Exchange]) -> tuple[str, str] | None:
+    """Return the recorded page that shows the form of a login, and the form's field for the name; None without one."""
+    for each in exchanges:
+        if each.place >= login.place or each.method != "GET":
+            continue
+        form = login_form(each.answer, urlsplit(each.url).path)
+        if form is not None and form.password in _fields(login)[0]:
+            path = urlsplit(each.url).path  # without the query: it says where to go back to
+            return written(path), form.user
+    return None
 
 
 def _login(exchanges: Sequence[_Exchange]) -> Login | None:
@@ -186,8 +207,20 @@ def _login(exchanges: Sequence[_Exchange]) -> Login | None:
         if not _is_login(exchange):
             continue
         fields, form = _fields(exchange)
-        told = {name: None if name.lower() in PASSWORDS else str(value) for name, value in fields.items()}
+        secret = _password_in(fields)
+        told = {name: None if name == secret else str(value) for name, value in fields.items()}
         path = path_of(exchange.url, "")
+        page = _page_of(exchange, exchanges) if form else None
+        if page is not None:  # its other fields are read from the page, since some of them are new on each
+            where, user = page
+            return Login(
+                path,
+                "the recorded login",
+                {user: written(told.get(user) or ""), secret: None},
+                form,
+                header=None,
+                page=where,
+            )
         header: tuple[str, str] | None = None
         for later in exchanges:
             scheme, _, token = later.header("authorization").rpartition(" ")

@@ -7,7 +7,9 @@ import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+
+import yaml
 
 from perfproof.core.addresses import is_loopback
 from perfproof.draft.start.declared import composed, environment_of, from_here
@@ -22,6 +24,9 @@ _PYTHON = re.compile(r"\b(python[\d.]*|uvicorn|gunicorn|hypercorn|flask|waitress
 _LITE = re.compile(
     r"^\s*(?:import|from)\s+(?:sqlite3|aiosqlite|sqlite_utils|apsw)\b|sqlite(?:\+\w+)?:///", re.MULTILINE
 )
+
+_TOLD = "given: "
+"""Begins the source of an address that the user gave for the scenario's own environment."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +49,26 @@ def find_database(folder: Path, command: str, own: Mapping[str, str], environ: M
         system = address.partition(":")[0].partition("+")[0].lower()
         if system == "sqlite":
             if python:
-                return Database("sqlite", f"from {source}")
+                return Database("sqlite", f"from {source.removeprefix(_TOLD)}")
             continue
         if system not in _SYSTEMS:
             continue
         reason = _unreachable(address)
         if reason is not None:
-            left_out = left_out or f"the database that {source} names is left out: {reason}"
+            named = source.removeprefix(_TOLD)
+            left_out = left_out or f"the database that {named} names is left out: {reason}"
         elif variable:
-            return Database(f"${{{variable}}}", f"from {source}")
+            return Database(f"${{{variable}}}", f"from {source.removeprefix(_TOLD)}")
+        elif _password(address) and source.startswith(_TOLD):
+            # The scenario holds it already, as the user gave it.
+            return Database(written(address), f"from {source.removeprefix(_TOLD)}; its password stands in this file")
         elif _password(address):
             left_out = left_out or (
                 f"the database that {source} names is left out: its address holds a password; export it as DATABASE_URL"
                 ' and run init again, or write `database: "${DATABASE_URL}"`'
             )
         else:
-            return Database(written(address), f"from {source}")
+            return Database(written(address), f"from {source.removeprefix(_TOLD)}")
     if python and not left_out:
         for path in source_files(folder, (".py",), most=200):
             if _LITE.search(text_of(path)):
@@ -72,7 +81,8 @@ def _addresses(folder: Path, own: Mapping[str, str], environ: Mapping[str, str])
     for name, value in own.items():
         if "://" in value and _NAMES.fullmatch(name):
             inner = re.fullmatch(r"\$\{(\w+)\}", value)
-            yield environ.get(inner[1], "") if inner else value, inner[1] if inner else "", f"the variable {name}"
+            where = f"the variable {name}" if inner else f"{_TOLD}the variable {name}"
+            yield environ.get(inner[1], "") if inner else value, inner[1] if inner else "", where
     for name, value in environ.items():
         if _NAMES.fullmatch(name) and "://" in value:
             yield value, name, f"the variable {name}"
@@ -83,6 +93,7 @@ def _addresses(folder: Path, own: Mapping[str, str], environ: Mapping[str, str])
             if _NAMES.fullmatch(name) and "://" in value:
                 yield value.strip(), "", f"{name} in {file}"
     yield from _django(folder)
+    yield from _rails(folder)
     services, file = composed(folder)
     for name, service in services.items():
         for variable, value in environment_of(service).items():
@@ -113,6 +124,29 @@ def _django(folder: Path) -> Iterator[tuple[str, str, str]]:
                 place = settings.get("HOST") or "127.0.0.1"
                 port = f":{settings['PORT']}" if settings.get("PORT") else ""
                 yield f"{system}://{user}{place}{port}/{settings['NAME']}", "", source
+
+
+def _rails(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield the database of a Rails application in production, as far as it is written down and not computed."""
+    file = folder / "config" / "database.yml"
+    try:
+        found = yaml.safe_load(re.sub(r"<%.*?%>", "", text_of(file), flags=re.DOTALL))
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return
+    one = found.get("production") if isinstance(found, dict) else None
+    if not isinstance(one, dict):
+        return
+    system = {"postgresql": "postgresql", "postgis": "postgresql", "mysql2": "mysql", "trilogy": "mysql"}.get(
+        str(one.get("adapter"))
+    )
+    if isinstance(one.get("url"), str) and "://" in one["url"]:
+        yield one["url"].replace("mysql2://", "mysql://"), "", "config/database.yml"
+    elif system and one.get("database"):
+        user = quote(str(one.get("username") or ""), safe="")
+        secret = f":{quote(str(one['password']), safe='')}" if one.get("password") else ""
+        port = f":{one['port']}" if one.get("port") else ""
+        place = f"{one.get('host') or '127.0.0.1'}{port}/{one['database']}"
+        yield f"{system}://{user}{secret}{'@' if user else ''}{place}", "", "config/database.yml"
 
 
 def _password(address: str) -> bool:

@@ -8,7 +8,9 @@ from pathlib import Path
 from perfproof.draft.start.compiled import cargo, go
 from perfproof.draft.start.declared import compose, dockerfile, procfile
 from perfproof.draft.start.node import node
+from perfproof.draft.start.php import php
 from perfproof.draft.start.python import django, python
+from perfproof.draft.start.ruby import ruby
 from perfproof.draft.start.start import Start
 
 
@@ -18,9 +20,11 @@ def ways_to_start(folder: Path) -> list[Start]:
         procfile,
         django,
         python,
+        ruby,  # before Node: a package.json beside it builds its pages
         node,
         cargo,
         go,
+        php,
         dockerfile,
         compose,
     )

@@ -54,6 +54,9 @@ _NAMED = {
     "grouping_operation": "Group",
 }
 
+SYNTAX = 1064
+"""The server's number for a statement that it cannot read."""
+
 
 class MysqlExplainer:
     """One database; ``client`` is perfproof's own connection to its server."""
@@ -78,9 +81,15 @@ class MysqlExplainer:
             number, told = (*error.args, 0, "")[:2]
             if number in DENIED:
                 return f'{told}: run "GRANT SELECT ON `{name}`.* TO {self._client.address.user}"'
+            if number == SYNTAX and len(text) > self._kept():
+                return "the server keeps no more than its beginning: raise max_digest_length, and restart the server"
             return f"the server says: {told}"
         except (SourceError, ValueError, LookupError) as error:
             return f"the server's plan cannot be read: {error}"
+
+    def _kept(self) -> int:
+        """Return how long a statement may be that the server surely keeps whole; what we write is a bit shorter."""
+        return int(self._client.variable("max_digest_length") or 1024) * 2 // 3
 
     def close(self) -> None:
         """End the connection."""
