@@ -37,6 +37,8 @@ _OTHER = _words("set show discard deallocate reset listen unlisten use pragma pr
 _HOUSEKEEPING = frozenset(("select pg_advisory_unlock_all()",))  # asyncpg's pool, each time a connection comes back
 _QUOTING = re.compile(r"select quote\(\?\)(?:, quote\(\?\))*\Z")
 """How Django, in debug mode, asks SQLite for the text of each statement that it remembers."""
+_SETTING = re.compile(r"select (?:(?:pg_catalog\.)?set_config\([^()]*\)(?: as \w+)?(?:, )?)+\Z")
+"""SET as a function: how Django and others set up each new connection to PostgreSQL."""
 _PIECE = re.compile(r'"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[^\W\d][\w$]*|\?|[(),;.\[\]]|[^\w\s(),;.\[\]?"`]+|\S')
 _STATEMENT = re.compile(r'(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`|[^;])+')
 _ALONE = frozenset("(),;.[]?")
@@ -70,7 +72,8 @@ def kind_of(text: str) -> StatementKind:
     first = text.partition(" ")[0]
     if first in _TRANSACTION or text.startswith(("set transaction", "prepare transaction")):
         return "transaction"
-    return "other" if first in _OTHER or text in _HOUSEKEEPING or _QUOTING.match(text) else "query"
+    known = first in _OTHER or text in _HOUSEKEEPING or _QUOTING.match(text) or _SETTING.match(text)
+    return "other" if known else "query"
 
 
 @lru_cache(maxsize=CACHED_TEXTS)
