@@ -72,8 +72,9 @@ class Latency:
             return None
         if request >= 0:
             return self.matched.change[:, request]
-        with np.errstate(invalid="ignore"):
-            typical = np.exp(np.nanmean(self.logs[metric][0], axis=0)) if len(self.matched.change) else self.weights
+        logs = self.logs[metric][0]
+        with np.errstate(invalid="ignore"):  # a name that no round knows has no mean
+            typical = np.exp(np.nansum(logs, axis=0) / np.isfinite(logs).sum(axis=0)) if len(logs) else self.weights
         known = np.isfinite(self.matched.change).any(axis=0) & (self.weights > 0) & np.isfinite(typical)
         if self.weights[known].sum() < _MOST_TRAFFIC:
             return np.full(len(self.matched.change), np.nan)
