@@ -186,3 +186,63 @@ def test_texts_stand_in_a_scenario_as_they_were_meant() -> None:
     assert with_variables("a$$b ${X:-y} ${Z}", {"Z": "z"}) == "a$b y z"
     with pytest.raises(UsageError, match="is not set"):
         with_variables("${GONE}", {})
+
+
+def test_requests_without_known_ids_take_no_turn_from_those_that_can_be_sent(serve: Any) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        return (200, [{"id": 1}], {}) if path.startswith("/good") else (404, {}, {})
+
+    lines: list[str] = []
+    unknown = [get(f"/things{n}/{{thing_id}}", "thing_id") for n in range(60)]
+    client = serve(answers)
+    trial = Trying(client, Found("x", asks=(*unknown, get("/good"))), Credentials(), {}, lines.append).run(
+        (*unknown, get("/good"))
+    )
+    assert [each.ask.path for each in trial.tried] == ["/good"]
+    assert sum("no value is known" in line for line in lines) == 5
+    assert "  dropped  55 more of which no value in the path is known" in lines
+
+
+def test_requests_that_find_rows_go_before_those_that_find_none(serve: Any) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        return 200, [] if path.startswith("/empty") else [{"id": 1}, {"id": 2}], {}
+
+    asks = (*(get(f"/empty{n}") for n in range(3)), get("/full1"), get("/full2"))
+    trial = Trying(serve(answers), Found("x", asks=asks), Credentials(), {}, lambda text: None, most=3).run(asks)
+    assert [each.ask.path for each in trial.tried] == ["/empty0", "/full1", "/full2"]
+    assert trial.notes[-1].startswith("no health path") or "1 of the requests finds no row" in " ".join(trial.notes)
+    assert any("fill the database with --prepare" in note for note in trial.notes)
+    assert ("GET /empty2", "finds no row") in trial.dropped
+
+
+@pytest.mark.parametrize("known", ["Token", "JWT", ""])
+def test_the_word_before_a_token_is_found_by_asking(serve: Any, known: str) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        if path == "/token":
+            return 200, {"token": "abc"}, {}
+        right = headers.get("Authorization") == f"{known} abc".lstrip()
+        return (200, [{"id": 1}], {}) if right else (401, {}, {})
+
+    entry = Entry("a token", (Login("/token", "here", {"username": "ann", "password": "pw"}),))
+    trial = tried(serve(answers), Found("x", asks=(get("/items", secured=True),), entry=entry))
+    assert trial.header == ("Authorization", f"{known} {{token}}".lstrip())
+    assert len(trial.tried) == 1
+
+
+def test_a_password_from_the_environment_is_not_tried_as_basic_where_the_service_wants_another_way_in(
+    serve: Any,
+) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        return 401, {}, {"WWW-Authenticate": "Token"}
+
+    asks = (get("/items", secured=True),)
+    trial = tried(serve(answers), Found("x", asks=asks), Credentials("ann", "${PASSWORD}"), PASSWORD="pw")
+    assert any("nobody is logged in" in note for note in trial.notes)
+
+
+def test_where_no_health_path_is_answered_the_document_is_asked(serve: Any) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        return (200, {}, {}) if path == "/api/schema/?format=json" else (401, {}, {})
+
+    found = Found("/api/schema/?format=json", asks=(get("/items", secured=True),))
+    assert tried(serve(answers), found).health == "/api/schema/?format=json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -101,9 +101,14 @@ def _from_url(url: str) -> Found:
     return replace(found, origin=origin)
 
 
-def document_of(client: Client) -> Found | None:
-    """Return what the OpenAPI document of a running service holds, from the first usual path that has one."""
-    for document in shown_by(client):
+def document_of(
+    client: Client, headers: Mapping[str, str] | None = None, failed: list[str] | None = None
+) -> Found | None:
+    """Return what the OpenAPI document of a running service holds, from the first usual path that has one.
+
+    Why there is none where one seems to be goes to ``failed``.
+    """
+    for document in shown_by(client, headers, failed=failed):
         return read_openapi(document)
     return None
 

@@ -1,0 +1,59 @@
+"""``perfproof init`` on a service whose document says neither where it is mounted nor what only reads."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.server
+
+SERVE = f"{sys.executable} {Path(__file__).parent.parent / 'services' / 'mounted.py'} {{port}}"
+USER = ("--user", "ann:${PASSWORD}")
+
+
+def test_prefix_token_and_searches_by_post_are_found_and_measured(bench):
+    bench.environ["PASSWORD"] = "s3cret-word"
+    ran = bench.run("init", "--command", SERVE, *USER, "--reads", "POST */search")
+    assert ran.code == 0, ran.err
+    assert "all paths stand below /api, of which the document says nothing" in ran.err
+    scenario = yaml.safe_load((bench.folder / "perfproof.yaml").read_text())
+    assert scenario["setup"][0]["post"] == "/api/token/"
+    requests = {each["name"]: each for each in scenario["requests"]}
+    assert set(requests) == {"version", "mine", "search items", "show item"}
+    search = requests["search items"]
+    assert (search["post"], search["json"], search["safe"]) == ("/api/items/search", {"limit": "{limit}"}, True)
+    assert search["scale"] == {"parameter": "limit", "sizes": [1, 10, 50]}
+    assert requests["show item"]["values"]["item_id"][0] == "item-0"
+    assert requests["mine"]["headers"] == {"Authorization": "Token {token}"}
+    assert scenario["service"]["health"] == "/api/version"
+    measured = bench.without_load().run("ab", "perfproof.yaml", "--rounds", "2", "--no-why")
+    assert (bench.runs[-1] / "rounds" / "002").is_dir(), measured.err
+
+
+def test_what_is_posted_without_writing_is_told_and_not_sent(bench):
+    bench.environ["PASSWORD"] = "s3cret-word"
+    ran = bench.run("init", "--command", SERVE, *USER)
+    assert ran.code == 0, ran.err
+    assert (
+        "1 request by POST is called as if only reading, such as /items/search: --reads 'POST */search' sends it too"
+        in ran.err
+    )
+    scenario = yaml.safe_load((bench.folder / "perfproof.yaml").read_text())
+    assert all("post" not in each for each in scenario["requests"])
+
+
+def test_what_went_wrong_is_told_with_its_cure(bench):
+    failed = bench.run("init", "--command", SERVE, "--prepare", "false")
+    assert "--prepare names what fills its database" in failed.err
+    assert "give --command" not in failed.err
+    slow = bench.run("init", "--command", SERVE, "-e", "SLOW=60", "--start-timeout", "1")
+    assert "fix: --start-timeout 3 where it takes longer" in slow.err
+    broken = bench.run("init", "--command", SERVE, "-e", "BREAK=document")
+    assert "/openapi.json is answered with status 500" in broken.err
+    (bench.folder / "old").mkdir()
+    before = bench.run("init", "--command", f"test -d old && {SERVE}", "--before", "old")
+    assert before.code != 0
+    assert "the version before does not start with" in before.err
