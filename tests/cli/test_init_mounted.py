@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import sys
 from pathlib import Path
 
@@ -21,13 +23,13 @@ def test_prefix_token_and_searches_by_post_are_found_and_measured(bench):
     assert "all paths stand below /api, of which the document says nothing" in ran.err
     scenario = yaml.safe_load((bench.folder / "perfproof.yaml").read_text())
     assert scenario["setup"][0]["post"] == "/api/token/"
-    requests = {each["name"]: each for each in scenario["requests"]}
-    assert set(requests) == {"version", "mine", "search items", "show item"}
-    search = requests["search items"]
+    requests = {each.get("get") or each["post"]: each for each in scenario["requests"]}
+    assert set(requests) == {"/api/version", "/api/mine", "/api/items/search", "/api/items/{item_id}"}
+    search = requests["/api/items/search"]
     assert (search["post"], search["json"], search["safe"]) == ("/api/items/search", {"limit": "{limit}"}, True)
     assert search["scale"] == {"parameter": "limit", "sizes": [1, 10, 50]}
-    assert requests["show item"]["values"]["item_id"][0] == "item-0"
-    assert requests["mine"]["headers"] == {"Authorization": "Token {token}"}
+    assert requests["/api/items/{item_id}"]["values"]["item_id"][0] == "item-0"
+    assert requests["/api/mine"]["headers"] == {"Authorization": "Token {token}"}
     assert scenario["service"]["health"] == "/api/version"
     measured = bench.without_load().run("ab", "perfproof.yaml", "--rounds", "2", "--no-why")
     assert (bench.runs[-1] / "rounds" / "002").is_dir(), measured.err
@@ -57,3 +59,14 @@ def test_what_went_wrong_is_told_with_its_cure(bench):
     before = bench.run("init", "--command", f"test -d old && {SERVE}", "--before", "old")
     assert before.code != 0
     assert "the version before does not start with" in before.err
+
+
+def test_checks_ask_where_the_scenarios_requests_stand(bench):
+    bench.environ["PASSWORD"] = "s3cret-word"
+    assert bench.run("init", "--command", SERVE, *USER, "--reads", "POST */search").code == 0
+    ran = bench.run("checks", "perfproof.yaml", "--check", "contract")
+    shown = bench.run("show", "last", "--findings")
+    text = ran.out + ran.err + shown.out
+    assert "status 404" not in text, text
+    facts = json.loads(gzip.decompress((bench.runs[-1] / "checks.json.gz").read_bytes()))
+    assert '"GET /api/items/{}"' in json.dumps(facts)
