@@ -70,3 +70,14 @@ def test_checks_ask_where_the_scenarios_requests_stand(bench):
     assert "status 404" not in text, text
     facts = json.loads(gzip.decompress((bench.runs[-1] / "checks.json.gz").read_bytes()))
     assert '"GET /api/items/{}"' in json.dumps(facts)
+
+
+def test_methods_that_another_route_of_the_document_answers_are_not_called_undocumented(bench):
+    bench.environ["PASSWORD"] = "s3cret-word"
+    assert bench.run("init", "--command", SERVE, *USER, "--reads", "POST */search").code == 0
+    bench.run("checks", "perfproof.yaml", "--check", "contract")
+    facts = json.loads(gzip.decompress((bench.runs[-1] / "checks.json.gz").read_bytes()))
+    (contract,) = facts["checks"]
+    for arm in contract["arms"]:
+        assert "GET /items/search" not in arm["facts"]["extra"]
+        assert "POST /mine" in arm["facts"]["extra"]  # which Allow names, and no route has

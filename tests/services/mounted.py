@@ -95,6 +95,13 @@ class Handler(BaseHTTPRequestHandler):
         found |= {f"/api/items/{each['id']}": each for each in ITEMS}
         return self.answer(200, found[path]) if path in found else self.answer(404, {})
 
+    def do_OPTIONS(self) -> None:
+        """Answer as Starlette does: with the methods of the first route whose path fits, /items/{item_id}."""
+        self.send_response(405)
+        self.send_header("Allow", "GET" if self.path.startswith("/api/items/") else "GET, POST")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     do_POST = do_GET  # noqa: N815 - the name that http.server looks for
 
 
