@@ -47,6 +47,17 @@ def test_what_is_posted_without_writing_is_told_and_not_sent(bench):
     assert all("post" not in each for each in scenario["requests"])
 
 
+def test_a_search_given_by_curl_is_counted_once_it_is_said_to_read(bench):
+    curl = """curl http://127.0.0.1:1/api/items/search -d '{"limit": 20}' -H 'Authorization: Token a-token-of-ann'"""
+    header = ("--header", "Authorization: Token a-token-of-ann")
+    ran = bench.run("init", "--command", SERVE, *header, curl)
+    assert "--reads 'POST */search' has the queries of it counted" in ran.err
+    assert bench.run("init", "--command", SERVE, *header, curl, "--reads", "POST */search", "--force").code == 0
+    (request,) = yaml.safe_load((bench.folder / "perfproof.yaml").read_text())["requests"]
+    assert request["safe"] is True
+    assert request["scale"] == {"parameter": "limit", "sizes": [1, 10, 50]}
+
+
 def test_what_went_wrong_is_told_with_its_cure(bench):
     failed = bench.run("init", "--command", SERVE, "--prepare", "false")
     assert "--prepare names what fills its database" in failed.err

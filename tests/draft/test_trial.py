@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -246,3 +247,14 @@ def test_where_no_health_path_is_answered_the_document_is_asked(serve: Any) -> N
 
     found = Found("/api/schema/?format=json", asks=(get("/items", secured=True),))
     assert tried(serve(answers), found).health == "/api/schema/?format=json"
+
+
+def test_the_number_of_rows_in_the_body_of_a_search_is_a_value_of_its_own() -> None:
+    ask = DraftRequest("runs", "POST", "/runs/search", "here", json={"ids": ["2"], "max_results": 20, "limit": True})
+    found = paged(ask)
+    assert (found.json, found.values) == (
+        {"ids": ["2"], "max_results": "{max_results}", "limit": True},
+        {"max_results": (20,)},
+    )
+    assert found.paging == "max_results"
+    assert paged(replace(ask, path="/runs/create")) == replace(ask, path="/runs/create")

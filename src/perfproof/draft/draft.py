@@ -383,7 +383,7 @@ def _asked_for(given: Credentials, found: Found, asked: Asked | None) -> Credent
 
 def _seem_to_read(found: Found, wishes: DraftOptions) -> str:
     """Return which requests are called as if they only read, though their method says that they write; "" for none."""
-    if wishes.writes or wishes.reads or found.explicit:
+    if wishes.writes or wishes.reads:
         return ""
     alike = [ask for ask in found.asks if ask.method == "POST" and not ask.reads and is_search(ask.path)]
     words = {ask.path.rstrip("/").rpartition("/")[2]: None for ask in alike}
@@ -394,7 +394,7 @@ def _seem_to_read(found: Found, wishes: DraftOptions) -> str:
     them = "it" if one else "them"
     return (
         f"{_counted(len(alike), 'request')} by POST {'is' if one else 'are'} called as if only reading, such as"
-        f" {alike[0].path}: {options} sends {them} too"
+        f" {alike[0].path}: {options} {f'has the queries of {them} counted' if found.explicit else f'sends {them} too'}"
     )
 
 
