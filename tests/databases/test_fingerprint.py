@@ -125,6 +125,19 @@ def test_kind_of_plain_text():
     assert kind_of("begin") == "transaction"
 
 
+@pytest.mark.parametrize(
+    ("sql", "kind"),
+    [
+        ("SELECT set_config('TimeZone', $1, $2)", "other"),
+        ("select pg_catalog.set_config('a', 'b', false), set_config('c', %s, true) AS x", "other"),
+        ("SELECT set_config('a', name, true) FROM tenants", "query"),
+        ("SELECT set_config('a', (SELECT max(id) FROM t)::text, true)", "query"),
+    ],
+)
+def test_a_setting_made_by_a_function_sets_up_a_connection_and_is_no_query(sql, kind):
+    assert fingerprint(sql, "postgresql").kind == kind
+
+
 MARKER = "zqx"
 """Part of every fuzzed literal: three letters that occur in no template."""
 

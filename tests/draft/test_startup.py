@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,43 @@ def test_a_django_project_is_served_by_a_real_server_where_there_is_one(tmp_path
     assert ways[0].command == "gunicorn shop.wsgi:application --bind 127.0.0.1:{port}"
     assert ways[-1].command.endswith("manage.py runserver --noreload 127.0.0.1:{port}")
     assert find_database(tmp_path, ways[0].command, {}, {}).address == "sqlite"
+
+
+def test_the_database_of_django_settings_that_read_variables_is_found(tmp_path: Path) -> None:
+    settings = """import os
+from pathlib import Path
+
+DATABASES = {"default": {
+    "ENGINE": "django.db.backends.postgresql", "NAME": os.environ.get("DB", "shop"),
+    "USER": os.getenv("DB_USER", "app"),
+    "PASSWORD": os.environ["DB_SECRET"], "HOST": env("DB_HOST", default="127.0.0.1"), "PORT": PORT}}
+"""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        put(tmp_path, **{"manage.py": "", "shop/settings.py": settings.replace("PORT}", f"{port}}}")})
+        found = find_database(tmp_path, "gunicorn a", {}, {"DB_SECRET": "word", "DB": "books"})
+        assert found.address == f"postgresql://app:${{DB_SECRET}}@127.0.0.1:{port}/books"
+        written = settings.replace('os.environ["DB_SECRET"]', '"s3cret"').replace("PORT}", f"{port}}}")
+        put(tmp_path, **{"shop/settings.py": written})
+        held = find_database(tmp_path, "gunicorn a", {}, {})
+        assert held.address == ""
+        assert "its address holds a password" in held.left_out
+        assert "s3cret" not in held.left_out
+
+
+def test_nothing_is_built_where_nothing_says_what_is_in_it(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        **{
+            "manage.py": "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\n",
+            "shop/wsgi.py": "application = 1",
+            ".venv/bin/python": "",
+            ".venv/bin/gunicorn": "",
+        },
+    )
+    assert ways_to_start(tmp_path)[0].build is None
+    put(tmp_path, **{"requirements.txt": "django"})
+    assert "-r requirements.txt" in (ways_to_start(tmp_path)[0].build or "")
 
 
 def test_a_node_package_is_started_by_its_script_and_fixed_ports_are_told(tmp_path: Path) -> None:

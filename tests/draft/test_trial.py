@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -252,3 +253,74 @@ def test_what_a_service_says_of_a_request_that_it_refuses_is_told(serve, status:
     found = Found("x", asks=(DraftRequest("a", "GET", "/a", "x"),))
     ((_, reason),) = tried(client, found).dropped
     assert reason == f"answered with status {status}, not 2xx" + (f": {said}" if said else "")
+
+
+def test_requests_without_known_ids_take_no_turn_from_those_that_can_be_sent(serve: Any) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        return (200, [{"id": 1}], {}) if path.startswith("/good") else (404, {}, {})
+
+    lines: list[str] = []
+    unknown = [get(f"/things{n}/{{thing_id}}", "thing_id") for n in range(60)]
+    client = serve(answers)
+    trial = Trying(client, Found("x", asks=(*unknown, get("/good"))), Credentials(), {}, lines.append).run(
+        (*unknown, get("/good"))
+    )
+    assert [each.ask.path for each in trial.tried] == ["/good"]
+    assert sum("no value is known" in line for line in lines) == 5
+    assert "  dropped  55 more of which no value in the path is known" in lines
+
+
+def test_requests_that_find_rows_go_before_those_that_find_none(serve: Any) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        return 200, [] if path.startswith("/empty") else [{"id": 1}, {"id": 2}], {}
+
+    asks = (*(get(f"/empty{n}") for n in range(3)), get("/full1"), get("/full2"))
+    trial = Trying(serve(answers), Found("x", asks=asks), Credentials(), {}, lambda text: None, most=3).run(asks)
+    assert [each.ask.path for each in trial.tried] == ["/empty0", "/full1", "/full2"]
+    assert trial.notes[-1].startswith("no health path") or "1 of the requests finds no row" in " ".join(trial.notes)
+    assert any("fill the database with --prepare" in note for note in trial.notes)
+    assert ("GET /empty2", "finds no row") in trial.dropped
+
+
+@pytest.mark.parametrize("known", ["Token", "JWT", ""])
+def test_the_word_before_a_token_is_found_by_asking(serve: Any, known: str) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        if path == "/token":
+            return 200, {"token": "abc"}, {}
+        right = headers.get("Authorization") == f"{known} abc".lstrip()
+        return (200, [{"id": 1}], {}) if right else (401, {}, {})
+
+    entry = Entry("a token", (Login("/token", "here", {"username": "ann", "password": "pw"}),))
+    trial = tried(serve(answers), Found("x", asks=(get("/items", secured=True),), entry=entry))
+    assert trial.header == ("Authorization", f"{known} {{token}}".lstrip())
+    assert len(trial.tried) == 1
+
+
+def test_a_password_from_the_environment_is_not_tried_as_basic_where_the_service_wants_another_way_in(
+    serve: Any,
+) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        return 401, {}, {"WWW-Authenticate": "Token"}
+
+    asks = (get("/items", secured=True),)
+    trial = tried(serve(answers), Found("x", asks=asks), Credentials("ann", "${PASSWORD}"), PASSWORD="pw")
+    assert any("nobody is logged in" in note for note in trial.notes)
+
+
+def test_where_no_health_path_is_answered_the_document_is_asked(serve: Any) -> None:
+    def answers(method: str, path: str, headers: Any) -> tuple[int, Any, dict[str, str]]:
+        return (200, {}, {}) if path == "/api/schema/?format=json" else (401, {}, {})
+
+    found = Found("/api/schema/?format=json", asks=(get("/items", secured=True),))
+    assert tried(serve(answers), found).health == "/api/schema/?format=json"
+
+
+def test_the_number_of_rows_in_the_body_of_a_search_is_a_value_of_its_own() -> None:
+    ask = DraftRequest("runs", "POST", "/runs/search", "here", json={"ids": ["2"], "max_results": 20, "limit": True})
+    found = paged(ask)
+    assert (found.json, found.values) == (
+        {"ids": ["2"], "max_results": "{max_results}", "limit": True},
+        {"max_results": (20,)},
+    )
+    assert found.paging == "max_results"
+    assert paged(replace(ask, path="/runs/create")) == replace(ask, path="/runs/create")

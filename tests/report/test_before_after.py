@@ -73,6 +73,18 @@ def test_goals_that_are_missed_leave_room_for_the_one_that_is_met() -> None:
     assert chart.left_out == 5
 
 
+def test_without_goals_what_improved_is_drawn_before_what_is_not_told_apart() -> None:
+    noise = [
+        builders.comparison("latency_p50", f"slow {n}", 40, -0.02, 0.1, verdict=Verdict.INCONCLUSIVE) for n in range(8)
+    ]
+    gain = builders.comparison("latency_p50", "books", 30, -0.5, 0.05, verdict=Verdict.IMPROVED)
+    whole = builders.comparison("latency_p50", "all", 40, -0.09, 0.03, verdict=Verdict.IMPROVED)
+    chart = before_after(states.made([*noise, whole, gain], Verdict.IMPROVED, ""))
+    assert chart is not None
+    assert {"books", "all requests"} <= {bar.name for bar in chart.bars}
+    assert sum(bar.change == "not told apart" for bar in chart.bars) == MOST - 2
+
+
 def test_no_difference_is_a_missed_goal_and_else_just_none() -> None:
     promised, free = before_after(states.unmoved()), before_after(states.no_goal_alike())
     assert promised is not None

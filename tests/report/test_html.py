@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -220,3 +221,12 @@ def test_texts_and_marks_stand_out_in_light_and_dark() -> None:
             assert contrast(colour[tone], colour["paper"]) >= 3, tone
         for arm in ("arm0", "arm1", "arm2"):
             assert contrast(colour[arm], colour["paper"]) >= 4.5, arm
+
+
+def test_what_is_typed_stands_as_code() -> None:
+    warning = "give the command more `--time`, or <b>`why:`</b>; a name like shop`s and 5` is no command"
+    made = builders.make_result()
+    made = replace(made, comparability=replace(made.comparability, warnings=(warning,)))
+    text = html.to_html(made)
+    assert "give the command more <code>--time</code>, or &lt;b&gt;<code>why:</code>&lt;/b&gt;" in text
+    assert "a name like shop`s and 5` is no command" in text

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import builders
@@ -10,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from golden_files import agreed
-from perfproof.model.result import Result
+from perfproof.model.result import Result, SizeFigures, Verdict
 from perfproof.report.terminal.full import Live, render, render_runs
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -160,3 +161,13 @@ def test_the_terminal_is_given_back_when_the_measurement_breaks() -> None:
         broken()
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+
+
+def test_a_wide_interval_breaks_no_line_and_one_query_is_one() -> None:
+    result = builders.make_result()
+    row = next(each for each in result.comparisons if each.verdict)
+    wide = replace(row, change=0.4, ci_low=-0.99, ci_high=714.09, verdict=Verdict.INCONCLUSIVE)
+    one = replace(builders.QUERIES, sizes=(None,), figures={"baseline": (SizeFigures(None, 3, 1, 1, 3, 0.5, 100),)})
+    text = shown(replace(result, comparisons=(*result.comparisons, wide), queries=(one,)), terminal=False)
+    assert re.search(r"\[−99\.0, \+71,409\]\s+inconclusive\n", text)
+    assert "  baseline  1 query, 0.500 ms\n" in text

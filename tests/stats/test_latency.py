@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from perfproof.judge.analysis import analyse
 from perfproof.model.recording import Recording
 from perfproof.stats import latency
 from perfproof.stats.columns import Side, completed, latency_ns
+from perfproof.stats.pairs import Effects
 from perfproof.stats.strata import find_modes
 from perfproof.verdict.sentence import describe
 from recording_builders import make_recording
@@ -163,3 +165,13 @@ def test_one_kind_of_request_has_no_typical_change() -> None:
     for (metric, _), row in found.items():
         assert not row.typical
         assert row.baseline == found[metric, "all"].baseline
+
+
+def test_a_request_that_no_round_knows_warns_of_nothing() -> None:
+    unknown = np.full((2, 1), np.nan)
+    logs = np.concatenate([np.zeros((2, 9)), unknown], axis=1)
+    effects = Effects(np.full((2, 10), 0.1) + 0 * logs, {}, np.zeros(2), 20, 0)
+    figures = latency.Latency({"latency_p50": (logs, logs)}, np.full(10, 0.1), np.ones(10), (), (), {}, effects)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert figures.changes("latency_p50", -1) == pytest.approx([0.1, 0.1])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -44,9 +46,32 @@ class Rightly:
             self.operations = operations_of(self.arm.document)
             self.arm.left_out += list(self.operations.broken[:5])
 
-    @property
+    @cached_property
     def prefix(self) -> str:
-        """Return what stands before the paths of the document: its own prefix, and the service's if it lacks that."""
+        """What stands before the paths of the document: its own prefix, and the service's if it lacks that.
+
+        Where the scenario's requests stand elsewhere, it is what stands before them there: a program that mounts an API
+        below a path often leaves that out of the document.
+        """
+        if self.operations is None:
+            return self.arm.prefix
+        prefix = self._said()
+        documented = {_BRACES.sub("{}", each.path) for each in self.operations.found}
+        asked = {_BRACES.sub("{}", request.path) for request in self.arm.requests}
+        if any(path.removeprefix(prefix) in documented for path in asked if path.startswith(prefix)):
+            return prefix
+        leads = Counter(
+            path.removesuffix(each)
+            for path in asked
+            # the longest, since "/flows/{}" ends with "/{}", too
+            for each in sorted((each for each in documented if path.endswith(each)), key=len)[-1:]
+            if each.strip("/")
+        )
+        lead, often = leads.most_common(1)[0] if leads else (prefix, 0)
+        return lead if 2 * often >= len(asked) else prefix
+
+    def _said(self) -> str:
+        """Return the document's own prefix, below the service's if it lacks that."""
         if self.operations is None:
             return self.arm.prefix
         prefix, whole = self.operations.prefix, self.arm.prefix

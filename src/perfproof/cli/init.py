@@ -64,6 +64,10 @@ def init(
     ] = None,
     most: Annotated[int, typer.Option("--most", min=1, max=200, help="How many requests are kept at most.")] = 10,
     writes: Annotated[bool, typer.Option("--writes", help="Also send requests that change something.")] = False,
+    reads: Annotated[
+        list[str] | None,
+        typer.Option("--reads", metavar="PATTERN", help="Such requests only read: 'POST */search'. May be repeated."),
+    ] = None,
     user: Annotated[
         str | None,
         typer.Option("--user", "-u", metavar="NAME:PASSWORD", help="Who logs in; '${PASSWORD}' is a variable's value."),
@@ -119,6 +123,7 @@ def init(
         get=tuple(get or ()),
         only=tuple(only or ()),
         writes=writes,
+        reads=tuple(reads or ()),
         most=most,
         name=name or _name(directory),
         command=command,
@@ -235,7 +240,10 @@ def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
 
 
 def _name(folder: Path) -> str:
-    return re.sub(r"[^\w.-]+", "-", folder.absolute().name).strip("-.") or "service"
+    """Return what runs are called: the folder's name, or its parent's where it only says which version it is."""
+    whole = folder.resolve()
+    name = whole.parent.name if whole.name.lower() in ("after", "before", "new", "old", "candidate") else whole.name
+    return re.sub(r"[^\w.-]+", "-", name or whole.name).strip("-.") or "service"
 
 
 def _ask(question: str, hidden: bool) -> str:

@@ -39,6 +39,8 @@ _QUOTING = re.compile(r"select quote\(\?\)(?:, quote\(\?\))*\Z")
 """How Django, in debug mode, asks SQLite for the text of each statement that it remembers."""
 _VARIABLES = re.compile(r"select @@ ?[\w.]+(?: as \w+)?(?:, @@ ?[\w.]+(?: as \w+)?)*(?: limit \?)?\Z")
 """How drivers of MySQL ask for the server's variables when they connect: SHOW in another form."""
+_SETTING = re.compile(r"select (?:(?:pg_catalog\.)?set_config\([^()]*\)(?: as \w+)?(?:, )?)+\Z")
+"""SET as a function: how Django and others set up each new connection to PostgreSQL."""
 _PIECE = re.compile(r'"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[^\W\d][\w$]*|\?|[(),;.\[\]]|[^\w\s(),;.\[\]?"`]+|\S')
 _STATEMENT = re.compile(r'(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`|[^;])+')
 _ALONE = frozenset("(),;.[]?")
@@ -72,8 +74,9 @@ def kind_of(text: str) -> StatementKind:
     first = text.partition(" ")[0]
     if first in _TRANSACTION or text.startswith(("set transaction", "prepare transaction")):
         return "transaction"
-    asked = text in _HOUSEKEEPING or _QUOTING.match(text) or _VARIABLES.match(text)
-    return "other" if first in _OTHER or asked else "query"
+    known = first in _OTHER or text in _HOUSEKEEPING
+    asked = any(form.match(text) for form in (_QUOTING, _VARIABLES, _SETTING))
+    return "other" if known or asked else "query"
 
 
 @lru_cache(maxsize=CACHED_TEXTS)

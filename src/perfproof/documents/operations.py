@@ -227,14 +227,23 @@ def _prefix(path: str) -> str:
 
 
 def shown_by(
-    client: Client, headers: Mapping[str, str] | None = None, paths: Sequence[str] = DOCUMENT_PATHS
+    client: Client,
+    headers: Mapping[str, str] | None = None,
+    paths: Sequence[str] = DOCUMENT_PATHS,
+    *,
+    failed: list[str] | None = None,
 ) -> Iterator[Document]:
-    """Yield the OpenAPI documents that a running service shows at the usual paths, the most usual first."""
+    """Yield the OpenAPI documents that a running service shows at the usual paths, the most usual first.
+
+    Paths that are there, but are answered with an error of the service or for those who log in alone, go to ``failed``.
+    """
     for path in paths:
         sent = {"Accept": "application/json, application/yaml", **(headers or {})}
         answer = client.send("GET", path, sent, within=10)
         if answer.problem and "refused" in answer.problem.lower():
             return
+        if failed is not None and (answer.status >= 500 or answer.status in (401, 403)):
+            failed.append(f"{path} is answered with status {answer.status}")
         if answer.status != 200 or not answer.body or answer.body.lstrip()[:1] == b"<":
             continue
         try:

@@ -12,6 +12,7 @@ from typing import Any
 
 from perfproof.core.redaction import Redactor, worth_masking
 from perfproof.documents.operations import DOCUMENT_PATHS
+from perfproof.draft.names import is_search
 from perfproof.draft.sources.api_versions import of_both, versions_in
 from perfproof.draft.sources.entries import PASSWORDS
 from perfproof.draft.sources.kinds import document_of, file_in, plain, read_sources
@@ -20,10 +21,10 @@ from perfproof.draft.start.own_data import with_own_data
 from perfproof.draft.start.own_port import with_own_port
 from perfproof.draft.start.start import Start, adapted, needs_shell
 from perfproof.draft.start.ways import ways_to_start
-from perfproof.draft.templates import with_variables
+from perfproof.draft.templates import filled, with_variables
 from perfproof.draft.trial import Credentials, Trial, Trying
 from perfproof.draft.versions import left_behind
-from perfproof.draft.wanted import Found, chosen
+from perfproof.draft.wanted import DraftRequest, Found, chosen
 from perfproof.draft.write import ScenarioText, text_of
 from perfproof.errors import PerfproofError, ServiceError, UsageError
 from perfproof.http.plain_client import Client, require_loopback
@@ -69,6 +70,8 @@ class DraftOptions:
     before: Path | None = None
     goals: Mapping[str, str] = field(default_factory=dict)
     versions: tuple[str, str] | None = None
+    reads: tuple[str, ...] = ()
+    starts: str = "the service"
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def draft(
         client = Client(base)
         shown = found is None
         if found is None:
-            found = _document(client, asked, say)
+            found = _document(client, wishes.credentials, environ, asked, say)
         if wishes.versions is not None:
             found = of_both(found, wishes.versions)
         else:
@@ -101,11 +104,13 @@ def draft(
             found = replace(found, notes=(*found.notes, told)) if told else found
         credentials = _asked_for(wishes.credentials, found, asked)
         trying = Trying(client, found, credentials, environ, say, wishes.most)
-        candidates = chosen(found.asks, only=wishes.only, writes=wishes.writes or found.explicit)
+        candidates = _chosen(found, wishes)
         headers = trying.enter(candidates or found.asks)
         if shown and headers:
             found = _shown_inside(client, found, headers, wishes, say)
-            candidates = chosen(found.asks, only=wishes.only, writes=wishes.writes or found.explicit)
+            candidates = _chosen(found, wishes)
+        told = _seem_to_read(found, wishes)
+        found = replace(found, notes=(*found.notes, told)) if told else found
         if not candidates and not found.locustfile:
             raise _nothing_chosen(found, wishes)
         trial = trying.run(candidates, entered=True)
@@ -115,7 +120,8 @@ def draft(
             wishes = replace(wishes, arms={"baseline": {"prefix": first}, "candidate": {"prefix": last}})
     if wishes.before is not None and way is not None:
         say(f"the version before, in {wishes.before}:")
-        with _running([way], replace(wishes, folder=wishes.before), found, environ, say, "baseline") as (_, other):
+        there = replace(wishes, folder=wishes.before, starts="the version before")
+        with _running([way], there, found, environ, say, "baseline") as (_, other):
             trying.elsewhere(Client(other))
     if wishes.health:
         trial.health = wishes.health
@@ -331,11 +337,12 @@ def _first_that_starts(
     name: str,
 ) -> tuple[Start, RunningService]:
     redactor = Redactor(_secrets(wishes, environ))
-    failures: list[tuple[Start, PerfproofError]] = []
+    failures: list[tuple[Start, PerfproofError, str]] = []
     for number, way in enumerate(ways):
         logs = private / f"start-{number}"
         (logs / "work").mkdir(parents=True, mode=0o700)
         arm = _arm(way, wishes, environ, logs / "work", name)
+        cure = "--prepare names what fills its database, and --environment NAME=VALUE what it needs"
         try:
             say(f"starting {way.command}  (from {way.source})")
             if wishes.build:
@@ -344,19 +351,24 @@ def _first_that_starts(
             if arm.service.prepare:
                 say(f"  prepare: {way.prepare}")
                 run_command(arm, arm.service.prepare, purpose="prepare", log=logs / "prepare.log", redactor=redactor)
+            cure = "give --command 'myserver --port {port}', and --environment NAME=VALUE for what it needs"
             (service,) = start([arm], logs=logs, redactor=redactor, cpus=None, any_status=True)
         except (ServiceError, UsageError) as error:
-            failures.append((way, error))
+            if "was not healthy within" in error.what:
+                longer = f"--start-timeout {3 * wishes.start_timeout:g}"
+                cure = f"{longer} where it takes longer (its log says how far it came); else {cure}"
+            failures.append((way, error, cure))
             say(f"  that does not work: {error.what}")
             continue
         say(f"  up in {service.start_seconds:.1f} s")
         return way, service
-    way, first = failures[0]
-    others = "; ".join(f"{each.command}: {other.what}" for each, other in failures[1:3])
+    way, first, cure = failures[0]
+    others = "; ".join(f"{each.command}: {other.what}" for each, other, _ in failures[1:3])
     raise ServiceError(
-        f"the service does not start with `{way.command}` (from {way.source}): {first.what}",
+        f"{wishes.starts} does not start with `{way.command}` (from {way.source}): {first.what}",
+        where=str(wishes.folder) if wishes.starts != DraftOptions.starts else None,
         why="; ".join(filter(None, (first.why, others and f"nor in other ways: {others}"))) or None,
-        hint="give --command 'myserver --port {port}', and --environment NAME=VALUE for what it needs",
+        hint=cure,
         log_tail=first.log_tail if isinstance(first, ServiceError) else (),
     )
 
@@ -393,9 +405,17 @@ def _arm(way: Start, wishes: DraftOptions, environ: Mapping[str, str], work: Pat
     )
 
 
-def _document(client: Client, asked: Asked | None, say: Callable[[str], None]) -> Found:
+def _document(
+    client: Client,
+    credentials: Credentials,
+    environ: Mapping[str, str],
+    asked: Asked | None,
+    say: Callable[[str], None],
+) -> Found:
     """Return what the running service's own document holds, or what a person answers."""
-    found = document_of(client)
+    failed: list[str] = []
+    headers = {name: filled(with_variables(text, environ), {}) for name, text in credentials.headers.items()}
+    found = document_of(client, headers, failed)
     if found is not None and not found.locustfile:
         say(f"{found.source}: {_counted(len(found.asks), 'request')}" + (f" of {found.title}" if found.title else ""))
         return found
@@ -405,7 +425,9 @@ def _document(client: Client, asked: Asked | None, say: Callable[[str], None]) -
             return plain([path if path.startswith("/") else f"/{path}" for path in answered])
     raise UsageError(
         "which requests are to be measured is not known",
-        why=f"no source was given, and the service shows no OpenAPI document at {', '.join(DOCUMENT_PATHS[:4])} and"
+        why=f"no source was given, and the service shows no OpenAPI document: {', '.join(failed[:3])}"
+        if failed
+        else f"no source was given, and the service shows no OpenAPI document at {', '.join(DOCUMENT_PATHS[:4])} and"
         f" {len(DOCUMENT_PATHS) - 4} other usual paths",
         hint="perfproof init --get /items --get /items/1, or give a document, a HAR file, a k6 or Locust file, or a"
         " curl command line",
@@ -426,6 +448,27 @@ def _asked_for(given: Credentials, found: Found, asked: Asked | None) -> Credent
     return given
 
 
+def _chosen(found: Found, wishes: DraftOptions) -> list[DraftRequest]:
+    return chosen(found.asks, only=wishes.only, writes=wishes.writes or found.explicit, reads=wishes.reads)
+
+
+def _seem_to_read(found: Found, wishes: DraftOptions) -> str:
+    """Return which requests are called as if they only read, though their method says that they write; "" for none."""
+    if wishes.writes or wishes.reads:
+        return ""
+    alike = [ask for ask in found.asks if ask.method == "POST" and not ask.reads and is_search(ask.path)]
+    words = {ask.path.rstrip("/").rpartition("/")[2]: None for ask in alike}
+    if not alike:
+        return ""
+    options = " ".join(f"--reads 'POST */{word}'" for word in words)
+    one = len(alike) == 1
+    them = "it" if one else "them"
+    return (
+        f"{_counted(len(alike), 'request')} by POST {'is' if one else 'are'} called as if only reading, such as"
+        f" {alike[0].path}: {options} {f'has the queries of {them} counted' if found.explicit else f'sends {them} too'}"
+    )
+
+
 def _nothing_chosen(found: Found, wishes: DraftOptions) -> UsageError:
     reading = sum(ask.reads for ask in found.asks)
     if wishes.only:
@@ -438,7 +481,8 @@ def _nothing_chosen(found: Found, wishes: DraftOptions) -> UsageError:
     return UsageError(
         f"none of {_counted(len(found.asks), 'request')} can be measured: {reading} only read",
         where=found.source,
-        hint="those that write are left out unless --writes asks for them",
+        hint="those that write are left out unless --writes asks for them, or --reads 'POST */search' says that they"
+        " only read",
     )
 
 

@@ -19,6 +19,7 @@ _HEALTH = re.compile(
 _DOCUMENT = re.compile(
     r"(^|/)(openapi|swagger(-ui)?|(v\d/)?api-docs|__api__|docs|redoc)(\.(json|ya?ml|html))?/?$", re.IGNORECASE
 )
+_SEARCH = re.compile(r"(advanced[-_])?(search|filter|query|count|paginate|list|lookup|find|history|get)", re.IGNORECASE)
 _VERSION = re.compile(r"v\d+(?:[._]\d+)?(?:(?:alpha|beta)\d*)?", re.IGNORECASE)
 LONGEST_NAME = 60
 _LONGEST_PAIR = 30
@@ -33,6 +34,11 @@ HEALTH_PATHS = (
 def is_health(path: str) -> bool:
     """Tell whether a path only says that the service is up."""
     return _HEALTH.fullmatch(path) is not None
+
+
+def is_search(path: str) -> bool:
+    """Tell whether a path is called as if posting to it only read, such as ``/items/search``."""
+    return _SEARCH.fullmatch(path.rstrip("/").rpartition("/")[2]) is not None
 
 
 def is_document(path: str) -> bool:

@@ -9,13 +9,14 @@ import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from perfproof.documents.rows import VALUES, ids_in, rows_of
 from perfproof.draft.answers import IN_PATHS, combined, largest_list, milliseconds, token_in, unlike, value_at
 from perfproof.draft.login_page import LOGIN_PATHS, drawn_at, login_form, names_password
-from perfproof.draft.names import HEALTH_PATHS, identifier
+from perfproof.draft.names import HEALTH_PATHS, identifier, is_search
 from perfproof.draft.sources.entries import PASSWORDS, USERS
 from perfproof.draft.templates import filled, filled_json, with_variables, written
 from perfproof.draft.wanted import DraftRequest, Found, Login, SourceContents
@@ -32,6 +33,11 @@ _MOST_MOVES = 5
 """Redirects that are followed to where a login leads."""
 TRIED = 4
 """Times as many requests are tried as are wanted: of a large document not all of them answer."""
+_TOLD = 5
+"""Requests without known ids that are told one by one; large documents have a hundred."""
+_WORDS = ("Bearer", "Token", "JWT", "")
+_USUAL_PREFIXES = ("/api", "/api/v1", "/v1", "/api/v2", "/rest")
+"""Where an API is mounted whose document does not say where."""
 
 Say = Callable[[str], None]
 
@@ -90,6 +96,7 @@ class Trying:
     result: Trial = field(default_factory=Trial)
     _captured: dict[str, Scalar] = field(default_factory=dict, repr=False)
     _bodies: dict[str, Any] = field(default_factory=dict, repr=False)
+    _unknown: int = 0
 
     def enter(self, asks: Sequence[DraftRequest]) -> dict[str, str]:
         """Find the prefix, the health path and the way in; return the headers that let requests in, filled."""
@@ -106,14 +113,36 @@ class Trying:
         if not entered:
             self.enter(asks)
         for ask in asks:
-            if len(result.tried) >= self.most:
+            if sum(each.rows != 0 for each in result.tried) >= self.most:
                 break
-            if len(result.tried) + len(result.dropped) >= self.most * TRIED:
+            # Those without a known id were not sent, so they take no turn from those that can be.
+            if len(result.tried) + len(result.dropped) - self._unknown >= self.most * TRIED:
                 break
             self._try(replace(ask, path=result.prefix + ask.path))
+        if self._unknown > _TOLD:
+            self.say(f"  dropped  {self._unknown - _TOLD} more of which no value in the path is known")
+        empty = [each for each in result.tried if each.rows == 0]
+        more = len(result.tried) - self.most
+        if more > 0:
+            for each in empty[-more:]:
+                result.tried.remove(each)
+                result.dropped.append((f"{each.ask.method} {each.ask.path}", "finds no row"))
+            self.say(f"  dropped  {more} of those that find no row, since others find some")
+            del empty[-more:]
+        if empty:
+            one = len(empty) == 1
+            result.notes.append(
+                f"{len(empty)} of the requests {'finds' if one else 'find'} no row ({empty[0].ask.name}"
+                f"{'' if one else ' ...'}): fill the database with --prepare to measure what its users see"
+            )
         if not result.health and (kept := self._answered_to_anyone()):
             result.health = kept
             result.notes.append(f"no health path answered: {kept} is asked instead until the service is up")
+        shown = self.found.source if self._own_document() else ""
+        shown = re.sub(r"^https?://[^/]+", "", shown)
+        if not result.health and shown and 200 <= self.client.send("GET", shown, within=5).status < 300:
+            result.health = shown
+            result.notes.append(f"no health path answered: {shown} is asked instead until the service is up")
         return result
 
     def _answered_to_anyone(self) -> str:
@@ -177,7 +206,8 @@ class Trying:
     def health(self) -> str:
         """Return the first path that says the service is up; "/" if none does."""
         named = [path.removeprefix(self.found.prefix) for path in self.found.health]
-        for path in dict.fromkeys([*self.found.health, *named, *HEALTH_PATHS]):
+        here = [self.result.prefix + path for path in named]
+        for path in dict.fromkeys([*here, *self.found.health, *named, *HEALTH_PATHS]):
             status = self.client.send("GET", self._plain(path), within=5).status
             if 200 <= status < 300 and path not in (*self.found.health, *named, "/"):
                 # Who answers a path that nobody has with a page says nothing by answering a usual one.
@@ -190,17 +220,42 @@ class Trying:
         return ""
 
     def _prefix(self, asks: Sequence[DraftRequest]) -> str:
-        """Return the document's prefix, or none where the service answers without it alone (proxies add such)."""
+        """Return what stands before all paths: the document's prefix, unless the service answers elsewhere alone.
+
+        Proxies add a prefix that is in the document; a program that mounts an API below a path leaves it out there.
+        """
         prefix = self.found.prefix
-        plain = next((ask for ask in asks if ask.method == "GET" and not ask.sought), None)
-        if not prefix or plain is None:
+        plain = [ask for ask in asks if ask.method == "GET" and not ask.sought][:3]
+        if self.found.explicit or not plain:
             return prefix
-        if self._send(replace(plain, path=prefix + plain.path), {}).status != 404:
+        if any(self._send(replace(ask, path=prefix + ask.path), {}).status not in (404, 405) for ask in plain):
             return prefix
-        if self._send(plain, {}).status in (0, 404):
-            return prefix
-        self.result.notes.append(f"the document's prefix {prefix} is left out: the service answers without it")
-        return ""
+        if prefix and self._send(plain[0], {}).status not in (0, 404):
+            self.result.notes.append(f"the document's prefix {prefix} is left out: the service answers without it")
+            return ""
+        for other in self._other_prefixes():
+            for ask in plain:
+                there = replace(ask, path=other + ask.path)
+                answer = self._send(there, {})
+                if answer.status in (401, 403) or unlike(there, answer) is None:
+                    self.result.notes.append(f"all paths stand below {other}, of which the document says nothing")
+                    return other
+        return prefix
+
+    def _own_document(self) -> str:
+        """Return the path at which the service itself shows its document, "" where it came from elsewhere."""
+        source = self.found.source
+        path = urlsplit(source).path
+        return path if path.startswith("/") and not self.found.explicit and not Path(source).exists() else ""
+
+    def _other_prefixes(self) -> list[str]:
+        """Return where the API may be mounted: above its document, or where most are."""
+        above = self._own_document().rpartition("/")[0]
+        found = []
+        while above:
+            found.append(above)
+            above = above.rpartition("/")[0]
+        return [each for each in dict.fromkeys([*found, *_USUAL_PREFIXES]) if each != self.found.prefix]
 
     def _enter(self, asks: Sequence[DraftRequest]) -> None:
         """Find out how secured requests are let in."""
@@ -226,6 +281,7 @@ class Trying:
                 continue
             reason = self._log_in(complete)
             if reason is None:
+                self._with_the_right_word(asks)
                 return
             reasons.append(reason)
         if given.user is not None and self._takes_basic(asks):
@@ -257,7 +313,11 @@ class Trying:
         """Find out whether HTTP basic lets the user in, although the document does not say so."""
         for ask in [each for each in asks if each.method == "GET" and not each.sought][:TRIED]:
             whole = replace(ask, path=self.result.prefix + ask.path)
-            if self._send(whole, {}).status != 401:
+            refused = self._send(whole, {})
+            if refused.status != 401:
+                continue
+            asked = refused.headers.get("www-authenticate", "")
+            if asked and not re.search(r"\bbasic\b", asked, re.IGNORECASE):
                 continue
             self._as_basic()
             if self._send(self._with_entry(whole), {}).status != 401:
@@ -266,6 +326,23 @@ class Trying:
             self.result.notes.pop()
             return False
         return False
+
+    def _with_the_right_word(self, asks: Sequence[DraftRequest]) -> None:
+        """Find the word that stands before the token where the one that the document implies lets nobody in."""
+        header = self.result.header
+        asked = next((each for each in asks if each.method == "GET" and not each.sought and each.secured), None)
+        if header is None or header[0].lower() != "authorization" or asked is None:
+            return
+        whole = replace(asked, path=self.result.prefix + asked.path)
+        answer = self._send(self._with_entry(whole), {})
+        if answer.status not in (401, 403):
+            return
+        named = re.findall(r"(?:^|,)\s*(\w+)(?=\s|,|$)", answer.headers.get("www-authenticate", ""))
+        for word in dict.fromkeys([*named, *_WORDS]):
+            self.result.header = (header[0], f"{word} {{token}}".lstrip())
+            if self._send(self._with_entry(whole), {}).status not in (401, 403):
+                return
+        self.result.header = header
 
     def _complete(self, login: Login) -> Login | None:
         """Return a login with what the user gave filled in; None where something is still missing."""
@@ -407,7 +484,9 @@ class Trying:
         ask = self._with_entry(ask)
         choices, missing = self._known(ask)
         if missing:
-            self._drop(ask, f"no value is known for {', '.join('{' + name + '}' for name in missing)}")
+            self._unknown += 1
+            reason = f"no value is known for {', '.join('{' + name + '}' for name in missing)}"
+            self._drop(ask, reason, silent=self._unknown > _TOLD)
             return
         good: list[dict[str, Scalar]] = []
         answer, reason = Answer(), ""
@@ -461,6 +540,8 @@ class Trying:
         """Return the sizes at which rows can be asked for, once one row was asked for and came."""
         if rows is None:
             return (), f"{ask.paging} is no scale: the answer has no list of rows"
+        if rows == 0:
+            return (), f"{ask.paging} is no scale: there is no row yet"
         one = self._send(ask, {**values, ask.paging: 1})
         got = rows_in(one.body, rows_at)[0]
         if unlike(ask, one) is not None or got is None or (got >= rows and rows > 1):
@@ -516,10 +597,16 @@ class Trying:
             rows = rows_of(answer.data) if answer.status == 200 else None
             if "{" not in above:
                 self._bodies[above] = answer.data if answer.status == 200 else None
+        rows = rows or next(iter(self._searched(above)), None)
         found = ids_in(rows, sought.name, sought.fields, above) if rows else []
         if not found:
             found = list(sought.guess)
         return [each for each in dict.fromkeys(found) if IN_PATHS.fullmatch(str(each))]
+
+    def _searched(self, above: str) -> list[list[Any]]:
+        """Return what searches right below a path have found (``POST /items/search``), for lists without a GET."""
+        below = [path for path in self._bodies if path.rpartition("/")[0] == above.rstrip("/") and is_search(path)]
+        return [rows for rows in (rows_of(self._bodies[path]) for path in below) if rows]
 
     def _send(self, ask: DraftRequest, values: Mapping[str, Scalar]) -> Answer:
         """Send one request with its placeholders filled."""
@@ -543,9 +630,10 @@ class Trying:
             return None
         return replace(ask, path=here + "/" if ends_with_slash else here)
 
-    def _drop(self, ask: DraftRequest, reason: str) -> None:
+    def _drop(self, ask: DraftRequest, reason: str, *, silent: bool = False) -> None:
         self.result.dropped.append((f"{ask.method} {ask.path}", reason))
-        self.say(f"  dropped  {ask.method} {ask.path}: {reason}")
+        if not silent:
+            self.say(f"  dropped  {ask.method} {ask.path}: {reason}")
 
     def _text(self, text: str) -> str:
         return with_variables(text, self.environ)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from perfproof.model.scenario import SAFE_METHODS, JsonValue, Scalar
 
@@ -126,12 +126,16 @@ class Found:
     budgets: Mapping[str, str] = field(default_factory=dict)
 
 
-def chosen(asks: Sequence[DraftRequest], *, only: Sequence[str] = (), writes: bool = False) -> list[DraftRequest]:
+def chosen(
+    asks: Sequence[DraftRequest], *, only: Sequence[str] = (), writes: bool = False, reads: Sequence[str] = ()
+) -> list[DraftRequest]:
     """Return the requests to try, the most wanted first.
 
     ``only`` are patterns (``*`` stands for anything) of a path, a name or ``GET /path``. Those that write are tried
-    with ``writes`` alone, and last; those that delete only where a pattern names the method too.
+    with ``writes`` alone, and last; those that delete only where a pattern names the method too. ``reads`` are patterns
+    of those that change nothing, whatever their method.
     """
+    asks = [replace(ask, safe=True) if any(_fits(ask, pattern) for pattern in reads) else ask for ask in asks]
     wanted = [ask for ask in asks if not only or any(_fits(ask, pattern) for pattern in only)]
     reading = [ask for ask in wanted if ask.reads]
     writing = [ask for ask in wanted if not ask.reads and writes and (ask.method != "DELETE" or _named(ask, only))]

@@ -32,6 +32,9 @@ _ORDER = {
     Verdict.IMPROVED: 4,
     Verdict.MET: 5,
 }
+"""Of goals: what keeps one from being met goes first."""
+_NEWS = {Verdict.REGRESSED: 0, Verdict.INVALID: 1, Verdict.IMPROVED: 2}
+"""Where nothing was promised: what was found out goes before what was not, whichever way it went."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def _compared(comparisons: Sequence[Comparison]) -> Bars | None:
     if not known:
         return None
     ordered = display_rows.by_impact(known)
-    ranked = sorted(range(len(ordered)), key=lambda at: (_ORDER[ordered[at].verdict], -abs(ordered[at].impact), at))
+    ranked = sorted(range(len(ordered)), key=lambda at: (_rank(ordered[at]), -abs(ordered[at].impact), at))
     drawn = ranked[:MOST]
     best = next((at for at in ranked if ordered[at].verdict is Verdict.MET), None)
     if best is not None and best not in drawn and ordered[drawn[-1]].verdict is not Verdict.REGRESSED:
@@ -104,6 +107,10 @@ def _compared(comparisons: Sequence[Comparison]) -> Bars | None:
         band=f"promised: {' or '.join(goals)}" if 0 < len(goals) <= 2 else "promised" if goals else "",
         left_out=len(known) - len(shown),
     )
+
+
+def _rank(row: Comparison) -> int:
+    return _ORDER[row.verdict] if row.goal is not None else _NEWS.get(row.verdict, len(_NEWS))
 
 
 def _without_goals(comparisons: Sequence[Comparison]) -> list[Comparison]:

@@ -73,9 +73,8 @@ class Latency:
         if request >= 0:
             return self.matched.change[:, request]
         logs = self.logs[metric][0]
-        sure = np.isfinite(logs)
-        with np.errstate(invalid="ignore"):  # of a name that has no figure in any round, as where rounds are short
-            typical = np.exp(np.where(sure, logs, 0.0).sum(axis=0) / sure.sum(axis=0)) if len(logs) else self.weights
+        with np.errstate(invalid="ignore"):  # a name that no round knows has no mean
+            typical = np.exp(np.nansum(logs, axis=0) / np.isfinite(logs).sum(axis=0)) if len(logs) else self.weights
         known = np.isfinite(self.matched.change).any(axis=0) & (self.weights > 0) & np.isfinite(typical)
         if self.weights[known].sum() < _MOST_TRAFFIC:
             return np.full(len(self.matched.change), np.nan)

@@ -174,10 +174,13 @@ def _allowed_more(arm: CheckedArm, rightly: Rightly) -> list[str]:
     if len(allowed) >= _GENERIC_FROM and len(words) == 1 and differ:
         arm.left_out.append("every path names the same methods in Allow, so that was not believed")
         return []
+    # "/items/{id}" is "/items/search", too: routers name the methods of whichever route fits first (Starlette does).
+    patterns = [(_pattern(path), methods) for path, methods in by_path.items()]
+    fitting = {path: set[str]().union(*(ms for each, ms in patterns if each.fullmatch(path))) for path in allowed}
     return [
         f"{method} {path}"
         for path, names in allowed.items()
-        for method in sorted(names - by_path[path] - _OF_EVERY_PATH)
+        for method in sorted(names - fitting[path] - _OF_EVERY_PATH)
     ]
 
 

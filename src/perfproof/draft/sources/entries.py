@@ -16,6 +16,8 @@ _LOGIN = re.compile(
     r"(^|[/_.-])(log[-_]?in|sign[-_]?in|token|tokens|auth|authenticate|session|sessions|jwt)(s?/|[/_.-]|$)", re.I
 )
 _OUT = re.compile(r"(^|[/_.-])(log[-_]?out|sign[-_]?out|revoke|shutdown|restart|quit)([/_.-]|$)", re.I)
+_WORD = re.compile(r"""prefix(?:ed)?(?:\s+(?:with|by|is))?:?\s+["'`](\w+)["'`]""", re.I)
+"""What stands before a token, as a document's prose has it: OpenAPI has no place for it."""
 PASSWORDS = ("password", "passwd", "pass", "pwd", "secret")
 USERS = ("email", "username", "user_name", "userName", "user", "login", "identifier", "name", "account")
 
@@ -56,7 +58,11 @@ def entry_of(root: Part, logins: Sequence[tuple[str, str, Part]], *, v2: bool) -
             key_query = key if where == "query" else key_query
             key_cookie = key if where == "cookie" else key_cookie
             if where == "header":
-                header = (key, "Bearer {token}" if key.lower() == "authorization" else "{token}")
+                word = _WORD.search(str(scheme.data.get("description", "")))
+                header = (
+                    key,
+                    f"{word[1] if word else 'Bearer'} {{token}}" if key.lower() == "authorization" else "{token}",
+                )
             elif where == "cookie" and len(schemes) == 1:
                 header = None
         elif kind == "oauth2":
@@ -117,6 +123,8 @@ def _of_schema(schema: Part | None, whole: dict[str, JsonValue]) -> dict[str, st
     found: dict[str, str | None] = {}
     parts = [schema, *schema.items("allOf")]
     for name, each in (entry for part in parts for entry in part.entries("properties")):
+        if each.data.get("readOnly") is True:  # of the answer, even where it is required (Django REST framework)
+            continue
         wanted = name in names or name.lower() in PASSWORDS or name in USERS or name in whole
         if wanted and kind_of(each) in ("string", ""):
             found[name] = written(str(whole[name])) if name in whole else _example(each)

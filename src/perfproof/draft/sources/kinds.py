@@ -102,10 +102,16 @@ def _from_url(url: str) -> Found:
 
 
 def document_of(
-    client: Client, headers: Mapping[str, str] | None = None, paths: Sequence[str] = DOCUMENT_PATHS
+    client: Client,
+    headers: Mapping[str, str] | None = None,
+    paths: Sequence[str] = DOCUMENT_PATHS,
+    failed: list[str] | None = None,
 ) -> Found | None:
-    """Return what the OpenAPI document of a running service holds, from the first of the paths that has one."""
-    for document in shown_by(client, headers, paths):
+    """Return what the OpenAPI document of a running service holds, from the first of the paths that has one.
+
+    Why there is none where one seems to be goes to ``failed``.
+    """
+    for document in shown_by(client, headers, paths, failed=failed):
         return read_openapi(document)
     return None
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from perfproof.core.redaction import sounds_secret
 from perfproof.documents.operations import PAGING
-from perfproof.draft.names import identifier, resource_of
+from perfproof.draft.names import identifier, is_search, resource_of
 from perfproof.draft.templates import written, written_json
 from perfproof.draft.wanted import DraftRequest
 from perfproof.errors import UsageError
@@ -115,14 +115,22 @@ def _with_placeholders(path: str) -> tuple[str, dict[str, Scalar]]:
 
 
 def paged(ask: DraftRequest) -> DraftRequest:
-    """Return a request whose query says how many rows are wanted with that number as a value of its own."""
+    """Return a request with how many rows are wanted, by its query or a search's body, as a value of its own."""
     path, query = (ask.path, dict(ask.query)) if ask.query else split_query(ask.path)
     for name, value in query.items():
         variable = identifier(name)
         if PAGING.fullmatch(name) and value.isdigit() and int(value) > 0 and variable not in ask.values:
             query[name] = "{" + variable + "}"
-            values = {**ask.values, variable: (int(value),)}
+            values: dict[str, tuple[Scalar, ...]] = {**ask.values, variable: (int(value),)}
             return replace(ask, path=path, query=query, values=values, paging=variable)
+    if isinstance(ask.json, dict) and is_search(path) and not ask.paging:
+        for name, number in ask.json.items():
+            variable = identifier(name)
+            if not isinstance(number, int) or isinstance(number, bool) or number <= 0:
+                continue
+            if PAGING.fullmatch(name) and variable not in ask.values:
+                values = {**ask.values, variable: (number,)}
+                return replace(ask, json={**ask.json, name: "{" + variable + "}"}, values=values, paging=variable)
     return ask
 
 

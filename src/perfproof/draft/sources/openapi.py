@@ -11,7 +11,7 @@ from perfproof.documents.document import Document
 from perfproof.documents.operations import METHODS, PAGING, VERSION, parameters_of, prefix_of, schema_of, secured
 from perfproof.documents.references import BrokenReferenceError, Part, root_of
 from perfproof.documents.samples import given, kind_of, sample
-from perfproof.draft.names import identifier, is_document, is_health, named_after, resource_of, unique
+from perfproof.draft.names import identifier, is_document, is_health, is_search, named_after, resource_of, unique
 from perfproof.draft.sources.entries import entry_of, is_login, let_out
 from perfproof.draft.templates import written, written_json
 from perfproof.draft.wanted import DraftRequest, Found, SourceContents
@@ -135,6 +135,8 @@ class _Reader:
         for (place, name), parameter in parameters.items():
             making.parameter(place, name, parameter)
         body = self._body(operation, parameters)
+        if method == "post" and is_search(path) and isinstance(body[0], dict) and not making.paging:
+            making.page_body(body[0], self._body_schema(operation, parameters))
         statuses, media = self._promised(operation)
         if media.startswith(_STREAMS):
             raise _UnusableError(f"answers with {media}, which is not measured as a request")
@@ -181,6 +183,15 @@ class _Reader:
             return None, {}
         kinds = ", ".join(name for name, _ in request.entries("content")) or "no media type"
         raise _UnusableError(f"needs a body of {kinds}: only JSON and forms are drafted")
+
+    def _body_schema(self, operation: Part, parameters: Mapping[tuple[str, str], Part]) -> Part | None:
+        """Return the schema of a body of JSON."""
+        if self.v2:
+            body = next((each for (place, _), each in parameters.items() if place == "body"), None)
+            return body.at("schema") if body is not None else None
+        request = operation.at("requestBody")
+        contents = request.entries("content") if request is not None else ()
+        return next((content.at("schema") for media, content in contents if "json" in media or media == "*/*"), None)
 
     def _promised(self, operation: Part) -> tuple[tuple[int, ...], str]:
         """Return the statuses below 300 that are documented, and the media type of the first ("" for any)."""
@@ -258,14 +269,30 @@ class _Making:
             self.headers["Cookie"] = written(f"{name}={_text(value)}")
 
     def _page(self, name: str, parameter: Part, schema: Part | None, known: list[JsonValue]) -> None:
+        self._paging(name, schema if schema is not None else parameter, known)
+        self.query[quote(name, safe="[]$")] = "{" + self.paging + "}"
+
+    def page_body(self, body: dict[str, JsonValue], schema: Part | None) -> None:
+        """Make the field of a search's body that says how many rows are wanted a value of its own."""
+        fields = schema.at("properties") if schema is not None else None
+        for name in fields.data if fields is not None else ():
+            field = fields.at(name) if fields is not None else None
+            if field is None or not PAGING.fullmatch(name) or name in self.values:
+                continue
+            kinds = [field, *field.items("anyOf"), *field.items("oneOf")]
+            whole = next((each for each in kinds if kind_of(each) == "integer"), None)
+            if whole is not None:
+                self._paging(name, whole, given(field))
+                body[name] = "{" + self.paging + "}"
+                return
+
+    def _paging(self, name: str, limits: Part, known: list[JsonValue]) -> None:
         variable = identifier(name)
-        limits = schema.data if schema is not None else parameter.data
-        limit = limits.get("maximum")
+        limit = limits.data.get("maximum")
         self.most = int(limit) if isinstance(limit, int | float) else None
         size = next((each for each in known if isinstance(each, int) and not isinstance(each, bool) and each > 0), 20)
         size = min(size, 50, self.most or 50)
         self.paging = variable
-        self.query[quote(name, safe="[]$")] = "{" + variable + "}"
         self.values[variable] = (size,)
 
     def _schema(self, parameter: Part | None) -> Part | None:

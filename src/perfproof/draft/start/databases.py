@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import socket
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ _NAMES = re.compile(
     r"(?:\w+_)?(?:DATABASE|DB|POSTGRES|POSTGRESQL|PG|MYSQL|MARIADB|SQLALCHEMY_DATABASE|SQLALCHEMY)_UR[IL]"
 )
 _SYSTEMS = {"postgresql": 5432, "postgres": 5432, "mysql": 3306, "mariadb": 3306}
+_FROM_VARIABLE = re.compile(r"\$\{\w+\}")
 _PYTHON = re.compile(r"\b(python[\d.]*|uvicorn|gunicorn|hypercorn|flask|waitress-serve|daphne|granian|manage\.py)\b")
 _LITE = re.compile(
     r"^\s*(?:import|from)\s+(?:sqlite3|aiosqlite|sqlite_utils|apsw)\b|sqlite(?:\+\w+)?:///", re.MULTILINE
@@ -68,7 +70,11 @@ def find_database(folder: Path, command: str, own: Mapping[str, str], environ: M
                 ' and run init again, or write `database: "${DATABASE_URL}"`'
             )
         else:
-            return Database(written(address), f"from {source.removeprefix(_TOLD)}")
+            parts = re.split(r"(?<=:)(\$\{\w+\})(?=@)", address)  # what _who wrote is no text of the address
+            return Database(
+                "".join(part if at % 2 else written(part) for at, part in enumerate(parts)),
+                f"from {source.removeprefix(_TOLD)}",
+            )
     if python and not left_out:
         for path in source_files(folder, (".py",), most=200):
             if _LITE.search(text_of(path)):
@@ -92,7 +98,7 @@ def _addresses(folder: Path, own: Mapping[str, str], environ: Mapping[str, str])
         ):
             if _NAMES.fullmatch(name) and "://" in value:
                 yield value.strip(), "", f"{name} in {file}"
-    yield from _django(folder)
+    yield from _django(folder, {**environ, **own})
     yield from _rails(folder)
     services, file = composed(folder)
     for name, service in services.items():
@@ -104,23 +110,23 @@ def _addresses(folder: Path, own: Mapping[str, str], environ: Mapping[str, str])
                     yield here, "", f"{file} (service {name})"
 
 
-def _django(folder: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield the database of Django's settings where it is written down there."""
+def _django(folder: Path, environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield the database of Django's settings where it is written down there, or in variables that they read."""
     if not (folder / "manage.py").is_file():
         return
     for path in source_files(folder, (".py",), most=200):
         text = text_of(path)
-        match = re.search(r"DATABASES\s*(?::[^=]+)?=\s*\{(.{0,2000}?)^\}", text, re.DOTALL | re.MULTILINE)
-        if match is None:
+        default = _default_database(text) if "DATABASES" in text else None
+        if default is None:
             continue
-        settings = dict(re.findall(r"['\"](ENGINE|NAME|USER|HOST|PORT)['\"]\s*:\s*['\"]([^'\"]*)['\"]", match[1]))
+        settings = {name: _setting(node, environ) for name, node in default.items()}
         engine = settings.get("ENGINE", "")
         source = str(path.relative_to(folder))
         if "sqlite" in engine or "spatialite" in engine:
             yield "sqlite://", "", source
         for word, system in (("postg", "postgresql"), ("mysql", "mysql")):
             if word in engine and settings.get("NAME"):
-                user = f"{settings['USER']}@" if settings.get("USER") else ""
+                user = f"{_who(settings, default, environ)}@" if settings.get("USER") else ""
                 place = settings.get("HOST") or "127.0.0.1"
                 port = f":{settings['PORT']}" if settings.get("PORT") else ""
                 yield f"{system}://{user}{place}{port}/{settings['NAME']}", "", source
@@ -149,11 +155,74 @@ def _rails(folder: Path) -> Iterator[tuple[str, str, str]]:
         yield f"{system}://{user}{secret}{'@' if user else ''}{place}", "", "config/database.yml"
 
 
-def _password(address: str) -> bool:
+def _default_database(text: str) -> dict[str, ast.expr] | None:
+    """Return the keys of the default database in the source of Django's settings; None if it is not written there."""
     try:
-        return bool(urlsplit(address).password)
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return None
+    for node in ast.walk(tree):
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        if not any(isinstance(each, ast.Name) and each.id == "DATABASES" for each in targets):
+            continue
+        for name, value in _entries(node.value) if isinstance(node, ast.Assign | ast.AnnAssign) else ():
+            if name == "default":
+                return dict(_entries(value))
+    return None
+
+
+def _entries(node: ast.expr | None) -> Iterator[tuple[str, ast.expr]]:
+    for key, value in zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ():
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            yield key.value, value
+
+
+def _setting(node: ast.expr, environ: Mapping[str, str]) -> str:
+    """Return what a setting comes to: a literal, or a variable's value or its default; "" where that is not seen."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    name = _variable(node)
+    if name is None:
+        return ""
+    if environ.get(name):
+        return environ[name]
+    defaults = [*node.args[1:2], *(each.value for each in node.keywords)] if isinstance(node, ast.Call) else []
+    return next((str(each.value) for each in defaults if isinstance(each, ast.Constant)), "")
+
+
+def _variable(node: ast.expr) -> str | None:
+    """Return the variable that an expression reads: ``os.environ["X"]``, ``os.environ.get("X", ..)``, ``env("X")``."""
+    if isinstance(node, ast.Subscript):
+        read, of = node.slice, node.value
+    elif isinstance(node, ast.Call) and node.args:
+        read, of = node.args[0], node.func
+    else:
+        return None
+    named = (
+        isinstance(read, ast.Constant)
+        and isinstance(read.value, str)
+        and re.search("env|config", ast.unparse(of), re.I)
+    )
+    return str(read.value) if named and isinstance(read, ast.Constant) else None
+
+
+def _who(settings: Mapping[str, str], default: Mapping[str, ast.expr], environ: Mapping[str, str]) -> str:
+    """Return user and password: that of a variable as the variable, one that is written down so that it is refused."""
+    if not settings.get("PASSWORD"):
+        return settings["USER"]
+    variable = _variable(default["PASSWORD"]) or ""
+    return f"{settings['USER']}:{'${' + variable + '}' if environ.get(variable) else 'secret'}"
+
+
+def _password(address: str) -> bool:
+    """Tell whether an address holds a password, other than one taken from a variable."""
+    try:
+        password = urlsplit(address).password
     except ValueError:
         return True
+    return bool(password) and _FROM_VARIABLE.fullmatch(password or "") is None
 
 
 def _is_here(host: str) -> bool:

@@ -186,5 +186,10 @@ def _build(folder: Path) -> str | None:
         return None
     if (folder / "uv.lock").is_file() and own == ".venv":
         return "uv sync --frozen --quiet"
-    what = "-r requirements.txt" if (folder / "requirements.txt").is_file() else "."
+    if (folder / "requirements.txt").is_file():
+        what = "-r requirements.txt"
+    elif any((folder / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg")):
+        what = "."
+    else:
+        return None  # nothing here says what is in it
     return f"sh -c 'python3 -m venv {own} && {own}/bin/pip install --quiet {what}'"

@@ -15,6 +15,7 @@ LONG = 600
 MOST_UNBROKEN = 18
 """Letters in a row that a line never breaks within; English words are hardly longer."""
 _LONG_WORD = re.compile(rf"\S{{{MOST_UNBROKEN + 1},}}")
+_TYPED = re.compile(r"(?<![\w`])`([^`]{1,120})`(?![\w`])")
 _JOINTS = re.compile(r"(?<=[/_.:?&=,;{}()-])(?=[^/_.:?&=,;{}()-])")
 
 
@@ -42,9 +43,14 @@ def environment(*more: BaseLoader) -> Environment:
     return made
 
 
-def long(text: str, limit: int = LONG) -> str:
-    """Return a text made safe to show, at most ``limit`` long, whose numbers keep their units at a line's end."""
-    return formatting.unbroken(formatting.plain(text, limit))
+def long(text: str, limit: int = LONG) -> Markup:
+    """Return a text made safe to show, at most ``limit`` long, whose numbers keep their units at a line's end.
+
+    What stands between backticks, as a terminal shows what is typed, is set as code.
+    """
+    whole = formatting.unbroken(formatting.plain(text, limit))
+    pieces = _TYPED.split(whole)  # every second one was between backticks
+    return Markup("").join(Markup("<code>{}</code>").format(each) if at % 2 else each for at, each in enumerate(pieces))
 
 
 def soft(text: str) -> Markup:

@@ -192,14 +192,17 @@ def _grouped(console: Console, shown: Sequence[Comparison]) -> None:
     heading = ("", "baseline", "candidate", "change", "interval in %", "verdict")
     cells = [_cells(row) for row in shown]
     widths = [max(map(cell_len, column)) for column in zip(heading, *cells, strict=True)]
-    console.print(_line(heading, widths, Style(bold=True)))
+    gap = "  " if sum(widths) + 2 * (len(widths) - 1) <= console.width else " "
+    console.print(_line(heading, widths, Style(bold=True), gap), soft_wrap=not console.is_terminal)
     last = None
     for row, texts in zip(shown, cells, strict=True):
         if row.request != last:
             name = "all requests" if row.request == ALL else formatting.plain(row.request)
             console.print(Text(name, style="bold", no_wrap=True, overflow="ellipsis"))
         last = row.request
-        console.print(_line(texts, widths, Style.parse(STYLES[display_rows.tone_of(row)])))
+        console.print(
+            _line(texts, widths, Style.parse(STYLES[display_rows.tone_of(row)]), gap), soft_wrap=not console.is_terminal
+        )
 
 
 def _cells(row: Comparison) -> tuple[str, ...]:
@@ -214,11 +217,14 @@ def _cells(row: Comparison) -> tuple[str, ...]:
     )
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], last: Style) -> Text:
-    """Lay out one line: the first cell to the left, figures to the right, the verdict last and coloured."""
+def _line(cells: Sequence[str], widths: Sequence[int], last: Style, gap: str) -> Text:
+    """Lay out one line: the first cell to the left, figures to the right, the verdict last and coloured.
+
+    Off a terminal it is never broken, so that it can be searched.
+    """
     first, *middle, verdict = cells
     parts = [first.ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(middle, widths[1:], strict=False)]
-    return Text("  ".join(parts) + "  ", no_wrap=True, overflow="ellipsis").append(verdict, style=last)
+    return Text(gap.join(parts) + gap, no_wrap=True, overflow="ellipsis").append(verdict, style=last)
 
 
 def _notes(console: Console, shown: Iterable[Comparison]) -> None:
@@ -363,8 +369,7 @@ def render_queries(console: Console, details: Sequence[QueryDetail]) -> None:
         lines = queries_report.arm_lines(detail)
         width = max(len(line.arm) for line in lines)
         for line in lines:
-            what = "query" if line.queries == "1" else "queries"
-            console.print(Text(f"  {line.arm.ljust(width)}  {line.queries} {what}, {line.db_time}"), soft_wrap=True)
+            console.print(Text(f"  {line.arm.ljust(width)}  {_queries_of(line)}, {line.db_time}"), soft_wrap=True)
         told = replace(detail, statements=tuple(each for each in detail.statements if _worth_telling(each)))
         statements, left_out = queries_report.statement_lines(told, MAX_STATEMENTS)
         for each in statements:
@@ -405,6 +410,11 @@ def render_why(console: Console, answer: Why, *, one_arm: bool = False) -> None:
         )
     for note in answer.notes[:MAX_STATEMENTS]:
         _prose(console, note, lead="- ")
+
+
+def _queries_of(line: queries_report.ArmLine) -> str:
+    """Return how many queries at each size, in words."""
+    return f"{line.queries} {'query' if line.queries == '1' else 'queries'}"
 
 
 def _worth_telling(statement: StatementChange) -> bool:
