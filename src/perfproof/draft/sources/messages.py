@@ -126,8 +126,9 @@ def paged(ask: DraftRequest) -> DraftRequest:
     if isinstance(ask.json, dict) and is_search(path) and not ask.paging:
         for name, number in ask.json.items():
             variable = identifier(name)
-            whole = isinstance(number, int) and not isinstance(number, bool) and number > 0
-            if PAGING.fullmatch(name) and whole and variable not in ask.values:
+            if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+                continue
+            if PAGING.fullmatch(name) and variable not in ask.values:
                 values = {**ask.values, variable: (number,)}
                 return replace(ask, json={**ask.json, name: "{" + variable + "}"}, values=values, paging=variable)
     return ask
