@@ -198,6 +198,7 @@ OF_OTHERS = {
     "--csv",
     "--strict",
     "--require",
+    "--home",
 }
 """Options of other programs that sentences tell of."""
 

@@ -13,7 +13,7 @@ from perfproof.model.metrics import ALL
 from perfproof.model.profile import Allocation, ArmProfile, MemoryProfile
 from perfproof.model.result import Comparison, QueryDetail, SizeFigures, StatementChange, Verdict
 from perfproof.model.why import Why
-from perfproof.why.explain import across_causes, explain
+from perfproof.why.explain import across_causes, explain, looked_at
 
 HANDLER = "~uvicorn.main:run > ~starlette.routing:app > app.views:show"
 QUERY = f"{HANDLER} > app.store:load > ~sqlalchemy.orm:execute > ~sqlite3:step"
@@ -474,3 +474,10 @@ def test_responses_that_are_no_longer_held_back_are_the_cause_of_shorter_latency
     both = why(make.causes(http=((before,), (before,))), FASTER)
     assert not both.causes
     assert not both.unclaimed
+
+
+def test_queries_that_were_counted_and_did_not_run_are_not_said_to_lack_a_database() -> None:
+    told = looked_at(Causes(), (), counted=True)
+    assert told.startswith("Looked at queries (none ran).")
+    assert "name the database" not in told
+    assert "name the database in `service.database`" in looked_at(Causes(), ())

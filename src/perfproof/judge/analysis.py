@@ -22,7 +22,7 @@ from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.recording import Recording, Samples
 from perfproof.model.result import BudgetCheck, Comparability, Comparison, Fact, Level, Proof, Result, Verdict
 from perfproof.model.rules import DayToDay, Rules, Spread
-from perfproof.queries.conclude import across, conclude_queries
+from perfproof.queries.conclude import COUNTED_BY, across, conclude_queries
 from perfproof.stats import alpha_spending, latency
 from perfproof.stats.columns import Side, measured_seconds, seconds_per_round
 from perfproof.stats.failures import Failures, count_failures
@@ -342,7 +342,15 @@ def _result(
         started_at=first.started_at,
         advice=_advice(verdict, rows, measured.health),
         queries=measured.probed.details,
-        why=explain(measured.causes, rows, measured.probed.details, verdict, traffic(sides[0]), kind),
+        why=explain(
+            measured.causes,
+            rows,
+            measured.probed.details,
+            verdict,
+            traffic(sides[0]),
+            kind,
+            counted=any(fact.name == COUNTED_BY for fact in measured.probed.facts),
+        ),
         traffic=None if kind in ("run", "noise") else worth(rows, traffic(sides[0]), _rate(sides)),
         proofs=proofs,
     )

@@ -20,6 +20,8 @@ from perfproof.queries.statements import detail
 from perfproof.verdict.additions import Conclusion
 from perfproof.verdict.budgets import check_budgets
 
+COUNTED_BY = "queries counted by"
+"""The fact that names the sources, there where any counted."""
 _GRAVEST = ("status", "content type", "bytes", "text", "json")
 _INDEX = re.compile(r"\[\d+\]")
 _ORDER = {"error": 0, "warning": 1, "info": 2}
@@ -191,7 +193,7 @@ def _facts(probing: Probing, arms: tuple[ProbedArm, ...]) -> list[Fact]:
     first, last = arms[0], arms[-1]
     facts = []
     if first.sources or last.sources:
-        facts.append(Fact("queries counted by", *("; ".join(arm.sources) or "–" for arm in (first, last))))
+        facts.append(Fact(COUNTED_BY, *("; ".join(arm.sources) or "–" for arm in (first, last))))
     if probing.compared:
         same = probing.compared - len(probing.differences)
         facts.append(Fact("responses compared", *[f"{same} of {probing.compared} alike"] * 2))

@@ -32,10 +32,13 @@ def explain(
     verdict: Verdict,
     rates: Mapping[str, float] | None = None,
     kind: Literal["run", "ab", "compare", "noise", "count"] = "ab",
+    *,
+    counted: bool = False,
 ) -> Why | None:
     """Return why the arms differ, or None for a run without a cause pass.
 
     ``rates`` are requests per second by request name; without them causes are ranked by time per request alone.
+    ``counted`` says that queries were counted, even if none ran.
     """
     if causes is None:
         return None
@@ -54,7 +57,7 @@ def explain(
     claimed, others = causes_of(_sides(causes, pairings, queries, outcomes)) if trusted else ((), ())
     sentence = _sentence(claimed, outcomes, verdict, kind, queries)
     if sentence.endswith(_NOT_SHOWN):
-        sentence = f"{sentence} {looked_at(causes, queries)}"
+        sentence = f"{sentence} {looked_at(causes, queries, counted=counted)}"
     return Why(
         sentence=sentence,
         causes=claimed,
@@ -270,11 +273,13 @@ _ADVICE = ("install", "allow", "let perfproof", "--time")
 """What notes say that know how more could be seen."""
 
 
-def looked_at(causes: Causes, queries: Sequence[QueryDetail]) -> str:
+def looked_at(causes: Causes, queries: Sequence[QueryDetail], *, counted: bool = False) -> str:
     """Return one or two sentences: ``Looked at caching ...; not at functions: perf is not installed: install ...``."""
     seen: list[str] = []
     if queries:
         seen.append("queries")
+    elif counted:
+        seen.append("queries (none ran)")
     if any(arm.plans for arm in causes.levers):
         seen.append("query plans")
     if any(arm.pools for arm in causes.levers):
@@ -287,7 +292,7 @@ def looked_at(causes: Causes, queries: Sequence[QueryDetail]) -> str:
     if engines:
         seen.append(f"functions (by {' and '.join(engines)})")
     told = [f"Looked at {listed(seen, len(seen))}."] if seen else ["Nothing could be looked at."]
-    if not queries:
+    if not queries and not counted:
         told.append("Queries were not counted: name the database in `service.database`.")
     if not engines:
         told.append(f"Functions were not seen: {_why_not(causes)}.")
