@@ -15,7 +15,8 @@ import yaml
 
 from perfproof.draft.sources.messages import paged
 from perfproof.draft.templates import typed, with_variables, written
-from perfproof.draft.trial import Credentials, Trial, Trying
+from perfproof.draft.trial import Trying
+from perfproof.draft.tried import Credentials, Trial
 from perfproof.draft.wanted import DraftRequest, Entry, Found, Login, SourceContents
 from perfproof.draft.write import ScenarioText, text_of
 from perfproof.errors import UsageError

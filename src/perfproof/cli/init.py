@@ -16,7 +16,7 @@ from perfproof.errors import ScenarioError, UsageError
 
 if TYPE_CHECKING:
     from perfproof.draft.draft import DraftOptions
-    from perfproof.draft.trial import Credentials
+    from perfproof.draft.tried import Credentials
 
 _RUNNING = "Where the service is up already, instead of starting it."
 
@@ -204,7 +204,7 @@ def _save(text: str, output: Path) -> None:
 
 def _credentials(user: str | None, headers: list[str] | None, key: str | None) -> Credentials:
     from perfproof.draft.templates import typed
-    from perfproof.draft.trial import Credentials
+    from perfproof.draft.tried import Credentials
 
     name, colon, password = (user or "").partition(":")
     if user is not None and (not colon or not name):

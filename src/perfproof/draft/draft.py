@@ -22,7 +22,8 @@ from perfproof.draft.start.own_port import with_own_port
 from perfproof.draft.start.start import Start, adapted, needs_shell
 from perfproof.draft.start.ways import ways_to_start
 from perfproof.draft.templates import filled, with_variables
-from perfproof.draft.trial import Credentials, Trial, Trying
+from perfproof.draft.trial import Trying
+from perfproof.draft.tried import Credentials, Trial
 from perfproof.draft.versions import left_behind
 from perfproof.draft.wanted import DraftRequest, Found, chosen
 from perfproof.draft.write import ScenarioText, text_of
@@ -103,7 +104,7 @@ def draft(
             told = versions_in(found)
             found = replace(found, notes=(*found.notes, told)) if told else found
         credentials = _asked_for(wishes.credentials, found, asked)
-        trying = Trying(client, found, credentials, environ, say, wishes.most)
+        trying = Trying(client, found, credentials, environ, say, most=wishes.most)
         candidates = _chosen(found, wishes)
         headers = trying.enter(candidates or found.asks)
         if shown and headers:
@@ -415,7 +416,7 @@ def _document(
     """Return what the running service's own document holds, or what a person answers."""
     failed: list[str] = []
     headers = {name: filled(with_variables(text, environ), {}) for name, text in credentials.headers.items()}
-    found = document_of(client, headers, failed)
+    found = document_of(client, headers, failed=failed)
     if found is not None and not found.locustfile:
         say(f"{found.source}: {_counted(len(found.asks), 'request')}" + (f" of {found.title}" if found.title else ""))
         return found

@@ -11,7 +11,7 @@ import yaml
 
 from perfproof.draft.answers import milliseconds
 from perfproof.draft.start.start import Start
-from perfproof.draft.trial import Trial, Tried
+from perfproof.draft.tried import Trial, Tried
 from perfproof.draft.wanted import Login
 
 _WIDE = 110

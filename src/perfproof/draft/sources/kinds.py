@@ -105,6 +105,7 @@ def document_of(
     client: Client,
     headers: Mapping[str, str] | None = None,
     paths: Sequence[str] = DOCUMENT_PATHS,
+    *,
     failed: list[str] | None = None,
 ) -> Found | None:
     """Return what the OpenAPI document of a running service holds, from the first of the paths that has one.
