@@ -39,8 +39,9 @@ types: $(VENV)/dev.stamp
 layers: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 
-# Workers: of tests that compute as many as there are cores, of those that mostly wait several times as many.
-WORKERS ?= 2
+# Workers: of tests that compute one more than there are cores (some ask a browser or a database), of those that mostly
+# wait several times as many.
+WORKERS ?= 3
 WAITING_WORKERS ?= 5
 
 # Every worker imports every file it is given: only those that hold such tests, or any but such tests.
