@@ -6,7 +6,8 @@ from perfproof.core.numbers import count_of, digits, duration, in_unit, interval
 
 
 @pytest.mark.parametrize(
-    ("fraction", "text"), [(-0.2413, "−24.1 %"), (0.05, "+5.0 %"), (0.0001, "0.0 %"), (-0.0001, "0.0 %")]
+    ("fraction", "text"),
+    [(-0.2413, "−24.1 %"), (0.05, "+5.0 %"), (0.0001, "0.0 %"), (-0.0001, "0.0 %"), (162.43, "+16,243 %")],
 )
 def test_changes_are_signed_with_a_real_minus(fraction: float, text: str) -> None:
     assert percent(fraction) == text

@@ -8,11 +8,11 @@ from math import floor, log10
 
 
 def percent(fraction: float, *, signed: bool = True) -> str:
-    """Return ``-0.2413`` as ``−24.1 %``; an unsigned whole number stays short (``0.05`` is ``5 %``)."""
+    """Return ``-0.2413`` as ``−24.1 %``; without a sign whole numbers are short (``0.05`` is ``5 %``), as thousands are."""
     value = fraction * 100
     if not signed:
-        return f"{value:.0f} %" if abs(value - round(value)) < 0.05 else f"{value:.1f} %"
-    text = f"{value:+.1f}"
+        return f"{value:,.0f} %" if abs(value - round(value)) < 0.05 or value >= 1000 else f"{value:.1f} %"
+    text = f"{value:+.1f}" if abs(value) < 1000 else f"{value:+,.0f}"
     return ("0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")) + " %"
 
 
