@@ -95,6 +95,13 @@ def test_two_rounds_fit_into_the_time_where_they_can() -> None:
     assert seconds >= 6.0
 
 
+def test_a_start_that_takes_longer_than_there_is_time_is_used_for_more_than_a_pair() -> None:
+    assert round_seconds(15.0, 0.002, 0.002, 0.0) == 1.0
+    assert round_seconds(15.0, 0.002, 0.002, -40.0) == 1.0
+    assert round_seconds(15.0, 6.0, 3.0, 0.0) == 6.0
+    assert round_seconds(0.4, 0.002, 0.002, 0.0) == 0.2
+
+
 def test_blocks_are_short_where_requests_are_quick_and_hold_some_where_they_are_slow() -> None:
     number, seconds = block_plan(Load(rate=100), Rounds(), 0.005, 0.01, 2.0)
     assert (number, seconds) == (10, pytest.approx(0.1))

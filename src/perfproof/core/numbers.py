@@ -8,7 +8,7 @@ from math import floor, log10
 
 
 def percent(fraction: float, *, signed: bool = True) -> str:
-    """Return ``-0.2413`` as ``−24.1 %``; without a sign whole numbers are short (``0.05`` is ``5 %``), as thousands are."""
+    """Return ``-0.2413`` as ``−24.1 %``; unsigned whole numbers are short (``0.05`` is ``5 %``), thousands always."""
     value = fraction * 100
     if not signed:
         return f"{value:,.0f} %" if abs(value - round(value)) < 0.05 or value >= 1000 else f"{value:.1f} %"

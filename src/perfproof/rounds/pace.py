@@ -251,7 +251,8 @@ def round_seconds(overhead: float, one_pass: float, slowest: float, left: float 
     ``overhead`` is what a round takes beside (start, warm-up, stop), ``one_pass`` a pair of every entry, ``slowest`` a
     pair of the slowest, ``left`` the time left for all rounds. Starts are the unit and their own luck is the largest
     part, so many short rounds are best; but where a start is dear it is used longer, and a round must hold some pairs
-    of each. Four rounds if they fit, else as few as two.
+    of each. Four rounds if they fit, else as few as two, even where their starts alone take longer than there is time:
+    a start that was paid for is used for a second, or for half as long as it took.
     """
     least = for_arms(LEAST_SECONDS, arms)
     wanted = min(for_arms(MOST_SECONDS, arms), max(least, overhead / 2, _ENOUGH_PAIRS * slowest))
@@ -263,7 +264,7 @@ def round_seconds(overhead: float, one_pass: float, slowest: float, left: float 
             return max(wanted, one_pass)
         if room >= max(one_pass, min(wanted, least) / 2):
             return max(room, one_pass)
-    return max(one_pass, min(wanted, left / 2 - overhead))
+    return max(one_pass, min(wanted, max(left / 2 - overhead, min(least, overhead) / 2)))
 
 
 def rounds_in(left: float, seconds_per_round: float) -> int:

@@ -24,6 +24,10 @@ _BOTH_ORDERS = 4
 _MEDIAN_SE = 1.2533
 """Standard error of a median over that of a mean, for normal data: sqrt(pi / 2)."""
 _ROBUST_SD = 1.4826
+_UNKNOWN_SPREAD = 0.3
+"""What the logarithm of a pair's ratio is taken to vary by where a round holds too few pairs to tell: as that of quick
+requests does on a busy machine. Taking it for nothing made two rounds of one pair each, which happened to agree, a sure
+regression of identical arms."""
 _GROUPS = 5
 """Parts of a round that are left out in turn, to see how sure a mean or a tail is: a few pairs are left in each."""
 _OF_ARMS: Mapping[str, Callable[[Floats], float]] = {
@@ -61,7 +65,7 @@ class Effects:
     """What pairs say, by (round, request): ``change`` = median ln ratio.
 
     ``errors`` are by metric the standard errors within the round, of the median ratio and of the ratios of the means
-    and tails (NaN where there are too few pairs to tell). ``order`` is by round how much slower (ln) a request is for
+    and tails (NaN where there was no pair). ``order`` is by round how much slower (ln) a request is for
     being the second of its pair, whichever the arm. ``pairs``, ``left_out`` and ``connected`` are totals over the
     rounds.
     """
@@ -185,12 +189,13 @@ def _jackknifed(took: Sequence[Floats], statistic: Callable[[Floats], float]) ->
     """Return the standard error of ln(statistic of the second arm / of the first) over pairs in the order of time.
 
     A jackknife by groups (Tukey 1958; Shao & Wu 1989 for quantiles, which leaving out single values does not serve):
-    pairs stay together, since both met the same burst, and so do neighbours, which a burst hits alike. NaN of one pair.
+    pairs stay together, since both met the same burst, and so do neighbours, which a burst hits alike. Of one or two
+    pairs it is what is assumed.
     """
     count = len(took[0])
     groups = min(_GROUPS, count)
-    if groups < 2:
-        return float("nan")
+    if groups < 3:
+        return _UNKNOWN_SPREAD / sqrt(count)
     group = np.arange(count) * groups // count
     left = [log(statistic(took[1][group != g]) / statistic(took[0][group != g])) for g in range(groups)]
     return sqrt((groups - 1) * float(np.var(left)))
@@ -209,7 +214,7 @@ def _of_name(ratio: Floats, variant: Ints, second_first: npt.NDArray[np.bool_]) 
     for stratum in strata:
         count = int(stratum.sum())
         value, lean = _median(ratio[stratum], second_first[stratum])
-        spread = _ROBUST_SD * float(np.median(np.abs(ratio[stratum] - value))) if count > 2 else float("nan")
+        spread = _ROBUST_SD * float(np.median(np.abs(ratio[stratum] - value))) if count > 2 else _UNKNOWN_SPREAD
         total += count
         change += count * value
         variance += count**2 * (_MEDIAN_SE * spread) ** 2 / count
