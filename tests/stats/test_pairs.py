@@ -76,7 +76,7 @@ def test_one_or_two_pairs_cannot_tell_how_much_they_vary_and_count_as_those_of_a
         return float(found[0])
 
     for metric in ("latency_p50", "latency_mean"):
-        assert error(1, metric) >= 0.3
+        assert error(1, metric) >= 0.299
         assert 0.2 < error(2, metric) < error(1, metric)
         assert 0 < error(12, metric) < 0.2
 
@@ -91,6 +91,19 @@ def test_two_rounds_of_one_pair_each_that_happen_to_agree_prove_nothing() -> Non
     assert found.change == pytest.approx(0.17, abs=0.03)
     assert found.ci_low < -0.2
     assert found.ci_high > 0.6
+
+
+def test_a_dozen_slow_requests_tell_together_what_a_pair_or_two_of_each_vary_by() -> None:
+    names = tuple(f"report {number}" for number in range(12))
+    recording = make_pairs(
+        rounds=4, start_sd=0.0, bursts=0.0, shape=0.02, stretches=1, each=18, requests=names, base_ms=(1500.0,) * 12,
+        effect=-0.4, variants=1,
+    )  # fmt: skip
+    figures = measure_pairs(sides(recording))
+    errors = np.concatenate([found for name in range(12) if (found := figures.errors("latency_p50", name)) is not None])
+    assert np.nanmax(errors) < 0.2, "an assumed 30 % would be more"
+    whole = [row(recording, "latency_p50", name) for name in names]
+    assert sum(each.rounds == 4 and each.ci_high < -0.15 for each in whole) >= 3
 
 
 def test_being_second_costs_neither_arm_anything_and_is_told() -> None:

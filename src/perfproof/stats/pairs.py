@@ -24,10 +24,12 @@ _BOTH_ORDERS = 4
 _MEDIAN_SE = 1.2533
 """Standard error of a median over that of a mean, for normal data: sqrt(pi / 2)."""
 _ROBUST_SD = 1.4826
-_UNKNOWN_SPREAD = 0.3
-"""What the logarithm of a pair's ratio is taken to vary by where a round holds too few pairs to tell: as that of quick
-requests does on a busy machine. Taking it for nothing made two rounds of one pair each, which happened to agree, a sure
-regression of identical arms."""
+_FEW = 2
+"""Pairs in a round up to which they cannot tell how much they vary."""
+_UNKNOWN_SPREAD, _UNKNOWN_DF = 0.3, 4.0
+"""What the logarithm of such a pair's ratio is taken to vary by (as that of quick requests does on a busy machine), and
+how many degrees of freedom that counts beside what rounds show. Taking it for nothing made two rounds of one pair each,
+which happened to agree, a sure regression of identical arms."""
 _GROUPS = 5
 """Parts of a round that are left out in turn, to see how sure a mean or a tail is: a few pairs are left in each."""
 _OF_ARMS: Mapping[str, Callable[[Floats], float]] = {
@@ -162,6 +164,7 @@ def effects(sides: Sequence[Side]) -> Effects:
     change = np.full((len(rounds), requests), np.nan)
     errors = {name: np.full_like(change, np.nan) for name in ("latency_p50", *_OF_ARMS)}
     order = np.full(len(rounds), np.nan)
+    counts = np.zeros_like(change)
     pairs = left_out = connected = 0
     for number, a_round in enumerate(rounds):
         found = twins(a_round, (sides[0].arm, sides[1].arm))
@@ -172,6 +175,7 @@ def effects(sides: Sequence[Side]) -> Effects:
         for request in range(requests):
             mine = found.request == request
             if mine.any():
+                counts[number, request] = mine.sum()
                 value, variance, lean = _of_name(found.ratio[mine], found.variant[mine], found.second_first[mine])
                 change[number, request], errors["latency_p50"][number, request] = value, sqrt(variance)
                 in_time = np.flatnonzero(mine)[np.argsort(found.sent[mine], kind="stable")]
@@ -182,20 +186,38 @@ def effects(sides: Sequence[Side]) -> Effects:
                     leans.append((lean, int(mine.sum())))
         if leans:
             order[number] = np.average([lean for lean, _ in leans], weights=[count for _, count in leans])
+    few = (counts > 0) & (counts <= _FEW)
+    spread = _spread_of_few(change, few)
+    for name, known in errors.items():
+        known[few] = (_MEDIAN_SE if name == "latency_p50" else 1.0) * spread / np.sqrt(counts[few])
     return Effects(change, errors, order, pairs, left_out, connected)
+
+
+def _spread_of_few(change: Floats, few: npt.NDArray[np.bool_]) -> float:
+    """Return what a pair varies by where rounds hold too few: from round to round, all names together, and as assumed.
+
+    Variances are averaged by their degrees of freedom (moderated, Smyth 2004), so that a single name in two rounds that
+    agree by luck hardly counts, and a dozen slow requests in four rounds do.
+    """
+    squares, df = _UNKNOWN_DF * _UNKNOWN_SPREAD**2, _UNKNOWN_DF
+    for request in range(change.shape[1]):
+        found = change[few[:, request], request]
+        if len(found) > 1:
+            squares += float(((found - found.mean()) ** 2).sum())
+            df += len(found) - 1
+    return sqrt(squares / df)
 
 
 def _jackknifed(took: Sequence[Floats], statistic: Callable[[Floats], float]) -> float:
     """Return the standard error of ln(statistic of the second arm / of the first) over pairs in the order of time.
 
     A jackknife by groups (Tukey 1958; Shao & Wu 1989 for quantiles, which leaving out single values does not serve):
-    pairs stay together, since both met the same burst, and so do neighbours, which a burst hits alike. Of one or two
-    pairs it is what is assumed.
+    pairs stay together, since both met the same burst, and so do neighbours, which a burst hits alike. NaN of one pair.
     """
     count = len(took[0])
     groups = min(_GROUPS, count)
-    if groups < 3:
-        return _UNKNOWN_SPREAD / sqrt(count)
+    if groups < 2:
+        return float("nan")
     group = np.arange(count) * groups // count
     left = [log(statistic(took[1][group != g]) / statistic(took[0][group != g])) for g in range(groups)]
     return sqrt((groups - 1) * float(np.var(left)))
@@ -214,7 +236,7 @@ def _of_name(ratio: Floats, variant: Ints, second_first: npt.NDArray[np.bool_]) 
     for stratum in strata:
         count = int(stratum.sum())
         value, lean = _median(ratio[stratum], second_first[stratum])
-        spread = _ROBUST_SD * float(np.median(np.abs(ratio[stratum] - value))) if count > 2 else _UNKNOWN_SPREAD
+        spread = _ROBUST_SD * float(np.median(np.abs(ratio[stratum] - value))) if count > _FEW else _UNKNOWN_SPREAD
         total += count
         change += count * value
         variance += count**2 * (_MEDIAN_SE * spread) ** 2 / count
