@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -495,15 +497,18 @@ def test_every_worker_of_a_real_server_is_reached(command, start_load, sealed, t
     )
     try:
         load = start_load(get("/"), load=Load(rate=100))
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
+        up: set[str] = set()  # both workers, of which on a busy machine one starts long before the other
+        for _ in range(2000):
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5):
+                up = set(served_by.read_text().split())
+            if len(up) == 2:
                 break
-            except OSError:
-                time.sleep(0.1)
+            time.sleep(0.01)
+        served_by.write_text("")
         load.open(0, f"http://127.0.0.1:{port}")
         load.warm(0, 0, requests=60, fresh_connections=True)
-        assert len(set(served_by.read_text().split())) == 2
+        assert len(up) == 2
+        assert set(served_by.read_text().split()) == up
         report = load.block(0, 0, 0, 1.0, seed=1)
         assert (report.completed, report.failed, report.dropped) == (100, 0, 0)
     finally:
