@@ -29,7 +29,7 @@ def test_each_version_gets_a_copy_of_data_that_is_locked(store):
     assert service["command"] == (
         f'rm -rf "{{work}}/state" && cp -a state "{{work}}/state" && exec {SERVE} --data={{work}}/state {{port}}'
     )
-    ran = store.without_load().run("ab", "--rounds", "1")
+    ran = store.without_load().run("ab", "--rounds", "1", "--no-why")
     assert ran.code == 3, ran.out + ran.err
     assert "INCONCLUSIVE" in ran.out
     assert sorted(path.name for path in (store.folder / "state").iterdir()) == ["items.json", "store.lock"]
@@ -43,7 +43,7 @@ def test_data_that_no_option_names_is_told_of_and_the_scenario_is_written(store)
     assert made.code == 0, made.out + made.err
     (note,) = [line for line in made.err.splitlines() if line.startswith("note: both versions run at the same time")]
     assert f"which holds {store.folder / 'state' / 'store.lock'} (cannot open the store: is another instance" in note
-    ran = store.without_load().run("ab", "--rounds", "1")
+    ran = store.without_load().run("ab", "--rounds", "1", "--no-why")
     assert ran.code == 4, ran.out
     assert "did not start: exited with code 1" in ran.err
     assert "all versions run at the same time, and" in ran.err
@@ -78,6 +78,6 @@ def test_builds_and_preparations_that_need_a_shell_make_a_scenario_that_can_be_r
     assert made.code == 0, made.out + made.err
     assert made.err.index("  build: printf") < made.err.index("  prepare: mkdir") < made.err.index("  up in")
     assert store.run("check").code == 0
-    ran = store.without_load().run("ab", "--rounds", "1")
+    ran = store.without_load().run("ab", "--rounds", "1", "--no-why")
     assert ran.code == 3, ran.out + ran.err
     assert not store.leftovers()
