@@ -58,7 +58,7 @@ def test_finished_rounds_are_kept_and_the_rest_is_measured(bench):
 
 @pytest.mark.quiet
 def test_what_comes_after_the_rounds_is_made_up_for_without_another_round(bench):
-    bench.scenario(("why: off\n", ""))
+    bench.scenario(("why: off\n", ""), ("count: 2", "count: 3"))
     interrupted(bench, after=": watching baseline")
     (run,) = bench.runs
     rounds = sorted(folder.name for folder in (run / "rounds").iterdir())

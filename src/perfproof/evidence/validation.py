@@ -11,7 +11,7 @@ import numpy as np
 from perfproof.evidence.formats import SAMPLES_FILE, RoundFacts, damaged
 from perfproof.model import service_metrics
 from perfproof.model.checks import Checked
-from perfproof.model.recording import Outcome, Round, RunInfo, Samples
+from perfproof.model.recording import COMPLETED, Outcome, Round, RunInfo, Samples
 
 _SETTINGS: dict[str, type | tuple[type, ...]] = {
     "model": str, "users": (int, float), "connections": int, "rate": (int, float), "timeout": (int, float),
@@ -99,8 +99,9 @@ def _check_counts(info: RunInfo, measured: Round, file: Path) -> None:
     """Hold the samples of each arm against what its blocks counted."""
     columns, weights = measured.samples.columns, measured.samples.counts
     for which, name in enumerate(info.arms):
-        mine = columns["arm"] == which
-        good = mine & (columns["outcome"] == Outcome.OK)
+        # A request that the service lost with its connection is counted apart, and one that was sent again is good.
+        mine = (columns["arm"] == which) & (columns["outcome"] != Outcome.LOST)
+        good = mine & np.isin(columns["outcome"], COMPLETED)
         found = [int(np.sum(mask if weights is None else weights[mask])) for mask in (mine, good)]
         blocks = [block for block in measured.blocks if block.arm == which]
         told = [
