@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +29,26 @@ SETTINGS = {
     "shared_buffers": "16MB",
     "max_connections": "50",
 }
+
+
+@contextmanager
+def others_connecting(url: str) -> Iterator[None]:
+    """Have two others open and close connections all the while."""
+    ended = threading.Event()
+
+    def connect() -> None:
+        while not ended.is_set():
+            psycopg.connect(url).close()
+
+    threads = [threading.Thread(target=connect) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
 
 
 @pytest.fixture(scope="session")

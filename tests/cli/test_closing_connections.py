@@ -34,3 +34,14 @@ def test_requests_that_were_sent_again_or_lost_do_not_make_the_evidence_damaged(
         assert "damaged" not in again.err, again.err
         assert again.code in (0, ran.code), again.err
     assert (bench.folder / "out.csv").exists()
+
+
+def test_a_step_that_is_lost_before_any_load_says_what_the_service_does(bench):
+    flow = "  - {name: visit, steps: [{name: enter, get: /items}, {name: leave, post: /items, json: {}}]}\n"
+    bench.scenario(("load: {", f"{flow}load: {{"), text=CLOSING, name="closing.yaml")
+    ran = bench.run("ab", "closing.yaml")
+    assert ran.code == 4
+    said = " ".join(ran.err.split())
+    assert "did not answer 'leave' (lost)" in said
+    assert "Give it a longer keep-alive timeout" in said
+    assert "`expect`" not in said

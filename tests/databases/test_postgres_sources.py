@@ -265,22 +265,9 @@ def test_a_service_that_connects_later_as_a_hidden_role_is_not_counted_as_silent
 
 def test_connections_that_are_being_opened_are_not_taken_for_hidden(app, counting_server):
     client = PostgresClient(parse(app))
-    ended = threading.Event()
-
-    def connect():
-        while not ended.is_set():
-            psycopg.connect(app).close()
-
-    threads = [threading.Thread(target=connect) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    try:
+    with postgres.others_connecting(app):
         seen = [len(client.quiet.look().mark) for _ in range(1500)]
-    finally:
-        ended.set()
-        for thread in threads:
-            thread.join()
-        client.close()
+    client.close()
     assert max(seen) > 0
 
 

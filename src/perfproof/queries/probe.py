@@ -25,7 +25,7 @@ from perfproof.model.scenario import Arm, Request, Scenario
 from perfproof.queries.field_probe import FieldProbe
 from perfproof.queries.probe_plan import ProbeCase, compared, plan, worth_probing
 from perfproof.queries.slopes import rises
-from perfproof.rounds.run_context import describe_wrong_answer
+from perfproof.rounds.run_context import describe_wrong_answer, what_to_correct
 from perfproof.rounds.single_start import PassContext
 from perfproof.service.lifecycle import RunningService, run_command, start
 from perfproof.service.processes import ProcessTree, cold
@@ -280,7 +280,7 @@ class _ArmProbe:
         raise ServiceError(
             f"{self.arm.name} {describe_wrong_answer(request, reply.outcome, reply.status, where)}",
             why=self.phase.redactor(died or elsewhere or reply.problem or "; ".join(sources.problems[-1:])) or None,
-            hint="nothing was put under load: correct path, headers, body or `expect`, or read the service's log",
+            hint=what_to_correct(reply.outcome),
             log_tail=service.log_tail(),
         )
 

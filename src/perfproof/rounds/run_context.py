@@ -142,9 +142,19 @@ def raise_if_wrong(
     raise ServiceError(
         f"{service.arm.name} {describe_wrong_answer(request, first.outcome, first.status)}",
         why=f"{redactor(first.problem)}{more}".removeprefix("; ") or None,
-        hint="nothing was put under load: correct path, headers, body or `expect`, or read the service's log",
+        hint=what_to_correct(first.outcome),
         log_tail=service.log_tail(),
     )
+
+
+def what_to_correct(outcome: str) -> str:
+    """Return what to do about a request that was answered wrongly before there was any load."""
+    if outcome in ("lost", "closed"):
+        return (
+            "nothing was put under load: does the service close kept connections without saying so? Give it a longer"
+            " keep-alive timeout, or read its log"
+        )
+    return "nothing was put under load: correct path, headers, body or `expect`, or read the service's log"
 
 
 def describe_wrong_answer(request: Request, outcome: str, status: int, where: str = "") -> str:

@@ -7,6 +7,7 @@ import psycopg
 import pymysql
 import pytest
 
+import postgres
 from perfproof.databases.urls import parse
 from perfproof.why.observed.connections import ConnectionWatch
 from perfproof.why.observed.databases import views
@@ -108,22 +109,9 @@ def test_a_role_that_sees_nothing_is_told_what_to_grant(database, counting_serve
 def test_connections_that_are_being_opened_are_not_taken_for_hidden(database):
     # For a moment they have no state: one look in a hundred met one when this was written.
     (view,), _ = views([database])
-    ended = threading.Event()
-
-    def connect():
-        while not ended.is_set():
-            psycopg.connect(database).close()
-
-    threads = [threading.Thread(target=connect) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    try:
+    with postgres.others_connecting(database):
         seen = [len(view.look()[0]) for _ in range(1500)]
-    finally:
-        ended.set()
-        for thread in threads:
-            thread.join()
-        view.close()
+    view.close()
     assert max(seen) > 0
 
 
