@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -245,7 +246,10 @@ def test_a_project_in_git_goes_from_init_to_a_verdict_on_its_refs(bench):
     assert "arms" not in scenario
     assert "then: perfproof ab perfproof.yaml --baseline-ref main" in ran.out
     bench.environ["XDG_CACHE_HOME"] = str(folder / "cache")
-    line = ran.out.partition("then: perfproof ")[2].split()
+    told = re.search(r"which takes about .*, as it just started in ([\d.]+) s and answered within ([\d.]+) ms", ran.out)
+    assert told is not None, "the service was started once: how long a measurement takes is known"
+    assert float(told[1]) == pytest.approx(float(re.search(r"up in ([\d.]+) s", ran.err)[1]), abs=0.1)
+    line = ran.out.partition("then: perfproof ")[2].splitlines()[0].split()
     measured = bench.without_load().run(*line, "--rounds", "2", "--no-why")
     assert (bench.runs[-1] / "rounds" / "002").is_dir(), measured.err
 

@@ -55,6 +55,15 @@ def test_every_request_is_accounted_for_as_the_server_counted_it(server, start_l
     assert {name: str(column.dtype) for name, column in columns.items()} == SAMPLE_COLUMNS
 
 
+def test_an_answer_that_comes_after_its_timeout_is_none_however_soon_after(server, start_load, sealed):
+    # Timeouts are looked for every 10 ms: half of these come before that, and all of them too late.
+    load = start_load(get("/slow/0.025", timeout=0.02), load=Load(model="closed", users=4))
+    load.open(0, server.url)
+    report = load.block(0, 1, 0, 0.6, seed=5)
+    assert report.sent == report.failed > 20
+    assert set(sealed(load)["outcome"]) == {Outcome.TIMEOUT}
+
+
 AWKWARD = {
     "/ok": (Outcome.OK, 200, 12),
     "/status/204": (Outcome.OK, 204, 0),

@@ -10,7 +10,7 @@ import pytest
 
 from perfproof.core.codec import encode
 from perfproof.evidence.formats import FORMAT
-from perfproof.measure.estimate import OUTSIDE, Estimate, earlier_run, estimate, spelled
+from perfproof.measure.estimate import OUTSIDE, Estimate, Seen, earlier_run, estimate, spelled
 from perfproof.model.recording import Environment, RunInfo
 from perfproof.model.rules import Spread
 from perfproof.model.scenario import Scenario
@@ -89,6 +89,26 @@ def test_a_time_that_was_asked_for_is_what_it_takes_at_most() -> None:
     said = found(wanted).sentences[0]
     assert said.startswith("takes 3 min at most: about ")
     assert "rounds if it starts in 1.5 s and answers within 50 ms, and the causes within a fifth" in said
+
+
+def test_the_fewest_rounds_are_foretold_where_they_take_longer_than_was_asked_for() -> None:
+    short = found(scenario(text=TEXT.replace("count: 10", "time: 30s")), seen=Seen(15.0, (0.01,)))
+    assert short.planned.rounds == 2
+    assert 45 < short.seconds < 90
+    assert short.sentences[0] == (
+        f"takes about {spelled(short.seconds)}, longer than asked for: about 2 rounds, as it just started in"
+        " 15.0 s and answered within 10 ms (the fewest)"
+    )
+
+
+def test_what_was_seen_of_the_service_decides_where_no_run_was_before() -> None:
+    wanted = scenario("why: off", "responses: off")
+    usual, slow = found(wanted), found(wanted, seen=Seen(1.5, (0.01, 1.2)))
+    assert found(wanted, seen=Seen(usual.start, (0.01,))).seconds == pytest.approx(usual.seconds)
+    assert slow.seconds > usual.seconds + 10 * 12, "a dozen pairs of the slowest request in each of ten rounds"
+    assert slow.sentences[0].endswith("settles it), as it just started in 1.5 s and answered within 1,200 ms")
+    before = run_of(wanted, start=3.0, round=4.0)
+    assert found(wanted, earlier=before, seen=Seen(9.0, (9.0,))) == found(wanted, earlier=before), "a run knows better"
 
 
 def test_what_a_noise_run_has_shown_decides_what_can_be_seen() -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,8 +16,9 @@ from perfproof.cli.common.console import say, tell
 from perfproof.errors import ScenarioError, UsageError
 
 if TYPE_CHECKING:
-    from perfproof.draft.draft import DraftOptions
+    from perfproof.draft.draft import DraftOptions, DraftResult
     from perfproof.draft.tried import Credentials
+    from perfproof.model.scenario import Scenario
 
 _RUNNING = "Where the service is up already, instead of starting it."
 
@@ -151,12 +153,26 @@ def init(
         tell(f"left out: {len(drafted.left_out) - 5} more of the document")
     for text in drafted.notes:
         tell(f"note: {text}")
-    _save(drafted.text, output)
+    scenario = _save(drafted.text, output)
     kept, dropped = len(drafted.trial.tried), len(drafted.trial.dropped)
     what = f"{kept} request{'' if kept == 1 else 's'}" if kept else "the users of the Locust file"
     say(f"{output}: {what}" + (f" ({dropped} dropped)" if dropped else ""))
     say(f"next: perfproof check {shlex.quote(str(output))}")
     say(f"then: {following}")
+    if sentence := _how_long(scenario, drafted):
+        say(f"      which {sentence}")
+
+
+def _how_long(scenario: Scenario, drafted: DraftResult) -> str:
+    """Return how long a measurement of the service takes if it starts and answers as it just did; "" if unknown."""
+    from perfproof.measure.estimate import Seen, estimate
+
+    answers = tuple(each.took for each in drafted.trial.tried)
+    if not answers:
+        return ""
+    arms = scenario.arms if len(scenario.arms) > 1 else 2 * scenario.arms  # the other one comes from git
+    found = estimate(replace(scenario, arms=arms), "ab", seen=Seen(drafted.start_seconds, answers))
+    return found.sentences[0] if found is not None else ""
 
 
 def _check_options(wishes: DraftOptions) -> None:
@@ -184,8 +200,8 @@ def _check_options(wishes: DraftOptions) -> None:
         raise UsageError(f"{first.key.removeprefix('service.')}: {first.reason}", hint=first.fix) from None
 
 
-def _save(text: str, output: Path) -> None:
-    """Write the scenario once it is right: it is read as ``check`` reads it, and stands there whole or not at all."""
+def _save(text: str, output: Path) -> Scenario:
+    """Write the scenario once it is right, and return it: read as ``check`` reads it, there whole or not at all."""
     from perfproof.scenario.reader import read_text
 
     scenario = read_text(text, output, os.environ)
@@ -200,6 +216,7 @@ def _save(text: str, output: Path) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise UsageError(f"{output} cannot be written", why=error.strerror, hint="name another with -o FILE") from None
+    return scenario
 
 
 def _credentials(user: str | None, headers: list[str] | None, key: str | None) -> Credentials:

@@ -77,12 +77,13 @@ class DraftOptions:
 
 @dataclass(frozen=True)
 class DraftResult:
-    """The text of a scenario, and what is to be told of it."""
+    """The text of a scenario, and what is to be told of it; ``start_seconds`` is 0 where the service was up already."""
 
     text: str
     trial: Trial
     notes: tuple[str, ...]
     left_out: tuple[str, ...]
+    start_seconds: float = 0.0
 
 
 def draft(
@@ -93,7 +94,7 @@ def draft(
     ways = _ways(wishes, found, asked)
     if found is not None and not found.locustfile:
         say(f"{found.source}: {_counted(len(found.asks), 'request')}" + (f" of {found.title}" if found.title else ""))
-    with _running(ways, wishes, found, environ, say) as (way, base):
+    with _running(ways, wishes, found, environ, say) as (way, base, start_seconds):
         client = Client(base)
         shown = found is None
         if found is None:
@@ -122,13 +123,14 @@ def draft(
     if wishes.before is not None and way is not None:
         say(f"the version before, in {wishes.before}:")
         there = replace(wishes, folder=wishes.before, starts="the version before")
-        with _running([way], there, found, environ, say, "baseline") as (_, other):
+        with _running([way], there, found, environ, say, "baseline") as (_, other, _):
             trying.elsewhere(Client(other))
     if wishes.health:
         trial.health = wishes.health
     if not trial.tried and not found.locustfile:
         raise _nothing_answered(trial, found)
-    return _written(wishes, environ, found, way, base, trial, tried_of=len(candidates))
+    written = _written(wishes, environ, found, way, base, trial, tried_of=len(candidates))
+    return replace(written, start_seconds=start_seconds)
 
 
 def _written(
@@ -256,8 +258,8 @@ def _running(
     environ: Mapping[str, str],
     say: Callable[[str], None],
     arm: str = "candidate",
-) -> Iterator[tuple[Start | None, str]]:
-    """Lend the address of the service, started in the first way that works and stopped afterwards."""
+) -> Iterator[tuple[Start | None, str, float]]:
+    """Lend the service, started in the first way that works and stopped afterwards: that way, its address, seconds."""
     if not ways:
         url = (wishes.url or (found.origin if found is not None else "")).rstrip("/")
         answer = Client(url).send("GET", "/", within=10)
@@ -266,7 +268,7 @@ def _running(
                 f"{url} does not answer", why=answer.problem, hint="start the service first, or give --command"
             )
         say(f"asking the service at {url}")
-        yield None, url
+        yield None, url, 0.0
         return
     with private_folder() as private:
         try:
@@ -276,10 +278,10 @@ def _running(
             if not origin or wishes.command or Client(origin).send("GET", "/", within=10).problem:
                 raise
             say(f"asking the service at {origin} instead")
-            yield None, origin
+            yield None, origin, 0.0
             return
         try:
-            yield _beside_itself(way, service, wishes, environ, private, say), service.base_url
+            yield _beside_itself(way, service, wishes, environ, private, say), service.base_url, service.start_seconds
         finally:
             service.stop()
 

@@ -423,6 +423,10 @@ class Connection:
         assert message is not None  # noqa: S101 - a response is only taken within an exchange
         if self._head:
             self._head = b""
+        if now > self.deadline:
+            # Timeouts are looked for now and then (``pool.sweep``), so a response may come before that and too late.
+            self.fail(Outcome.TIMEOUT, "no answer in time")
+            return
         outcome = _OK if self.status in message.accepted else _BAD_STATUS
         if self._excess:
             outcome = int(Outcome.PROTOCOL)
@@ -495,14 +499,15 @@ class Connection:
         self._first = end.arrivals[0] if end.arrivals else 0
         if self.body is not None:
             self.body, self.fields = end.body, end.fields
-        if end.outcome is Outcome.UNEXPECTED:
+        outcome = Outcome.TIMEOUT if end.outcome is Outcome.OK and end.done > self.deadline else end.outcome
+        if outcome is Outcome.UNEXPECTED:
             pool.unexpected(message.name, end.problem)
-        elif end.outcome is Outcome.OK:
+        elif outcome is Outcome.OK:
             own = (pool.arm, pool.pair, message.request, message.variant)
             for first, at in zip([1] + [0] * len(end.arrivals), end.arrivals, strict=False):
                 pool.record(*own, before, before, at, at, end.status, 0, _MESSAGE, first, self._number)
                 before = at
-        self._end(int(end.outcome), end.done)
+        self._end(int(outcome), end.done)
 
     def _end(self, outcome: int, now: int) -> None:
         self.busy = False

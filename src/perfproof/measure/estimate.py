@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from perfproof.core.numbers import count_of
+from perfproof.core.numbers import count_of, in_unit
 from perfproof.errors import PerfproofError
 from perfproof.evidence.reader import read_info
 from perfproof.judge.run_plan import RunPlan, plan
@@ -54,11 +54,26 @@ _ALIKE = ("warmup", "blocks", "block", "pairing", "pairs")
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What was just seen of a service: the seconds until it was up (0: it was already), and those of each answer."""
+
+    start: float
+    answers: tuple[float, ...]
+
+    @property
+    def sentence(self) -> str:
+        """Return what an estimate rests on."""
+        started = f"started in {self.start:.1f} s and " if self.start else ""
+        return f", as it just {started}answered within {in_unit(1000 * max(self.answers), 'ms')}"
+
+
+@dataclass(frozen=True)
 class Estimate:
     """``seconds`` of the whole command if no look ends it early, and ``earliest`` if the first one does.
 
     ``start`` are the seconds of a start that this rests on, and how many ``starts`` there are; ``known`` says that an
-    earlier run showed them. ``given`` says that the time was asked for. ``planned`` tells what can be seen.
+    earlier run showed them, ``seen`` what was seen of the service otherwise. ``given`` says that the time was asked
+    for, ``longer`` that even the fewest rounds take longer. ``planned`` tells what can be seen.
     """
 
     seconds: float
@@ -68,6 +83,8 @@ class Estimate:
     known: bool
     given: bool
     planned: RunPlan
+    longer: bool = False
+    seen: Seen | None = None
 
     @property
     def sentences(self) -> tuple[str, str]:
@@ -75,16 +92,18 @@ class Estimate:
         sees = f"sees p50 changes from {self.planned.sentence.partition('changes from ')[2]}"
         if "changes from" not in self.planned.sentence:
             sees = "too few rounds for an interval: plan at least 4"
-        given = f"if it starts in {self.start:g} s and answers within 50 ms"
+        given = self.seen.sentence if self.seen else f" if it starts in {self.start:g} s and answers within 50 ms"
         if self.given:
             rounds = count_of(self.planned.rounds, "round")
-            fit = f"about {rounds}" + ("" if self.known else f" {given}")
+            fit = f"about {rounds}" + ("" if self.known else given)
+            if self.longer:
+                return f"takes about {spelled(self.seconds)}, longer than asked for: {fit} (the fewest)", sees
             return f"takes {spelled(self.seconds)} at most: {fit}, and the causes within a fifth", sees
         early = f" ({spelled(self.earliest)} if the first look settles it)" if self.earliest < self.seconds else ""
         if self.known:
             return f"takes about {spelled(self.seconds)}, as before{early}", sees
-        more = f"; each second more to start adds {self.starts} s" if self.starts else ""
-        return f"takes about {spelled(self.seconds)}{early} {given}{more}", sees
+        more = f"; each second more to start adds {self.starts} s" if self.starts and not self.seen else ""
+        return f"takes about {spelled(self.seconds)}{early}{given}{more}", sees
 
 
 def spelled(seconds: float) -> str:
@@ -101,42 +120,52 @@ def estimate(
     earlier: RunInfo | None = None,
     spreads: Sequence[Spread] = (),
     slowness: float = 1.0,
+    seen: Seen | None = None,
 ) -> Estimate | None:
     """Return the estimate; None where no end can be foreseen: a search for the capacity, users of a Locust file.
 
     ``slowness`` is how much longer than its CPU time something takes here now, since others use the cores as well.
+    Where no earlier run shows it, ``seen`` says how the service starts and answers.
     """
     if kind not in ("ab", "run", "noise") or scenario.locustfile is not None:
         return None
     arms = 2 if kind == "noise" else len(scenario.arms) if kind == "ab" else 1
     took = earlier.took if earlier is not None else {}
-    start = took.get("start", START)
+    seen = None if took else seen
+    start = took.get("start", seen.start if seen else START)
     afresh = all(arm.service.command is not None and arm.service.restart == "always" for arm in scenario.arms)
     start = start if afresh else 0.0
-    design, each = _round(scenario, arms, start, slowness)
-    alike = earlier is not None and _alike(earlier.settings, scenario)
-    first = _FIRST * slowness
-    if alike and "round" in took:
-        first, each = 0.0, took["round"]
+    answers = seen.answers if seen else ()
+    outside = took.get("outside", OUTSIDE * slowness)
     before = took.get("before", _LOADER * slowness)
-    probe = took.get("probe", _probe(scenario, kind, start))
+    probe = took.get("probe", _probe(scenario, kind, start, answers))
     causes, passes = _causes(scenario, kind, arms, start)
     causes = took["causes"] if causes and took.get("causes") else causes
     counted = scenario.count.by != "off" and kind in ("ab", "run")
     count = took.get("count", scenario.count.fewest * (_COUNTED_START + 2 * start)) if counted else 0.0
     checked = took.get("checks", _checks(scenario, arms, start)) if kind in ("ab", "run") else 0.0
     checked = checked if scenario.checks.wanted else 0.0
+    beside = outside + before + probe + count + checked
     rounds = scenario.rounds
-    outside = took.get("outside", OUTSIDE * slowness)
-    beside = outside + before + probe + first + causes + count + checked
-    given = rounds.time is not None
+    left = None if rounds.time is None else 0.8 * rounds.time - beside
+    design, each = _round(scenario, arms, start, slowness, answers, left)
+    first = _FIRST * slowness
+    if earlier is not None and _alike(earlier.settings, scenario) and "round" in took:
+        first, each = 0.0, took["round"]
     rules = Rules(planned_rounds=rounds.count, early_stop=rounds.early_stop and kind == "ab")
-    budget = None if rounds.time is None else max(each, 0.8 * rounds.time - outside - before - probe - count - checked)
+    budget = None if left is None else max(each, left)
     planned = plan(rules, each, budget, spreads, in_pairs=design is None or design.pairs)
     looks = planned_looks(planned.rounds, planned.rules.early_stop)
-    seconds = rounds.time if rounds.time is not None else beside + planned.rounds * each
+    fewest = beside + first + planned.rounds * each
+    seconds, earliest = fewest + causes, beside + first + causes + looks[0] * each
+    # The fewest rounds that say anything are measured even where there is no time for them; causes are not looked for.
+    longer = rounds.time is not None and fewest > rounds.time
+    if rounds.time is not None:
+        seconds, earliest = (fewest, fewest) if longer else (rounds.time, min(rounds.time, earliest))
     starts = (planned.rounds + (arms if probe else 0) + passes) if afresh else 0
-    return Estimate(seconds, min(seconds, beside + looks[0] * each), start, starts, bool(took), given, planned)
+    return Estimate(
+        seconds, earliest, start, starts, bool(took), rounds.time is not None, planned, longer=longer, seen=seen
+    )
 
 
 def earlier_run(results: Path, scenario_hash: str, kind: str) -> RunInfo | None:
@@ -162,8 +191,18 @@ def _alike(settings: Mapping[str, Any], scenario: Scenario) -> bool:
     return isinstance(before, dict) and all(before.get(key) == getattr(scenario.rounds, key) for key in _ALIKE)
 
 
-def _round(scenario: Scenario, arms: int, start: float, slowness: float) -> tuple[pace.Design | None, float]:
-    """Return how the arms take turns, as far as it is known, and the seconds of a round."""
+def _round(
+    scenario: Scenario,
+    arms: int,
+    start: float,
+    slowness: float,
+    answers: Sequence[float],
+    left: float | None,
+) -> tuple[pace.Design | None, float]:
+    """Return how the arms take turns, as far as it is known, and the seconds of a round.
+
+    ``answers`` are the seconds of each request where they are known, ``left`` those there are for all rounds.
+    """
     rounds = scenario.rounds
     metrics = {goal.metric for goal in scenario.goals} | {budget.metric for budget in scenario.budgets}
     design = pace.choose(
@@ -176,14 +215,15 @@ def _round(scenario: Scenario, arms: int, start: float, slowness: float) -> tupl
     overhead = start + pace.STOPPING + _SEALING + (_STEADY * slowness if rounds.warmup is None else 0.0)
     if design is None or design.pairs:
         warmup = pace.for_arms(pace.WARMUP, arms) if rounds.warmup is None else rounds.warmup
-        measuring = rounds.pairs or max(pace.for_arms(pace.LEAST_SECONDS, arms), (overhead + warmup) / 2)
+        one_pass, slowest = arms * sum(answers), arms * max(answers, default=0.0)
+        measuring = rounds.pairs or pace.round_seconds(overhead + warmup, one_pass, slowest, left, arms)
         return design, overhead + warmup + measuring
     blocks = rounds.block_count * rounds.block_seconds
     shortest = max(rounds.block_warmup, 0.3)
     return design, overhead + arms * (blocks + min(most_warmup(rounds), 1.5 * shortest))
 
 
-def _probe(scenario: Scenario, kind: str, start: float) -> float:
+def _probe(scenario: Scenario, kind: str, start: float, answers: Sequence[float] = ()) -> float:
     worthwhile, _ = worth_probing(scenario, arms=len(scenario.arms))
     if kind == "noise" or not worthwhile:
         return 0.0
@@ -191,7 +231,8 @@ def _probe(scenario: Scenario, kind: str, start: float) -> float:
     sent = 0
     for request in scenario.requests:
         sent += sum(shot.repeats for shot in shots(request, counted=counted)) + MORE_VARIANTS * UNCOUNTED_REPEATS
-    return len(scenario.arms) * (start + pace.STOPPING + _PER_PROBE * sent)
+    each = max(_PER_PROBE, sum(answers) / len(answers)) if answers else _PER_PROBE
+    return len(scenario.arms) * (start + pace.STOPPING + each * sent)
 
 
 def _checks(scenario: Scenario, arms: int, start: float) -> float:
