@@ -9,7 +9,6 @@ from perfproof.graphql.documents import (
     Place,
     UnreadableError,
     at_depth,
-    depth_of,
     fields,
     mistakes,
     objects_at,
@@ -64,6 +63,10 @@ def test_a_fragment_that_names_itself_is_a_mistake_unless_depth_is_asked_for() -
     assert self_naming(CYCLE) == ("A",)
     assert mistakes(CYCLE) == ["fragment A names itself, so it has no end"]
     assert mistakes(CYCLE, SCHEMA, deep=True) == []
+
+
+def depth_of(text: str, operation: str) -> int:
+    return max(len(place.path) for place in fields(text, operation) if place.nested)
 
 
 def test_a_query_is_cut_to_levels_of_objects_and_loses_variables_that_go_unused() -> None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -35,13 +33,6 @@ def test_quantiles_of_a_million_latencies_are_within_a_thousandth(share: float) 
 def test_merging_parts_equals_recording_everything_in_one(parts: list[list[int]]) -> None:
     merged = Histogram.merged(Histogram(part) for part in parts)
     assert merged == Histogram([value for part in parts for value in part])
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.lists(durations, max_size=100))
-def test_the_json_form_gives_back_the_same_histogram(values: list[int]) -> None:
-    histogram = Histogram(np.array(values, dtype=np.int64))
-    assert Histogram.from_json(json.loads(json.dumps(histogram.to_json()))) == histogram
 
 
 @settings(max_examples=100, deadline=None)
@@ -93,9 +84,3 @@ def test_a_share_outside_of_nought_to_one_is_refused(share: float) -> None:
 def test_negative_or_broken_durations_are_refused(values: list[float]) -> None:
     with pytest.raises(ValueError, match=r"negative|whole"):
         Histogram(values)
-
-
-@pytest.mark.parametrize("change", [{"format": 2}, {"count": 7}, {"steps": [10**9]}, {"counts": [1, 1]}])
-def test_a_damaged_json_form_is_refused(change: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"format|contradicts"):
-        Histogram.from_json({**Histogram([5_000]).to_json(), **change})

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfproof.model.scenario import Load, Rounds, Stage
-from perfproof.rounds.pace import block_plan, by_utilisation, choose, counts, round_seconds, stretches, uneven
+from perfproof.rounds.pace import block_plan, by_utilisation, choose, counts, round_seconds, stretches
 
 
 def design(load: Load, rounds: Rounds | None = None, *, arms: int = 2, locust: bool = False, under: bool = False):
@@ -58,7 +58,6 @@ def test_the_users_of_a_locust_file_and_single_versions_are_not_paired() -> None
 def test_pairs_follow_the_traffic_where_there_is_time_for_it() -> None:
     found = counts([4, 4, 1, 1], [0.006, 0.006, 0.006, 0.006], 2.0)
     assert found[0] == found[1] == pytest.approx(4 * found[2], abs=4)
-    assert not uneven([4, 4, 1, 1], found)
 
 
 def test_one_slow_request_does_not_take_the_time_of_the_quick_ones() -> None:
@@ -67,7 +66,7 @@ def test_one_slow_request_does_not_take_the_time_of_the_quick_ones() -> None:
     assert found[2] >= 1
     assert min(found[:2]) >= 20
     assert sum(n * cost for n, cost in zip(found, (quick, quick, slow), strict=True)) < 25
-    assert uneven([1, 1, 1], found)
+    assert found[0] > 1.5 * found[2], "not by their shares of the traffic, which are alike"
 
 
 @given(

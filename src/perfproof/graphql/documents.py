@@ -104,15 +104,10 @@ def at_depth(text: str, operation: str, depth: int) -> str:
     return _printed(replace(found, selection_set=_cut(found.selection_set, 0, depth)))
 
 
-def depth_of(text: str, operation: str) -> int:
-    """Return how many levels of objects an operation asks for; fragments that name themselves end at the first turn."""
-    return max((len(place.path) for place in fields(text, operation, _once=True) if place.nested), default=0)
-
-
-def fields(text: str, operation: str, *, _once: bool = False) -> tuple[Place, ...]:
+def fields(text: str, operation: str) -> tuple[Place, ...]:
     """Return every field of an operation in order, each once; ``__typename`` and its like cost nothing and are none."""
     found: dict[Path, bool] = {}
-    for path, node in _walk(_written_out(text, operation, 1 if _once else _DEEPEST, once=_once).selection_set, ()):
+    for path, node in _walk(_written_out(text, operation, _DEEPEST).selection_set, ()):
         if not node.name.value.startswith("__"):
             found[path] = found.get(path, False) or node.selection_set is not None
     return tuple(Place(path, nested) for path, nested in found.items())
@@ -150,14 +145,14 @@ def _operation(document: DocumentNode, name: str) -> OperationDefinitionNode:
     return chosen[0]
 
 
-def _written_out(text: str, operation: str, depth: int, *, once: bool = False) -> OperationDefinitionNode:
+def _written_out(text: str, operation: str, depth: int) -> OperationDefinitionNode:
     """Return a copy of the operation with every fragment written out where it is used, down to ``depth`` levels."""
     from graphql import FragmentDefinitionNode
 
     document = _parsed(text)
     parts = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     found = _operation(document, operation)
-    return replace(found, selection_set=_filled(found.selection_set, parts, (), 0, depth, once=once))
+    return replace(found, selection_set=_filled(found.selection_set, parts, (), 0, depth))
 
 
 def _filled(
@@ -166,8 +161,6 @@ def _filled(
     within: tuple[tuple[str, int], ...],
     level: int,
     depth: int,
-    *,
-    once: bool,
 ) -> SelectionSetNode:
     from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode
 
@@ -176,10 +169,10 @@ def _filled(
         if isinstance(node, FragmentSpreadNode):
             name = node.name.value
             turning = any(name == each for each, _ in within)
-            if name not in parts or (name, level) in within or (turning and (once or level > depth)):
+            if name not in parts or (name, level) in within or (turning and level > depth):
                 continue
             part = parts[name]
-            inner = _filled(part.selection_set, parts, (*within, (name, level)), level, depth, once=once)
+            inner = _filled(part.selection_set, parts, (*within, (name, level)), level, depth)
             kept.append(
                 InlineFragmentNode(type_condition=part.type_condition, directives=node.directives, selection_set=inner)
             )
@@ -187,7 +180,7 @@ def _filled(
         inside = node.selection_set
         if inside is not None:
             deeper = level + 1 if isinstance(node, FieldNode) else level
-            inside = _filled(inside, parts, within, deeper, depth, once=once)
+            inside = _filled(inside, parts, within, deeper, depth)
         kept.append(replace(node, selection_set=inside))
     return _selected(selections, kept)
 

@@ -227,12 +227,6 @@ def counts(weights: Sequence[float], seconds_each: Sequence[float], seconds: flo
     return tuple(max(1, floor(share)) if want else 0 for share, want in zip(shares, wanted, strict=True))
 
 
-def uneven(weights: Sequence[float], found: Sequence[int]) -> bool:
-    """Tell whether ``counts`` left the proportions of the traffic."""
-    rates = [count / weight for count, weight in zip(found, weights, strict=True) if weight > 0]
-    return bool(rates) and max(rates) > 1.5 * min(rates)
-
-
 def stretches(found: Sequence[int], seconds: float) -> list[tuple[int, ...]]:
     """Return the counts of each stretch of a round, which together are ``found``; none is empty."""
     number = max(1, min(round(seconds / STRETCH), sum(found) // 2))
@@ -265,11 +259,6 @@ def round_seconds(overhead: float, one_pass: float, slowest: float, left: float 
         if room >= max(one_pass, min(wanted, least) / 2):
             return max(room, one_pass)
     return max(one_pass, min(wanted, max(left / 2 - overhead, min(least, overhead) / 2)))
-
-
-def rounds_in(left: float, seconds_per_round: float) -> int:
-    """Return how many more rounds fit into ``left`` seconds."""
-    return max(0, floor(left / seconds_per_round + 1e-9)) if seconds_per_round > 0 else 0
 
 
 def block_plan(

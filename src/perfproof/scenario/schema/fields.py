@@ -11,7 +11,7 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema
 
@@ -180,9 +180,6 @@ def nothing_is_empty(value: object) -> object:
 
 def _quoted(value: object) -> str:
     return f"`{value}`" if isinstance(value, str | int | float) and not isinstance(value, bool) else kind_of(value)
-
-
-Spelled = TypeVar("Spelled", bound=Any)
 
 
 def schema(**keywords: object) -> WithJsonSchema:
