@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from perfproof.draft.start.databases import find_database
+from perfproof.draft.start.databases import find_database, kept_from_counting
 from perfproof.draft.start.start import Line, Start, adapted
 from perfproof.draft.start.ways import ways_to_start
 
@@ -279,3 +279,18 @@ def test_php_is_served_from_the_folder_with_its_front_page(tmp_path: Path) -> No
     assert "give --command with what starts nginx and php-fpm" in way.notes[0]
     put(tmp_path / "b", **{"index.php": "<?php"})
     assert first(tmp_path / "b").command == "php -S 127.0.0.1:{port}"
+
+
+def test_a_database_that_is_not_set_up_for_counting_is_told_with_what_to_set(postgresql) -> None:
+    url = postgresql()  # of a server without pg_stat_statements and without a log of its own
+    environ = {"SHOP": url}
+    told = kept_from_counting("${SHOP}", "node server.js", environ)
+    assert told.startswith("queries cannot be counted until the database is set up for it: pg_stat_statements is not")
+    assert "shared_preload_libraries" in told
+    assert url.partition("@")[0].rpartition(":")[2] not in told, "a password is never told"
+    assert kept_from_counting("${SHOP}", "uvicorn app:app", environ) == "", "of Python they are counted within it"
+    assert kept_from_counting("", "node server.js", environ) == kept_from_counting("sqlite", "node a.js", {}) == ""
+
+
+def test_of_a_database_that_is_set_up_for_counting_nothing_is_told(database) -> None:
+    assert kept_from_counting(database, "node server.js", {}) == ""

@@ -11,7 +11,9 @@ import why_builders
 from perfproof.judge import analyse, compare, look, progress, spreads
 from perfproof.judge.analysis import pair_facts
 from perfproof.measure.rounds import describe
+from perfproof.model.levers import ArmLevers, Causes
 from perfproof.model.metrics import ALL
+from perfproof.model.probe import ProbedArm, Probing
 from perfproof.model.recording import Block, Recording, Samples
 from perfproof.model.result import Comparison, Result, Verdict
 from perfproof.model.rules import Rules
@@ -370,6 +372,21 @@ def test_what_two_recorded_runs_observed_is_joined_to_say_why() -> None:
     alone = analyse(runs[0]).why
     assert alone is not None
     assert alone.sentence.startswith("Most of the time goes to app.views.show: ")
+
+
+def test_what_probe_and_causes_lack_alike_is_told_once_for_both_versions() -> None:
+    lacking = "pg_stat_statements is not loaded on postgresql://db/shop: set shared_preload_libraries"
+    recording = replace(
+        make_recording(),
+        probing=Probing(tuple(ProbedArm(arm, (), problems=(lacking,)) for arm in ("baseline", "candidate"))),
+        causes=Causes(tuple(ArmLevers(arm, notes=(lacking, "another")) for arm in ("baseline", "candidate"))),
+    )
+    result = analyse(recording)
+    assert [each for each in result.comparability.warnings if lacking in each] == [
+        f"Queries on baseline and candidate: {lacking}"
+    ]
+    assert result.why is not None
+    assert result.why.notes == ("another",)
 
 
 def test_what_is_known_so_far_says_whether_it_rose_or_fell() -> None:

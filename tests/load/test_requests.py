@@ -393,11 +393,20 @@ def test_cookies_of_the_set_up_reach_requests_and_those_of_a_flow_stay_in_it(ser
             Limits(consecutive_errors=20),
             "in a row have failed, the last with status 500",
         ),
-        (Request("r", "GET", "/status/401"), Limits(consecutive_errors=20), "with status 401: the load was stopped"),
+        (
+            Request("r", "GET", "/status/401"),
+            Limits(consecutive_errors=20),
+            "(?s)with status 401: the load was stopped.*session or token that `setup` was given",
+        ),
+        (
+            Request("r", "GET", "/status/302"),
+            Limits(consecutive_errors=20),
+            "(?s)with status 302: the load was stopped.*session or token that `setup` was given",
+        ),
         (Request("r", "GET", "/ok"), Limits(duration=0.5), "for 0.5 s, the limit"),
         (Request("r", "GET", "/ok"), Limits(rate=100), "requests a second exceed the limit of 100"),
     ],
-    ids=["failures", "expired", "duration", "rate"],
+    ids=["failures", "expired", "sent to log in", "duration", "rate"],
 )
 def test_a_limit_that_is_exceeded_stops_the_load_and_says_which(request_, limits, says, server, start_load, sealed):
     load = start_load(request_, load=Load(model="closed", users=4, limits=limits))

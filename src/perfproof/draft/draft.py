@@ -16,7 +16,7 @@ from perfproof.draft.names import is_search
 from perfproof.draft.sources.api_versions import of_both, versions_in
 from perfproof.draft.sources.entries import PASSWORDS
 from perfproof.draft.sources.kinds import document_of, file_in, plain, read_sources
-from perfproof.draft.start.databases import find_database
+from perfproof.draft.start.databases import find_database, kept_from_counting
 from perfproof.draft.start.own_data import with_own_data
 from perfproof.draft.start.own_port import with_own_port
 from perfproof.draft.start.start import Start, adapted, needs_shell
@@ -148,6 +148,8 @@ def _written(
         looked = find_database(wishes.folder, way.command, way.environment, environ)
         database, note = looked.address, looked.note
         notes += [looked.left_out] if looked.left_out else []
+    if told := kept_from_counting(database, way.command if way is not None else "", environ):
+        notes.append(told)
     if wishes.arms is None and way is not None and (told := left_behind(wishes.folder)):
         notes.append(told)
     if not trial.health:

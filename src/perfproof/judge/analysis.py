@@ -22,6 +22,7 @@ from perfproof.model.metrics import ALL, METRICS
 from perfproof.model.recording import Recording, Samples
 from perfproof.model.result import BudgetCheck, Comparability, Comparison, Fact, Level, Proof, Result, Verdict
 from perfproof.model.rules import DayToDay, Rules, Spread
+from perfproof.model.why import Why
 from perfproof.queries.conclude import COUNTED_BY, across, conclude_queries
 from perfproof.stats import alpha_spending, latency
 from perfproof.stats.columns import Side, measured_seconds, seconds_per_round
@@ -322,6 +323,16 @@ def _result(
     sides, verdict = measured.sides, told[0]
     runs = list({side.recording.info.id: side.recording for side in sides}.values())
     first = runs[0].info
+    comparability = _comparability(measured)
+    why = explain(
+        measured.causes,
+        rows,
+        measured.probed.details,
+        verdict,
+        traffic(sides[0]),
+        kind,
+        counted=any(fact.name == COUNTED_BY for fact in measured.probed.facts),
+    )
     return Result(
         kind=kind,
         scenario=first.scenario_name,
@@ -337,23 +348,22 @@ def _result(
         levels=tuple(levels),
         budgets=budgets,
         findings=in_order([*find(sides, measured.failures, rows), *measured.probed.findings]),
-        comparability=_comparability(measured),
+        comparability=comparability,
         details=detail_all(measured.charted, measured.labels, measured.figures, measured.failures),
         started_at=first.started_at,
         advice=_advice(verdict, rows, measured.health),
         queries=measured.probed.details,
-        why=explain(
-            measured.causes,
-            rows,
-            measured.probed.details,
-            verdict,
-            traffic(sides[0]),
-            kind,
-            counted=any(fact.name == COUNTED_BY for fact in measured.probed.facts),
-        ),
+        why=_unsaid(why, comparability.warnings),
         traffic=None if kind in ("run", "noise") else worth(rows, traffic(sides[0]), _rate(sides)),
         proofs=proofs,
     )
+
+
+def _unsaid(why: Why | None, doubts: Sequence[str]) -> Why | None:
+    """Return the answer without the notes that are said among the doubts: probe and causes lack the same rights."""
+    if why is None:
+        return None
+    return replace(why, notes=tuple(note for note in why.notes if not any(doubt.endswith(note) for doubt in doubts)))
 
 
 def _rate(sides: Sequence[Side]) -> float | None:

@@ -55,7 +55,7 @@ def refuse_connections(count: int, allowed: int | None = None) -> None:
         )
 
 
-_NOT_LET_IN = (401, 403)
+_NOT_LET_IN = (302, 303, 307, 401, 403)
 
 
 class LoadGuard:
@@ -78,7 +78,8 @@ class LoadGuard:
             hint = "see the service's log; load.limits.consecutive_errors sets how many are too many"
             if failed_with in _NOT_LET_IN:
                 hint = (
-                    "does a token that `setup` was given expire meanwhile? let it last longer, or log in within a flow"
+                    "does the session or token that `setup` was given expire meanwhile? let it last longer, or log in"
+                    " within a flow"
                 )
             return LoadError(f"{failures:,} requests in a row have failed{how}: the load was stopped", hint=hint)
         if self.spent_ns + elapsed_ns > limits.duration * 1e9:

@@ -210,7 +210,10 @@ def _unlike(probing: Probing) -> list[str]:
 
 
 def _warnings(arms: tuple[ProbedArm, ...]) -> list[str]:
-    warnings = [f"Queries on {arm.arm}: {problem}" for arm in arms for problem in arm.problems]
+    warnings = []
+    for problem in dict.fromkeys(each for arm in arms for each in arm.problems):
+        whose = [arm.arm for arm in arms if problem in arm.problems]
+        warnings.append(f"Queries on {listed(whose)}: {problem}")
     for arm in arms:
         warnings += [f"{arm.arm} runs in a mode for developing, not what users get: {what}" for what in arm.debugging]
         for each in arm.requests:

@@ -13,9 +13,11 @@ from urllib.parse import quote, urlsplit
 import yaml
 
 from perfproof.core.addresses import is_loopback
+from perfproof.databases.sources import ServiceFacts, choose
 from perfproof.draft.start.declared import composed, environment_of, from_here
 from perfproof.draft.start.start import source_files, text_of
-from perfproof.draft.templates import written
+from perfproof.draft.templates import with_variables, written
+from perfproof.errors import UsageError
 
 _NAMES = re.compile(
     r"(?:\w+_)?(?:DATABASE|DB|POSTGRES|POSTGRESQL|PG|MYSQL|MARIADB|SQLALCHEMY_DATABASE|SQLALCHEMY)_UR[IL]"
@@ -80,6 +82,25 @@ def find_database(folder: Path, command: str, own: Mapping[str, str], environ: M
             if _LITE.search(text_of(path)):
                 return Database("sqlite", f"{path.relative_to(folder)} uses SQLite")
     return Database(left_out=left_out)
+
+
+def kept_from_counting(address: str, command: str, environ: Mapping[str, str]) -> str:
+    """Return what to say of a database whose queries cannot be counted as it is set up now; "" if they can be.
+
+    Queries of a Python service are counted within it as well.
+    """
+    whole = with_variables(address, environ)
+    if not address or _PYTHON.search(command) or whole.startswith("sqlite"):
+        return ""
+    try:
+        found = choose((whole,), ServiceFacts())
+    except UsageError:  # said where the scenario is read
+        return ""
+    for source in found.sources:
+        source.close()
+    if found.sources or not found.problems:
+        return ""
+    return f"queries cannot be counted until the database is set up for it: {found.problems[0]} (docs/queries.md)"
 
 
 def _addresses(folder: Path, own: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
