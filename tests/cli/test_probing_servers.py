@@ -129,7 +129,7 @@ def test_on_postgresql_through_its_log_where_the_extension_is_missing(bench, on_
 
 def test_on_mariadb_through_the_performance_schema(bench, mariadb):
     watched, address = on_mariadb(mariadb)
-    assert_queries_are_counted_and_nothing_stays(bench, watched, address, "MySQL (performance_schema)", "0")
+    assert_queries_are_counted_and_nothing_stays(bench, watched, address, "MariaDB (performance_schema)", "0")
     consumers = "SELECT name FROM performance_schema.setup_consumers WHERE enabled = 'YES'"
     assert ("events_statements_history_long",) not in ask(watched, consumers)
 
@@ -137,7 +137,7 @@ def test_on_mariadb_through_the_performance_schema(bench, mariadb):
 def test_on_mariadb_through_the_general_log_where_the_performance_schema_is_off(bench):
     with mariadb_server.running_server({"performance-schema": "OFF"}) as server:
         watched, address = on_mariadb(server)
-        assert_queries_are_counted_and_nothing_stays(bench, watched, address, "MySQL (general log)", "0")
+        assert_queries_are_counted_and_nothing_stays(bench, watched, address, "MariaDB (general log)", "0")
         assert ask(watched, "SELECT @@general_log, @@log_output") == [(0, "FILE")]
         assert ask(watched, "SELECT COUNT(*) FROM mysql.general_log") == [(0,)], "statements with their literals"
 

@@ -27,7 +27,7 @@ def test_the_log_is_taken_where_the_extension_is_missing(counting_server):
 @pytest.mark.database
 def test_mariadb_and_sqlite_together(mariadb, tmp_path):
     choice = choose([mariadb.new_database(), "sqlite"], ServiceFacts(tmp_path / "a"))
-    assert names(choice) == ["MySQL (performance_schema)", "agent in the service"]
+    assert names(choice) == ["MariaDB (performance_schema)", "agent in the service"]
     assert "the only view of SQLite" in choice.reasons[1]
 
 

@@ -202,10 +202,11 @@ def test_the_advice_fits_how_it_was_asked(libraries: tuple[str, ...], told: str)
     assert told in found.summary
 
 
-def test_the_advice_for_mysql_names_nothing_that_mysql_does_not_know() -> None:
+@pytest.mark.parametrize("source", ["MySQL (general log)", "MariaDB (performance_schema)"])
+def test_the_advice_for_mysql_names_nothing_that_mysql_does_not_know(source: str) -> None:
     points = [(n, {"select name from author where id = ?": n}) for n in (1, 10, 50)]
     request = with_statements(points)
-    mysql = replace(request, sizes=tuple(replace(each, source="MySQL (general log)") for each in request.sizes))
+    mysql = replace(request, sizes=tuple(replace(each, source=source) for each in request.sizes))
     (found,) = prove(mysql, "baseline").findings
     assert "ask for all rows at once (`key IN (...)`), through" in found.summary
     assert "ANY" not in found.summary

@@ -36,6 +36,8 @@ class MysqlClient:
         self._read_at = -TRANSACTIONS_AGE_S
         self._read_after: Hashable = None
         self._connection: pymysql.Connection[Any] | None = None
+        self.product = "MySQL"
+        """Whose server it is, once it has answered: MariaDB or MySQL."""
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows; raise SourceError (never with a password) if the server is gone.
@@ -130,6 +132,7 @@ class MysqlClient:
                 connect_timeout=self.patience,
                 read_timeout=3 * self.patience,
             )
+            self.product = "MariaDB" if "mariadb" in str(self._connection.server_version).lower() else "MySQL"
         return self._connection
 
 

@@ -30,14 +30,17 @@ class Line:
 class MysqlLog:
     """A QuerySource over the general log. ``open`` switches it on for the whole server, ``close`` restores it."""
 
-    name = "MySQL (general log)"
-
     def __init__(self, address: Address, role: str | None = None) -> None:
         self.limits: tuple[str, ...] = ()
         self._client = MysqlClient(address, role, lambda: self._client.value(_OTHERS, [f"/* {OWN}%"]))
         self._restore: dict[str, str] = {}
         self._ours = False  # the table was empty before
         self._databases: dict[int, str | None] = {}
+
+    @property
+    def name(self) -> str:
+        """Return what reports call it."""
+        return f"{self._client.product} (general log)"
 
     def check(self) -> list[str]:
         """Return what is missing: the right to switch the log on, or to read it."""

@@ -80,8 +80,6 @@ class SchemaState:
 class MysqlSchema:
     """A QuerySource over performance_schema, of one database."""
 
-    name = "MySQL (performance_schema)"
-
     def __init__(self, address: Address, role: str | None = None) -> None:
         self.limits: tuple[str, ...] = ()
         self._client = MysqlClient(address, role, self._activity)
@@ -90,6 +88,11 @@ class MysqlSchema:
         self._switched_on: list[str] = []
         self._history = 0  # how many statements it holds; 0 when it is off
         self._text_length = 0
+
+    @property
+    def name(self) -> str:
+        """Return what reports call it."""
+        return f"{self._client.product} (performance_schema)"
 
     def check(self) -> list[str]:
         """Return what is missing: the performance schema, its digests, or a grant."""

@@ -117,7 +117,7 @@ def _growing(request: ProbedRequest, arm: str, family: Sequence[str], slopes: di
         if again:
             evidence["repeated"] = again
             told = f"{told}, {again} of them with parameters it had before"
-        mysql = any(size.source.startswith("MySQL") for size in request.sizes)
+        mysql = any(size.source.startswith(("MySQL", "MariaDB")) for size in request.sizes)
         evidence["advice"] = advice(statement.count.libraries, mysql=mysql)
         if (field := field_of(request, family)) is not None:
             evidence["field"] = field
