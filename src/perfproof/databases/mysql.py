@@ -132,7 +132,8 @@ class MysqlClient:
                 connect_timeout=self.patience,
                 read_timeout=3 * self.patience,
             )
-            self.product = "MariaDB" if "mariadb" in str(self._connection.server_version).lower() else "MySQL"
+            version = str(self._connection.get_server_info())  # type: ignore[no-untyped-call]
+            self.product = "MariaDB" if "mariadb" in version.lower() else "MySQL"
         return self._connection
 
 
