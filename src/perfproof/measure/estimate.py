@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from perfproof.core.numbers import count_of, in_unit
+from perfproof.core.numbers import count_of, digits
 from perfproof.errors import PerfproofError
 from perfproof.evidence.reader import read_info
 from perfproof.judge.run_plan import RunPlan, plan
@@ -64,7 +64,7 @@ class Seen:
     def sentence(self) -> str:
         """Return what an estimate rests on."""
         started = f"started in {self.start:.1f} s and " if self.start else ""
-        return f", as it just {started}answered within {in_unit(1000 * max(self.answers), 'ms')}"
+        return f", as it just {started}answered within {digits(1000 * max(self.answers))} ms"
 
 
 @dataclass(frozen=True)
