@@ -270,6 +270,15 @@ def test_what_does_not_start_or_is_not_known_is_told_with_the_way_out(bench):
     wrong = bench.run("init", "--command", SERVE, "--get", "/nothing")
     assert wrong.code == 4
     assert "GET /nothing: answered with status 404" in wrong.err
+    app = (bench.services / "versions_app.py").read_text()
+    breaks = "(print('no such table: items', flush=True), self.answer(500, 'sorry'))"
+    (bench.folder / "failing.py").write_text(
+        app.replace('self.answer(200, {"items": ITEMS[:limit], "links": []})', breaks)
+    )
+    failing = bench.run("init", "--command", f"{sys.executable} failing.py {{port}}", "--get", "/v1/items")
+    assert "GET /v1/items: answered with status 500" in failing.err
+    log = failing.err.partition("the last lines of its log:")[2]
+    assert "no such table: items" in log, "what the service itself says of it"
     assert not (bench.folder / "perfproof.yaml").exists()
     assert not (bench.folder / "results").exists()
     assert bench.leftovers() == []

@@ -94,7 +94,7 @@ def draft(
     ways = _ways(wishes, found, asked)
     if found is not None and not found.locustfile:
         say(f"{found.source}: {_counted(len(found.asks), 'request')}" + (f" of {found.title}" if found.title else ""))
-    with _running(ways, wishes, found, environ, say) as (way, base, start_seconds):
+    with _running(ways, wishes, found, environ, say) as (way, base, service):
         client = Client(base)
         shown = found is None
         if found is None:
@@ -116,6 +116,8 @@ def draft(
         if not candidates and not found.locustfile:
             raise _nothing_chosen(found, wishes)
         trial = trying.run(candidates, entered=True)
+        if not trial.tried and not found.locustfile:
+            raise _nothing_answered(trial, found, service)
         if wishes.versions is not None:
             first, last = (trial.prefix + version for version in wishes.versions)
             trying.also(first, last)
@@ -127,10 +129,10 @@ def draft(
             trying.elsewhere(Client(other))
     if wishes.health:
         trial.health = wishes.health
-    if not trial.tried and not found.locustfile:
-        raise _nothing_answered(trial, found)
+    if not trial.tried and not found.locustfile:  # by the other version, that is
+        raise _nothing_answered(trial, found, None)
     written = _written(wishes, environ, found, way, base, trial, tried_of=len(candidates))
-    return replace(written, start_seconds=start_seconds)
+    return replace(written, start_seconds=service.start_seconds if service is not None else 0.0)
 
 
 def _written(
@@ -260,8 +262,8 @@ def _running(
     environ: Mapping[str, str],
     say: Callable[[str], None],
     arm: str = "candidate",
-) -> Iterator[tuple[Start | None, str, float]]:
-    """Lend the service, started in the first way that works and stopped afterwards: that way, its address, seconds."""
+) -> Iterator[tuple[Start | None, str, RunningService | None]]:
+    """Lend the service with its address, started in the first way that works and stopped afterwards."""
     if not ways:
         url = (wishes.url or (found.origin if found is not None else "")).rstrip("/")
         answer = Client(url).send("GET", "/", within=10)
@@ -270,7 +272,7 @@ def _running(
                 f"{url} does not answer", why=answer.problem, hint="start the service first, or give --command"
             )
         say(f"asking the service at {url}")
-        yield None, url, 0.0
+        yield None, url, None
         return
     with private_folder() as private:
         try:
@@ -280,10 +282,10 @@ def _running(
             if not origin or wishes.command or Client(origin).send("GET", "/", within=10).problem:
                 raise
             say(f"asking the service at {origin} instead")
-            yield None, origin, 0.0
+            yield None, origin, None
             return
         try:
-            yield _beside_itself(way, service, wishes, environ, private, say), service.base_url, service.start_seconds
+            yield _beside_itself(way, service, wishes, environ, private, say), service.base_url, service
         finally:
             service.stop()
 
@@ -491,13 +493,14 @@ def _nothing_chosen(found: Found, wishes: DraftOptions) -> UsageError:
     )
 
 
-def _nothing_answered(trial: Trial, found: Found) -> ServiceError:
+def _nothing_answered(trial: Trial, found: Found, service: RunningService | None) -> ServiceError:
     first = "; ".join(f"{what}: {why}" for what, why in trial.dropped[:3])
     return ServiceError(
         f"none of {_counted(len(trial.dropped), 'request')} was answered as documented",
         where=found.source,
         why=first or None,
         hint=trial.notes[-1] if trial.notes else "do these requests belong to this service, and is there data in it?",
+        log_tail=service.log_tail() if service is not None else (),
     )
 
 
