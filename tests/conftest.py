@@ -19,6 +19,8 @@ settings.load_profile("perfproof")
 __all__ = ["browser", "page", "postgresql"]
 
 
+_PAGES = "pages of reports"
+"""The group of what asks a browser, and of what looks at the same pages: one browser serves them all."""
 _DEAR = {"mariadb", "counting_server"}
 """Fixtures of the session that take seconds to make: a module's tests that want one want the same."""
 
@@ -35,6 +37,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         known = getattr(item, "_fixtureinfo", None)
         used = known.name2fixturedefs.values() if known else ()
+        if known and "browser" in known.name2fixturedefs and item.get_closest_marker("server") is None:
+            item.add_marker(pytest.mark.xdist_group(_PAGES))
         if item.get_closest_marker("xdist_group") is None and any(
             each[-1].scope == "module" or each[-1].argname in _DEAR for each in used
         ):
