@@ -8,7 +8,7 @@ it, and documents that are slightly wrong, as most are, would be refused for pla
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -34,6 +34,9 @@ class Part:
     data: dict[str, Any]
     resolver: Any
     spot: int
+    _led: dict[tuple[int, int], tuple[Any, Any, Part | None]] = field(default_factory=dict, compare=False, repr=False)
+    """Where references of the document lead, by what they stand in and who follows them; both are kept, so that their
+    numbers stay theirs. Schemas that need one another are gone through thousands of times."""
 
     def at(self, *steps: str) -> Part | None:
         """Return the mapping below, references followed; None if there is none. Raises BrokenReferenceError."""
@@ -60,12 +63,22 @@ class Part:
                 yield str(name), part
 
     def _part(self, value: Any) -> Part | None:
+        if not isinstance(value, dict):
+            return None
+        if not isinstance(value.get("$ref"), str):
+            return Part(value, self.resolver, id(value), self._led)
+        key = id(value), id(self.resolver)
+        if key not in self._led:
+            self._led[key] = value, self.resolver, self._followed(value)
+        return self._led[key][2]
+
+    def _followed(self, value: Any) -> Part | None:
         resolver, spot, reference = self.resolver, id(value), ""
         for _ in range(_HOPS):
             if not isinstance(value, dict):
                 return None
             if not isinstance(value.get("$ref"), str):
-                return Part(value, resolver, spot)
+                return Part(value, resolver, spot, self._led)
             reference = value["$ref"]
             siblings = {key: each for key, each in value.items() if key != "$ref"}
             try:
