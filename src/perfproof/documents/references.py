@@ -27,6 +27,18 @@ class BrokenReferenceError(Exception):
     """A reference leads nowhere; the message is ``reason``."""
 
 
+@dataclass
+class _Followed:
+    """The references of a document that were followed: schemas that need one another are gone through again and again.
+
+    Each is known by what it stands in and by who follows it. What is referred to has one resolver, however it was come
+    to. All that is known by its number is kept, so that the number stays its own.
+    """
+
+    parts: dict[tuple[int, int], tuple[Any, Part | None]] = field(default_factory=dict)
+    resolvers: dict[int, tuple[Any, Any]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Part:
     """A mapping somewhere in a document. ``spot`` is the same for every way that leads to it."""
@@ -34,9 +46,7 @@ class Part:
     data: dict[str, Any]
     resolver: Any
     spot: int
-    _led: dict[tuple[int, int], tuple[Any, Any, Part | None]] = field(default_factory=dict, compare=False, repr=False)
-    """Where references of the document lead, by what they stand in and who follows them; both are kept, so that their
-    numbers stay theirs. Schemas that need one another are gone through thousands of times."""
+    _followed: _Followed = field(default_factory=lambda: _Followed(), compare=False, repr=False)
 
     def at(self, *steps: str) -> Part | None:
         """Return the mapping below, references followed; None if there is none. Raises BrokenReferenceError."""
@@ -66,19 +76,19 @@ class Part:
         if not isinstance(value, dict):
             return None
         if not isinstance(value.get("$ref"), str):
-            return Part(value, self.resolver, id(value), self._led)
-        key = id(value), id(self.resolver)
-        if key not in self._led:
-            self._led[key] = value, self.resolver, self._followed(value)
-        return self._led[key][2]
+            return Part(value, self.resolver, id(value), self._followed)
+        known, key = self._followed.parts, (id(value), id(self.resolver))
+        if key not in known:
+            known[key] = value, self._follow(value)
+        return known[key][1]
 
-    def _followed(self, value: Any) -> Part | None:
+    def _follow(self, value: Any) -> Part | None:
         resolver, spot, reference = self.resolver, id(value), ""
         for _ in range(_HOPS):
             if not isinstance(value, dict):
                 return None
             if not isinstance(value.get("$ref"), str):
-                return Part(value, resolver, spot, self._led)
+                return Part(value, resolver, spot, self._followed)
             reference = value["$ref"]
             siblings = {key: each for key, each in value.items() if key != "$ref"}
             try:
@@ -89,7 +99,8 @@ class Part:
                     cause = cause.__cause__
                 why = cause.what if isinstance(cause, UsageError) else "leads nowhere"
                 raise BrokenReferenceError(f"the reference {reference} {why}") from None
-            value, resolver, spot = found.contents, found.resolver, id(found.contents)
+            value, spot = found.contents, id(found.contents)
+            _, resolver = self._followed.resolvers.setdefault(spot, (value, found.resolver))
             if siblings and isinstance(value, dict) and "$ref" not in value:
                 value = {**value, **siblings}
         raise BrokenReferenceError(f"the reference {reference} leads in a circle")
