@@ -35,6 +35,7 @@ FLAGS = (
     "--hide-scrollbars",
     "--disable-site-isolation-trials",  # a process for all pages, not one for each and one in spare
     "--renderer-process-limit=1",
+    "--js-flags=--single-threaded-gc --no-opt",  # on two cores that others want, too, a tenth less for what runs once
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 PATIENCE = 60.0
@@ -49,11 +50,11 @@ def wanted(what: str) -> Any:
 
 
 def axe() -> str:
-    """Return the source of axe-core, from the npm packages that NODE_PATH names."""
+    """Return the source of axe-core (without its licence), from the npm packages that NODE_PATH names."""
     for folder in os.environ.get("NODE_PATH", "").split(os.pathsep):
         file = Path(folder) / "axe-core" / "axe.min.js"
         if folder and file.is_file():
-            return file.read_text(encoding="utf-8")
+            return re.sub(r"\A/\*.*?\*/", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
     return str(wanted("axe-core (npm)"))
 
 
@@ -91,7 +92,16 @@ class Page:
 
     def picture(self) -> bytes:
         """Return the whole page as PNG, also what lies below the window."""
-        return base64.b64decode(self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"])
+        return self._drawn(captureBeyondViewport=True)
+
+    def corner(self) -> bytes:
+        """Return the first 8 by 8 pixels of the page as PNG: its ground."""
+        return self._drawn(clip={"x": 0, "y": 0, "width": 8, "height": 8, "scale": 1})
+
+    def _drawn(self, **part: Any) -> bytes:
+        # Few look at the file, so it need not be small.
+        answer = self.call("Page.captureScreenshot", format="png", optimizeForSpeed=True, **part)
+        return base64.b64decode(answer["data"])
 
     def printed(self) -> bytes:
         """Return the page as PDF, as its style sheet wants it on paper."""
@@ -100,7 +110,17 @@ class Page:
         return base64.b64decode(answer["data"])
 
     def close(self) -> None:
-        self.browser.call("Target.closeTarget", targetId=self.browser.targets[self.session])
+        """Leave what is open, forget what was heard and shown, and let another test have the page.
+
+        Pages are not made for each test: a third of what short tests cost was a new one.
+        """
+        self.call("Emulation.clearDeviceMetricsOverride")
+        self.call("Emulation.setEmulatedMedia", media="", features=[])
+        self.open("about:blank")
+        self.call("Page.resetNavigationHistory")
+        for heard in (self.requests, self.complaints, self.dialogs):
+            heard.clear()
+        self.browser.spare.append(self)
 
 
 class Browser:
@@ -122,14 +142,16 @@ class Browser:
         self._rest: list[bytes] = []  # of a message of megabytes that came in pieces of a pipe's size
         self._answers: dict[int, dict[str, Any]] = {}
         self.pages: dict[str, Page] = {}
-        self.targets: dict[str, str] = {}
+        self.spare: list[Page] = []
         self.loaded: set[str] = set()
 
     def new_page(self) -> Page:
+        """Return a page without history or a size of its own."""
+        if self.spare:
+            return self.spare.pop()
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         page = self.pages[session] = Page(self, session)
-        self.targets[session] = target
         for domain in ("Page", "Network", "Runtime", "Log"):
             page.call(f"{domain}.enable")
         return page
@@ -215,7 +237,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page of its own, without history, cookies or a size of its own."""
+    """A page without history or a size of its own."""
     page = browser.new_page()
     yield page
     page.close()
@@ -238,6 +260,14 @@ _LAID_OUT = """JSON.stringify([...document.querySelectorAll('*')].map(each => {
 _INK = "getComputedStyle(document.body).color"
 
 
+_FOLDED = "document.querySelectorAll('details:not([open]) > :not(summary)').forEach(each => each.remove()); 0"
+
+
+def without_what_is_folded(page: Page) -> None:
+    """Take out what nobody sees who opens nothing: axe goes through it again and again, and judges next to nothing."""
+    page.run(_FOLDED)
+
+
 def light_and_dark(page: Page, source: str) -> list[Accessibility]:
     """Have axe look at a page in light by every rule, and in dark by those on colours: nothing else is another."""
     page.look()
@@ -253,7 +283,7 @@ def light_and_dark(page: Page, source: str) -> list[Accessibility]:
 def accessibility(page: Page, source: str, rules: Sequence[str] = ()) -> Accessibility:
     """Have axe look at a page as it is shown now, by some of its ``rules`` or by all."""
     if page.run("typeof axe") == "undefined":
-        page.run(re.sub(r"\A/\*.*?\*/", "", source, flags=re.S) + "; 0")
+        page.run(f"{source}; 0")
     # Of a rule that holds, one of its nodes is enough; a page has tens of thousands.
     only = f", runOnly: {json.dumps(list(rules))}" if rules else ""
     found = page.run(

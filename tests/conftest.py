@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from browsing import browser, page
+from late import Late
 from postgres import postgresql
 
 gc.disable()  # while everything is imported, which makes no garbage; see ``pytest_collection_finish``
@@ -19,6 +20,8 @@ settings.load_profile("perfproof")
 __all__ = ["browser", "page", "postgresql"]
 
 
+_PAGES = "pages of reports"
+"""The group of what asks a browser: one serves them all. Others that draw the same charts belong to it, too."""
 _DEAR = {"mariadb", "counting_server"}
 """Fixtures of the session that take seconds to make: a module's tests that want one want the same."""
 
@@ -33,14 +36,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     longest come first, lest one worker is busy with them when all are done.
     """
     for item in items:
-        known = getattr(item, "_fixtureinfo", None)
-        used = known.name2fixturedefs.values() if known else ()
-        if item.get_closest_marker("xdist_group") is None and any(
-            each[-1].scope == "module" or each[-1].argname in _DEAR for each in used
-        ):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+        group = _group(item)
+        if group and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(group))
     if hasattr(config, "workerinput"):
         items.sort(key=_patience, reverse=True)
+
+
+def _group(item: pytest.Item) -> str:
+    """Return what a test shares with others; nothing: any worker may run it."""
+    known = getattr(item, "_fixtureinfo", None)
+    used = known.name2fixturedefs if known else {}
+    if item.get_closest_marker("server") is None:  # those mostly wait, and wait for one another in a group
+        if "browser" in used:
+            return _PAGES
+        names = vars(item.module) if isinstance(item, pytest.Function) else {}
+        if "Late" in names:
+            return next(each.group for each in names.values() if isinstance(each, Late))
+    if any(each[-1].scope == "module" or each[-1].argname in _DEAR for each in used.values()):
+        return item.nodeid.split("::")[0]
+    return ""
 
 
 def _patience(item: pytest.Item) -> float:
@@ -58,7 +73,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     What was imported for all tests stays: nobody needs to look through it for garbage again and again.
     """
     gc.enable()
-    gc.collect()
     gc.freeze()
     if hasattr(session.config, "workerinput") and session.config.getvalue("loadgroup"):
         for item in session.items:

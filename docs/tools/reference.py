@@ -43,8 +43,8 @@ def keys() -> str:
     """Return a section for each part of a scenario file, the whole first, each after the part that names it."""
     schema = json_schema()
     definitions: dict[str, Schema] = schema["$defs"]
-    order = list(dict.fromkeys(_reached(schema["properties"], definitions)))
-    where = {name: _places(name, schema, definitions) for name in order}
+    order = list(_reached(schema["properties"], definitions, set()))
+    where = _places(schema, definitions)
     parts = [
         "# Keys of a scenario file\n",
         "Every key that there is. What they are for, with examples, is told in [Scenario files](../scenarios.md);"
@@ -62,11 +62,12 @@ def keys() -> str:
     return "\n".join(parts)
 
 
-def _reached(part: Schema, definitions: dict[str, Schema], seen: frozenset[str] = frozenset()) -> Iterator[str]:
+def _reached(part: Schema, definitions: dict[str, Schema], seen: set[str]) -> Iterator[str]:
     for name in _references(part):
         if name not in seen:
+            seen.add(name)
             yield name
-            yield from _reached(definitions[name], definitions, seen | {name})
+            yield from _reached(definitions[name], definitions, seen)
 
 
 def _references(part: Any) -> Iterator[str]:
@@ -80,14 +81,14 @@ def _references(part: Any) -> Iterator[str]:
             yield from _references(each)
 
 
-def _places(name: str, schema: Schema, definitions: dict[str, Schema]) -> list[str]:
-    """Return the keys under which a part is written, such as ``requests`` or ``load.stages``."""
-    found: dict[str, None] = {}
+def _places(schema: Schema, definitions: dict[str, Schema]) -> dict[str, list[str]]:
+    """Return for each part the keys under which it is written, such as ``requests`` or ``load.stages``."""
+    found: dict[str, dict[str, None]] = {}
     for owner, part in [("", schema), *definitions.items()]:
         for key, value in part.get("properties", {}).items():
-            if name in _references(value):
-                found[f"{_section(owner)}.{key}" if owner else key] = None
-    return list(found)
+            for name in _references(value):
+                found.setdefault(name, {})[f"{_section(owner)}.{key}" if owner else key] = None
+    return {name: list(places) for name, places in found.items()}
 
 
 def _section(name: str) -> str:

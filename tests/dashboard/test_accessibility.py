@@ -19,7 +19,7 @@ from serving import served
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 OPEN_ALL = "document.querySelectorAll('details').forEach(each => each.open = true); 0"
-RUN = "20260829-061500-projects-001c"
+RUN = "20260821-061500-projects-0014"
 PATHS = {
     "lately": "/",
     "runs": "/runs",
@@ -30,7 +30,7 @@ PATHS = {
     "hostile trends": f"/trends?scenario={quote(EVIL, safe='')}",
     "compare": "/compare",
     "compare within a scenario": "/compare?scenario=projects",
-    "a comparison of what differs": f"/compare?baseline={RUN}&candidate=20260906-061500-projects-0024&choose=1",
+    "a comparison of what differs": f"/compare?baseline={RUN}&candidate=20260827-061500-projects-001a&choose=1",
     "a choice to compare": f"/compare?baseline={RUN}&candidate=last&choose=1",
     "no such page": "/nope",
     "a run that is not there": "/runs/nothing",
@@ -46,11 +46,12 @@ def axe() -> str:
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("board")
     with Store.open(f"sqlite:///{folder}/perfproof.db", results=folder) as store:
-        # Every kind of element is there with a sixth of the metrics, and axe takes a minute for a page of all of them.
+        # Every kind of element is there with a sixth of the metrics, and axe takes a minute for a page of all of them;
+        # with 30 runs there is a second page of them, and both changes.
         metrics = one_of_each_kind()
-        infos = fill(store, folder, runs=40, step=28, machine=36, metrics=metrics)
-        store.set_baseline("main", infos[20].id)
-        fill(store, folder, runs=12, scenario=EVIL, names=(EVIL,), seed=2, metrics=metrics)
+        infos = fill(store, folder, runs=30, step=20, machine=26, metrics=metrics)
+        store.set_baseline("main", infos[15].id)
+        fill(store, folder, runs=6, scenario=EVIL, names=(EVIL,), seed=2, metrics=metrics)
         with served(store) as address:
             yield address
 
@@ -88,7 +89,7 @@ def test_a_store_that_is_empty_or_holds_one_run_is_as_good(
 
 def test_a_history_page_of_the_command_line_is_as_good(browser: browsing.Browser, axe: str, tmp_path) -> None:
     with Store.open(f"sqlite:///{tmp_path}/perfproof.db", results=tmp_path) as store:
-        fill(store, tmp_path, runs=40, step=28, machine=36, metrics=one_of_each_kind())
+        fill(store, tmp_path, runs=30, step=20, machine=26, metrics=one_of_each_kind())
     written = warm.perfproof(
         "history", "projects", "--results", str(tmp_path), "-o", str(tmp_path / "h.html"),
         environ={**os.environ}, stdout=subprocess.DEVNULL,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from browsing import Page, wanted
+from browsing import Browser, Page, wanted
 from filled import fill, make_result
 from perfproof.evidence.directory import RunDirectory
 from perfproof.model.metrics import METRICS
@@ -87,9 +87,17 @@ def test_the_first_screen_says_what_changed_how_much_and_whether_it_is_good(
         assert 0 <= box["left"] < box["right"] <= width, (part, box)
 
 
-def test_intervals_are_drawn_whole_and_never_over_the_edge_of_their_chart(address: str, page: Page) -> None:
+@pytest.fixture(scope="module")
+def trends(address: str, browser: Browser) -> Iterator[Page]:
+    """The largest page, open, for tests that change nothing in it but how it is shown."""
+    page = browser.new_page()
     page.open(f"{address}/trends")
-    found = page.run(
+    yield page
+    page.close()
+
+
+def test_intervals_are_drawn_whole_and_never_over_the_edge_of_their_chart(trends: Page) -> None:
+    found = trends.run(
         "[...document.querySelectorAll('svg.trend')].map(svg => { const whole = svg.getBoundingClientRect();"
         " const ends = [...svg.querySelectorAll('.interval')].map(each => each.getBoundingClientRect());"
         " return [ends.length, ends.filter(each => each.top < whole.top || each.bottom > whole.bottom).length] })"
@@ -99,18 +107,16 @@ def test_intervals_are_drawn_whole_and_never_over_the_edge_of_their_chart(addres
 
 
 @pytest.mark.parametrize("dark", [True, False])
-def test_the_page_follows_light_and_dark(dark: bool, address: str, page: Page) -> None:
-    page.look(dark=dark)
-    page.open(f"{address}/trends")
-    corner = picture(page).convert("L").getpixel((2, 2))
+def test_the_page_follows_light_and_dark(dark: bool, trends: Page) -> None:
+    trends.look(dark=dark)
+    corner = Image.open(io.BytesIO(trends.corner())).convert("L").getpixel((2, 2))
     assert isinstance(corner, int)
     assert (corner < 64) is dark
 
 
-def test_a_printed_history_fits_a_few_sheets(address: str, page: Page, tmp_path: Path) -> None:
+def test_a_printed_history_fits_a_few_sheets(trends: Page, tmp_path: Path) -> None:
     counter = shutil.which("pdfinfo") or wanted("pdfinfo")
-    page.open(f"{address}/trends")
     printed = tmp_path / "trends.pdf"
-    printed.write_bytes(page.printed())
+    printed.write_bytes(trends.printed())
     said = subprocess.run([counter, printed], capture_output=True, text=True, check=True).stdout
     assert int(said.split("Pages:")[1].split()[0]) <= len(METRICS) // 2 + 1, "two charts to a sheet"

@@ -12,12 +12,14 @@ import time
 import numpy as np
 import psutil
 import pytest
-from scipy import stats
 
+from late import Late
 from perfproof.evidence.tables import read_table
 from perfproof.model.histogram import Histogram
 from perfproof.model.recording import HISTOGRAM_COLUMNS, Outcome
 from perfproof.model.scenario import Load, Request
+
+stats = Late("scipy.stats")
 
 pytestmark = [pytest.mark.server, pytest.mark.quiet, pytest.mark.timeout(120)]
 

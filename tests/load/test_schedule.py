@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
+from late import Late
 from perfproof.load.schedule import arrivals, mean_rate, sequence, steady
 from perfproof.model.scenario import Stage
+
+stats = Late("scipy.stats")
 
 
 def test_gaps_of_poisson_arrivals_pass_a_kolmogorov_smirnov_test():

@@ -14,13 +14,12 @@ from perfproof.report import write
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180), pytest.mark.xdist_group("pages of reports")]
 
 KINDS: dict[str, Any] = {  # test_first_screen_in_browser.py asks the same of every state that a first screen has
-    "ab": builders.make_result,
     "run": builders.make_run,
     "noise": builders.make_noise,
     "invalid": builders.make_invalid,
     "empty": builders.make_empty,
     "hostile": builders.make_hostile,
-    "queries": lambda: builders.make_result(queries=(builders.QUERIES,)),
+    "ab": lambda: builders.make_result(queries=(builders.QUERIES,)),  # with all it can hold
 }
 OPEN_ALL = "document.querySelectorAll('details').forEach(each => each.open = true); 0"
 

@@ -7,17 +7,19 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
+from late import Late
 from perfproof.model.histogram import HIGHEST, Histogram
 from perfproof.model.recording import Outcome, Recording
 from perfproof.report.exports import compressed, writer_of
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from recording_builders import make_recording
+
+pd = Late("pandas")
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,7 @@ def test_it_fits_a_laptop_and_a_phone_and_axe_finds_nothing(
         assert page.run(WIDE) <= width
         assert page.run(OUTSIDE) == []
         assert page.run(TORN) == []
+        browsing.without_what_is_folded(page)  # test_accessibility.py has it looked at
         assert [found.breaches for found in browsing.light_and_dark(page, axe)] == [[], []]
     assert page.requests == [(tmp_path / "report.html").as_uri()]
     assert page.complaints == []

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import special, stats
 
+from late import Late
 from perfproof.stats import distributions
+
+special, stats = Late("scipy.special"), Late("scipy.stats")
 
 DF = (0.5, 1.0, 1.7, 2.0, 3.0, 4.4, 7.0, 11.0, 23.5, 60.0, 150.0, 1000.0, 1e5, 1e8)
 VALUES = (-400.0, -37.0, -9.0, -4.0, -2.0, -1.2, -0.3, -1e-3, 0.0, 1e-6, 0.1, 0.9, 1.96, 3.0, 8.0, 100.0)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
+from late import Late
 from perfproof.model.result import Verdict
 from perfproof.model.rules import Rules
 from perfproof.model.scenario import Goal
@@ -14,6 +14,8 @@ from perfproof.stats.failures import Failures, commonest, count_failures, level,
 from perfproof.verdict.error_rows import error_rows
 from perfproof.verdict.rows import Terms
 from recording_builders import make_recording
+
+stats = Late("scipy.stats")
 
 TERMS = Terms(Rules(), 0.98)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
+from late import Late
 from perfproof.stats.intervals import (
     STARTS,
     Prior,
@@ -15,6 +15,8 @@ from perfproof.stats.intervals import (
     smallest_effect,
     two_samples,
 )
+
+stats = Late("scipy.stats")
 
 rounds = st.lists(st.floats(-0.5, 0.5), min_size=2, max_size=30).filter(lambda v: np.std(v) > 1e-3)
 

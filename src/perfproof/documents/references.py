@@ -8,7 +8,7 @@ it, and documents that are slightly wrong, as most are, would be refused for pla
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -27,6 +27,18 @@ class BrokenReferenceError(Exception):
     """A reference leads nowhere; the message is ``reason``."""
 
 
+@dataclass
+class _Followed:
+    """The references of a document that were followed: schemas that need one another are gone through again and again.
+
+    Each is known by what it stands in and by who follows it. What is referred to has one resolver, however it was come
+    to. All that is known by its number is kept, so that the number stays its own.
+    """
+
+    parts: dict[tuple[int, int], tuple[Any, Part | None]] = field(default_factory=dict)
+    resolvers: dict[int, tuple[Any, Any]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Part:
     """A mapping somewhere in a document. ``spot`` is the same for every way that leads to it."""
@@ -34,6 +46,7 @@ class Part:
     data: dict[str, Any]
     resolver: Any
     spot: int
+    _followed: _Followed = field(default_factory=lambda: _Followed(), compare=False, repr=False)
 
     def at(self, *steps: str) -> Part | None:
         """Return the mapping below, references followed; None if there is none. Raises BrokenReferenceError."""
@@ -60,12 +73,22 @@ class Part:
                 yield str(name), part
 
     def _part(self, value: Any) -> Part | None:
+        if not isinstance(value, dict):
+            return None
+        if not isinstance(value.get("$ref"), str):
+            return Part(value, self.resolver, id(value), self._followed)
+        known, key = self._followed.parts, (id(value), id(self.resolver))
+        if key not in known:
+            known[key] = value, self._follow(value)
+        return known[key][1]
+
+    def _follow(self, value: Any) -> Part | None:
         resolver, spot, reference = self.resolver, id(value), ""
         for _ in range(_HOPS):
             if not isinstance(value, dict):
                 return None
             if not isinstance(value.get("$ref"), str):
-                return Part(value, resolver, spot)
+                return Part(value, resolver, spot, self._followed)
             reference = value["$ref"]
             siblings = {key: each for key, each in value.items() if key != "$ref"}
             try:
@@ -76,7 +99,8 @@ class Part:
                     cause = cause.__cause__
                 why = cause.what if isinstance(cause, UsageError) else "leads nowhere"
                 raise BrokenReferenceError(f"the reference {reference} {why}") from None
-            value, resolver, spot = found.contents, found.resolver, id(found.contents)
+            value, spot = found.contents, id(found.contents)
+            _, resolver = self._followed.resolvers.setdefault(spot, (value, found.resolver))
             if siblings and isinstance(value, dict) and "$ref" not in value:
                 value = {**value, **siblings}
         raise BrokenReferenceError(f"the reference {reference} leads in a circle")

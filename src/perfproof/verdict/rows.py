@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import expm1, hypot, isfinite, log, log1p, sqrt
@@ -121,9 +122,13 @@ def estimate(series: Series, terms: Terms, floor: float | None = None) -> Interv
 
 def ends(interval: Interval) -> tuple[float | None, float | None]:
     """Return an interval of logarithms as changes; none where it spans more than a factor of a thousand each way."""
-    if interval.low is None or interval.high is None or interval.high - interval.value > _ABSURD:
+    return _ends(interval.value, interval.low, interval.high)
+
+
+def _ends(value: float, low: float | None, high: float | None) -> tuple[float | None, float | None]:
+    if low is None or high is None or high - value > _ABSURD:
         return None, None
-    return expm1(interval.low), expm1(interval.high)
+    return expm1(low), expm1(high)
 
 
 def ratio_row(series: Series, terms: Terms) -> Row:
@@ -135,7 +140,7 @@ def ratio_row(series: Series, terms: Terms) -> Row:
         return _thin_row(series, goal)
     change = expm1(interval.value)
     low, high = ends(interval)
-    verdict = _verdict(interval, goal, terms.rules, metric)
+    verdict = _verdict(interval.value, interval.low, interval.high, goal, terms.rules, metric)
     if terms.paired:
         both = np.isfinite(series.sides[0] + series.sides[1])
         sides = [side[both] for side in series.sides]
@@ -179,11 +184,13 @@ def ratio_row(series: Series, terms: Terms) -> Row:
     return Row(comparison, interval, *((rise, fall) if metric.better == "lower" else (fall, rise)))
 
 
-def _verdict(interval: Interval, goal: Goal | None, rules: Rules, metric: Metric) -> Verdict:
+def _verdict(
+    value: float, low: float | None, high: float | None, goal: Goal | None, rules: Rules, metric: Metric
+) -> Verdict:
     """Judge an interval of logarithms."""
-    low, high = ends(interval)
+    low, high = _ends(value, low, high)
     return judge(
-        expm1(interval.value),
+        expm1(value),
         low,
         high,
         goal=goal.improve if goal else None,
@@ -250,15 +257,19 @@ def settle(interval: Interval, goal: Goal | None, terms: Terms, metric: Metric) 
     """Say how many rounds would settle a row if its estimate and its spread stay as they are."""
     final = alpha_spending.confidence(1, 1, candidates=terms.rules.candidates)
     undecided = {Verdict.INCONCLUSIVE} | ({Verdict.IMPROVED} if goal else set())
-    for rounds in range(interval.rounds + 1, _MOST_ROUNDS + 1):
-        extra = max(0.0, interval.df - interval.rounds + 1) if terms.paired else 0.0
+    extra, value = max(0.0, interval.df - interval.rounds + 1) if terms.paired else 0.0, interval.value
+
+    def settled(rounds: int) -> bool:
         half = half_width(interval.sd, rounds, final, extra, interval.apart)
-        guess = replace(interval, low=interval.value - half, high=interval.value + half)
-        if _verdict(guess, goal, terms.rules, metric) not in undecided:
-            more = rounds - interval.rounds
-            seconds = more * terms.seconds_per_round
-            time = f" (about {duration(seconds)} of measuring)" if seconds > 0 else ""
-            return f"about {count_of(more, 'more round')}{time} would settle it"
+        return _verdict(value, value - half, value + half, goal, terms.rules, metric) not in undecided
+
+    # What settles a row is where its whole interval lies, and intervals of more rounds lie within those of fewer.
+    tried = range(interval.rounds + 1, _MOST_ROUNDS + 1)
+    more = bisect_left(tried, True, key=settled) + 1
+    if more <= len(tried):
+        seconds = more * terms.seconds_per_round
+        time = f" (about {duration(seconds)} of measuring)" if seconds > 0 else ""
+        return f"about {count_of(more, 'more round')}{time} would settle it"
     if interval.apart > 0:
         apart = percent(expm1(interval.apart), signed=False)
         return (
