@@ -175,10 +175,13 @@ def _import_cli() -> None:
         for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
             if ".migrations" not in module.name and "__main__" not in module.name:
                 importlib.import_module(module.name)
-    for name in ("alembic.command", "alembic.config", "pyarrow.parquet", "pyarrow.compute", "rich.console",
-                 "rich.table", "matplotlib.figure", "matplotlib.backends.backend_svg", "sqlalchemy.dialects.sqlite",
-                 "perfproof.doctor", "perfproof.load.load_client"):  # fmt: skip
+    sys.path.insert(0, str(Path(__file__).parent))
+    for name in ("pyarrow.parquet", "pyarrow.compute", "rich.console", "rich.table", "matplotlib.figure",
+                 "matplotlib.backends.backend_svg", "sqlalchemy.dialects.sqlite", "pydantic.type_adapter",
+                 "typer._adapters", "typer._click.decorators", "numpy.random", "encodings.idna", "encodings.utf_8_sig",
+                 "perfproof.doctor", "perfproof.load.load_client", "fake_engine"):  # fmt: skip
         importlib.import_module(name)
+    assert "gevent" not in sys.modules, "commands have nothing to do with it"
     _prepare()
 
 
@@ -205,7 +208,6 @@ def _run_cli(words: list[str]) -> None:
     if stand_in := os.environ.pop("PERFPROOF_TEST_ENGINE", None):
         import importlib
 
-        sys.path.insert(0, str(Path(__file__).parent))
         importlib.import_module(stand_in).take_its_place()
     sys.argv = ["perfproof", *words]
     main()
