@@ -6,7 +6,8 @@ environment, folder, streams and exit code: only the imports are shared. What de
 (``PYTHONPATH``, the encoding of a terminal) must start one: ``subprocess.Popen``.
 
 A server (``python warm.py cli FD LOAD`` or ``load FD``) forks for each request that comes over its socket, and tells
-the end over a pipe that came with it; it ends when nobody is left who might ask.
+the end over a pipe that came with it; it ends when nobody is left who might ask. For what needs Locust, which takes as
+long to import as all the rest, the server of load processes forks a second one when it is first asked.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ import sys
 import threading
 import time
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 _TAKEN = ("PYTHON", "LC_", "LANG", "LD_")
@@ -44,13 +47,17 @@ class Warm:
 
     def ask(self, kind: str, request: dict[str, Any], descriptors: list[int]) -> int:
         """Have a process forked; return a descriptor that tells ``PID``, then ``STATUS SECONDS``."""
+        request["kind"] = kind
+        if kind in ("locust", "worker"):
+            kind = "load"
         if kind not in self.channels:
             self._start("load")
             if kind == "cli":
                 self._start("cli", self.channels["load"])
         told, tells = os.pipe()
         try:
-            packed = array("i", [tells, *descriptors]).tobytes()
+            # A load process with workers has them forked, too, and asks as we do.
+            packed = array("i", [tells, self.channels["load"].fileno(), *descriptors]).tobytes()
             # One packet, so that requests of several processes do not mix.
             rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)]
             self.channels[kind].sendmsg([json.dumps(request).encode()], rights)
@@ -73,6 +80,9 @@ class Warm:
 
 
 warm = Warm()
+
+_REAL = SimpleNamespace(fork=os.fork, wait4=os.wait4, poll=select.poll, signal=signal.signal)
+"""What gevent and Locust replace when they are imported."""
 
 
 def _start(environ: Mapping[str, str]) -> dict[str, str]:
@@ -200,17 +210,34 @@ def _prepare() -> None:
 
 
 def _run_cli(words: list[str]) -> None:
-    import perfproof.load.load_client
     from perfproof.cli import main
 
     # The load process comes from a server, too. ``stand_in`` is a module that takes the place of the real engine.
-    perfproof.load.load_client.subprocess = LoadSubprocess  # type: ignore[attr-defined,assignment]
+    lend_load_processes()
     if stand_in := os.environ.pop("PERFPROOF_TEST_ENGINE", None):
         import importlib
 
         importlib.import_module(stand_in).take_its_place()
     sys.argv = ["perfproof", *words]
     main()
+
+
+_needs_locust: ContextVar[bool] = ContextVar("_needs_locust", default=False)
+
+
+def lend_load_processes(replace: Callable[[Any, str, Any], None] = setattr) -> None:
+    """Have every load process of this process forked from a server; ``replace`` sets an attribute."""
+    from perfproof.load import load_client
+
+    start = load_client.LoadProcess.start.__func__  # type: ignore[attr-defined]
+
+    def begin(cls: Any, scenario: Any, **options: Any) -> Any:
+        load = scenario.load
+        _needs_locust.set(scenario.locustfile is not None or load.workers > 1 or bool(load.listen))
+        return start(cls, scenario, **options)
+
+    replace(load_client, "subprocess", LoadSubprocess)
+    replace(load_client.LoadProcess, "start", classmethod(begin))
 
 
 class LoadSubprocess:
@@ -223,7 +250,18 @@ class LoadSubprocess:
         assert command[1:3] == ["-m", "perfproof.load.process"]
         if not fits(os.environ):
             return subprocess.Popen(command, **options)
-        return WarmProcess(["load", *command[3:]], **options)
+        return WarmProcess(["locust" if _needs_locust.get() else "load", *command[3:]], **options)
+
+
+class WorkerSubprocess:
+    """What ``load/locust/master.py`` uses of ``subprocess``, its workers forked from a server."""
+
+    PIPE, TimeoutExpired = subprocess.PIPE, subprocess.TimeoutExpired
+
+    @staticmethod
+    def Popen(command: list[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: N802
+        assert command[1:3] == ["-m", "perfproof.load.locust.worker"]
+        return WarmProcess(["worker", *command[3:]], **options)
 
 
 def _import_load() -> None:
@@ -236,6 +274,17 @@ def _import_load() -> None:
     gevent.get_hub().destroy(destroy_loop=True)
 
 
+def _import_locust() -> None:
+    import gevent
+
+    import perfproof.load.locust.engine
+    import perfproof.load.locust.master
+    import perfproof.load.locust.worker
+
+    perfproof.load.locust.master.subprocess = WorkerSubprocess  # type: ignore[attr-defined,assignment]
+    gevent.get_hub().destroy(destroy_loop=True)
+
+
 def _run_load(words: list[str]) -> None:
     from perfproof.load.process import main
 
@@ -243,26 +292,50 @@ def _run_load(words: list[str]) -> None:
     main(int(words[0]))
 
 
+def _run_worker(words: list[str]) -> None:
+    from perfproof.load.locust.worker import main
+
+    sys.argv = ["perfproof.load.locust.worker", *words]
+    main(words[0], int(words[1]))
+
+
+_IMPORTS = {"cli": _import_cli, "load": _import_load, "locust": _import_locust}
+_RUNS = {"cli": _run_cli, "load": _run_load, "locust": _run_load, "worker": _run_worker}
+
+
 def _serve(kind: str, channel: _socket.socket) -> None:
-    # What Locust replaces when it is imported is taken before.
-    fork, waiting, poll, handle = os.fork, os.wait4, select.poll, signal.signal
-    {"cli": _import_cli, "load": _import_load}[kind]()
+    """Fork what is asked for on ``channel`` until nobody is left who might ask."""
+    _IMPORTS[kind]()
     gc.collect()
     gc.freeze()
     wakes, wake = os.pipe()
     for each in (wakes, wake):
         os.set_blocking(each, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    handle(signal.SIGCHLD, lambda *_: None)
+    _REAL.signal(signal.SIGCHLD, lambda *_: None)
     tells: dict[int, int] = {}
-    look = poll()
+    deeper: _socket.socket | None = None
+    look = _REAL.poll()
     look.register(channel.fileno(), select.POLLIN)
     look.register(wakes, select.POLLIN)
+
+    def forked() -> int:
+        pid = _REAL.fork()
+        if not pid:
+            signal.set_wakeup_fd(-1)
+            _REAL.signal(signal.SIGCHLD, signal.SIG_DFL)
+            channel.close()
+            for each in (wake, wakes, *tells.values()):
+                os.close(each)
+            if deeper is not None:
+                deeper.close()
+        return pid
+
     while True:
         ready = [number for number, _ in look.poll()]
         if wakes in ready:
             os.read(wakes, 4096)
-            _tell_ends(tells, waiting)
+            _tell_ends(tells)
         if channel.fileno() not in ready:
             continue
         data, extra, *_ = channel.recvmsg(1 << 18, _socket.CMSG_SPACE(4 * 64))
@@ -271,23 +344,33 @@ def _serve(kind: str, channel: _socket.socket) -> None:
         fds = array("i")
         for _, _, packed in extra:
             fds.frombytes(packed)
-        pid = fork()
-        if not pid:
-            signal.set_wakeup_fd(-1)
-            handle(signal.SIGCHLD, signal.SIG_DFL)
-            channel.close()
-            for each in (wake, wakes, *tells.values()):
+        request = json.loads(data)
+        if kind == "load" and request["kind"] != "load":
+            if deeper is None:
+                ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+                if not forked():
+                    ours.close()
+                    for each in fds:
+                        os.close(each)
+                    return _serve("locust", theirs)
+                theirs.close()
+                deeper = ours
+            deeper.sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fds.tobytes())])
+            for each in fds:
                 os.close(each)
-            return _become(kind, json.loads(data), fds.tolist())
+            continue
+        pid = forked()
+        if not pid:
+            return _become(request, fds.tolist())
         tells[pid] = fds[0]
         os.write(fds[0], f"{pid}\n".encode())
         for fd in fds[1:]:
             os.close(fd)
 
 
-def _tell_ends(tells: dict[int, int], waiting: Any) -> None:
+def _tell_ends(tells: dict[int, int]) -> None:
     while tells:
-        pid, status, used = waiting(-1, os.WNOHANG)
+        pid, status, used = _REAL.wait4(-1, os.WNOHANG)
         if not pid:
             return
         tell = tells.pop(pid)
@@ -296,9 +379,9 @@ def _tell_ends(tells: dict[int, int], waiting: Any) -> None:
         os.close(tell)
 
 
-def _become(kind: str, request: dict[str, Any], fds: list[int]) -> None:
+def _become(request: dict[str, Any], fds: list[int]) -> None:
     """Be what was asked for: its session, folder, environment, streams and descriptors."""
-    tell, stdin, stdout, stderr, *passed = fds
+    tell, channel, stdin, stdout, stderr, *passed = fds
     os.close(tell)
     os.setsid()
     os.chdir(request["cwd"])
@@ -309,9 +392,10 @@ def _become(kind: str, request: dict[str, Any], fds: list[int]) -> None:
         os.dup2(fd, place)
         os.close(fd)
     # The numbers that were passed may be those of others that were received: first out of the way, then in place.
-    top = max([100, *request["pass"], *passed]) + 1
-    moved = [os.dup2(fd, top + at, inheritable=False) for at, fd in enumerate(passed)]
-    for fd in passed:
+    top = max([100, *request["pass"], channel, *passed]) + 1
+    received = channel
+    channel, *moved = (os.dup2(fd, top + at, inheritable=False) for at, fd in enumerate((channel, *passed)))
+    for fd in (received, *passed):
         os.close(fd)
     for fd, place in zip(moved, request["pass"], strict=True):
         os.dup2(fd, place, inheritable=False)
@@ -321,8 +405,9 @@ def _become(kind: str, request: dict[str, Any], fds: list[int]) -> None:
     sys.stderr = _stream(2, sys.stderr, line_buffering=True)
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
     time.tzset()
+    warm.channels = {"load": _socket.socket(fileno=channel)}
     try:
-        {"cli": _run_cli, "load": _run_load}[kind](request["args"])
+        _RUNS[request["kind"]](request["args"])
     except SystemExit as ended:
         code = 0 if ended.code is None else ended.code
         if not isinstance(code, int):
