@@ -5,9 +5,10 @@ start some two thousand of both. What runs here is the real thing, in a process 
 environment, folder, streams and exit code: only the imports are shared. What depends on how an interpreter starts
 (``PYTHONPATH``, the encoding of a terminal) must start one: ``subprocess.Popen``.
 
-A server (``python warm.py cli FD LOAD`` or ``load FD``) forks for each request that comes over its socket, and tells
-the end over a pipe that came with it; it ends when nobody is left who might ask. For what needs Locust, which takes as
-long to import as all the rest, the server of load processes forks a second one when it is first asked.
+A server (``python warm.py cli FD`` or ``load FD``) forks for each request that comes over its sockets, and tells the
+end over a pipe that came with it; it ends when nobody is left who might ask. All workers of a test run ask the same
+two. For what needs Locust, which takes as long to import as all the rest, the server of load processes forks a third
+one when it is first asked.
 """
 
 from __future__ import annotations
@@ -48,37 +49,53 @@ class Warm:
     def ask(self, kind: str, request: dict[str, Any], descriptors: list[int]) -> int:
         """Have a process forked; return a descriptor that tells ``PID``, then ``STATUS SECONDS``."""
         request["kind"] = kind
-        if kind in ("locust", "worker"):
-            kind = "load"
-        if kind not in self.channels:
-            self._start("load")
-            if kind == "cli":
-                self._start("cli", self.channels["load"])
+        # Commands and load processes that have others forked ask as we do, by our channel.
+        asked, load = self._channel("cli" if kind == "cli" else "load"), self._channel("load")
         told, tells = os.pipe()
         try:
-            # A load process with workers has them forked, too, and asks as we do.
-            packed = array("i", [tells, self.channels["load"].fileno(), *descriptors]).tobytes()
+            packed = array("i", [tells, load.fileno(), *descriptors]).tobytes()
             # One packet, so that requests of several processes do not mix.
             rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)]
-            self.channels[kind].sendmsg([json.dumps(request).encode()], rights)
+            asked.sendmsg([json.dumps(request).encode()], rights)
         finally:
             os.close(tells)
         return told
 
-    def _start(self, kind: str, *beside: _socket.socket) -> None:
+    def _channel(self, kind: str) -> _socket.socket:
+        """Return a connection to the server of this kind; whoever finds none starts it."""
         if kind in self.channels:
-            return
-        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-        fds = [each.fileno() for each in (theirs, *beside)]
-        # It is not waited for: it ends when the last of those who may ask it has.
-        subprocess.Popen(
-            [sys.executable, __file__, kind, *map(str, fds)], pass_fds=fds, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        theirs.close()
-        self.channels[kind] = ours
+            return self.channels[kind]
+        address = f"\0perfproof-{_RUN}-{kind}"
+        while True:
+            channel = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+            try:
+                channel.connect(address)
+            except ConnectionRefusedError:
+                channel.close()
+                self._start(kind, address)
+            else:
+                self.channels[kind] = channel
+                return channel
+
+    @staticmethod
+    def _start(kind: str, address: str) -> None:
+        listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        try:
+            listener.bind(address)
+            listener.listen(64)
+        except OSError:
+            time.sleep(0.01)  # another worker is just starting it
+        else:
+            # It is not waited for: it ends when the last of those who may ask it has.
+            subprocess.Popen(
+                [sys.executable, __file__, kind, str(listener.fileno())], pass_fds=[listener.fileno()],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        finally:
+            listener.close()
 
 
+_RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())
 warm = Warm()
 
 _REAL = SimpleNamespace(fork=os.fork, wait4=os.wait4, poll=select.poll, signal=signal.signal)
@@ -303,8 +320,8 @@ _IMPORTS = {"cli": _import_cli, "load": _import_load, "locust": _import_locust}
 _RUNS = {"cli": _run_cli, "load": _run_load, "locust": _run_load, "worker": _run_worker}
 
 
-def _serve(kind: str, channel: _socket.socket) -> None:
-    """Fork what is asked for on ``channel`` until nobody is left who might ask."""
+def _serve(kind: str, listener: _socket.socket | None, *connected: _socket.socket) -> None:
+    """Fork what those ask for who are connected, until nobody is any more."""
     _IMPORTS[kind]()
     gc.collect()
     gc.freeze()
@@ -314,58 +331,74 @@ def _serve(kind: str, channel: _socket.socket) -> None:
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     _REAL.signal(signal.SIGCHLD, lambda *_: None)
     tells: dict[int, int] = {}
+    channels = {each.fileno(): each for each in connected}
     deeper: _socket.socket | None = None
     look = _REAL.poll()
-    look.register(channel.fileno(), select.POLLIN)
-    look.register(wakes, select.POLLIN)
+    for number in (wakes, *channels, *([listener.fileno()] if listener else [])):
+        look.register(number, select.POLLIN)
 
     def forked() -> int:
         pid = _REAL.fork()
         if not pid:
             signal.set_wakeup_fd(-1)
             _REAL.signal(signal.SIGCHLD, signal.SIG_DFL)
-            channel.close()
-            for each in (wake, wakes, *tells.values()):
-                os.close(each)
-            if deeper is not None:
-                deeper.close()
+            for number in (wake, wakes, *tells.values()):
+                os.close(number)
+            for each in (listener, deeper, *channels.values()):
+                if each is not None:
+                    each.close()
         return pid
 
+    def deeper_than(fds: array[int]) -> _socket.socket:
+        """Return a connection to the server of what needs Locust, for which ``fds`` are not."""
+        nonlocal deeper
+        if deeper is None:
+            ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+            if not forked():
+                for number in (ours.detach(), *fds):
+                    os.close(number)
+                _serve("locust", None, theirs)
+                os._exit(0)
+            theirs.close()
+            deeper = ours
+        return deeper
+
     while True:
-        ready = [number for number, _ in look.poll()]
+        # The first needs a while to connect, and there may be a moment between one that leaves and one that comes.
+        ready = [number for number, _ in look.poll(None if channels else 10_000)]
+        if not ready and not channels:
+            os._exit(0)
         if wakes in ready:
             os.read(wakes, 4096)
             _tell_ends(tells)
-        if channel.fileno() not in ready:
-            continue
-        data, extra, *_ = channel.recvmsg(1 << 18, _socket.CMSG_SPACE(4 * 64))
-        if not data:
-            os._exit(0)
-        fds = array("i")
-        for _, _, packed in extra:
-            fds.frombytes(packed)
-        request = json.loads(data)
-        if kind == "load" and request["kind"] != "load":
-            if deeper is None:
-                ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-                if not forked():
-                    ours.close()
-                    for each in fds:
-                        os.close(each)
-                    return _serve("locust", theirs)
-                theirs.close()
-                deeper = ours
-            deeper.sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fds.tobytes())])
-            for each in fds:
-                os.close(each)
-            continue
-        pid = forked()
-        if not pid:
-            return _become(request, fds.tolist())
-        tells[pid] = fds[0]
-        os.write(fds[0], f"{pid}\n".encode())
-        for fd in fds[1:]:
-            os.close(fd)
+        if listener is not None and listener.fileno() in ready:
+            number, _ = listener._accept()
+            channels[number] = _socket.socket(fileno=number)
+            look.register(number, select.POLLIN)
+        for number in [each for each in ready if each in channels]:
+            data, extra, *_ = channels[number].recvmsg(1 << 18, _socket.CMSG_SPACE(4 * 64))
+            if not data:
+                look.unregister(number)
+                channels.pop(number).close()
+                if not channels and listener is None:
+                    os._exit(0)
+                continue
+            fds = array("i")
+            for _, _, packed in extra:
+                fds.frombytes(packed)
+            request = json.loads(data)
+            if kind == "load" and request["kind"] != "load":
+                deeper_than(fds).sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fds.tobytes())])
+                for fd in fds:
+                    os.close(fd)
+                continue
+            pid = forked()
+            if not pid:
+                return _become(request, fds.tolist())
+            tells[pid] = fds[0]
+            os.write(fds[0], f"{pid}\n".encode())
+            for fd in fds[1:]:
+                os.close(fd)
 
 
 def _tell_ends(tells: dict[int, int]) -> None:
@@ -434,8 +467,6 @@ def _stream(descriptor: int, like: Any, *, line_buffering: bool) -> io.TextIOWra
 
 if __name__ == "__main__":
     sys.modules["warm"] = sys.modules["__main__"]
-    _kind, _mine, *_others = sys.argv[1:]
+    _kind, _mine = sys.argv[1:]
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    for _each in _others:
-        warm.channels["load"] = _socket.socket(fileno=int(_each))
     _serve(_kind, _socket.socket(fileno=int(_mine)))
