@@ -35,7 +35,7 @@ from perfproof.http.message import TRACE, outgoing, trace_header
 from perfproof.http.target import locate
 from perfproof.http.template import combinations
 from perfproof.load.load_client import LoadProcess
-from perfproof.load.pairs import leaders
+from perfproof.load.orders import leaders
 from perfproof.load.plan import (
     BlockReport,
     LoadPlan,

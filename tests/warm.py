@@ -5,8 +5,10 @@ start some two thousand of both. What runs here is the real thing, in a process 
 environment, folder, streams and exit code: only the imports are shared. What depends on how an interpreter starts
 (``PYTHONPATH``, the encoding of a terminal) must start one: ``subprocess.Popen``.
 
-A server (``python warm.py cli FD LOAD`` or ``load FD``) forks for each request that comes over its socket, and tells
-the end over a pipe that came with it; it ends when nobody is left who might ask.
+A server (``python warm.py cli FD`` or ``load FD``) forks for each request that comes over its sockets, and tells the
+end over a pipe that came with it; it ends when nobody is left who might ask. All workers of a test run ask the same
+two. For what needs Locust, which takes as long to import as all the rest, the server of load processes forks a third
+one when it is first asked.
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ import sys
 import threading
 import time
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 _TAKEN = ("PYTHON", "LC_", "LANG", "LD_")
@@ -44,35 +48,58 @@ class Warm:
 
     def ask(self, kind: str, request: dict[str, Any], descriptors: list[int]) -> int:
         """Have a process forked; return a descriptor that tells ``PID``, then ``STATUS SECONDS``."""
-        if kind not in self.channels:
-            self._start("load")
-            if kind == "cli":
-                self._start("cli", self.channels["load"])
+        request["kind"] = kind
+        # Commands and load processes that have others forked ask as we do, by our channel.
+        asked, load = self._channel("cli" if kind == "cli" else "load"), self._channel("load")
         told, tells = os.pipe()
         try:
-            packed = array("i", [tells, *descriptors]).tobytes()
+            packed = array("i", [tells, load.fileno(), *descriptors]).tobytes()
             # One packet, so that requests of several processes do not mix.
             rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)]
-            self.channels[kind].sendmsg([json.dumps(request).encode()], rights)
+            asked.sendmsg([json.dumps(request).encode()], rights)
         finally:
             os.close(tells)
         return told
 
-    def _start(self, kind: str, *beside: _socket.socket) -> None:
+    def _channel(self, kind: str) -> _socket.socket:
+        """Return a connection to the server of this kind; whoever finds none starts it."""
         if kind in self.channels:
-            return
-        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-        fds = [each.fileno() for each in (theirs, *beside)]
-        # It is not waited for: it ends when the last of those who may ask it has.
-        subprocess.Popen(
-            [sys.executable, __file__, kind, *map(str, fds)], pass_fds=fds, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        theirs.close()
-        self.channels[kind] = ours
+            return self.channels[kind]
+        address = f"\0perfproof-{_RUN}-{kind}"
+        while True:
+            channel = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+            try:
+                channel.connect(address)
+            except ConnectionRefusedError:
+                channel.close()
+                self._start(kind, address)
+            else:
+                self.channels[kind] = channel
+                return channel
+
+    @staticmethod
+    def _start(kind: str, address: str) -> None:
+        listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        try:
+            listener.bind(address)
+            listener.listen(64)
+        except OSError:
+            time.sleep(0.01)  # another worker is just starting it
+        else:
+            # It is not waited for: it ends when the last of those who may ask it has.
+            subprocess.Popen(
+                [sys.executable, __file__, kind, str(listener.fileno())], pass_fds=[listener.fileno()],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        finally:
+            listener.close()
 
 
+_RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())
 warm = Warm()
+
+_REAL = SimpleNamespace(fork=os.fork, wait4=os.wait4, poll=select.poll, signal=signal.signal)
+"""What gevent and Locust replace when they are imported."""
 
 
 def _start(environ: Mapping[str, str]) -> dict[str, str]:
@@ -175,10 +202,13 @@ def _import_cli() -> None:
         for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
             if ".migrations" not in module.name and "__main__" not in module.name:
                 importlib.import_module(module.name)
-    for name in ("alembic.command", "alembic.config", "pyarrow.parquet", "pyarrow.compute", "rich.console",
-                 "rich.table", "matplotlib.figure", "matplotlib.backends.backend_svg", "sqlalchemy.dialects.sqlite",
-                 "perfproof.doctor", "perfproof.load.load_client"):  # fmt: skip
+    sys.path.insert(0, str(Path(__file__).parent))
+    for name in ("pyarrow.parquet", "pyarrow.compute", "rich.console", "rich.table", "matplotlib.figure",
+                 "matplotlib.backends.backend_svg", "sqlalchemy.dialects.sqlite", "pydantic.type_adapter",
+                 "typer._adapters", "typer._click.decorators", "numpy.random", "encodings.idna", "encodings.utf_8_sig",
+                 "perfproof.doctor", "perfproof.load.load_client", "fake_engine"):  # fmt: skip
         importlib.import_module(name)
+    assert "gevent" not in sys.modules, "commands have nothing to do with it"
     _prepare()
 
 
@@ -197,18 +227,34 @@ def _prepare() -> None:
 
 
 def _run_cli(words: list[str]) -> None:
-    import perfproof.load.load_client
     from perfproof.cli import main
 
     # The load process comes from a server, too. ``stand_in`` is a module that takes the place of the real engine.
-    perfproof.load.load_client.subprocess = LoadSubprocess  # type: ignore[attr-defined,assignment]
+    lend_load_processes()
     if stand_in := os.environ.pop("PERFPROOF_TEST_ENGINE", None):
         import importlib
 
-        sys.path.insert(0, str(Path(__file__).parent))
         importlib.import_module(stand_in).take_its_place()
     sys.argv = ["perfproof", *words]
     main()
+
+
+_needs_locust: ContextVar[bool] = ContextVar("_needs_locust", default=False)
+
+
+def lend_load_processes(replace: Callable[[Any, str, Any], None] = setattr) -> None:
+    """Have every load process of this process forked from a server; ``replace`` sets an attribute."""
+    from perfproof.load import load_client
+
+    start = load_client.LoadProcess.start.__func__  # type: ignore[attr-defined]
+
+    def begin(cls: Any, scenario: Any, **options: Any) -> Any:
+        load = scenario.load
+        _needs_locust.set(scenario.locustfile is not None or load.workers > 1 or bool(load.listen))
+        return start(cls, scenario, **options)
+
+    replace(load_client, "subprocess", LoadSubprocess)
+    replace(load_client.LoadProcess, "start", classmethod(begin))
 
 
 class LoadSubprocess:
@@ -221,7 +267,18 @@ class LoadSubprocess:
         assert command[1:3] == ["-m", "perfproof.load.process"]
         if not fits(os.environ):
             return subprocess.Popen(command, **options)
-        return WarmProcess(["load", *command[3:]], **options)
+        return WarmProcess(["locust" if _needs_locust.get() else "load", *command[3:]], **options)
+
+
+class WorkerSubprocess:
+    """What ``load/locust/master.py`` uses of ``subprocess``, its workers forked from a server."""
+
+    PIPE, TimeoutExpired = subprocess.PIPE, subprocess.TimeoutExpired
+
+    @staticmethod
+    def Popen(command: list[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: N802
+        assert command[1:3] == ["-m", "perfproof.load.locust.worker"]
+        return WarmProcess(["worker", *command[3:]], **options)
 
 
 def _import_load() -> None:
@@ -234,6 +291,17 @@ def _import_load() -> None:
     gevent.get_hub().destroy(destroy_loop=True)
 
 
+def _import_locust() -> None:
+    import gevent
+
+    import perfproof.load.locust.engine
+    import perfproof.load.locust.master
+    import perfproof.load.locust.worker
+
+    perfproof.load.locust.master.subprocess = WorkerSubprocess  # type: ignore[attr-defined,assignment]
+    gevent.get_hub().destroy(destroy_loop=True)
+
+
 def _run_load(words: list[str]) -> None:
     from perfproof.load.process import main
 
@@ -241,51 +309,101 @@ def _run_load(words: list[str]) -> None:
     main(int(words[0]))
 
 
-def _serve(kind: str, channel: _socket.socket) -> None:
-    # What Locust replaces when it is imported is taken before.
-    fork, waiting, poll, handle = os.fork, os.wait4, select.poll, signal.signal
-    {"cli": _import_cli, "load": _import_load}[kind]()
+def _run_worker(words: list[str]) -> None:
+    from perfproof.load.locust.worker import main
+
+    sys.argv = ["perfproof.load.locust.worker", *words]
+    main(words[0], int(words[1]))
+
+
+_IMPORTS = {"cli": _import_cli, "load": _import_load, "locust": _import_locust}
+_RUNS = {"cli": _run_cli, "load": _run_load, "locust": _run_load, "worker": _run_worker}
+
+
+def _serve(kind: str, listener: _socket.socket | None, *connected: _socket.socket) -> None:
+    """Fork what those ask for who are connected, until nobody is any more."""
+    _IMPORTS[kind]()
     gc.collect()
     gc.freeze()
     wakes, wake = os.pipe()
     for each in (wakes, wake):
         os.set_blocking(each, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    handle(signal.SIGCHLD, lambda *_: None)
+    _REAL.signal(signal.SIGCHLD, lambda *_: None)
     tells: dict[int, int] = {}
-    look = poll()
-    look.register(channel.fileno(), select.POLLIN)
-    look.register(wakes, select.POLLIN)
-    while True:
-        ready = [number for number, _ in look.poll()]
-        if wakes in ready:
-            os.read(wakes, 4096)
-            _tell_ends(tells, waiting)
-        if channel.fileno() not in ready:
-            continue
-        data, extra, *_ = channel.recvmsg(1 << 18, _socket.CMSG_SPACE(4 * 64))
-        if not data:
-            os._exit(0)
-        fds = array("i")
-        for _, _, packed in extra:
-            fds.frombytes(packed)
-        pid = fork()
+    channels = {each.fileno(): each for each in connected}
+    deeper: _socket.socket | None = None
+    look = _REAL.poll()
+    for number in (wakes, *channels, *([listener.fileno()] if listener else [])):
+        look.register(number, select.POLLIN)
+
+    def forked() -> int:
+        pid = _REAL.fork()
         if not pid:
             signal.set_wakeup_fd(-1)
-            handle(signal.SIGCHLD, signal.SIG_DFL)
-            channel.close()
-            for each in (wake, wakes, *tells.values()):
-                os.close(each)
-            return _become(kind, json.loads(data), fds.tolist())
-        tells[pid] = fds[0]
-        os.write(fds[0], f"{pid}\n".encode())
-        for fd in fds[1:]:
-            os.close(fd)
+            _REAL.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for number in (wake, wakes, *tells.values()):
+                os.close(number)
+            for each in (listener, deeper, *channels.values()):
+                if each is not None:
+                    each.close()
+        return pid
+
+    def deeper_than(fds: array[int]) -> _socket.socket:
+        """Return a connection to the server of what needs Locust, for which ``fds`` are not."""
+        nonlocal deeper
+        if deeper is None:
+            ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+            if not forked():
+                for number in (ours.detach(), *fds):
+                    os.close(number)
+                _serve("locust", None, theirs)
+                os._exit(0)
+            theirs.close()
+            deeper = ours
+        return deeper
+
+    while True:
+        # The first needs a while to connect, and there may be a moment between one that leaves and one that comes.
+        ready = [number for number, _ in look.poll(None if channels else 10_000)]
+        if not ready and not channels:
+            os._exit(0)
+        if wakes in ready:
+            os.read(wakes, 4096)
+            _tell_ends(tells)
+        if listener is not None and listener.fileno() in ready:
+            number, _ = listener._accept()
+            channels[number] = _socket.socket(fileno=number)
+            look.register(number, select.POLLIN)
+        for number in [each for each in ready if each in channels]:
+            data, extra, *_ = channels[number].recvmsg(1 << 18, _socket.CMSG_SPACE(4 * 64))
+            if not data:
+                look.unregister(number)
+                channels.pop(number).close()
+                if not channels and listener is None:
+                    os._exit(0)
+                continue
+            fds = array("i")
+            for _, _, packed in extra:
+                fds.frombytes(packed)
+            request = json.loads(data)
+            if kind == "load" and request["kind"] != "load":
+                deeper_than(fds).sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fds.tobytes())])
+                for fd in fds:
+                    os.close(fd)
+                continue
+            pid = forked()
+            if not pid:
+                return _become(request, fds.tolist())
+            tells[pid] = fds[0]
+            os.write(fds[0], f"{pid}\n".encode())
+            for fd in fds[1:]:
+                os.close(fd)
 
 
-def _tell_ends(tells: dict[int, int], waiting: Any) -> None:
+def _tell_ends(tells: dict[int, int]) -> None:
     while tells:
-        pid, status, used = waiting(-1, os.WNOHANG)
+        pid, status, used = _REAL.wait4(-1, os.WNOHANG)
         if not pid:
             return
         tell = tells.pop(pid)
@@ -294,9 +412,9 @@ def _tell_ends(tells: dict[int, int], waiting: Any) -> None:
         os.close(tell)
 
 
-def _become(kind: str, request: dict[str, Any], fds: list[int]) -> None:
+def _become(request: dict[str, Any], fds: list[int]) -> None:
     """Be what was asked for: its session, folder, environment, streams and descriptors."""
-    tell, stdin, stdout, stderr, *passed = fds
+    tell, channel, stdin, stdout, stderr, *passed = fds
     os.close(tell)
     os.setsid()
     os.chdir(request["cwd"])
@@ -307,9 +425,10 @@ def _become(kind: str, request: dict[str, Any], fds: list[int]) -> None:
         os.dup2(fd, place)
         os.close(fd)
     # The numbers that were passed may be those of others that were received: first out of the way, then in place.
-    top = max([100, *request["pass"], *passed]) + 1
-    moved = [os.dup2(fd, top + at, inheritable=False) for at, fd in enumerate(passed)]
-    for fd in passed:
+    top = max([100, *request["pass"], channel, *passed]) + 1
+    received = channel
+    channel, *moved = (os.dup2(fd, top + at, inheritable=False) for at, fd in enumerate((channel, *passed)))
+    for fd in (received, *passed):
         os.close(fd)
     for fd, place in zip(moved, request["pass"], strict=True):
         os.dup2(fd, place, inheritable=False)
@@ -319,8 +438,9 @@ def _become(kind: str, request: dict[str, Any], fds: list[int]) -> None:
     sys.stderr = _stream(2, sys.stderr, line_buffering=True)
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
     time.tzset()
+    warm.channels = {"load": _socket.socket(fileno=channel)}
     try:
-        {"cli": _run_cli, "load": _run_load}[kind](request["args"])
+        _RUNS[request["kind"]](request["args"])
     except SystemExit as ended:
         code = 0 if ended.code is None else ended.code
         if not isinstance(code, int):
@@ -347,8 +467,6 @@ def _stream(descriptor: int, like: Any, *, line_buffering: bool) -> io.TextIOWra
 
 if __name__ == "__main__":
     sys.modules["warm"] = sys.modules["__main__"]
-    _kind, _mine, *_others = sys.argv[1:]
+    _kind, _mine = sys.argv[1:]
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    for _each in _others:
-        warm.channels["load"] = _socket.socket(fileno=int(_each))
     _serve(_kind, _socket.socket(fileno=int(_mine)))

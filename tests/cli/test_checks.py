@@ -68,6 +68,7 @@ def test_a_mended_error_contract_is_proven_and_judged_again_from_the_facts(bench
     assert json.loads(stored)["format"] == 1
     assert "let-me-in" not in stored
     assert "Traceback" not in stored
+    assert not (bench.runs[-1] / "load.log").exists(), "no load process was started"
     assert json.loads(bench.run("show", "last", "--json", "-").out) == result
     assert not bench.leftovers()
     back = written(

@@ -15,7 +15,6 @@ import pytest
 import warm
 from perfproof.cli.common.session import Session, read_scenario
 from perfproof.evidence.reader import read
-from perfproof.load import load_client
 from perfproof.model.recording import Outcome
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
@@ -103,7 +102,7 @@ def test_the_matrix_holds_every_pair_in_few_rows() -> None:
 def warm_load(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the load process forked from one that has imported everything."""
     if warm.fits(os.environ):
-        monkeypatch.setattr(load_client, "subprocess", warm.LoadSubprocess)
+        warm.lend_load_processes(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="module")

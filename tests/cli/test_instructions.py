@@ -134,6 +134,7 @@ def test_a_rust_service_has_its_injected_function_named_as_its_author_knows_it(b
     row = next(row for row in result["comparisons"] if row["request"] == "rows")
     assert row["candidate"] - row["baseline"] == pytest.approx(mechanism["candidate"], rel=0.05)
     assert facts(result)["compiler or interpreter"].startswith("rustc ")
+    assert not (bench.runs[-1] / "load.log").exists(), "none but those that count were started"
     assert not left(bench)
 
 

@@ -193,7 +193,7 @@ claims:
 @pytest.mark.server
 @pytest.mark.timeout(180)
 def test_claims_are_proven_and_checks_are_made_from_the_library(tmp_path, monkeypatch):
-    monkeypatch.setattr("perfproof.load.load_client.subprocess", warm.LoadSubprocess)
+    warm.lend_load_processes(monkeypatch.setattr)
     file = tmp_path / "shop.yaml"
     file.write_text(SHOP.replace("SHOPS", str(corpus.SHOPS)).replace("FOLDER", str(tmp_path)))
     proven = perfproof.prove(file, results=tmp_path / "results")

@@ -1,6 +1,7 @@
 """A server that answers well or badly, by path, and counts what it was asked. Prints its port, then serves.
 
-Raw asyncio streams rather than a framework, for a framework would refuse to send most of these responses.
+Raw asyncio streams rather than a framework, for a framework would refuse to send most of these responses. What takes
+long to import is imported when it is first needed: most tests start this server, and few ask it for such bodies.
 """
 
 from __future__ import annotations
@@ -13,11 +14,9 @@ import re
 import sys
 import zlib
 from collections import Counter
+from importlib import import_module
 from itertools import count
 from urllib.parse import unquote
-
-import brotli
-import pyarrow
 
 asked: Counter[str] = Counter()
 ids: list[int] = []
@@ -141,8 +140,8 @@ def encoded(kind: str) -> bytes:
     bodies = {
         "gzip": lambda: gzip.compress(OK),
         "deflate": lambda: zlib.compress(OK),
-        "br": lambda: brotli.compress(OK),
-        "zstd": lambda: pyarrow.compress(OK, codec="zstd", asbytes=True),
+        "br": lambda: import_module("brotli").compress(OK),
+        "zstd": lambda: import_module("pyarrow").compress(OK, codec="zstd", asbytes=True),
         "gzip-cut": lambda: gzip.compress(OK)[:-9],
         "lies": lambda: OK,
         "bomb": lambda: gzip.compress(b"x" * 100_000_000, 1),

@@ -48,8 +48,14 @@ StartLoad = Callable[..., LoadProcess]
 
 @pytest.fixture
 def warm_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have load processes forked from one that has imported Locust."""
-    monkeypatch.setattr("perfproof.load.load_client.subprocess", warm.LoadSubprocess)
+    """Have load processes and their workers forked from one that has imported what they need."""
+    warm.lend_load_processes(monkeypatch.setattr)
+
+
+@pytest.fixture
+def cold_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have interpreters of their own as load process and workers, which are children and have command lines."""
+    monkeypatch.setenv("PYTHON_COLD", "1")  # what begins with PYTHON is for an interpreter that starts
 
 
 @pytest.fixture

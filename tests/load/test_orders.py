@@ -7,8 +7,7 @@ from itertools import islice, pairwise
 
 import pytest
 
-from perfproof.load.orders import balanced_orders
-from perfproof.load.pairs import leaders
+from perfproof.load.orders import balanced_orders, leaders
 
 
 @pytest.mark.parametrize("arms", range(1, 9))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from perfproof.errors import LoadError
-from perfproof.load.pairs import leaders
+from perfproof.load.orders import leaders
 from perfproof.load.plan import PairStretch
 from perfproof.model.recording import Outcome
 from perfproof.model.scenario import Feed, Load, Request

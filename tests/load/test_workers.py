@@ -134,7 +134,7 @@ def test_users_are_shared_out_and_warm_up_reaches_all(server, start_load, sealed
     assert report.completed == (sealed(load)["outcome"] == Outcome.OK).sum() > 20
 
 
-def test_a_worker_that_dies_is_an_error_and_never_a_smaller_number(server, start_load, tmp_path):
+def test_a_worker_that_dies_is_an_error_and_never_a_smaller_number(server, cold_start, start_load, tmp_path):
     load = start_load(LIST, load=Load(rate=100, workers=2))
     load.open(0, server.url)
     victim = workers_of(load.pid)[0]
@@ -158,7 +158,7 @@ def test_abort_reaches_every_worker_and_what_was_recorded_stays(server, start_lo
     assert len(sealed(load)["arm"]) == report.intended
 
 
-def test_workers_end_with_the_load_process_however_it_ends(server, start_load):
+def test_workers_end_with_the_load_process_however_it_ends(server, cold_start, start_load):
     for end in (lambda load: load.stop(), lambda load: os.kill(load.pid, signal.SIGKILL)):
         load = start_load(LIST, load=Load(rate=100, workers=2))
         workers = workers_of(load.pid)
@@ -167,7 +167,7 @@ def test_workers_end_with_the_load_process_however_it_ends(server, start_load):
         assert not psutil.wait_procs(workers, timeout=10)[1]
 
 
-def test_workers_leave_no_files_and_no_secret_in_their_arguments(server, start_load, sealed, tmp_path):
+def test_workers_leave_no_files_and_no_secret_in_their_arguments(server, cold_start, start_load, sealed, tmp_path):
     load = start_load(LIST, load=Load(rate=50, workers=2), secrets=frozenset({"hunter2"}))
     for worker in workers_of(load.pid):
         assert len(worker.cmdline()) == 5

@@ -179,14 +179,15 @@ def test_importing_the_package_does_not_import_sqlalchemy() -> None:
     assert not {"sqlalchemy", "alembic", "pyarrow", "numpy"} & set(loaded)
 
 
-def test_an_up_to_date_database_is_opened_without_alembic(tmp_path: Path) -> None:
+def test_a_new_and_an_up_to_date_database_are_opened_without_alembic(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/perfproof.db"
-    Store.open(url).close()
     code = (
         "import sys; from perfproof.store.repository import Store; Store.open(sys.argv[1]).close(); print(*sys.modules)"
     )
-    loaded = subprocess.run(
-        [sys.executable, "-c", code, url], capture_output=True, text=True, check=True
-    ).stdout.split()
-    assert "sqlalchemy" in loaded
-    assert "alembic" not in loaded
+    for there in (False, True):
+        assert (tmp_path / "perfproof.db").exists() == there
+        loaded = subprocess.run(
+            [sys.executable, "-c", code, url], capture_output=True, text=True, check=True
+        ).stdout.split()
+        assert "sqlalchemy" in loaded
+        assert "alembic" not in loaded

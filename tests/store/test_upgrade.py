@@ -8,11 +8,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, event, inspect, text
 
 from perfproof.errors import StoreError
 from perfproof.model.recording import RunInfo
@@ -32,6 +33,18 @@ def execute(url: str, *statements: str) -> None:
     engine.dispose()
 
 
+def old_database(url: str, tmp_path: Path, revision: str) -> None:
+    """Make what a program of that time has written: with pg_dump, or SQLite's dump; never changed since."""
+    (tmp_path / "results").mkdir()
+    script = (OLD / f"r{revision}.{'sqlite' if url.startswith('sqlite') else 'postgresql'}.sql").read_text()
+    if url.startswith("sqlite"):
+        with sqlite3.connect(url.removeprefix("sqlite:///")) as old:
+            old.executescript(script)
+    else:
+        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as old:
+            old.execute(script)
+
+
 def tables(url: str) -> set[str]:
     engine = create_engine(url)
     names = set(inspect(engine).get_table_names())
@@ -39,8 +52,23 @@ def tables(url: str) -> set[str]:
     return names
 
 
-def test_the_migrations_make_exactly_what_the_models_say(url: str) -> None:
-    Store.open(url).close()
+def migrate(url: str) -> None:
+    """Go through every migration, from an empty database on."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    engine.dispose()
+
+
+@pytest.mark.parametrize("make", [migrate, lambda url: Store.open(url).close()], ids=["migrated", "created"])
+def test_the_migrations_make_exactly_what_the_models_say_and_so_does_creating(
+    url: str, tmp_path: Path, make: Callable[[str], None]
+) -> None:
+    (tmp_path / "results").mkdir()
+    make(url)
     engine = create_engine(url)
     with engine.connect() as connection:
         context = MigrationContext.configure(
@@ -52,8 +80,42 @@ def test_the_migrations_make_exactly_what_the_models_say(url: str) -> None:
             for table in Base.metadata.tables
             for key in inspect(connection).get_foreign_keys(table)
         }
+        assert context.get_current_revision() == HEAD
     engine.dispose()
     assert keys == {("fk_comparisons_run", "CASCADE"), ("fk_levels_run", "CASCADE"), ("fk_baselines_run", None)}
+
+
+def schema(url: str) -> dict[str, object]:
+    """Everything that the database says of each table; SQLAlchemy's own comparison passes over names and lengths."""
+    engine = create_engine(url)
+    looked = inspect(engine)
+    found = {
+        table: (
+            {each["name"]: {**each, "type": str(each["type"])} for each in looked.get_columns(table)},
+            looked.get_pk_constraint(table),
+            sorted(looked.get_foreign_keys(table), key=str),
+            sorted(looked.get_unique_constraints(table), key=str),
+            sorted(looked.get_check_constraints(table), key=str),
+            sorted(looked.get_indexes(table), key=str),
+        )
+        for table in looked.get_table_names()
+    }
+    engine.dispose()
+    return found
+
+
+def test_a_new_database_is_in_every_detail_what_the_migrations_make_of_an_empty_one(url: str, tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    migrate(url)
+    migrated = schema(url)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        Base.metadata.drop_all(connection)
+        connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
+    engine.dispose()
+    assert schema(url) == {}
+    Store.open(url).close()
+    assert schema(url) == migrated
 
 
 def test_the_known_head_is_the_newest_migration() -> None:
@@ -131,17 +193,37 @@ def test_a_database_shared_with_another_program_keeps_its_tables(url: str, tmp_p
     assert tables(url) == {*Base.metadata.tables, VERSION_TABLE, "alembic_version", "shoes"}
 
 
-def test_a_migration_that_fails_leaves_the_database_empty(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_creation_that_fails_leaves_the_database_empty(url: str) -> None:
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("power cut")
 
-    monkeypatch.setattr("alembic.operations.Operations.create_index", fail)
-    with pytest.raises(RuntimeError, match="power cut"):
-        Store.open(url)
+    last = list(Base.metadata.sorted_tables)[-1]
+    event.listen(last, "after_create", fail)
+    try:
+        with pytest.raises(RuntimeError, match="power cut"):
+            Store.open(url)
+    finally:
+        event.remove(last, "after_create", fail)
     assert tables(url) == set()
-    monkeypatch.undo()
     Store.open(url).close()
     assert "runs" in tables(url)
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("power cut")
+
+    old_database(url, tmp_path, "0001")
+    before = schema(url)
+    monkeypatch.setattr("alembic.operations.BatchOperations.alter_column", fail)
+    with pytest.raises(RuntimeError, match="power cut"):
+        Store.open(url)
+    assert schema(url) == before
+    monkeypatch.undo()
+    with Store.open(url) as store:
+        assert len(store.runs()) == 2
 
 
 def test_creating_the_schema_logs_and_prints_nothing(
@@ -174,15 +256,7 @@ OLD = Path(__file__).parent / "old"
 def test_a_database_of_every_earlier_schema_is_upgraded_with_all_it_holds(
     url: str, tmp_path: Path, revision: str
 ) -> None:
-    """The dumps were written by the programs of their time (pg_dump, SQLite's dump) and are never changed."""
-    (tmp_path / "results").mkdir()
-    script = (OLD / f"r{revision}.{'sqlite' if url.startswith('sqlite') else 'postgresql'}.sql").read_text()
-    if url.startswith("sqlite"):
-        with sqlite3.connect(url.removeprefix("sqlite:///")) as old:
-            old.executescript(script)
-    else:
-        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as old:
-            old.execute(script)
+    old_database(url, tmp_path, revision)
     with Store.open(url) as store:
         newer, older = store.runs()
         assert (older.label, older.verdict, older.sentence) == ("before", "met", "Goal met: it's 24.7 % faster.")

@@ -10,4 +10,4 @@ import warm
 @pytest.fixture(autouse=True)
 def warm_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fork load processes from one that has everything imported."""
-    monkeypatch.setattr("perfproof.load.load_client.subprocess", warm.LoadSubprocess)
+    warm.lend_load_processes(monkeypatch.setattr)

@@ -68,9 +68,7 @@ class LoadProcess:
         redactor: Redactor | None = None,
     ) -> None:
         self._redactor = redactor or Redactor(scenario.secrets)
-        self.variants: tuple[tuple[str, ...], ...] = tuple(
-            tuple(map(self._redactor, labels(request))) for request in scenario.requests
-        )
+        self.variants = variants_of(scenario, self._redactor)
         self.pid = child.pid
         self._child = child
         self._channel = channel
@@ -335,6 +333,12 @@ def _token(load: Load) -> str:
         return Path(load.token_file).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise LoadError("cannot read the token for workers", where=load.token_file, why=error.strerror) from error
+
+
+def variants_of(scenario: Scenario, redactor: Redactor) -> tuple[tuple[str, ...], ...]:
+    """Return, per request, a masked label for each combination of values; LoadError for more than fit."""
+    _check_variants(scenario)
+    return tuple(tuple(map(redactor, labels(request))) for request in scenario.requests)
 
 
 def _check_variants(scenario: Scenario) -> None:

@@ -7,8 +7,7 @@ benchmarking does on machines with cores to spare, would have the arms wait for 
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from time import monotonic_ns
 
 from perfproof.errors import LoadError
@@ -16,15 +15,13 @@ from perfproof.http.connection import Connection
 from perfproof.http.exchange import Message
 from perfproof.http.flow import Flow
 from perfproof.http.pool import Pool
-from perfproof.load.orders import balanced_orders
+from perfproof.load.orders import leaders
 from perfproof.load.timer import Timer
 from perfproof.load.traffic import LoadSource
 from perfproof.model.recording import Outcome
 
 _UNREACHED = (int(Outcome.CONNECT), int(Outcome.CLOSED), int(Outcome.LOST))
 _PAUSE_NS = 10_000_000
-_RUN = 12
-"""Pairs in a run of one order, about: few switches, and over each tenth of a second both orders."""
 
 
 class PairSource(LoadSource):
@@ -116,23 +113,3 @@ class PairSource(LoadSource):
         if self._timer is not None:
             # Always by the timer, also without a gap: requests that fail at once would call each other without end.
             self._timer.at(monotonic_ns() + pause)
-
-
-def leaders(arms: Sequence[int], pairs: int, seed: int) -> Iterator[list[int]]:
-    """Yield the order of the arms for pair after pair: the same for a run of pairs, and each order in as many runs.
-
-    Balance keeps what the first of a pair meets (a row that the other has brought into a shared cache) from landing on
-    one arm. Drawing the order of every pair was tried first: then one request in three follows one of its own arm,
-    finds the processor's caches as it left them, and a quick one takes a third less, so that what is measured is a
-    mixture of two times. In runs nearly every request follows one of the other arm.
-    """
-    generator = random.Random(f"{seed}-leaders")  # noqa: S311 - not cryptography
-    known = balanced_orders(arms)
-    groups = max(1, round(pairs / (_RUN * len(known))))
-    length = max(1, -(-pairs // (groups * len(known))))
-    while True:
-        chosen = list(range(len(known)))
-        generator.shuffle(chosen)
-        for each in chosen:
-            for _ in range(length):
-                yield known[each]

@@ -14,7 +14,7 @@ from perfproof.core.redaction import Redactor
 from perfproof.errors import Interrupted, PerfproofError
 from perfproof.evidence.directory import RunDirectory
 from perfproof.judge import analyse
-from perfproof.load.load_client import LoadProcess
+from perfproof.load.load_client import LoadProcess, variants_of
 from perfproof.machine.cores import CpuPlan, pinned, split_cpus
 from perfproof.machine.signals import interruptible
 from perfproof.measure.arms import arms_of, kept_services, lives_on, placed, prepare
@@ -38,6 +38,9 @@ from perfproof.service.lifecycle import RunningService
 from perfproof.service.private_folders import private_folder
 from perfproof.service.snapshots.snapshot import taken
 from perfproof.why.passes.run import find_causes
+
+WITHOUT_LOAD = ("count", "checks")
+"""Kinds of runs whose passes do without the load process: counting starts one for each arm by itself."""
 
 
 def measure(scenario: Scenario, options: Options, observer: Observer) -> Measured:
@@ -87,19 +90,21 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
             prepare(arms, private, redactor, observer)
             rounds.info = with_programs(rounds.info, arms, observer)
             snapshots = stack.enter_context(taken(arms, private, scenario.allow, observer.note))
-            observer.phase("starting the load process")
-            load = LoadProcess.start(
-                scenario, log=private / "load.log", cpus=cpus.generator, folder=directory.path, redactor=redactor
-            )
+            load = None
+            if options.kind not in WITHOUT_LOAD:
+                observer.phase("starting the load process")
+                load = LoadProcess.start(
+                    scenario, log=private / "load.log", cpus=cpus.generator, folder=directory.path, redactor=redactor
+                )
             try:
                 with kept_services(arms, private, redactor, cpus) as kept:
-                    rounds.info = replace(rounds.info, variants=load.variants)
+                    rounds.info = replace(rounds.info, variants=variants_of(scenario, redactor))
                     directory.finish(rounds.info)
                     phase = PassContext(
                         scenario, load, private, redactor, cpus, observer, kept, compare=False, snapshots=snapshots
                     )
                     rounds.part("before", began)
-                    if options.kind not in ("count", "checks"):
+                    if load is not None:
                         if rounds.probing is None and not rounds.done:
                             rounds.probing = _probe(
                                 scenario, options.kind, load, private, redactor, cpus, observer, kept
@@ -140,7 +145,8 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
                         phase = replace(phase, scenario=hurried(scenario, ALL_OF_CHECKS))
                     rounds.beside(phase, options.kind, after=options.kind in ("run", "ab"))
             finally:
-                load.stop()
+                if load is not None:
+                    load.stop()
         except (PerfproofError, KeyboardInterrupt) as error:
             problem = error if isinstance(error, PerfproofError) else interrupted()
             if isinstance(problem, Interrupted) and rounds.doing:
@@ -157,8 +163,7 @@ def measure(scenario: Scenario, options: Options, observer: Observer) -> Measure
         recording = rounds.recording(info)
         result = (
             analyse(recording, rounds.spreads)
-            if recording.rounds
-            or (options.kind in ("count", "checks") and (recording.instructions or recording.checked))
+            if recording.rounds or (options.kind in WITHOUT_LOAD and (recording.instructions or recording.checked))
             else None
         )
         return Measured(info, directory.path, result, problem)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from perfproof.service import socket_diag
 from perfproof.service.tree import Descendants, all_pids, is_alive, name_of, parent_of
 
 LISTEN = "0A"
@@ -40,6 +41,13 @@ def is_free(port: int) -> bool:
 
 def listening_inodes(port: int) -> set[str]:
     """Return the socket inodes that listen on ``port``, IPv4 or IPv6, on any address of this network namespace."""
+    try:
+        return socket_diag.listening_inodes(port)
+    except OSError:  # a kernel without it, or a sandbox that forbids it
+        return _inodes_in_tables(port)
+
+
+def _inodes_in_tables(port: int) -> set[str]:
     inodes = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
