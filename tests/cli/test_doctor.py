@@ -16,6 +16,7 @@ import pytest
 
 import perfproof
 from perfproof.databases.urls import parse
+from short_looks import short_looks
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
 
@@ -102,7 +103,7 @@ def test_a_service_that_does_not_start_is_told_with_its_last_words_and_the_rest_
 
 
 def test_where_nothing_starts_what_needs_a_service_is_passed_over_and_noise_is_looked_at_with_a_service_of_ours(bench):
-    path = bench.scenario(("uvicorn tiny:app", "uvicorn nothing:app"), *QUICK)
+    path = short_looks(bench).scenario(bench.quick, ("-S tiny.py", "-S nothing.py"), *QUICK)
     code, findings, _ = looked(bench, str(path))
     assert code == 1
     assert len(of(findings, "start")) == 2
