@@ -122,7 +122,9 @@ def test_what_is_not_pushed_is_open_with_reason_and_fix(bench):
     more = f"budgets: {{'{WAIT}': 3ms, 'otlp:nowhere': 1, 'otlp:app.hoard': 5}}\n"
     others = {"silent": "SILENT", "seldom": "OWN_INTERVAL", "unitless": "UNITLESS"}
     values = {"OWN_INTERVAL": "60000"}
-    arms = [f'  {arm}: {{environment: {{{each}: "{values.get(each, 1)}", WAIT_MS: "1"}}}}\n' for arm, each in others.items()]
+    arms = [
+        f'  {arm}: {{environment: {{{each}: "{values.get(each, 1)}", WAIT_MS: "1"}}}}\n' for arm, each in others.items()
+    ]
     text = PUSHING[: PUSHING.index("  candidate:")] + "".join(arms) + PUSHING[PUSHING.index("requests:\n") :]
     ran = bench.measure("ab", pushing(bench, ("count: 3", "count: 1"), text=text, more=more), "--json", "out.json")
     assert ran.code == 3, ran.out + ran.err
