@@ -319,10 +319,6 @@ def _become(kind: str, request: dict[str, Any], fds: list[int]) -> None:
     sys.stderr = _stream(2, sys.stderr, line_buffering=True)
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
     time.tzset()
-    if kind == "cli" and os.environ.get("WARM_PROF"):
-        sys.path.insert(0, "/tmp/t14")
-        import slowprof
-        slowprof.start(request["args"])
     try:
         {"cli": _run_cli, "load": _run_load}[kind](request["args"])
     except SystemExit as ended:
