@@ -332,9 +332,8 @@ def test_children_that_are_forked_are_counted_with_a_doubt_and_programs_that_are
     assert ran.code == 1, ran.out + ran.err  # forking is more work
     result = bench.json("out.json")
     levels = {level["arm"]: level["value"] for level in result["levels"] if level["request"] == "rows"}
-    assert levels["plain"] < levels["forking"], (
-        levels
-    )  # the child's work is counted, and part of its parent's once more
+    # The child's work is counted, and part of its parent's once more.
+    assert levels["plain"] < levels["forking"], levels
     assert levels["plain"] < levels["executing"] < 1.5 * levels["plain"], levels  # forking is; what is executed is not
     executed, forked = result["comparability"]["warnings"][:2]
     assert "Requests to executing execute other programs" in executed
