@@ -12,7 +12,7 @@ from profiling_pass import ms_per_request, profiled
 
 pytestmark = pytest.mark.server
 
-TOO_MUCH = {"node": 20_000, "java": 10_000_000}
+TOO_MUCH = {"node": 20_000, "java": 6_000_000}
 """Rounds of work by which sixty requests in a second are more than one core does."""
 
 
