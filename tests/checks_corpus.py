@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import secrets
 import shutil
 import socket
@@ -33,6 +34,8 @@ from perfproof.model.scenario import Arm, Service
 from perfproof.telemetry.receiver import receiving
 
 SHOPS = Path(__file__).parent / "checks" / "shops"
+_SEED = runpy.run_path(str(SHOPS / "seed.py"))
+"""What the shops are made anew with: ``main`` of the file that scenarios run."""
 STACKS = ("stdlib", "flask", "express")
 TOKEN = {"authorization": "Bearer let-me-in"}
 COOKIE = {"cookie": "login=let-me-in"}
@@ -147,7 +150,7 @@ def database_of(stack: str, folder: Path) -> Path:
 
 def seed(file: Path) -> None:
     """Put the shop's data back."""
-    subprocess.run([sys.executable, str(SHOPS / "seed.py"), str(file)], check=True)
+    _SEED["main"](str(file))
 
 
 @contextmanager

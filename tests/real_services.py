@@ -100,12 +100,6 @@ def ground(service: str, folder: Path) -> Iterator[Ground]:
         if service == "kinto":
             database, address = _postgresql(stack)
             environ |= {"WATCHED": database, "ADDRESS": address}
-            subprocess.run(
-                [programs / "kinto", "migrate", "--ini", HERE / "kinto.ini"],
-                env={**environ, "KINTO_STORAGE_URL": address, "KINTO_PERMISSION_URL": address},
-                check=True,
-                capture_output=True,
-            )
         yield Ground(data, environ, database)
 
 

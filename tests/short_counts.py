@@ -25,8 +25,8 @@ def take_its_place() -> None:
     """See ``warm``: this is what its process does first."""
     from perfproof.instructions import one_arm, run
 
-    one_arm.IDLE_SECONDS, run.WARM_SECONDS, run.PASS_SECONDS = 0.2, 0.3, 0.5
-    run.FEWEST, run.FEWEST_IN_ALL = 8, 40
+    one_arm.IDLE_SECONDS, run.WARM_SECONDS, run.PASS_SECONDS = 0.2, 0.1, 0.2
+    run.WARM_FEWEST, run.FEWEST, run.FEWEST_IN_ALL = 10, 8, 40
     if os.environ.pop(WITHOUT_LOAD, None):
         import fake_engine
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-import pandas as pd
 import pytest
 
 import browsing
@@ -167,6 +166,8 @@ def test_the_sentence_is_the_same_to_the_letter_wherever_it_stands(
 
 def contents(file: Path) -> Iterator[tuple[str, bytes]]:
     """Yield what a file holds, also packed: members of archives, columns of tables, text of PDFs, rows of databases."""
+    import pandas as pd  # here: every worker imports this file
+
     data = file.read_bytes()
     yield file.name, data
     if zipfile.is_zipfile(io.BytesIO(data)):

@@ -21,7 +21,7 @@ def causes(run):
 
 
 def test_ab_profiles_both_arms_after_its_rounds(bench):
-    path = bench.scenario(WHY, ("blocks: 4", "blocks: 2"), ("warmup: 300ms", "warmup: 200ms"))
+    path = bench.scenario(WHY, ("blocks: 4", "blocks: 2"), ("warmup: 300ms", "warmup: 200ms"), uvicorn=True)
     ran = bench.run("ab", str(path), "--quiet", "--rounds", "1")
     assert ran.code in (3, 4), ran.err  # one round has no interval, and a busy machine voids it
     (run,) = (bench.folder / "results").glob("*-tiny-*")
@@ -36,7 +36,7 @@ def test_ab_profiles_both_arms_after_its_rounds(bench):
 
 def test_no_why_looks_at_nothing(bench):
     bench.without_load()
-    ran = bench.run("ab", str(bench.scenario(WHY)), "--quiet", "--no-why", "--rounds", "1")
+    ran = bench.run("ab", str(bench.scenario(WHY, uvicorn=True)), "--quiet", "--no-why", "--rounds", "1")
     assert ran.code == 3, ran.err  # one round of each cannot tell
     (run,) = (bench.folder / "results").glob("*-tiny-*")
     assert not (run / "causes.json.gz").exists()
@@ -53,7 +53,9 @@ def test_check_says_what_will_be_looked_at(bench):
 
 def test_ctrl_c_during_the_pass_keeps_the_verdict_and_leaves_nothing_behind(bench):
     slow = ("why: off", "why: {levers: false, seconds: 60s}")
-    process = bench.start("ab", str(bench.scenario(slow, ("blocks: 4", "blocks: 2"))), "-v", "--rounds", "1")
+    process = bench.start(
+        "ab", str(bench.scenario(slow, ("blocks: 4", "blocks: 2"), uvicorn=True)), "-v", "--rounds", "1"
+    )
     bench.until(process, "profiling with agent: slice 1")
     time.sleep(0.3)
     os.kill(process.pid, signal.SIGINT)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import csv
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from short_counts import short_counts
+
+SERVICES = Path(__file__).parent.parent / "services"
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
@@ -62,11 +65,17 @@ def scenario(bench, *changes, users=7):
     return str(bench.scenario(*changes, text=TILL, name="till.yaml"))
 
 
-def compiled(bench):
-    """Build the till that starts at once; return what takes it in place of the other, and looks for its receipts."""
-    till = bench.folder / "till"
-    line = ["g++", "-O2", "-g", "-pthread", "-o", str(till), str(bench.services / "till.cpp")]
+@pytest.fixture(scope="module")
+def till(tmp_path_factory):
+    """Build the till that starts at once."""
+    program = tmp_path_factory.mktemp("till") / "till"
+    line = ["g++", "-O2", "-g", "-pthread", "-o", str(program), str(SERVICES / "till.cpp")]
     subprocess.run(line, check=True, timeout=120)
+    return program
+
+
+def compiled(till):
+    """Return what takes this till in place of the other, and looks for its receipts."""
     return ("{python} till.py {port} {work}/till.db", f"{till} {{port}}"), ("every: 100ms", "every: 20ms")
 
 
@@ -99,10 +108,10 @@ def test_each_step_of_a_flow_is_counted_and_the_one_with_more_work_is_the_one_th
     assert not bench.leftovers()
 
 
-def test_users_who_are_in_each_others_way_walk_alone_and_a_step_that_fails_loses_only_what_follows_it(bench):
+def test_users_who_are_in_each_others_way_walk_alone_and_a_step_that_fails_loses_only_what_follows_it(bench, till):
     """A login ends the one before of the same user: of users side by side all but the last would be refused."""
     changes = (
-        *compiled(bench),
+        *compiled(till),
         ("baseline: {}", 'baseline: {environment: {ALONE: "1"}}'),
         ('MORE: "2000"', 'ALONE: "1", REFUSE: "1"'),
     )
@@ -119,13 +128,13 @@ def test_users_who_are_in_each_others_way_walk_alone_and_a_step_that_fails_loses
     assert not bench.leftovers()
 
 
-def test_ab_counts_steps_after_the_rounds_and_rows_that_are_given_once_are_given_once(bench):
+def test_ab_counts_steps_after_the_rounds_and_rows_that_are_given_once_are_given_once(bench, till):
     """Who signs up twice is refused, so that a row taken again would end the flow."""
     sign_up = '      - {name: sign up, post: /users, json: {user: "{users.name}"}}\n'
     log_in = "      - name: log in\n"
     counting = "count: {by: callgrind, starts: 2}"
     changes = (
-        *compiled(bench),
+        *compiled(till),
         ("order: shuffled", "order: once"),
         (log_in, sign_up + log_in),
         ("think_time: 30s", "think_time: 0s"),

@@ -16,6 +16,7 @@ import pytest
 
 import perfproof
 from perfproof.databases.urls import parse
+from short_looks import short_looks
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
 
@@ -102,7 +103,7 @@ def test_a_service_that_does_not_start_is_told_with_its_last_words_and_the_rest_
 
 
 def test_where_nothing_starts_what_needs_a_service_is_passed_over_and_noise_is_looked_at_with_a_service_of_ours(bench):
-    path = bench.scenario(("uvicorn tiny:app", "uvicorn nothing:app"), *QUICK)
+    path = short_looks(bench).scenario(bench.quick, ("-S tiny.py", "-S nothing.py"), *QUICK)
     code, findings, _ = looked(bench, str(path))
     assert code == 1
     assert len(of(findings, "start")) == 2
@@ -207,7 +208,9 @@ def test_a_postgresql_without_pg_stat_statements_is_a_warning_with_what_to_set_a
 
 @pytest.mark.database
 def test_a_database_that_is_not_there_is_told_with_its_address(bench):
-    there = bench.scenario(("health: /health", "health: /health\n  database: 'postgresql://me:pw-55@127.0.0.1:1/shop'"))
+    there = bench.scenario(
+        ("health: /health", "health: /health\n  database: 'postgresql://me:pw-55@127.0.0.1:1/shop'"), uvicorn=True
+    )
     code, findings, out = looked(bench, str(there), "--no-noise")
     assert code == 0, "the agent could count"
     told = [each for each in of(findings, "queries", "warning") if "127.0.0.1:1/shop does not answer" in each["what"]]
@@ -217,7 +220,7 @@ def test_a_database_that_is_not_there_is_told_with_its_address(bench):
 
 
 def test_a_database_of_which_nothing_is_seen_is_a_warning(bench):
-    path = bench.scenario(("health: /health", "health: /health\n  database: sqlite"), *QUICK)
+    path = bench.scenario(("health: /health", "health: /health\n  database: sqlite"), *QUICK, uvicorn=True)
     code, findings, _ = looked(bench, str(path), "--no-noise")
     assert code == 0
     (found,) = of(findings, "queries", "warning")

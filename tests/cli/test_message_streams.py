@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pandas as pd
 import pytest
 
 from perfproof.model.recording import Outcome
@@ -136,6 +135,8 @@ def test_a_stream_is_a_step_of_a_flow_with_what_steps_before_it_captured(bench, 
     assert found["latency_p50", "follow"]["baseline"] > 3 + 2 * 10
     assert found["time_between_messages", "talk"]["candidate"] > 5
     assert {budget["request"]: budget["broken"] for budget in result["budgets"]} == {"follow": False, "talk": False}
+    import pandas as pd  # here: every worker imports this file
+
     samples = pd.concat(pd.read_parquet(file) for file in bench.runs[-1].glob("rounds/*/samples.parquet"))
     whole = samples[samples["outcome"] == Outcome.OK]  # others are the messages of streams
     counts = whole["request"].value_counts()

@@ -68,6 +68,8 @@ def test_the_rate_is_what_was_asked_to_half_a_percent_and_poisson_by_kolmogorov_
     columns = sealed(load)
     assert report.intended == len(columns["arm"]) == 1000 * seconds
     intended = np.sort(columns["intended_ns"]) / 1e9
+    from scipy import stats  # here: it takes as long to import as all else, and every worker imports this file
+
     assert stats.kstest(np.diff(intended), "expon", args=(0, 1 / 1000)).pvalue > 0.01
     assert report.dropped == 0
     # As many as asked; and the clock of what was sent runs as that of the schedule, to half a percent.

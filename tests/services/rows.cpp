@@ -1,6 +1,6 @@
 // An HTTP service in C++ whose requests render rows and checksum them: rows PORT. -DINJECTED=N adds a function.
-// ROWS_DO=fork has a child answer each request, exec has every tenth request execute another program, reexec replaces
-// the program by itself before it listens, and die ends it at the sixtieth request.
+// ROWS_DO=fork has a child answer every fourth request, exec has every tenth execute another program, reexec replaces
+// the program by itself before it listens, and die ends it at the thirtieth request.
 #include <arpa/inet.h>
 #include <cstdio>
 #include <cstdlib>
@@ -57,9 +57,10 @@ int main(int argc, char** argv) {
             have += got; buffer[have] = 0;
             if (strstr(buffer, "\r\n\r\n")) break;
         }
-        if (doing == "die" && ++requests == 60) { fprintf(stderr, "out of luck\n"); return 3; }
+        if (doing == "die" && ++requests == 30) { fprintf(stderr, "out of luck\n"); return 3; }
         if (doing == "exec" && ++requests % 10 == 0) execute("/bin/true");
-        if (doing == "fork") {
+        const bool forks = doing == "fork" && ++requests % 4 == 0;
+        if (forks) {
             pid_t child = fork();
             if (child != 0) { close(client); waitpid(child, nullptr, 0); continue; }
         }
@@ -67,6 +68,6 @@ int main(int argc, char** argv) {
         std::string reply = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
         if (write(client, reply.data(), reply.size()) < 0) perror("write");
         close(client);
-        if (doing == "fork") _exit(0);
+        if (forks) _exit(0);
     }
 }

@@ -169,6 +169,21 @@ def test_an_export_made_before_a_moment_does_not_say_what_came_after():
         assert feed.often["OTEL_METRIC_EXPORT_INTERVAL"] == "200"
 
 
+def test_several_who_push_nothing_are_waited_for_once(monkeypatch):
+    monkeypatch.setattr("perfproof.telemetry.metric_feed._LATE", 3.0)
+    with feeding(0.1) as first, feeding(0.1) as second:
+        warm = time.time_ns()
+        for feed in (first, second):
+            feed.begin({"jobs"})
+        assert "no export of metrics came over OTLP" in first.since(warm)[1]
+        began = time.monotonic()
+        push(second, export(counter("jobs", 5, at=warm + 1)))
+        assert second.since(warm)[1] == ""  # what came meanwhile is taken
+        second.begin({"jobs"})
+        assert "no export of metrics came over OTLP" in second.since(warm)[1]
+        assert time.monotonic() - began < 2
+
+
 def test_who_never_pushes_is_told_what_to_read_and_not_waited_for_as_long_again(monkeypatch):
     monkeypatch.setattr("perfproof.telemetry.metric_feed._LATE", 0.5)
     with feeding(0.1) as feed:

@@ -121,11 +121,13 @@ class MetricFeed:
         """Return the exports that came, up to one made after ``moment_ns`` of the wall clock; else why there is none.
 
         Each process that keeps its connection open has exported since then. Where connections are not kept, who
-        exports is not known: then so much time has passed that everybody must have.
+        exports is not known: then so much time has passed that everybody must have. How long they may take is reckoned
+        from ``moment_ns`` on, so that of several versions that push nothing all are waited for at once.
         """
         # Who has never pushed in a round is not waited for as long in the next.
         limit = 2 * self.interval + (0.2 if self._silent else _LATE)
-        deadline = time.monotonic() + limit
+        passed = (time.time_ns() - moment_ns) / 1e9
+        deadline = time.monotonic() + limit - min(limit, max(0.0, passed))
         found: list[Export] = []
         while True:
             found += self.exports()
