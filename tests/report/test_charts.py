@@ -56,35 +56,6 @@ def test_the_same_input_gives_the_same_bytes() -> None:
     assert first == second
 
 
-@pytest.mark.parametrize(
-    ("key", "curve"),
-    [
-        ("latency_over_time", Curve("b", (0.0, 20.0, 40.0, 100.0), (0.0, 30.0, 20.0, 10.0))),
-        ("ecdf", Curve("b", (5.0, 10.0, 20.0, 100.0), (0.0, 0.25, 0.75, 1.0))),
-        ("percentiles", Curve("b", (0.0, 50.0, 90.0, 99.0, 99.9), (0.0, 10.0, 20.0, 20.0, 30.0))),
-    ],
-)
-def test_every_point_stands_where_the_ticks_of_its_values_do(key: str, curve: Curve) -> None:
-    kind = charts.KINDS[key]
-    root = ElementTree.fromstring(charts.line_chart(kind, (curve,), "c", "t"))
-    texts = [(told, each) for each in root.iter("text") if (told := str(each.text).lstrip("p"))[0].isdigit()]
-    anchors = {"x": "text-anchor:middle", "y": "text-anchor:end"}
-    across, down = (
-        {float(told): float(each.attrib[axis]) for told, each in texts if anchor in each.attrib["style"]}
-        for axis, anchor in anchors.items()
-    )
-    (line,) = (each for each in root.iter("path") if "--arm0" in each.attrib["style"])
-    drawn = [tuple(map(float, step.split())) for step in re.split("[ML]", line.attrib["d"])[1:]]
-    assert len(drawn) == len(curve.x)
-    met = 0
-    for (x, y), value, height in zip(drawn, curve.x, curve.y, strict=True):
-        assert y == pytest.approx(down[height * kind.y_factor] - 3.0, abs=0.11)
-        if value in across:  # the least percentile has no tick
-            assert x == pytest.approx(across[value], abs=0.11)
-            met += 1
-    assert met >= len(drawn) - 1
-
-
 def test_a_line_of_400_points_stays_small() -> None:
     drawing = charts.line_chart(charts.KINDS["memory_over_time"], WHOLE.charts["memory_over_time"], "c", "t")
     assert len(drawing) < 14 * 1024

@@ -1,6 +1,6 @@
-"""The charts of a page: gets what analysis computed and returns SVG, of which matplotlib draws all but plain lines.
+"""The charts of a page, by matplotlib: gets what analysis computed and returns SVG.
 
-Every drawing uses colours that the page defines for light and dark (Okabe and Ito's palette, which
+Every drawing uses sentinel colours that the page defines for light and dark (Okabe and Ito's palette, which
 colour-blind people can tell apart), marks arms by line style and a direct label as well as by colour, and is the same,
 byte for byte, for the same input.
 """
@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from perfproof.core.numbers import digits
 from perfproof.model import formatting
@@ -25,7 +27,7 @@ from perfproof.model.result import CapacityEstimate, CapacitySearch, CapacitySte
 from perfproof.model.scenario import Goal
 from perfproof.report import forest_plot, goal_bands
 from perfproof.report.goal_bands import GoalBand, Goals
-from perfproof.report.page import line_svg, svg
+from perfproof.report.page import svg
 
 INK, MUTED, GRID, BAND, PAPER = "#010101", "#010102", "#010103", "#010104", "#010105"
 BAND_LINE = "#010106"
@@ -70,6 +72,7 @@ _SETTINGS: dict[Any, Any] = {
     "axes.axisbelow": True,
 }
 _MARKS = ("o", "s", "^")
+_WIDTH, _HEIGHT = 4.6, 2.5
 
 
 @dataclass(frozen=True)
@@ -140,21 +143,73 @@ def line_chart(kind: Kind, curves: Sequence[Curve], prefix: str, title: str, goa
     The first curve is the baseline's, which goals are held against.
     """
     lines = [line for line in (_finite(curve, kind) for curve in curves[: len(ARMS)]) if line.x]
-    promised = goal_bands.bands(_key(kind), lines[0], goals) if lines and goals and len(lines) > 1 else []
-    shaded = " and ".join(dict.fromkeys(band.words for band in promised[:2]))
-    words = line_svg.Words(
-        title,
-        f"{kind.reading} {_spoken(kind, lines)}{_spoken_goals(promised)}",
-        kind.x,
-        "% of requests" if kind.y_unit == "%" else kind.y,
-        f"shaded: {shaded}" if shaded else "",
-    )
-    return line_svg.to_svg(lines, words, prefix, scale=kind.x_scale, labels=kind.labels, bands=promised)
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(_WIDTH, _HEIGHT))
+        axes = figure.add_axes((0.09, 0.17, 0.74 if kind.labels == "end" else 0.88, 0.7))
+        axes.grid(visible=True, axis="y")
+        for at, line in enumerate(lines):
+            axes.plot(line.x, line.y, color=ARMS[at], linestyle=_LINES[at], linewidth=1.4)
+            alone = _alone(line)  # a line needs two points: one between two gaps would not be seen
+            axes.plot(
+                [line.x[n] for n in alone], [line.y[n] for n in alone], _MARKS[at], color=ARMS[at], markersize=2.5
+            )
+        axes.margins(x=0.02)
+        axes.set_ylim(0, _ceiling(lines) if kind.labels == "end" else 100)
+        axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,g}"))
+        _scale_x(axes, kind, lines)
+        axes.set_xlabel(kind.x, labelpad=2)
+        unit = "% of requests" if kind.y_unit == "%" else kind.y
+        figure.text(0.01, 0.93, unit, color=MUTED)
+        promised = goal_bands.bands(_key(kind), lines[0], goals) if lines and goals and len(lines) > 1 else []
+        _promised(axes, promised)
+        if promised:
+            words = " and ".join(dict.fromkeys(band.words for band in promised[:2]))
+            figure.text(0.99, 0.93, f"shaded: {words}", color=MUTED, ha="right")
+        (_label_ends if kind.labels == "end" else _label_middles)(axes, lines)
+        return _inline(figure, prefix, title, f"{kind.reading} {_spoken(kind, lines)}{_spoken_goals(promised)}")
 
 
 def _key(kind: Kind) -> str:
     """Return the key of a chart, as ``Detail.charts`` has it."""
     return next((key for key, each in KINDS.items() if each is kind), "queries")
+
+
+def _promised(axes: Axes, promised: Sequence[GoalBand]) -> None:
+    """Shade what goals ask for, within the limits that the lines gave the axes."""
+    limits = {"x": axes.get_xlim(), "y": axes.get_ylim()}
+    style: dict[str, Any] = {"color": BAND, "linewidth": 0, "zorder": 0.6}
+    edges: list[tuple[Sequence[float], Sequence[float]]]
+    for band in promised:
+        low, high = (
+            [min(max(end, limits[band.axis][0]), limits[band.axis][1]) for end in found]
+            for found in (band.low, band.high)
+        )
+        if band.x:
+            axes.fill_between(band.x, low, high, **style)
+            edges = [(band.x, found) for found in (low, high)]
+        elif band.at is None:
+            axes.axhspan(low[0], high[0], **style)
+            edges = [(limits["x"], (end, end)) for end in (low[0], high[0])]
+        else:
+            # At one place of the other axis: as wide as a twentieth of it, so that it can be seen.
+            place, wide = _places(band)
+            across, along = [place - wide, place + wide], [low[0], high[0]]
+            corners = (across, along) if band.axis == "y" else (along, across)
+            axes.fill_between(corners[0], corners[1][0], corners[1][1], **style)
+            edges = [(across, (end, end)) if band.axis == "y" else ((end, end), across) for end in along]
+        for xs, ys in edges:
+            axes.plot(xs, ys, color=BAND_LINE, linewidth=1.0, zorder=0.7)
+    axes.set_xlim(limits["x"])
+    axes.set_ylim(limits["y"])
+
+
+def _places(band: GoalBand) -> tuple[float, float]:
+    """Return where a band stands on the other axis and half its width there."""
+    at = band.at or 0.0
+    if band.axis == "x":
+        return at, 3.0
+    return at, min(4.0, 0.45 * (100.0 - at))  # the axis of percentiles grows wider towards 100
 
 
 def _spoken_goals(promised: Sequence[GoalBand]) -> str:
@@ -164,6 +219,12 @@ def _spoken_goals(promised: Sequence[GoalBand]) -> str:
         if len(band.low) == 1 and math.isfinite(band.high[0])
     ]
     return "".join(told)
+
+
+def _alone(line: Curve) -> list[int]:
+    """Return the places of points with a gap, or the end of the line, on both sides."""
+    known = [False, *map(math.isfinite, line.y), False]
+    return [at for at in range(len(line.y)) if known[at + 1] and not known[at] and not known[at + 2]]
 
 
 def capacity(search: CapacitySearch, prefix: str, title: str, goal: Goal | None = None) -> str:
@@ -281,6 +342,73 @@ def _finite(curve: Curve, kind: Kind) -> Curve:
     if not any(math.isfinite(y) for _, y in points):
         points = []
     return Curve(formatting.plain(curve.label, 16), tuple(x for x, _ in points), tuple(y for _, y in points))
+
+
+def _scale_x(axes: Axes, kind: Kind, lines: Sequence[Curve]) -> None:
+    axes.xaxis.set_minor_locator(NullLocator())
+    if kind.x_scale == "log" and lines:
+        axes.set_xscale("log")
+        decades = math.log10(max(max(line.x) for line in lines) / min(min(line.x) for line in lines))
+        steps = (1.0,) if decades > 3 else (1.0, 3.0) if decades > 1.6 else (1.0, 2.0, 5.0) if decades > 0.7 else None
+        axes.xaxis.set_major_locator(LogLocator(subs=steps) if steps else MaxNLocator(4))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    elif kind.x_scale == "percentile":
+        # Each nine takes the same room, so that the tail is as wide as the body.
+        axes.set_xscale("function", functions=(_nines, lambda nines: 100 * (1 - 10.0 ** (-nines))))
+        furthest = max((max(line.x) for line in lines), default=99.0)
+        axes.xaxis.set_major_locator(FixedLocator([p for p in (50, 90, 99, 99.9, 99.99, 99.999) if p <= furthest]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"p{number:g}"))
+        axes.set_xlim(0, max(furthest, 50.0))
+        axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _nines(percentile: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    nines: npt.NDArray[np.float64] = -np.log10(np.clip(1 - np.asarray(percentile) / 100, 1e-9, None))
+    return nines
+
+
+def _ceiling(lines: Sequence[Curve]) -> float:
+    return 1.08 * max((y for line in lines for y in line.y if math.isfinite(y)), default=1.0) or 1.0
+
+
+def _label_ends(axes: Axes, lines: Sequence[Curve]) -> None:
+    """Write each arm's name at the end of its line, moved apart where the ends meet."""
+    top = axes.get_ylim()[1]
+    ends = sorted((next(y for y in reversed(line.y) if math.isfinite(y)), at) for at, line in enumerate(lines))
+    apart, last = 0.09 * top, -math.inf
+    places = []
+    for y, at in ends:
+        last = max(y, last + apart)
+        places.append((last, at))
+    lowered = min(0.0, top - places[-1][0]) if places else 0.0
+    for y, at in places:
+        axes.annotate(
+            lines[at].label, (1.015, y + lowered), xycoords=axes.get_yaxis_transform(), va="center", color=ARMS[at]
+        )
+
+
+def _label_middles(axes: Axes, lines: Sequence[Curve]) -> None:
+    """Write the names of two rising lines on their outer sides, where nothing is drawn."""
+
+    def half(line: Curve) -> float:
+        return next((x for x, y in zip(line.x, line.y, strict=True) if y >= 50), line.x[-1])
+
+    ordered = sorted(range(len(lines)), key=lambda at: half(lines[at]))
+    for position, at in enumerate(ordered):
+        leftmost = position == 0 and len(ordered) > 1
+        share = 50 if leftmost else 40
+        x = next((x for x, y in zip(lines[at].x, lines[at].y, strict=True) if y >= share), lines[at].x[-1])
+        axes.annotate(
+            lines[at].label,
+            (x, share),
+            xytext=(-5 if leftmost else 6, 0),
+            textcoords="offset points",
+            ha="right" if leftmost else "left",
+            va="center",
+            color=ARMS[at],
+        )
 
 
 def _spoken(kind: Kind, lines: Sequence[Curve]) -> str:
