@@ -137,8 +137,6 @@ async def answer(method: str, path: str, head: str, body: bytes, out: asyncio.St
 
 
 def encoded(kind: str) -> bytes:
-    import brotli  # here, for most tests ask for nothing encoded, and each has a server of its own
-    import pyarrow
 
     bodies = {
         "gzip": lambda: gzip.compress(OK),

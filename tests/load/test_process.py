@@ -37,7 +37,7 @@ def test_every_request_is_accounted_for_as_the_server_counted_it(server, start_l
         get("/ok", weight=5),
         get("/status/503"),
         get("/close"),
-        get("/hang", timeout=0.02),
+        get("/slow/0.05", timeout=0.02),
         load=Load(rate=300, connections=8),
     )
     load.open(0, server.url)
