@@ -1,6 +1,4 @@
-"""A service of the standard library whose every request adds up N squares: python summing.py PORT.
-
-"""
+"""A service of the standard library whose every request adds up N squares: python summing.py PORT."""
 
 import json
 import os
