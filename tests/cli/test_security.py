@@ -107,12 +107,14 @@ def test_it_is_made_only_where_it_is_named(bench):
     path = written(bench, more="checks: all\n")
     text = Path(path).read_text()  # one that sends no span is waited for
     Path(path).write_text(text.replace("  database: sqlite\n", '  database: sqlite\n  environment: {TELLS: "1"}\n'))
-    ran = bench.run("checks", path, "--json", "out.json")
+    ran = bench.run("checks", path, "--arm", "candidate", "--json", "out.json")
     assert ran.code in (0, 3), ran.out + ran.err
-    assert "sql_injection" not in rows(bench.json("out.json"))
-    named = bench.run("checks", path, "--check", "security", "--json", "named.json")
+    made = {each["metric"] for each in bench.json("out.json")["levels"]}
+    assert "error_contract" in made
+    assert "sql_injection" not in made
+    named = bench.run("checks", path, "--arm", "candidate", "--check", "security", "--json", "named.json")
     assert named.code in (0, 3), named.out + named.err
-    assert set(rows(bench.json("named.json"))) >= {"sql_injection", "security_headers"}
+    assert {each["metric"] for each in bench.json("named.json")["levels"]} >= {"sql_injection", "security_headers"}
 
 
 def test_a_limit_is_found_with_its_window_and_a_version_without_one_is_a_regression(bench):

@@ -18,7 +18,7 @@ def without(bench):
 
 
 def test_a_scenario_of_requests_and_one_of_users_are_measured_without_it(without):
-    light = (("count: 2", "count: 1"), ("3000", "300"), ("1000", "300"))
+    light = (("count: 2", "count: 1"), ("blocks: 4", "blocks: 2"), ("3000", "300"), ("1000", "300"))
     open_, closed = "{model: open, rate: 80/s}", "{model: closed, users: 1, think_time: 40ms}"
     without.scenario(*light, (open_, "{model: open, rate: 20/s}"))
     without.scenario(*light, (open_, closed), name="users.yaml")

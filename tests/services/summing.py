@@ -1,15 +1,10 @@
-"""A service of the standard library whose every request adds up N squares: python summing.py PORT.
-
-With REFUSE set it ends where it finds itself under Valgrind.
-"""
+"""A service of the standard library whose every request adds up N squares: python summing.py PORT."""
 
 import json
 import os
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-if os.environ.get("REFUSE") and "vgpreload" in os.environ.get("LD_PRELOAD", ""):
-    sys.exit("this service does not run under Valgrind")
 N = int(os.environ.get("N", "3000"))
 
 
