@@ -125,7 +125,7 @@ class WarmProcess(subprocess.Popen):
         kind, words = args[0], args[1:]
         request = {"args": words, "cwd": str(cwd or Path.cwd()), "env": dict(env or os.environ)}
         streams = [0 if p2cread < 0 else p2cread, 1 if c2pwrite < 0 else c2pwrite, 2 if errwrite < 0 else errwrite]
-        request["pass"] = list(pass_fds)
+        request["pass"], request["cores"] = list(pass_fds), sorted(os.sched_getaffinity(0))
         self._told = os.fdopen(warm.ask(kind, request, [*streams, *pass_fds]), "rb", buffering=0)
         self._heard = b""
         self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
@@ -413,10 +413,11 @@ def _tell_ends(tells: dict[int, int]) -> None:
 
 
 def _become(request: dict[str, Any], fds: list[int]) -> None:
-    """Be what was asked for: its session, folder, environment, streams and descriptors."""
+    """Be what was asked for: its session, cores, folder, environment, streams and descriptors."""
     tell, channel, stdin, stdout, stderr, *passed = fds
     os.close(tell)
     os.setsid()
+    os.sched_setaffinity(0, request["cores"])
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])

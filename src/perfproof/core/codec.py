@@ -19,6 +19,7 @@ import numpy as np
 
 T = TypeVar("T")
 _AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+_SCALARS = frozenset({str, int, bool, float})
 
 
 class CodecError(ValueError):
@@ -73,6 +74,8 @@ def decode(kind: type[T], value: object) -> T:
 
 
 def _decode(kind: Any, value: object, key: str) -> Any:
+    if kind in _SCALARS:  # most of all there is, so before what has to be looked at closely
+        return _decode_scalar(kind, value, key)
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Any:
         return value
