@@ -35,8 +35,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     By module (``loadscope``) the longest one alone decided how long everything takes. Of the others those that may take
     longest come first, lest one worker is busy with them when all are done.
     """
+    shown = {_file(item) for item in items if _group(item) == _PAGES}
     for item in items:
         group = _group(item)
+        if group == _file(item) and group in shown:
+            group = _PAGES  # what its file shares is shared with those of its tests that ask a browser
         if group and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(group))
     if hasattr(config, "workerinput"):
@@ -54,8 +57,12 @@ def _group(item: pytest.Item) -> str:
         if "Late" in names:
             return next(each.group for each in names.values() if isinstance(each, Late))
     if any(each[-1].scope == "module" or each[-1].argname in _DEAR for each in used.values()):
-        return item.nodeid.split("::")[0]
+        return _file(item)
     return ""
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.split("::")[0]
 
 
 def _patience(item: pytest.Item) -> float:

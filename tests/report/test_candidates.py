@@ -41,6 +41,8 @@ from perfproof.report.terminal.screen import LINES, Ending, render_screen
 from perfproof.verdict.display_rows import headline
 from perfproof.verdict.policy import judge
 
+pytestmark = pytest.mark.xdist_group("pages of reports")  # whose charts are drawn once (conftest.py)
+
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "result.schema.json").read_text(encoding="utf-8"))
 
 
@@ -112,9 +114,7 @@ def test_markdown_has_a_line_for_each_the_pairs_of_candidates_and_each_ones_own_
     assert text.count("<sub>") == 1
 
 
-def test_the_page_holds_every_candidates_report_with_ids_that_stand_once_and_links_that_lead_somewhere(
-    drawn_anew: None,
-) -> None:
+def test_the_page_holds_every_candidates_report_with_ids_that_stand_once_and_links_that_lead_somewhere() -> None:
     text = to_html(made())
     ids = re.findall(r'<[^>]*?\sid="([^"]*)"', text)
     assert [name for name, count in Counter(ids).items() if count > 1] == []

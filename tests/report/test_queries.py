@@ -23,6 +23,7 @@ from perfproof.report.terminal.full import render
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "result.schema.json").read_text(encoding="utf-8"))
 SIZES = builders.SIZES
 DETAIL = builders.QUERIES
+pytestmark = pytest.mark.xdist_group("pages of reports")  # whose charts are drawn once (conftest.py)
 RESULT = replace(builders.make_result(), queries=(DETAIL,))
 
 
@@ -41,7 +42,7 @@ def test_the_terminal_shows_queries_by_size_and_what_changed() -> None:
     assert "select 1" not in text, "what stays the same and does not grow is no news"
 
 
-def test_the_page_draws_the_counts_with_their_table_and_keeps_text_text(drawn_anew: None) -> None:
+def test_the_page_draws_the_counts_with_their_table_and_keeps_text_text() -> None:
     page = to_html(RESULT)
     assert "Queries by rows returned" in page
     assert "<script" not in page.replace("&lt;script", "")
