@@ -116,8 +116,8 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Everything]
 
 
 def words(text: str) -> str:
-    """Return text without what differs by layout: kinds of spaces and breaks of lines."""
-    return " ".join(text.replace("\N{NO-BREAK SPACE}", " ").split())
+    """Return text without what differs by layout: kinds of spaces, breaks of lines, marks of what is typed."""
+    return " ".join(text.replace("\N{NO-BREAK SPACE}", " ").replace("`", "").split())
 
 
 def of_pdf(file: Path) -> str:
