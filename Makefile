@@ -42,7 +42,7 @@ layers: $(VENV)/dev.stamp
 # Workers: of tests that compute one more than there are cores (some ask a browser or a database), of those that mostly
 # wait several times as many.
 WORKERS ?= 3
-WAITING_WORKERS ?= 5
+WAITING_WORKERS ?= 7
 
 # Every worker imports every file it is given: only those that hold such tests, or any but such tests.
 SERVED = $$(grep -rl --include='test_*.py' 'mark\.server' tests)

@@ -50,7 +50,7 @@ class Warm:
         """Have a process forked; return a descriptor that tells ``PID``, then ``STATUS SECONDS``."""
         request["kind"] = kind
         # Commands and load processes that have others forked ask as we do, by our channel.
-        asked, load = self._channel("cli" if kind == "cli" else "load"), self._channel("load")
+        asked, load = self.channel("cli" if kind == "cli" else "load"), self.channel("load")
         told, tells = os.pipe()
         try:
             packed = array("i", [tells, load.fileno(), *descriptors]).tobytes()
@@ -61,7 +61,7 @@ class Warm:
             os.close(tells)
         return told
 
-    def _channel(self, kind: str) -> _socket.socket:
+    def channel(self, kind: str) -> _socket.socket:
         """Return a connection to the server of this kind; whoever finds none starts it."""
         if kind in self.channels:
             return self.channels[kind]

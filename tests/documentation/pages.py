@@ -30,7 +30,7 @@ _PROGRAM = """\
 import os, sys
 sys.path.insert(0, {tests!r})
 import warm
-warm.warm.channels["cli"] = warm._socket.socket(fileno={channel})
+warm.warm.channels = {{kind: warm._socket.socket(fileno=channel) for kind, channel in {channels}.items()}}
 sys.exit(warm.WarmProcess(["cli", *sys.argv[1:]], env=dict(os.environ)).wait())
 """
 """What a page runs as ``perfproof``: the real one, forked from an interpreter that has everything imported."""
@@ -78,7 +78,7 @@ def run_page(
     channels = []
     allowing = _ALLOWING.replace("BUSY", _BUSY if short else "")
     if short:
-        channels = [lend_program(folder.parent / "bin")]
+        channels = lend_program(folder.parent / "bin")
         whole["PATH"] = f"{folder.parent / 'bin'}{os.pathsep}{whole['PATH']}"
     if not load:
         whole["PERFPROOF_TEST_ENGINE"] = "fake_engine"
@@ -126,22 +126,19 @@ def hurried(text: str) -> str:
     return re.sub(r"^rounds: \{.*\}$", short, text, flags=re.M)
 
 
-def lend_program(folder: Path) -> int:
-    """Put a program ``perfproof`` into a folder that takes its processes from the warm server of this one.
+def lend_program(folder: Path) -> list[int]:
+    """Put a program ``perfproof`` into a folder that takes its processes from the warm servers of this test run.
 
-    Return the descriptor that it is to be given, under the same number.
+    Return the descriptors that it is to be given, under the same numbers.
     """
     import warm
 
-    if "cli" not in warm.warm.channels:
-        warm.warm._start("load")
-        warm.warm._start("cli", warm.warm.channels["load"])
-    channel = warm.warm.channels["cli"].fileno()
+    channels = {kind: warm.warm.channel(kind).fileno() for kind in ("cli", "load")}
     program = folder / "perfproof"
     folder.mkdir(exist_ok=True)
-    program.write_text(_PROGRAM.format(python=sys.executable, tests=str(ROOT / "tests"), channel=channel))
+    program.write_text(_PROGRAM.format(python=sys.executable, tests=str(ROOT / "tests"), channels=channels))
     program.chmod(0o755)
-    return channel
+    return list(channels.values())
 
 
 def environ_of(folder: Path) -> dict[str, str]:
