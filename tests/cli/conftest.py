@@ -64,11 +64,15 @@ class Bench:
     def scenario(
         self, *changes: tuple[str, str], text: str = SCENARIO, name: str = "tiny.yaml", uvicorn: bool = False
     ) -> Path:
-        """Write a scenario; ``uvicorn`` says that it matters which server the service of ``SCENARIO`` is on."""
+        """Write a scenario; ``uvicorn`` says that it matters which server the service of ``SCENARIO`` is on.
+
+        It does where causes are sought: the agent is loaded by what ``-S`` leaves out.
+        """
         for old, new in changes:
             assert old in text, old
             text = text.replace(old, new)
-        text = text if uvicorn else text.replace(ON_UVICORN, ALONE)
+        sought = "why: off" not in text and "PERFPROOF_TEST_ENGINE" not in self.environ
+        text = text if uvicorn or sought else text.replace(ON_UVICORN, ALONE)
         path = self.folder / name
         path.write_text(text.replace("DIRECTORY", str(SERVICES)))
         return path
