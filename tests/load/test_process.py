@@ -224,13 +224,14 @@ def test_a_connection_closed_while_idle_is_reopened_without_a_failure(server, st
 
 
 def test_requests_that_do_not_overlap_share_one_connection(server, start_load, sealed):
-    load = start_load(get("/ok"), load=Load(rate=20, arrivals="constant", connections=8))
+    # So far apart that none overlaps where other tests keep the server from its core for a while.
+    load = start_load(get("/ok"), load=Load(rate=8, arrivals="constant", connections=8))
     load.open(0, server.url)
-    reports = [load.block(0, pair, 0, 0.5, seed=pair) for pair in range(3)]
+    reports = [load.block(0, pair, 0, 1.0, seed=pair) for pair in range(3)]
     assert [report.opened for report in reports] == [1, 0, 0]
     assert 0 < reports[0].connecting_ns < 1e9
     assert reports[2].connecting_ns == 0
-    assert sealed(load)["reconnected"].tolist() == [1] + 29 * [0]
+    assert sealed(load)["reconnected"].tolist() == [1] + 23 * [0]
     assert server.counts()["connections"] == 1 + 1
 
 
