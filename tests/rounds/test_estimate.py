@@ -96,8 +96,8 @@ def test_the_fewest_rounds_are_foretold_where_they_take_longer_than_was_asked_fo
     assert short.planned.rounds == 2
     assert 45 < short.seconds < 90
     assert short.sentences[0] == (
-        f"takes about {spelled(short.seconds)}, longer than asked for: about 2 rounds, as it just started in"
-        " 15.0 s and answered within 10 ms (the fewest)"
+        f"takes about {spelled(short.seconds)}, as it just started in 15.0 s and answered within 10 ms: longer than"
+        " asked for, but fewer than 2 rounds say nothing"
     )
 
 

@@ -46,7 +46,7 @@ class Part:
     data: dict[str, Any]
     resolver: Any
     spot: int
-    _followed: _Followed = field(default_factory=lambda: _Followed(), compare=False, repr=False)
+    _followed: _Followed = field(default_factory=_Followed, compare=False, repr=False)
 
     def at(self, *steps: str) -> Part | None:
         """Return the mapping below, references followed; None if there is none. Raises BrokenReferenceError."""

@@ -129,7 +129,7 @@ def draft(
             trying.elsewhere(Client(other))
     if wishes.health:
         trial.health = wishes.health
-    if not trial.tried and not found.locustfile:  # by the other version, that is
+    if not trial.tried and not found.locustfile:  # the other version answered none of them
         raise _nothing_answered(trial, found, None)
     written = _written(wishes, environ, found, way, base, trial, tried_of=len(candidates))
     return replace(written, start_seconds=service.start_seconds if service is not None else 0.0)

@@ -94,11 +94,14 @@ class Estimate:
             sees = "too few rounds for an interval: plan at least 4"
         given = self.seen.sentence if self.seen else f" if it starts in {self.start:g} s and answers within 50 ms"
         if self.given:
-            rounds = count_of(self.planned.rounds, "round")
-            fit = f"about {rounds}" + ("" if self.known else given)
+            rounds, condition = count_of(self.planned.rounds, "round"), "" if self.known else given
             if self.longer:
-                return f"takes about {spelled(self.seconds)}, longer than asked for: {fit} (the fewest)", sees
-            return f"takes {spelled(self.seconds)} at most: {fit}, and the causes within a fifth", sees
+                why = f"longer than asked for, but fewer than {rounds} say nothing"
+                return f"takes about {spelled(self.seconds)}{condition}: {why}", sees
+            return (
+                f"takes {spelled(self.seconds)} at most: about {rounds}{condition}, and the causes within a fifth",
+                sees,
+            )
         early = f" ({spelled(self.earliest)} if the first look settles it)" if self.earliest < self.seconds else ""
         if self.known:
             return f"takes about {spelled(self.seconds)}, as before{early}", sees
@@ -156,12 +159,12 @@ def estimate(
     budget = None if left is None else max(each, left)
     planned = plan(rules, each, budget, spreads, in_pairs=design is None or design.pairs)
     looks = planned_looks(planned.rounds, planned.rules.early_stop)
-    fewest = beside + first + planned.rounds * each
-    seconds, earliest = fewest + causes, beside + first + causes + looks[0] * each
+    without_causes = beside + first + planned.rounds * each
+    seconds, earliest = without_causes + causes, beside + first + causes + looks[0] * each
     # The fewest rounds that say anything are measured even where there is no time for them; causes are not looked for.
-    longer = rounds.time is not None and fewest > rounds.time
+    longer = rounds.time is not None and without_causes > rounds.time
     if rounds.time is not None:
-        seconds, earliest = (fewest, fewest) if longer else (rounds.time, min(rounds.time, earliest))
+        seconds, earliest = (without_causes, without_causes) if longer else (rounds.time, min(rounds.time, earliest))
     starts = (planned.rounds + (arms if probe else 0) + passes) if afresh else 0
     return Estimate(
         seconds, earliest, start, starts, bool(took), rounds.time is not None, planned, longer=longer, seen=seen

@@ -122,13 +122,9 @@ def estimate(series: Series, terms: Terms, floor: float | None = None) -> Interv
 
 def ends(interval: Interval) -> tuple[float | None, float | None]:
     """Return an interval of logarithms as changes; none where it spans more than a factor of a thousand each way."""
-    return _ends(interval.value, interval.low, interval.high)
-
-
-def _ends(value: float, low: float | None, high: float | None) -> tuple[float | None, float | None]:
-    if low is None or high is None or high - value > _ABSURD:
+    if interval.low is None or interval.high is None or interval.high - interval.value > _ABSURD:
         return None, None
-    return expm1(low), expm1(high)
+    return expm1(interval.low), expm1(interval.high)
 
 
 def ratio_row(series: Series, terms: Terms) -> Row:
@@ -140,7 +136,7 @@ def ratio_row(series: Series, terms: Terms) -> Row:
         return _thin_row(series, goal)
     change = expm1(interval.value)
     low, high = ends(interval)
-    verdict = _verdict(interval.value, interval.low, interval.high, goal, terms.rules, metric)
+    verdict = _verdict(interval, goal, terms.rules, metric)
     if terms.paired:
         both = np.isfinite(series.sides[0] + series.sides[1])
         sides = [side[both] for side in series.sides]
@@ -184,13 +180,11 @@ def ratio_row(series: Series, terms: Terms) -> Row:
     return Row(comparison, interval, *((rise, fall) if metric.better == "lower" else (fall, rise)))
 
 
-def _verdict(
-    value: float, low: float | None, high: float | None, goal: Goal | None, rules: Rules, metric: Metric
-) -> Verdict:
+def _verdict(interval: Interval, goal: Goal | None, rules: Rules, metric: Metric) -> Verdict:
     """Judge an interval of logarithms."""
-    low, high = _ends(value, low, high)
+    low, high = ends(interval)
     return judge(
-        expm1(value),
+        expm1(interval.value),
         low,
         high,
         goal=goal.improve if goal else None,
@@ -257,11 +251,12 @@ def settle(interval: Interval, goal: Goal | None, terms: Terms, metric: Metric) 
     """Say how many rounds would settle a row if its estimate and its spread stay as they are."""
     final = alpha_spending.confidence(1, 1, candidates=terms.rules.candidates)
     undecided = {Verdict.INCONCLUSIVE} | ({Verdict.IMPROVED} if goal else set())
-    extra, value = max(0.0, interval.df - interval.rounds + 1) if terms.paired else 0.0, interval.value
+    extra = max(0.0, interval.df - interval.rounds + 1) if terms.paired else 0.0
 
     def settled(rounds: int) -> bool:
         half = half_width(interval.sd, rounds, final, extra, interval.apart)
-        return _verdict(value, value - half, value + half, goal, terms.rules, metric) not in undecided
+        guess = replace(interval, low=interval.value - half, high=interval.value + half)
+        return _verdict(guess, goal, terms.rules, metric) not in undecided
 
     # What settles a row is where its whole interval lies, and intervals of more rounds lie within those of fewer.
     tried = range(interval.rounds + 1, _MOST_ROUNDS + 1)
