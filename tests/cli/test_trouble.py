@@ -83,6 +83,17 @@ def test_a_service_that_refuses_to_start_shows_the_tail_of_its_log(bench):
     assert not bench.leftovers()
 
 
+def test_a_request_that_takes_longer_than_its_timeout_is_told_to_have_a_longer_one(bench):
+    path = bench.scenario(
+        ('WORK_US: "3000"', 'SLEEP_MS: "80"'), ("values: {n: [1, 2, 3]}", "timeout: 50ms, values: {n: [1]}")
+    )
+    ran = bench.run("ab", str(path))
+    assert ran.code == 4, ran.err
+    assert "did not answer 'item' (timeout)" in ran.err
+    assert "give it a longer `timeout`" in ran.err
+    assert not bench.leftovers()
+
+
 def test_health_that_never_comes_up_is_told_with_the_last_answer(bench):
     path = bench.scenario(("health: /health", "health: /items/1"), ("start_timeout: 20s", "start_timeout: 1s"),
                           ('baseline: {environment: {', 'baseline: {environment: {STATUS: "503", '))  # fmt: skip

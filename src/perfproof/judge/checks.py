@@ -34,7 +34,7 @@ from perfproof.verdict.findings import in_order
 from perfproof.verdict.guards import accept
 from perfproof.verdict.proofs import conclude_claims, prove, sentence_of
 from perfproof.verdict.rows import Terms, goal_of, ratio_row
-from perfproof.verdict.sentence import broken_budgets, invalid, open_budgets
+from perfproof.verdict.sentence import broken_budgets, invalid, kept_budgets, open_budgets
 from perfproof.verdict.sentence import describe as row_in_words
 
 
@@ -292,7 +292,7 @@ def _sentence(
         told = [f"{METRICS[level.metric].title} {in_unit(level.estimate.value, level.unit)}" for level in shown]
         body = f"checked {arms[0]}: {listed(told, 4) or 'nothing could be measured'}"
         if not parts and budgets:
-            parts = ["the budget holds" if len(budgets) == 1 else f"all {len(budgets)} budgets hold"]
+            parts = [kept_budgets(budgets)]
     else:
         body = _compared(verdict, rows)
     text = "; ".join([*parts, body])

@@ -154,6 +154,8 @@ def what_to_correct(outcome: str) -> str:
             "nothing was put under load: does the service close kept connections without saying so? Give it a longer"
             " keep-alive timeout, or read its log"
         )
+    if outcome == "timeout":
+        return "nothing was put under load: give it a longer `timeout`, or read the service's log"
     return "nothing was put under load: correct path, headers, body or `expect`, or read the service's log"
 
 

@@ -248,6 +248,12 @@ def open_budgets(budgets: Sequence[BudgetCheck]) -> str:
     return f"Budget{'' if len(unknown) == 1 else 's'} open: {'; '.join(told)}"
 
 
+def kept_budgets(budgets: Sequence[BudgetCheck]) -> str:
+    """Return that all of the budgets hold."""
+    known = {1: "the budget holds", 2: "both budgets hold"}
+    return known.get(len(budgets), f"all {len(budgets)} budgets hold")
+
+
 def of_run(levels: Sequence[Level], budgets: Sequence[BudgetCheck], arm: str, rounds: int) -> str:
     """Return the sentence of a single arm: budgets first, then what was measured."""
     told = [
@@ -261,7 +267,7 @@ def of_run(levels: Sequence[Level], budgets: Sequence[BudgetCheck], arm: str, ro
     if found:
         return f"{'; '.join(found)}; {measured}."
     if budgets:
-        return f"{'The budget holds' if len(budgets) == 1 else f'All {len(budgets)} budgets hold'}; {measured}."
+        return f"{upper_first(kept_budgets(budgets))}; {measured}."
     return f"{upper_first(measured)}."
 
 
